@@ -1,0 +1,55 @@
+"""quickpickle: pickle.Pickler built anew, for `import quickpickle as pickle`.
+
+Every name of `pickle.__all__` is here. What writes pickles is our own; what reads them, and
+the exceptions, are the standard library's own objects.
+"""
+
+import pickle as _standard
+from pickle import (
+    DEFAULT_PROTOCOL,
+    HIGHEST_PROTOCOL,
+    PickleBuffer,
+    PickleError,
+    PicklingError,
+    Unpickler,
+    UnpicklingError,
+    load,
+    loads,
+)
+from typing import Literal
+
+from . import opcodes as _opcodes
+from .opcodes import *  # noqa: F403
+from .pickler import Pickler, dump, dumps
+
+__version__ = "0.1.0"
+
+implementation: Literal["python", "native"] = "python"
+"""Which implementation is in use. The environment variable QUICKPICKLE_PURE=1 chooses
+"python" where both are there."""
+
+__all__ = [
+    "DEFAULT_PROTOCOL",
+    "HIGHEST_PROTOCOL",
+    "PickleBuffer",
+    "PickleError",
+    "Pickler",
+    "PicklingError",
+    "Unpickler",
+    "UnpicklingError",
+    "dump",
+    "dumps",
+    "load",
+    "loads",
+]
+__all__ += [_name for _name in vars(_opcodes) if _name.isupper()]
+
+# What else the running interpreter's pickle has: TRUE and FALSE, and what may come.
+for _name in set(_standard.__all__) - set(__all__):
+    globals()[_name] = getattr(_standard, _name)
+    __all__ += [_name]
+
+
+def __getattr__(name: str) -> object:
+    """What `pickle` has beside the names of its __all__, such as `format_version`."""
+    return getattr(_standard, name)

@@ -1,0 +1,191 @@
+"""None, bool, int, float, str, bytes, bytearray and buffers: what has no members.
+
+The first four are not memoized: `scalar_encoders` gives a function for each of their types.
+The others are written and memoized by a function each, which returns None; below the protocol
+that brought an opcode for it, a type returns a reduction (see reduction.py) instead.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import struct
+from collections.abc import Callable
+from functools import cache
+from pickle import PicklingError
+from typing import Any, Final
+
+from .errors import buffer_needs_protocol_5
+from .opcodes import (
+    BINBYTES,
+    BINBYTES8,
+    BINFLOAT,
+    BININT,
+    BININT1,
+    BININT2,
+    BINUNICODE,
+    BINUNICODE8,
+    BYTEARRAY8,
+    FLOAT,
+    INT,
+    LONG,
+    LONG1,
+    LONG4,
+    NEWFALSE,
+    NEWTRUE,
+    NEXT_BUFFER,
+    NONE,
+    READONLY_BUFFER,
+    SHORT_BINBYTES,
+    SHORT_BINUNICODE,
+    UNICODE,
+)
+from .writing import Stream
+
+Encoder = Callable[[Any], bytes]
+
+_SMALL_INTS: Final = [BININT1 + bytes([i]) for i in range(256)]
+_pack_binint2 = struct.Struct("<cH").pack
+_pack_binint = struct.Struct("<ci").pack
+_pack_binfloat = struct.Struct(">cd").pack
+
+
+@cache
+def scalar_encoders(protocol: int, binary: bool) -> dict[type, Encoder]:
+    """For None, bool, int and float the function that gives the opcode of a value.
+
+    `binary` is false for protocol 0 alone, unless the attribute `bin` of a Pickler was set.
+
+    >>> scalar_encoders(2, True)[int](300)
+    b'M,\\x01'
+    """
+    false, true = (NEWFALSE, NEWTRUE) if protocol >= 2 else (INT + b"00\n", INT + b"01\n")
+    encode_big_int = _encode_long if protocol >= 2 else _encode_long_text
+
+    def encode_binary_int(value: int) -> bytes:
+        if 0 <= value <= 0xFF:
+            return _SMALL_INTS[value]
+        if 0 <= value <= 0xFFFF:
+            return _pack_binint2(BININT2, value)
+        if -0x80000000 <= value <= 0x7FFFFFFF:
+            return _pack_binint(BININT, value)
+        return encode_big_int(value)
+
+    def encode_text_int(value: int) -> bytes:
+        if -0x80000000 <= value <= 0x7FFFFFFF:
+            return b"%b%d\n" % (INT, value)
+        return encode_big_int(value)
+
+    return {
+        type(None): lambda value: NONE,
+        bool: lambda value: true if value else false,
+        int: encode_binary_int if binary else encode_text_int,
+        float: _encode_binary_float if binary else _encode_text_float,
+    }
+
+
+def _encode_long(value: int) -> bytes:
+    """Little-endian two's complement, in as few bytes as keep the sign."""
+    # For a negative value ~value needs as many bits, without the odd case of -128, -32768, ...
+    size = (value if value >= 0 else ~value).bit_length() // 8 + 1
+    data = value.to_bytes(size, "little", signed=True)
+    if size < 256:
+        return LONG1 + bytes([size]) + data
+    if size <= 0x7FFFFFFF:
+        return LONG4 + struct.pack("<i", size) + data
+    raise OverflowError("int too large to pickle")
+
+
+def _encode_long_text(value: int) -> bytes:
+    return b"%b%bL\n" % (LONG, repr(value).encode("ascii"))
+
+
+def _encode_binary_float(value: float) -> bytes:
+    return _pack_binfloat(BINFLOAT, value)
+
+
+def _encode_text_float(value: float) -> bytes:
+    return b"%b%b\n" % (FLOAT, repr(value).encode("ascii"))
+
+
+# What a line of the UNICODE opcode cannot hold as it is: its end, its escape sign, and what
+# Windows takes for the end of a text file.
+_ESCAPED: Final = re.compile("[\\\\\0\n\r\x1a]")
+
+
+def save_str(stream: Stream, obj: str) -> None:
+    if not stream.bin:
+        text = _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", obj)
+        data = text.encode("raw-unicode-escape")
+        stream.payload(UNICODE, data + b"\n", len(data) + 1)
+    else:
+        data = obj.encode("utf-8", "surrogatepass")
+        size = len(data)
+        if size <= 0xFF and stream.protocol >= 4:
+            header = SHORT_BINUNICODE + bytes([size])
+        elif size <= 0xFFFFFFFF:
+            header = BINUNICODE + struct.pack("<I", size)
+        elif stream.protocol >= 4:
+            header = BINUNICODE8 + struct.pack("<Q", size)
+        else:
+            raise OverflowError(
+                "serializing a string larger than 4 GiB requires pickle protocol 4 or higher"
+            )
+        stream.payload(header, data, size)
+    stream.memoize(obj)
+
+
+def save_bytes(stream: Stream, obj: bytes) -> tuple[Any, ...] | None:
+    if stream.protocol < 3:
+        if not obj:
+            return bytes, ()
+        return codecs.encode, (str(obj, "latin1"), "latin1")
+    stream.payload(_bytes_header(stream, len(obj)), obj, len(obj))
+    stream.memoize(obj)
+    return None
+
+
+def save_bytearray(stream: Stream, obj: bytearray) -> tuple[Any, ...] | None:
+    if stream.protocol < 5:
+        return bytearray, (bytes(obj),) if obj else ()
+    stream.payload(_bytearray_header(len(obj)), obj, len(obj))
+    stream.memoize(obj)
+    return None
+
+
+def save_picklebuffer(stream: Stream, obj: Any) -> None:
+    """In band as bytes or bytearray, out of band as a reference to the next buffer (PEP 574)."""
+    if stream.protocol < 5:
+        raise buffer_needs_protocol_5()
+    with memoryview(obj) as view:
+        if not view.contiguous:
+            raise PicklingError(
+                "PickleBuffer can not be pickled when pointing to a non-contiguous buffer"
+            )
+        if stream.buffer_callback is not None and not stream.buffer_callback(obj):
+            stream.buffer += NEXT_BUFFER
+            if view.readonly:
+                stream.buffer += READONLY_BUFFER
+            return
+        size = view.nbytes
+        header = _bytes_header(stream, size) if view.readonly else _bytearray_header(size)
+        # Whatever its shape and order, a contiguous buffer is written as it lies in memory.
+        flat = view if view.c_contiguous else obj.raw()
+        stream.payload(header, flat.cast("B"), size)
+    stream.memoize(obj)
+
+
+def _bytes_header(stream: Stream, size: int) -> bytes:
+    if size <= 0xFF:
+        return SHORT_BINBYTES + bytes([size])
+    if size <= 0xFFFFFFFF:
+        return BINBYTES + struct.pack("<I", size)
+    if stream.protocol >= 4:
+        return BINBYTES8 + struct.pack("<Q", size)
+    raise OverflowError(
+        "serializing a bytes object larger than 4 GiB requires pickle protocol 4 or higher"
+    )
+
+
+def _bytearray_header(size: int) -> bytes:
+    return BYTEARRAY8 + struct.pack("<Q", size)

@@ -1,0 +1,100 @@
+"""Which objects were written already, and under what number.
+
+The memo is what makes shared and recursive objects come out shared and recursive. An object
+is known by its address, so the memo keeps every object alive: otherwise its address could
+be used again. Numbers are handed out in the order in which objects are added.
+"""
+
+from __future__ import annotations
+
+import io
+import operator
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .errors import type_name
+
+
+class Memo:
+    """The objects written so far, each with its number."""
+
+    __slots__ = ("numbers", "objects")
+
+    def __init__(self) -> None:
+        self.numbers: dict[int, int] = {}
+        self.objects: list[object] = []
+
+    def add(self, obj: object) -> int:
+        """Give `obj` the next number and return it."""
+        number = len(self.numbers)
+        self.objects.append(obj)
+        self.numbers[id(obj)] = number
+        return number
+
+    def rollback(self, length: int) -> None:
+        """Forget every object but the first `length` ones."""
+        for obj in self.objects[length:]:
+            self.numbers.pop(id(obj), None)
+        del self.objects[length:]
+
+    def clear(self) -> None:
+        """Forget every object."""
+        self.numbers.clear()
+        self.objects.clear()
+
+    def contents(self) -> dict[int, tuple[int, object]]:
+        """The memo as `pickle` shows it: for each address the number and the object."""
+        return {id(obj): (self.numbers[id(obj)], obj) for obj in self.objects}
+
+    def replace(self, contents: object) -> None:
+        """Take over another memo: what a Pickler's `memo` is, or a copy of it.
+
+        Raises TypeError for anything else, and then leaves the memo as it is.
+        """
+        if isinstance(contents, _PROXIES):
+            contents = contents.copy()
+        if not isinstance(contents, dict):
+            raise TypeError(
+                "'memo' attribute must be a PicklerMemoProxy object or dict, "
+                f"not {type_name(type(contents)):.200}"
+            )
+        numbers = {}
+        objects = []
+        for pair in contents.values():
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise TypeError("'memo' values must be 2-item tuples")
+            number, obj = pair
+            numbers[id(obj)] = operator.index(number)
+            objects.append(obj)
+        self.numbers, self.objects = numbers, objects
+
+    def __sizeof__(self) -> int:
+        size = object.__sizeof__(self) + sys.getsizeof(self.numbers)
+        return size + sys.getsizeof(self.objects)
+
+
+class PicklerMemoProxy:
+    """What `Pickler.memo` hands out: the memo, to be copied or cleared."""
+
+    __slots__ = ("_clear", "_memo")
+
+    def __init__(self, memo: Memo, clear: Callable[[], None]) -> None:
+        self._memo = memo
+        self._clear = clear  # the Pickler's own, which refuses while a dump runs
+
+    def clear(self) -> None:
+        """Remove all items from the memo."""
+        self._clear()
+
+    def copy(self) -> dict[int, tuple[int, object]]:
+        """Copy the memo to a dict: address -> (number, object)."""
+        return self._memo.contents()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (self.copy(),)
+
+
+# A standard Pickler's memo is taken over too; CPython gives its type no public name.
+_PROXIES: tuple[Any, ...] = (PicklerMemoProxy, type(pickle.Pickler(io.BytesIO()).memo))

@@ -1,0 +1,236 @@
+"""Classes and functions: under which module and name they are found.
+
+`find_global` and `extension_code` are what both implementations use. They check, as pickle
+documents it, that a class or function can be found again where its name says.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import struct
+import sys
+from _compat_pickle import REVERSE_IMPORT_MAPPING, REVERSE_NAME_MAPPING
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, Final, NamedTuple, NoReturn
+
+from .errors import (
+    PY313,
+    PY314,
+    PY315,
+    bad_identifier,
+    extension_code_not_integer,
+    extension_code_out_of_range,
+    import_failed,
+    local_object,
+    not_found,
+    not_same,
+    type_name,
+)
+from .opcodes import (
+    EXT1,
+    EXT2,
+    EXT4,
+    GLOBAL,
+    MARK,
+    REDUCE,
+    STACK_GLOBAL,
+    TUPLE,
+    TUPLE2,
+)
+from .writing import Stream
+
+_MISSING: Final = object()
+
+# Up to 3.13 CPython's pickler calls every failure of an import or attribute lookup a
+# PicklingError; from 3.14 on only those that mean that there is no such module or attribute.
+_IMPORT_ERRORS: tuple[type[Exception], ...] = (
+    (ImportError, ValueError, KeyError) if PY314 else (Exception,)
+)
+_LOOKUP_ERRORS: tuple[type[Exception], ...] = (AttributeError,) if PY314 else (Exception,)
+
+
+# The main module goes by `__mp_main__` too in a child of multiprocessing.
+_NOT_SEARCHED: Final = ("__main__", "__mp_main__") if PY315 else ("__main__",)
+
+
+class Global(NamedTuple):
+    """Where a class or function is found: as `name` in the module `module_name`.
+
+    `path` is the name split at its dots, and `parent` the object that has its last part for an
+    attribute. `full_name`, which the extension registry goes by, differs from the name where
+    CPython leaves out a detour back to the module.
+    """
+
+    module_name: str
+    full_name: str
+    name: str
+    path: list[str]
+    parent: Any
+
+
+def find_global(obj: Any, name: str | None = None) -> Global:
+    """Where `obj` is found, by its own word or under the `name` that its reduction gave.
+
+    Raises PicklingError (before 3.14 AttributeError for local objects) where an import of
+    that module and a lookup of that name do not lead to `obj`.
+    """
+    if name is None:
+        given: Any = getattr(obj, "__qualname__", _MISSING)
+        if given is _MISSING:
+            given = obj.__name__
+        if not isinstance(given, str):
+            raise TypeError(f"must be str, not {type_name(type(given))}")
+        name = given
+    path = str.split(name, ".")
+    if "<locals>" in path:
+        raise local_object(obj, name)
+    if PY315 and ".__" in name:
+        path = _mangle(path)
+        name = ".".join(path)
+    module_name = which_module(obj, path)
+    try:
+        __import__(module_name)
+        module = sys.modules[module_name]
+    except _IMPORT_ERRORS as error:
+        _raise(import_failed(obj, module_name, error))
+    try:
+        found, parent = _lookup(module, path)
+    except _LOOKUP_ERRORS:
+        _raise(not_found(obj, module_name, name))
+    if found is not obj:
+        raise not_same(obj, module_name, name)
+    if not PY314 and parent is module:
+        return Global(module_name, name, path[-1], path[-1:], parent)
+    return Global(module_name, name, name, path, parent)
+
+
+def _mangle(path: list[str]) -> list[str]:
+    """The parts of a dotted name, the private ones with their class's name before them."""
+    mangled = path[:1]
+    for parent, part in pairwise(path):
+        class_name = parent.lstrip("_")
+        if class_name and part.startswith("__") and not part.endswith("__"):
+            part = f"_{class_name}{part}"
+        mangled.append(part)
+    return mangled
+
+
+def _raise(error: Exception) -> NoReturn:
+    """Raise in place of the exception being handled, which shows from 3.14 on."""
+    if not PY314:
+        raise error from None
+    raise error
+
+
+def _lookup(module: Any, path: list[str]) -> tuple[Any, Any]:
+    """The object under a dotted name, and its parent."""
+    obj = module
+    for part in path:
+        parent, obj = obj, getattr(obj, part)
+    return obj, parent
+
+
+def which_module(obj: Any, path: list[str]) -> str:
+    """The name of the module that an object says it is from, else of one that has it.
+
+    Objects without `__module__` are looked for in all modules, and taken to be from
+    `__main__` where none has them.
+    """
+    own: Any = getattr(obj, "__module__", None)
+    if own is not None:
+        return own  # type: ignore[no-any-return]  # a str, or the import will fail
+    for module_name, module in sys.modules.copy().items():
+        if module_name in _NOT_SEARCHED or module is None:
+            continue
+        try:
+            found, _ = _lookup(module, path)
+        except AttributeError:
+            continue
+        if found is obj:
+            return module_name
+    return "__main__"
+
+
+def extension_code(obj: Any, module_name: str, name: str) -> int | None:
+    """The code under which copyreg's extension registry has a class or function, if any.
+
+    Raises what the running interpreter raises for a code that is none: see errors.py.
+    """
+    registry: dict[tuple[str, str], Any] = copyreg._extension_registry  # type: ignore[attr-defined]
+    code = registry.get((module_name, name), _MISSING)
+    if code is _MISSING:
+        return None
+    if not isinstance(code, int):
+        raise extension_code_not_integer(obj, code)
+    if not -sys.maxsize - 1 <= code <= sys.maxsize:
+        raise OverflowError("Python int too large to convert to C long")
+    if not 0 < code <= 0x7FFFFFFF:
+        raise extension_code_out_of_range(obj, code)
+    return code
+
+
+def encode_names(
+    module_name: str, name: str, protocol: int, fix_imports: bool
+) -> tuple[bytes, bytes]:
+    """The two lines of a GLOBAL opcode: under Python 2's names where `fix_imports` says so.
+
+    Raises PicklingError for a name that is not ASCII, from protocol 3 on UTF-8.
+    """
+    if fix_imports:
+        if (module_name, name) in REVERSE_NAME_MAPPING:
+            module_name, name = REVERSE_NAME_MAPPING[module_name, name]
+        else:
+            module_name = REVERSE_IMPORT_MAPPING.get(module_name, module_name)
+    encoding = "utf-8" if protocol >= 3 else "ascii"
+    lines = []
+    for kind, text in (("module", module_name), ("global", name)):
+        try:
+            lines.append(text.encode(encoding))
+        except UnicodeEncodeError:
+            _raise(bad_identifier(kind, text, protocol))
+    return lines[0], lines[1]
+
+
+def save_global(stream: Stream, obj: Any, name: str | None = None) -> Iterator[Any]:
+    """Write a class or function by its name; yields what has to be written in between."""
+    found = find_global(obj, name)
+    if stream.protocol >= 2:
+        code = extension_code(obj, found.module_name, found.full_name)
+        if code is not None:
+            if code <= 0xFF:
+                stream.buffer += EXT1 + struct.pack("<B", code)
+            elif code <= 0xFFFF:
+                stream.buffer += EXT2 + struct.pack("<H", code)
+            else:
+                stream.buffer += EXT4 + struct.pack("<i", code)
+            return  # found again by its code, so it takes no memo entry
+    if stream.protocol >= 4:
+        yield found.module_name
+        yield found.name
+        stream.buffer += STACK_GLOBAL
+    elif len(found.path) == 1:
+        _write_global(stream, found)
+    elif PY313:
+        # getattr(getattr(<global>, part), part), of which only the whole is memoized.
+        for _ in found.path[1:]:
+            yield getattr
+            if stream.protocol < 2:
+                stream.buffer += MARK
+        _write_global(stream, found)
+        for part in found.path[1:]:
+            yield part
+            stream.buffer += (TUPLE if stream.protocol < 2 else TUPLE2) + REDUCE
+    else:
+        # getattr(<parent>, part), where the parent may be such an expression in its turn.
+        yield getattr
+        yield found.parent, found.path[-1]
+        stream.buffer += REDUCE
+    stream.memoize(obj)
+
+
+def _write_global(stream: Stream, found: Global) -> None:
+    module_line, name_line = encode_names(
+        found.module_name, found.path[0], stream.protocol, stream.fix_imports
+    )
+    stream.buffer += b"%b%b\n%b\n" % (GLOBAL, module_line, name_line)

@@ -1,0 +1,318 @@
+"""class Pickler: its options, dump(), and the loop over the stack of work."""
+
+from __future__ import annotations
+
+import io
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
+from typing import Any, Final
+
+from . import atoms, containers
+from .memo import Memo, PicklerMemoProxy
+from .opcodes import BINPERSID, PERSID, STOP
+from .reduction import ABSENT, save_object, save_reduction
+from .writing import FRAME_SIZE_TARGET, Stream
+
+# What each of these functions returns: None where all is written, a generator of the objects
+# to be written in between, or, where the protocol has no opcode for the type, a reduction.
+_SAVERS: Final[dict[type, Callable[[Stream, Any], Any]]] = {
+    str: atoms.save_str,
+    bytes: atoms.save_bytes,
+    bytearray: atoms.save_bytearray,
+    PickleBuffer: atoms.save_picklebuffer,
+    tuple: containers.save_tuple,
+    list: containers.save_list,
+    dict: containers.save_dict,
+    set: containers.save_set,
+    frozenset: containers.save_frozenset,
+}
+
+
+class Pickler:
+    """Writes pickles to a file, as `pickle.Pickler` does, byte for byte.
+
+    Parameters
+    ----------
+    file
+        Whatever has a `write` that takes one bytes-like argument. Where `write` returns that
+        it took fewer bytes than it was given, it is called again with the rest.
+    protocol
+        0 to `HIGHEST_PROTOCOL`. None stands for `DEFAULT_PROTOCOL`, a negative number for the
+        highest.
+    fix_imports
+        With protocols 0 to 2: write the names that modules and their contents had in Python 2.
+    buffer_callback
+        With protocol 5: called with each `PickleBuffer`; where it returns something false,
+        the buffer stays out of the pickle (PEP 574).
+
+    Raises
+    ------
+    TypeError
+        `file` has no `write`, or `protocol` is no integer.
+    ValueError
+        The protocol is higher than the highest, or too low for `buffer_callback`.
+
+    Example
+    -------
+    >>> import io, pickle
+    >>> file = io.BytesIO()
+    >>> Pickler(file).dump({"answer": 42})
+    >>> pickle.loads(file.getvalue())
+    {'answer': 42}
+
+    Source: https://docs.python.org/3/library/pickle.html#pickle.Pickler
+    """
+
+    reduction_limit: int = 1_000_000
+    """How deep reductions by the user's own code may nest, one in the arguments or state of
+    another, before dump() takes them for endless and raises RecursionError."""
+
+    bin: int
+    """1 from protocol 1 on: opcodes have binary arguments."""
+
+    fast: int
+    """If true, nothing is memoized: shared objects are written anew each time, and recursive
+    ones are a ValueError. Deprecated in the standard library too."""
+
+    dispatch_table: Any
+    """Reduction functions by class, used instead of copyreg's. Absent by default."""
+
+    reducer_override: Any
+    """Called with every object that is not of a builtin type; returns a reduction, or
+    NotImplemented to go on as usual. Absent by default."""
+
+    _write: Callable[[Any], object]
+    _dumping: object  # there while a dump() is running
+
+    def __init__(
+        self,
+        file: Any,
+        protocol: int | None = None,
+        *,
+        fix_imports: bool = True,
+        buffer_callback: Callable[[PickleBuffer], object] | None = None,
+    ) -> None:
+        number = _check_protocol(protocol)
+        write: Any = getattr(file, "write", ABSENT)
+        if write is ABSENT:
+            raise TypeError("file must have a 'write' attribute")
+        if buffer_callback is not None and number < 5:
+            raise ValueError("buffer_callback needs protocol >= 5")
+        self._refuse_while_dumping()
+        self._write = write
+        self._protocol = number
+        self._fix_imports = bool(fix_imports) and number < 3
+        self._buffer_callback = buffer_callback
+        self._memo = Memo()
+        self.bin = int(number > 0)
+        self.fast = 0
+
+    def dump(self, obj: Any) -> None:
+        """Write the pickle of `obj` to the file.
+
+        Objects that an earlier dump() of this Pickler wrote are only referred to. If dump()
+        fails, they still are, and nothing of this one is remembered: the memo is as it was.
+
+        Raises PicklingError, or whatever the object's own code or the file's `write` raises;
+        RecursionError where reductions nest deeper than `reduction_limit`; RuntimeError when
+        called while a dump() of this Pickler is running.
+        """
+        if "_write" not in vars(self):
+            cls = type(self).__name__
+            raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
+        # setdefault is one step, so of two threads only one finds its own token there.
+        token = object()
+        length = None
+        try:
+            if vars(self).setdefault("_dumping", token) is not token:
+                raise _already_used()
+            length = len(self._memo.objects)
+            self._dump(obj)
+        except BaseException:
+            if length is not None:
+                self._memo.rollback(length)
+            raise
+        finally:
+            if vars(self).get("_dumping") is token:
+                del self._dumping
+
+    def _dump(self, obj: Any) -> None:
+        stream = Stream(
+            self._write,
+            self._memo,
+            self._protocol,
+            binary=bool(self.bin),
+            fast=bool(self.fast),
+            fix_imports=self._fix_imports,
+            buffer_callback=self._buffer_callback,
+            reduction_limit=self.reduction_limit,
+        )
+        persistent_id: Any = self.persistent_id
+        if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
+            persistent_id = None
+        _save(
+            stream,
+            obj,
+            persistent_id,
+            getattr(self, "reducer_override", ABSENT),
+            getattr(self, "dispatch_table", ABSENT),
+        )
+        stream.buffer += STOP
+        stream.end_frame()
+
+    def persistent_id(self, obj: Any) -> Any:
+        """The persistent id of `obj`, or None to pickle it as usual: for subclasses to override.
+
+        Called with every object before anything else is done with it. With protocol 0 the id
+        is written as text, which has to be one line of ASCII.
+        """
+        return None
+
+    @property
+    def memo(self) -> PicklerMemoProxy:
+        """The objects written so far; can be copied, cleared, and assigned to another Pickler."""
+        return PicklerMemoProxy(self._memo, self.clear_memo)
+
+    @memo.setter
+    def memo(self, memo: object) -> None:
+        self._refuse_while_dumping()
+        self._memo.replace(memo)
+
+    def clear_memo(self) -> None:
+        """Forget what was written so far, so that the next dump() stands on its own."""
+        self._refuse_while_dumping()
+        self._memo.clear()
+
+    def _refuse_while_dumping(self) -> None:
+        if "_dumping" in vars(self):
+            raise _already_used()
+
+    def __sizeof__(self) -> int:
+        size = object.__sizeof__(self) + sys.getsizeof(vars(self))
+        return size + sys.getsizeof(self._memo) if "_memo" in vars(self) else size
+
+
+def _already_used() -> RuntimeError:
+    return RuntimeError(
+        "Pickler object is already used: its dump() is running, further up or in another "
+        "thread (use another Pickler here)"
+    )
+
+
+def _check_protocol(protocol: int | None) -> int:
+    if protocol is None:
+        return DEFAULT_PROTOCOL
+    number = operator.index(protocol)
+    if not -sys.maxsize - 1 <= number <= sys.maxsize:
+        raise OverflowError("Python int too large to convert to C long")
+    if number < 0:
+        return HIGHEST_PROTOCOL
+    if number > HIGHEST_PROTOCOL:
+        raise ValueError(f"pickle protocol must be <= {HIGHEST_PROTOCOL}")
+    return number
+
+
+def _save(
+    stream: Stream, root: Any, persistent_id: Any, reducer_override: Any, dispatch_table: Any
+) -> None:
+    """Write `root` and everything that hangs on it.
+
+    `work` gives the objects to be written next: the members of the container, or the parts of
+    the reduction, that is being written. Those around it wait on `stack`.
+    """
+    buffer = stream.buffer
+    numbers = stream.memo.numbers
+    scalars = atoms.scalar_encoders(stream.protocol, stream.bin)
+    stack: list[Iterator[Any]] = []
+    work: Iterator[Any] = iter((root,))
+    is_persistent_id = False
+
+    while True:
+        for obj in work:
+            if len(buffer) >= FRAME_SIZE_TARGET:
+                stream.end_frame()
+
+            if persistent_id is not None:
+                if is_persistent_id:
+                    is_persistent_id = False  # an id has no id of its own
+                elif (pid := persistent_id(obj)) is not None:
+                    if stream.bin:
+                        is_persistent_id = True
+                        stack.append(work)
+                        work = _save_persistent_id(stream, pid)
+                        break
+                    _write_persistent_id(stream, pid)
+                    continue
+
+            cls = type(obj)
+            encode = scalars.get(cls)
+            if encode is not None:
+                buffer += encode(obj)
+                continue
+            number = numbers.get(id(obj))
+            if number is not None:
+                stream.get(number)
+                continue
+            save = _SAVERS.get(cls)
+            if save is None:
+                more = save_object(stream, obj, reducer_override, dispatch_table)
+            else:
+                more = save(stream, obj)
+                if type(more) is tuple:
+                    more = save_reduction(stream, obj, more)
+            if more is not None:
+                stack.append(work)
+                work = more
+                break
+        else:
+            if not stack:
+                return
+            work = stack.pop()
+
+
+def _save_persistent_id(stream: Stream, pid: Any) -> Iterator[Any]:
+    yield pid
+    stream.buffer += BINPERSID
+
+
+def _write_persistent_id(stream: Stream, pid: Any) -> None:
+    text = str(pid)
+    if not text.isascii() or "\n" in text:
+        raise PicklingError("persistent IDs in protocol 0 must be ASCII strings")
+    stream.buffer += b"%b%b\n" % (PERSID, text.encode("ascii"))
+
+
+def dump(
+    obj: Any,
+    file: Any,
+    protocol: int | None = None,
+    *,
+    fix_imports: bool = True,
+    buffer_callback: Callable[[PickleBuffer], object] | None = None,
+) -> None:
+    """Write the pickle of `obj` to `file`: `Pickler(file, ...).dump(obj)`.
+
+    The parameters, and what it raises, are those of `Pickler` and its `dump`.
+    """
+    Pickler(file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback).dump(obj)
+
+
+def dumps(
+    obj: Any,
+    protocol: int | None = None,
+    *,
+    fix_imports: bool = True,
+    buffer_callback: Callable[[PickleBuffer], object] | None = None,
+) -> bytes:
+    """Return the pickle of `obj` as bytes.
+
+    The parameters, and what it raises, are those of `Pickler` and its `dump`.
+
+    >>> dumps([1, 2], protocol=2)
+    b'\\x80\\x02]q\\x00(K\\x01K\\x02e.'
+    """
+    file = io.BytesIO()
+    dump(obj, file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback)
+    return file.getvalue()

@@ -1,0 +1,168 @@
+"""The pickle data stream: frames, the file they go to, and the numbers of the memo.
+
+Opcodes collect in `buffer`. From protocol 4 on they go out in frames (PEP 3154): a frame is
+closed at the first object that begins when it has FRAME_SIZE_TARGET bytes or more. A payload
+of that size goes to the file as it is, between two frames. Below protocol 4 there are no
+frames, but the buffer is emptied at the same places, so that it stays small.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pickle import PicklingError
+from typing import Any, Final
+
+from .errors import type_name
+from .memo import Memo
+from .opcodes import (
+    BINGET,
+    BINPUT,
+    FRAME,
+    GET,
+    LONG_BINGET,
+    LONG_BINPUT,
+    MEMOIZE,
+    PROTO,
+    PUT,
+)
+
+FRAME_SIZE_MIN: Final = 4  # shorter frames are left out: the header would be most of them
+FRAME_SIZE_TARGET: Final = 64 * 1024
+
+FAST_NESTING_LIMIT: Final = 50  # how deep fast mode goes before it looks for cycles
+
+Payload = Any  # bytes, bytearray, memoryview or PickleBuffer: whatever has a buffer
+
+
+class Stream:
+    """One pickle being written: `buffer` takes the opcodes of the current frame.
+
+    `buffer` stays the same object from beginning to end, so whoever writes much may hold it.
+    """
+
+    __slots__ = (
+        "_fast_ids",
+        "_fast_nesting",
+        "_head",
+        "_write",
+        "bin",
+        "buffer",
+        "buffer_callback",
+        "fast",
+        "fix_imports",
+        "memo",
+        "nested_reductions",
+        "protocol",
+        "reduction_limit",
+    )
+
+    def __init__(
+        self,
+        write: Callable[[Payload], object],
+        memo: Memo,
+        protocol: int,
+        *,
+        binary: bool,
+        fast: bool,
+        fix_imports: bool,
+        buffer_callback: Callable[[Any], object] | None,
+        reduction_limit: int,
+    ) -> None:
+        self.protocol = protocol
+        self.bin = binary
+        self.fast = fast
+        self.fix_imports = fix_imports
+        self.buffer_callback = buffer_callback
+        self.reduction_limit = reduction_limit
+        self.nested_reductions = 0  # of the user's own code, around the current object
+        self.memo = memo
+        self.buffer = bytearray()
+        self._write = write
+        self._head = PROTO + bytes([protocol]) if protocol >= 2 else b""  # before any frame
+        self._fast_nesting = 0
+        self._fast_ids: set[int] = set()
+
+    # --- the memo
+
+    def memoize(self, obj: object) -> None:
+        """Give `obj`, the topmost item of the unpickler's stack, the memo's next number."""
+        if self.fast:
+            return
+        number = self.memo.add(obj)
+        if self.protocol >= 4:
+            self.buffer += MEMOIZE
+        elif not self.bin:
+            self.buffer += b"%b%d\n" % (PUT, number)
+        elif number < 256:
+            self.buffer += BINPUT + bytes([number])
+        elif number <= 0xFFFFFFFF:
+            self.buffer += LONG_BINPUT + struct.pack("<I", number)
+        else:
+            raise PicklingError("memo id too large for LONG_BINPUT")
+
+    def get(self, number: int) -> None:
+        """Write a reference to an object by its number in the memo."""
+        if not self.bin:
+            self.buffer += b"%b%d\n" % (GET, number)
+        elif number < 256:
+            self.buffer += BINGET + bytes([number])
+        elif number <= 0xFFFFFFFF:
+            self.buffer += LONG_BINGET + struct.pack("<I", number)
+        else:
+            raise PicklingError("memo id too large for LONG_BINGET")
+
+    # --- frames and the file
+
+    def payload(self, header: bytes, data: Payload, size: int) -> None:
+        """Write an opcode whose last argument is `data`, `size` bytes long."""
+        if size < FRAME_SIZE_TARGET:
+            self.buffer += header
+            self.buffer += data
+        else:
+            self.end_frame(header)
+            self._send(data, size)
+
+    def end_frame(self, after: bytes = b"") -> None:
+        """Send the current frame to the file, and then the bytes `after` it."""
+        buffer = self.buffer
+        if self.protocol >= 4 and len(buffer) >= FRAME_SIZE_MIN:
+            header = FRAME + struct.pack("<Q", len(buffer))
+        else:
+            header = b""
+        data = b"".join((self._head, header, buffer, after))
+        buffer.clear()
+        self._head = b""
+        if data:
+            self._send(data, len(data))
+
+    def _send(self, data: Payload, size: int) -> None:
+        """Hand `data` to the file's write, again and again where it takes only a part."""
+        taken = self._write(data)
+        # Not every write says how much it took; a raw file or socket does, and may take less.
+        while type(taken) is int and 0 <= taken < size:
+            if taken == 0:
+                raise OSError(f"write() took none of {size} bytes: the file accepts no more data")
+            data = memoryview(data).cast("B")[taken:]
+            size -= taken
+            taken = self._write(data)
+
+    # --- fast mode
+
+    def enter_fast(self, obj: object) -> None:
+        """Note that a container begins, where there is no memo to notice a cycle."""
+        self._fast_nesting += 1
+        if self._fast_nesting < FAST_NESTING_LIMIT:
+            return
+        if id(obj) in self._fast_ids:
+            raise ValueError(
+                "fast mode: can't pickle cyclic objects including object type "
+                f"{type_name(type(obj)):.200} at 0x{id(obj):x}"
+            )
+        self._fast_ids.add(id(obj))
+
+    def leave_fast(self, obj: object) -> None:
+        """Note that a container ends."""
+        if self._fast_nesting >= FAST_NESTING_LIMIT:
+            self._fast_ids.remove(id(obj))
+        self._fast_nesting -= 1

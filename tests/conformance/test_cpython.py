@@ -1,0 +1,112 @@
+"""CPython's own pickle tests, of the running interpreter, run against each implementation.
+
+They are the classes of `test.test_pickle` that test the compiled pickler, with our Pickler in
+its place. Reading stays with the standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import pickle
+import sys
+import unittest
+from types import ModuleType
+from typing import Any
+
+import pytest
+from conftest import IMPLEMENTATIONS
+
+test_pickle = pytest.importorskip(
+    "test.test_pickle",
+    reason="this interpreter comes without its `test` package (Debian: libpython3.x-testsuite)",
+)
+
+CLASSES = [
+    "CPicklerTests",
+    "CDumpPickle_LoadPickle",
+    "CPickleTests",
+    "CPersPicklerTests",
+    "CIdPersPicklerTests",
+    "CPicklerUnpicklerObjectTests",
+    "CDispatchTableTests",
+    "CChainDispatchTableTests",
+    "CPicklerHookTests",
+    "CPicklingErrorTests",  # from 3.13 on
+    "InMemoryPickleTests",
+]
+# Left out: SizeofTests and HeapTypesTests (the layout of CPython's own types); CompatPickleTests,
+# LazyImportTest, CommandLineTest, CUnpicklerTests, DumpPickle_CLoadPickle (nothing of ours runs).
+
+# Tests that cannot pass, and why.
+DIFFERENCES: dict[str, str] = {}
+if sys.version_info >= (3, 14):
+    DIFFERENCES["test_bad_object_dict_items"] = (
+        "compares the notes, and its iterator is used up before dumps_with_notes can ask for them"
+    )
+
+
+def replaced(value: Any, ours: ModuleType) -> Any:
+    """Ours in place of the standard library's compiled one."""
+    if value is pickle.Pickler:
+        return ours.Pickler
+    if value in (pickle.dump, pickle.dumps):
+        return staticmethod(getattr(ours, value.__name__))
+    if isinstance(value, type) and issubclass(value, pickle.Pickler):
+        bases = tuple(replaced(base, ours) for base in value.__bases__)
+        body = {k: v for k, v in vars(value).items() if k not in ("__dict__", "__weakref__")}
+        return type(value.__name__, bases, body)
+    return value
+
+
+def expected(function: Any, reason: str) -> Any:
+    @pytest.mark.xfail(reason=reason, strict=True)
+    @functools.wraps(function)
+    def test(self: unittest.TestCase) -> None:
+        function(self)
+
+    return test
+
+
+def dumps_with_notes(module: ModuleType, *args: Any, **kwargs: Any) -> bytes:
+    """Our dumps, with the notes that the standard pickler adds to an exception from 3.14 on.
+
+    We add no such notes. The tests compare them along with the type and the message, which
+    are ours, so here the notes alone are borrowed.
+    """
+    try:
+        return module.dumps(*args, **kwargs)
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            try:
+                pickle.dumps(*args, **kwargs)
+            except Exception as standard:
+                for note in getattr(standard, "__notes__", ()):
+                    error.add_note(note)
+        raise
+
+
+def ours(name: str, implementation: str) -> type:
+    """The class `name` of test.test_pickle, for one of our implementations."""
+    base = getattr(test_pickle, name)
+    module = IMPLEMENTATIONS[implementation]
+    body: dict[str, Any] = {}
+    for attribute in dir(base):
+        value = getattr(base, attribute)
+        if attribute in DIFFERENCES and value is not None:
+            body[attribute] = expected(value, DIFFERENCES[attribute])
+        elif not attribute.startswith("_") and replaced(value, module) is not value:
+            body[attribute] = replaced(value, module)
+    if name == "InMemoryPickleTests":
+        body["dumps"] = lambda self, *args, **kwargs: module.dumps(*args, **kwargs)
+    if name == "CPicklingErrorTests":
+        body["dumps"] = lambda self, *args, **kwargs: dumps_with_notes(module, *args, **kwargs)
+    return type(f"{name}_{implementation}", (base,), body)
+
+
+for _name in CLASSES:
+    for _implementation in IMPLEMENTATIONS:
+        if hasattr(test_pickle, _name):
+            _class = ours(_name, _implementation)
+            globals()[_class.__name__] = _class
+del _class
