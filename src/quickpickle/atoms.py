@@ -8,7 +8,6 @@ that brought an opcode for it, a type returns a reduction (see reduction.py) ins
 from __future__ import annotations
 
 import codecs
-import re
 import struct
 from collections.abc import Callable
 from functools import cache
@@ -44,9 +43,12 @@ from .writing import Stream
 
 Encoder = Callable[[Any], bytes]
 
-_SMALL_INTS: Final = [BININT1 + bytes([i]) for i in range(256)]
+_BYTES: Final = [bytes([i]) for i in range(256)]
+_SMALL_INTS: Final = [BININT1 + byte for byte in _BYTES]
 _pack_binint2 = struct.Struct("<cH").pack
 _pack_binint = struct.Struct("<ci").pack
+_pack_uint4 = struct.Struct("<I").pack
+_pack_uint8 = struct.Struct("<Q").pack
 _pack_binfloat = struct.Struct(">cd").pack
 
 
@@ -90,7 +92,7 @@ def _encode_long(value: int) -> bytes:
     size = (value if value >= 0 else ~value).bit_length() // 8 + 1
     data = value.to_bytes(size, "little", signed=True)
     if size < 256:
-        return LONG1 + bytes([size]) + data
+        return LONG1 + _BYTES[size] + data
     if size <= 0x7FFFFFFF:
         return LONG4 + struct.pack("<i", size) + data
     raise OverflowError("int too large to pickle")
@@ -108,30 +110,29 @@ def _encode_text_float(value: float) -> bytes:
     return b"%b%b\n" % (FLOAT, repr(value).encode("ascii"))
 
 
-# What a line of the UNICODE opcode cannot hold as it is: its end, its escape sign, and what
-# Windows takes for the end of a text file.
-_ESCAPED: Final = re.compile("[\\\\\0\n\r\x1a]")
-
-
 def save_str(stream: Stream, obj: str) -> None:
     if not stream.bin:
-        text = _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", obj)
-        data = text.encode("raw-unicode-escape")
-        stream.payload(UNICODE, data + b"\n", len(data) + 1)
+        # What a line cannot hold as it is: the escape sign itself, the end of the line, and
+        # what Windows takes for the end of a text file.
+        text = obj.replace("\\", "\\u005c")
+        for character in "\0\n\r\x1a":
+            text = text.replace(character, f"\\u{ord(character):04x}")
+        data = text.encode("raw-unicode-escape") + b"\n"
+        stream.payload(UNICODE, data, len(data))
+        stream.memoize(obj)
+        return
+    data = obj.encode("utf-8", "surrogatepass")
+    size = len(data)
+    if size <= 0xFF and stream.protocol >= 4:
+        stream.buffer += SHORT_BINUNICODE + _BYTES[size] + data
+    elif size <= 0xFFFFFFFF:
+        stream.payload(BINUNICODE + _pack_uint4(size), data, size)
+    elif stream.protocol >= 4:
+        stream.payload(BINUNICODE8 + _pack_uint8(size), data, size)
     else:
-        data = obj.encode("utf-8", "surrogatepass")
-        size = len(data)
-        if size <= 0xFF and stream.protocol >= 4:
-            header = SHORT_BINUNICODE + bytes([size])
-        elif size <= 0xFFFFFFFF:
-            header = BINUNICODE + struct.pack("<I", size)
-        elif stream.protocol >= 4:
-            header = BINUNICODE8 + struct.pack("<Q", size)
-        else:
-            raise OverflowError(
-                "serializing a string larger than 4 GiB requires pickle protocol 4 or higher"
-            )
-        stream.payload(header, data, size)
+        raise OverflowError(
+            "serializing a string larger than 4 GiB requires pickle protocol 4 or higher"
+        )
     stream.memoize(obj)
 
 
@@ -177,15 +178,15 @@ def save_picklebuffer(stream: Stream, obj: Any) -> None:
 
 def _bytes_header(stream: Stream, size: int) -> bytes:
     if size <= 0xFF:
-        return SHORT_BINBYTES + bytes([size])
+        return SHORT_BINBYTES + _BYTES[size]
     if size <= 0xFFFFFFFF:
-        return BINBYTES + struct.pack("<I", size)
+        return BINBYTES + _pack_uint4(size)
     if stream.protocol >= 4:
-        return BINBYTES8 + struct.pack("<Q", size)
+        return BINBYTES8 + _pack_uint8(size)
     raise OverflowError(
         "serializing a bytes object larger than 4 GiB requires pickle protocol 4 or higher"
     )
 
 
 def _bytearray_header(size: int) -> bytes:
-    return BYTEARRAY8 + struct.pack("<Q", size)
+    return BYTEARRAY8 + _pack_uint8(size)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+from .errors import PY315
 from .opcodes import (
     ADDITEMS,
     APPEND,
@@ -39,6 +40,10 @@ from .opcodes import (
 from .writing import Stream
 
 BATCHSIZE: Final = 1000  # how many items there are to an APPENDS, SETITEMS or ADDITEMS
+
+
+# From 3.15 on a single item that is left over goes without a batch.
+LAST_GOES_ALONE: Final = PY315
 
 
 def _list_size_is_checked() -> bool:
@@ -107,14 +112,15 @@ def _save_list_items(stream: Stream, obj: list[Any]) -> Iterator[Any]:
         for item in obj:
             yield item
             stream.buffer += APPEND
-    elif len(obj) == 1:
-        yield obj[0]
-        stream.buffer += APPEND
     else:
         size = len(obj)
         items = iter(obj)
         done = 0
-        while True:
+        while done < len(obj):
+            if len(obj) - done == 1 and (done == 0 or LAST_GOES_ALONE):
+                yield obj[done]
+                stream.buffer += APPEND
+                break
             stream.buffer += MARK
             for item in islice(items, BATCHSIZE):
                 yield item
@@ -122,8 +128,6 @@ def _save_list_items(stream: Stream, obj: list[Any]) -> Iterator[Any]:
             stream.buffer += APPENDS
             if LIST_SIZE_IS_CHECKED and len(obj) != size:
                 raise RuntimeError("list changed size during iteration")
-            if done >= len(obj):
-                break
     if stream.fast:
         stream.leave_fast(obj)
 
@@ -142,18 +146,20 @@ def _save_dict_items(stream: Stream, obj: dict[Any, Any]) -> Iterator[Any]:
             yield key
             yield value
             stream.buffer += SETITEM
-    elif len(obj) == 1:
-        for key, value in list(obj.items()):
-            yield key
-            yield value
-        stream.buffer += SETITEM
     else:
         size = len(obj)
         items = iter(obj.items())
         key = None
+        done = 0
         count = BATCHSIZE
-        # A last batch that is full is followed by an empty one: that is how CPython writes it.
-        while count == BATCHSIZE:
+        # Before 3.15 a last batch that is full is followed by an empty one.
+        while done < size or (count == BATCHSIZE and not LAST_GOES_ALONE):
+            if size - done == 1 and (done == 0 or LAST_GOES_ALONE):
+                key, value = next(items)
+                yield key
+                yield value
+                stream.buffer += SETITEM
+                break
             stream.buffer += MARK
             count = 0
             while True:
@@ -168,6 +174,7 @@ def _save_dict_items(stream: Stream, obj: dict[Any, Any]) -> Iterator[Any]:
             stream.buffer += SETITEMS
             if len(obj) != size:
                 raise RuntimeError("dictionary changed size during iteration")
+            done += count
     if stream.fast:
         stream.leave_fast(obj)
 
@@ -196,19 +203,21 @@ def save_set(stream: Stream, obj: set[Any]) -> Iterator[Any] | tuple[Any, ...] |
 def _save_set_items(stream: Stream, obj: set[Any]) -> Iterator[Any]:
     size = len(obj)
     items = iter(obj)
+    done = 0
     count = BATCHSIZE
-    while count == BATCHSIZE:  # as with dicts
+    while done < size or (count == BATCHSIZE and not LAST_GOES_ALONE):  # as with dicts
         stream.buffer += MARK
         count = 0
-        while count < BATCHSIZE:
-            if len(obj) != size:
-                raise RuntimeError("set changed size during iteration")
+        while count < BATCHSIZE and len(obj) == size:
             item = next(items, _END)
             if item is _END:
                 break
             yield item
             count += 1
         stream.buffer += ADDITEMS
+        if len(obj) != size:
+            raise RuntimeError("set changed size during iteration")
+        done += count
 
 
 def save_frozenset(stream: Stream, obj: frozenset[Any]) -> Iterator[Any] | tuple[Any, ...]:

@@ -18,7 +18,10 @@ from .errors import type_name
 
 
 class Memo:
-    """The objects written so far, each with its number."""
+    """The objects written so far, each with its number.
+
+    `numbers` has the number under the object's address, `objects` the objects in their order.
+    """
 
     __slots__ = ("numbers", "objects")
 
@@ -26,15 +29,11 @@ class Memo:
         self.numbers: dict[int, int] = {}
         self.objects: list[object] = []
 
-    def add(self, obj: object) -> int:
-        """Give `obj` the next number and return it."""
-        number = len(self.numbers)
-        self.objects.append(obj)
-        self.numbers[id(obj)] = number
-        return number
-
     def rollback(self, length: int) -> None:
-        """Forget every object but the first `length` ones."""
+        """Forget every object but the first `length` ones.
+
+        Interrupted on its way, it can be called again for the rest.
+        """
         for obj in self.objects[length:]:
             self.numbers.pop(id(obj), None)
         del self.objects[length:]

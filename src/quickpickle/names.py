@@ -85,8 +85,8 @@ def find_global(obj: Any, name: str | None = None) -> Global:
     path = str.split(name, ".")
     if "<locals>" in path:
         raise local_object(obj, name)
-    if PY315 and ".__" in name:
-        path = _mangle(path)
+    if PY315 and ".__" in name and (mangled := _mangle(path)) != path:
+        path = mangled
         name = ".".join(path)
     module_name = which_module(obj, path)
     try:

@@ -122,33 +122,35 @@ class Pickler:
         if "_write" not in vars(self):
             cls = type(self).__name__
             raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
-        # setdefault is one step, so of two threads only one finds its own token there.
         token = object()
         length = None
         try:
+            # One step, so of two threads only one finds its own token there.
             if vars(self).setdefault("_dumping", token) is not token:
                 raise _already_used()
             length = len(self._memo.objects)
             self._dump(obj)
-        except BaseException:
+            length = None  # all is written: nothing to forget
+        finally:
+            try:
+                self._end_dump(token, length)
+            except BaseException:  # an interrupt: what it left is done now
+                self._end_dump(token, length)
+                raise
+
+    def _end_dump(self, token: object, length: int | None) -> None:
+        if vars(self).get("_dumping") is token:
             if length is not None:
                 self._memo.rollback(length)
-            raise
-        finally:
-            if vars(self).get("_dumping") is token:
-                del self._dumping
+            del self._dumping
 
     def _dump(self, obj: Any) -> None:
-        stream = Stream(
-            self._write,
-            self._memo,
-            self._protocol,
-            binary=bool(self.bin),
-            fast=bool(self.fast),
-            fix_imports=self._fix_imports,
-            buffer_callback=self._buffer_callback,
-            reduction_limit=self.reduction_limit,
-        )
+        stream = Stream(self._write, self._memo, self._protocol)
+        stream.bin = bool(self.bin)
+        stream.fast = bool(self.fast)
+        stream.fix_imports = self._fix_imports
+        stream.buffer_callback = self._buffer_callback
+        stream.reduction_limit = self.reduction_limit
         persistent_id: Any = self.persistent_id
         if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
             persistent_id = None
@@ -188,6 +190,9 @@ class Pickler:
     def _refuse_while_dumping(self) -> None:
         if "_dumping" in vars(self):
             raise _already_used()
+
+    def __getstate__(self) -> object:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def __sizeof__(self) -> int:
         size = object.__sizeof__(self) + sys.getsizeof(vars(self))
@@ -314,5 +319,5 @@ def dumps(
     b'\\x80\\x02]q\\x00(K\\x01K\\x02e.'
     """
     file = io.BytesIO()
-    dump(obj, file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback)
+    Pickler(file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback).dump(obj)
     return file.getvalue()

@@ -11,13 +11,7 @@ import copyreg
 from collections.abc import Iterator
 from functools import partial
 from pickle import PicklingError
-from types import (
-    BuiltinFunctionType,
-    ClassMethodDescriptorType,
-    FunctionType,
-    MethodDescriptorType,
-    WrapperDescriptorType,
-)
+from types import FunctionType
 from typing import Any, Final
 
 from .containers import append_items, set_items
@@ -52,7 +46,7 @@ def save_object(
     dispatch table (the Pickler's own, else copyreg's); `__reduce_ex__`; `__reduce__`.
     """
     cls = type(obj)
-    by_user = True  # whether code of the user's had a hand in the reduction
+    may_be_endless = True
     reduction: Any = NotImplemented
     if reducer_override is not ABSENT:
         reduction = reducer_override(obj)
@@ -67,14 +61,14 @@ def save_object(
             return save_global(stream, obj)
         elif (reduce := getattr(obj, "__reduce_ex__", ABSENT)) is not ABSENT:
             reduction = reduce(stream.protocol)
-            by_user = _has_own_reduction(cls)
+            may_be_endless = _may_be_endless(stream, cls)
         elif (reduce := getattr(obj, "__reduce__", ABSENT)) is not ABSENT:
             reduction = reduce()
         else:
             raise no_reduction(obj)
     if issubclass(type(reduction), str):
         return save_global(stream, obj, reduction)
-    return save_reduction(stream, obj, reduction, by_user)
+    return save_reduction(stream, obj, reduction, may_be_endless)
 
 
 def _look_up(dispatch_table: Any, cls: type) -> Any:
@@ -87,35 +81,38 @@ def _look_up(dispatch_table: Any, cls: type) -> Any:
         return ABSENT
 
 
-_BUILTIN_METHODS: Final = (
-    BuiltinFunctionType,
-    ClassMethodDescriptorType,
-    MethodDescriptorType,
-    WrapperDescriptorType,
+_OWN_METHODS: Final = (
+    "__reduce_ex__",
+    "__reduce__",
+    "__getstate__",
+    "__getnewargs__",
+    "__getnewargs_ex__",
 )
+_METHODS_OF_OBJECT: Final = [getattr(object, name, None) for name in _OWN_METHODS]
+_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 
-def _has_own_reduction(cls: type) -> bool:
-    """Whether a method written in Python takes part in the reduction of a class's instances."""
-    for name in (
-        "__reduce_ex__",
-        "__reduce__",
-        "__getstate__",
-        "__getnewargs__",
-        "__getnewargs_ex__",
-    ):
-        method = getattr(cls, name, None)
-        if method is not None and not isinstance(method, _BUILTIN_METHODS):
-            return True
-    return False
+def _may_be_endless(stream: Stream, cls: type) -> bool:
+    """Whether the reduction of a class's instances may hold new objects each time.
+
+    `object`'s own hands out what the instance has, which is finite; only below protocol 2 it
+    makes a copy of an instance of a builtin type's subclass.
+    """
+    known = stream.may_be_endless.get(cls)
+    if known is None:
+        own = [getattr(cls, name, None) for name in _OWN_METHODS] != _METHODS_OF_OBJECT
+        builtin_bases = [base for base in cls.__mro__[:-1] if not base.__flags__ & _HEAP_TYPE]
+        copies = stream.protocol < 2 and builtin_bases != []
+        known = stream.may_be_endless[cls] = own or copies
+    return known
 
 
 def save_reduction(
-    stream: Stream, obj: Any, reduction: Any, by_user: bool = False
+    stream: Stream, obj: Any, reduction: Any, may_be_endless: bool = False
 ) -> Iterator[Any]:
     """Write a reduction of `obj`, and memoize `obj`; yields what has to be written in between."""
     func, args, state, list_items, dict_items, state_setter = _unpack(reduction)
-    if by_user:
+    if may_be_endless:
         _enter_reduction(stream, obj)
 
     name = getattr(func, "__name__", None) if stream.protocol >= 2 else None
@@ -164,7 +161,7 @@ def save_reduction(
                 yield obj
                 yield state
                 stream.buffer += TUPLE2 + REDUCE + POP
-    if by_user:
+    if may_be_endless:
         stream.nested_reductions -= 1
 
 
@@ -172,9 +169,9 @@ def _enter_reduction(stream: Stream, obj: Any) -> None:
     stream.nested_reductions += 1
     if stream.nested_reductions > stream.reduction_limit:
         raise RecursionError(
-            f"more than {stream.reduction_limit} nested reductions, the last of a "
-            f"{type_name(type(obj))} object: its __reduce__ may never end (if it does, "
-            "set Pickler.reduction_limit higher)"
+            f"more than {stream.reduction_limit} nested reductions, the last one of a "
+            f"{type_name(type(obj))} object: its __reduce__ may never come to an end "
+            "(if it does, give the Pickler a higher reduction_limit)"
         )
 
 
@@ -190,7 +187,7 @@ def _unpack(reduction: Any) -> tuple[Any, ...]:
     func, args, _, list_items, dict_items, state_setter = items
     if not callable(func):
         raise bad_item("first", "callable", func)
-    if not issubclass(type(args), tuple):
+    if type(args) is not tuple and not issubclass(type(args), tuple):
         raise bad_item("second", "a tuple", args)
     if list_items is not None and not hasattr(type(list_items), "__next__"):
         raise bad_optional_item("fourth", "an iterator", list_items)

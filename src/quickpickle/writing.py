@@ -51,35 +51,26 @@ class Stream:
         "buffer_callback",
         "fast",
         "fix_imports",
+        "may_be_endless",
         "memo",
         "nested_reductions",
         "protocol",
         "reduction_limit",
     )
 
-    def __init__(
-        self,
-        write: Callable[[Payload], object],
-        memo: Memo,
-        protocol: int,
-        *,
-        binary: bool,
-        fast: bool,
-        fix_imports: bool,
-        buffer_callback: Callable[[Any], object] | None,
-        reduction_limit: int,
-    ) -> None:
+    def __init__(self, write: Callable[[Payload], object], memo: Memo, protocol: int) -> None:
         self.protocol = protocol
-        self.bin = binary
-        self.fast = fast
-        self.fix_imports = fix_imports
-        self.buffer_callback = buffer_callback
-        self.reduction_limit = reduction_limit
-        self.nested_reductions = 0  # of the user's own code, around the current object
+        self.bin = protocol > 0
+        self.fast = False
+        self.fix_imports = False
+        self.buffer_callback: Callable[[Any], object] | None = None
+        self.reduction_limit = 0
+        self.nested_reductions = 0  # around the current object, of those that may be endless
+        self.may_be_endless: dict[type, bool] = {}  # which those are, by class
         self.memo = memo
         self.buffer = bytearray()
         self._write = write
-        self._head = PROTO + bytes([protocol]) if protocol >= 2 else b""  # before any frame
+        self._head = PROTO + bytes((protocol,)) if protocol >= 2 else b""  # before any frame
         self._fast_nesting = 0
         self._fast_ids: set[int] = set()
 
@@ -89,7 +80,11 @@ class Stream:
         """Give `obj`, the topmost item of the unpickler's stack, the memo's next number."""
         if self.fast:
             return
-        number = self.memo.add(obj)
+        # This runs for most objects, so the memo is not asked by way of a method.
+        numbers = self.memo.numbers
+        number = len(numbers)
+        self.memo.objects.append(obj)
+        numbers[id(obj)] = number
         if self.protocol >= 4:
             self.buffer += MEMOIZE
         elif not self.bin:

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from conftest import IMPLEMENTATIONS
 
 test_pickle = pytest.importorskip(

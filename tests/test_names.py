@@ -1,0 +1,335 @@
+"""Classes and functions: found by name, or refused with the standard pickler's words."""
+
+from __future__ import annotations
+
+import collections
+import copyreg
+import io
+import pickle
+import sys
+import types
+
+import pytest
+
+from differential import assert_same, assert_same_dumps
+
+
+class Outer:
+    class Inner:
+        class Innermost:
+            def method(self):
+                pass
+
+        @classmethod
+        def class_method(cls):
+            pass
+
+    @staticmethod
+    def static_method():
+        pass
+
+    class _Private:
+        class __Nested:
+            pass
+
+        nested = __Nested
+
+
+class Meta(type):
+    pass
+
+
+class OfMeta(metaclass=Meta):
+    pass
+
+
+class ReducingMeta(type):
+    def __reduce_ex__(cls, protocol):
+        raise AssertionError("not asked: classes go by their name")
+
+
+class OfReducingMeta(metaclass=ReducingMeta):
+    pass
+
+
+class Ünïcode:
+    pass
+
+
+def function():
+    pass
+
+
+BY_NAME = [
+    Outer,
+    Outer.Inner,
+    Outer.Inner.Innermost,
+    Outer.Inner.Innermost.method,
+    Outer.Inner.class_method,
+    Outer.static_method,
+    Outer().static_method,
+    OfMeta,
+    OfReducingMeta,
+    Ünïcode,
+    function,
+    len,
+    int,
+    [].append,
+    str.upper,
+    dict.fromkeys,
+    int.__add__,
+    "text".join,
+    collections.UserDict.__len__,
+    types.FunctionType,
+    sys.exc_info,
+    io.BytesIO,
+]
+
+
+@pytest.mark.parametrize("obj", BY_NAME, ids=lambda obj: ascii(getattr(obj, "__qualname__", obj)))
+def test_found_by_name(implementation, protocol, obj):
+    assert_same(implementation, lambda: [obj, obj, getattr(obj, "__qualname__", None)], protocol)
+
+
+def test_nested_private_class(implementation, protocol):
+    assert_same(implementation, lambda: Outer._Private.nested, protocol)
+
+
+def test_lambdas_local_and_replaced_ones_are_refused(implementation, protocol):
+    def local():
+        pass
+
+    class Local:
+        pass
+
+    for obj in (local, Local, lambda: 0, [Local()]):
+        assert_same(implementation, lambda o=obj: o, protocol)
+
+
+def named(name, module):
+    """A function that claims to be found under this name."""
+    result = types.FunctionType((lambda: 0).__code__, {}, "named")
+    result.__qualname__ = name
+    result.__module__ = module
+    return result
+
+
+@pytest.fixture
+def modules(monkeypatch, tmp_path):
+    """Modules that lead nowhere, in each way."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "quickpickle_raises.py").write_text("1 / 0")
+    (tmp_path / "quickpickle_syntax.py").write_text("def")
+    (tmp_path / "quickpickle_imports.py").write_text("import quickpickle_no_such_module")
+    monkeypatch.setitem(sys.modules, "quickpickle_blocked", None)
+    evil = types.ModuleType("quickpickle_evil")
+
+    def get(name):
+        raise AttributeError(name) if name.startswith("__") else ZeroDivisionError(name)
+
+    evil.__getattr__ = get
+    monkeypatch.setitem(sys.modules, "quickpickle_evil", evil)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("name", "quickpickle_no_such_module"),
+        ("name", "quickpickle.no_such_submodule"),
+        ("name", "quickpickle_raises"),
+        ("name", "quickpickle_syntax"),
+        ("name", "quickpickle_imports"),
+        ("name", "quickpickle_blocked"),
+        ("name", "quickpickle_evil"),
+        ("name", ""),
+        ("name", 5),
+        ("name", b"os"),
+        ("no_such_name", "os"),
+        ("no_such_name", "__main__"),
+        ("path.no_such_name", "os"),
+        ("path.join", "os"),
+        ("", "os"),
+        ("a..b", "os"),
+        ("f.<locals>.g", "os"),
+        ("f.<locals>.g", 5),
+    ],
+)
+def test_not_found(implementation, protocol, modules, name, module):
+    obj = named(name, module)
+    assert_same(implementation, lambda: obj, protocol)
+
+
+def test_interrupted_import(implementation, tmp_path, monkeypatch):
+    # Not as before 3.14, where Ctrl-C in here became a PicklingError.
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "quickpickle_interrupted.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        implementation.dumps(named("name", "quickpickle_interrupted"))
+
+
+class NoModule:
+    """An object that does not know its module."""
+
+    def __init__(self, reduction="quickpickle_thing"):
+        self.reduction = reduction
+
+    def __reduce__(self):
+        return self.reduction
+
+    def __repr__(self):
+        return "<NoModule>"
+
+    def __getattribute__(self, name):
+        if name == "__module__":
+            raise AttributeError(name)
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize("where", ["__main__", "__mp_main__", "quickpickle_zoo", None])
+def test_without_a_module_all_are_searched(implementation, protocol, monkeypatch, where):
+    obj = NoModule()
+    if where == "__main__":
+        monkeypatch.setattr(sys.modules["__main__"], "quickpickle_thing", obj, raising=False)
+    elif where is not None:
+        module = types.ModuleType(where)
+        module.quickpickle_thing = obj
+        monkeypatch.setitem(sys.modules, where, module)
+    monkeypatch.setitem(sys.modules, "quickpickle_none", None)
+    assert_same(implementation, lambda: [obj, obj], protocol)
+
+
+class StrSub(str):
+    pass
+
+
+def test_names_that_are_subclasses_of_str(implementation, protocol, monkeypatch):
+    zoo = types.ModuleType("quickpickle_zoo")
+    monkeypatch.setitem(sys.modules, "quickpickle_zoo", zoo)
+    zoo.animal = zoo.cage = NoModule(StrSub("animal"))
+    zoo.cage = types.SimpleNamespace(animal=NoModule(StrSub("cage.animal")))
+    for obj in (zoo.animal, zoo.cage.animal):
+        assert_same(implementation, lambda o=obj: o, protocol)
+
+
+class NamedByMeta(type):
+    def __getattribute__(cls, name):
+        if name in cls.__dict__["given"]:
+            value = cls.__dict__["given"][name]
+            if isinstance(value, type) and issubclass(value, Exception):
+                raise value(name)
+            return value
+        return type.__getattribute__(cls, name)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"__qualname__": 5},
+        {"__qualname__": None},
+        {"__qualname__": b"len"},
+        {"__qualname__": "Odd"},
+        {"__qualname__": "Odd.odder"},
+        {"__qualname__": ZeroDivisionError},
+        {"__qualname__": AttributeError},
+        {"__qualname__": AttributeError, "__name__": AttributeError},
+        {"__module__": ZeroDivisionError},
+        {"__module__": AttributeError},
+        {"__module__": None},
+    ],
+    ids=repr,
+)
+def test_classes_with_odd_names(implementation, protocol, monkeypatch, given):
+    odd = NamedByMeta("Odd", (), {"given": given, "__module__": __name__})
+    monkeypatch.setattr(sys.modules[__name__], "Odd", odd, raising=False)
+    assert_same(implementation, lambda: odd, protocol)
+
+
+def test_a_name_that_leads_back_to_its_module(implementation, protocol, monkeypatch):
+    module = sys.modules[__name__]
+    monkeypatch.setattr(module, "Loop", type("Loop", (), {}), raising=False)
+    module.Loop.module = module
+    module.Loop.__qualname__ = "Loop.module.Loop"
+    assert_same(implementation, lambda: module.Loop, protocol)
+
+
+@pytest.mark.parametrize("text", ["é", "\udc80", "\U0001f600"], ids=ascii)
+@pytest.mark.parametrize("part", ["module", "name"])
+def test_names_that_are_not_ascii(implementation, protocol, monkeypatch, text, part):
+    module = types.ModuleType("mod" + text if part == "module" else "mod")
+    name = "name" + text if part == "name" else "name"
+    obj = named(name, module.__name__)
+    setattr(module, name, obj)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert_same(implementation, lambda: obj, protocol)
+
+
+@pytest.mark.parametrize("fix_imports", [True, False])
+def test_fix_imports(implementation, protocol, fix_imports):
+    objects = [
+        ImportError,
+        ModuleNotFoundError,
+        BlockingIOError,
+        collections.UserDict,
+        collections.UserDict.keys,
+        map,
+        range,
+        io.BytesIO,
+        copyreg.__newobj__,
+        b"bytes",
+        bytearray(b"x"),
+        {1},
+    ]
+    assert_same(implementation, lambda: objects, protocol, fix_imports=fix_imports)
+
+
+@pytest.fixture
+def register():
+    """Register extension codes for a while."""
+    keys = []
+
+    def register(name, code):
+        copyreg._extension_registry[(__name__, name)] = code
+        keys.append((__name__, name))
+
+    yield register
+    for key in keys:
+        del copyreg._extension_registry[key]
+
+
+@pytest.mark.parametrize("code", [1, 0xFF, 0x100, 0xFFFF, 0x10000, 0x7FFFFFFF, True])
+@pytest.mark.parametrize("name", ["Outer", "Outer.Inner", "function"])
+def test_extension_registry(implementation, protocol, register, name, code):
+    register(name, code)
+    objects = [Outer, Outer, Outer.Inner.Innermost, Outer.Inner, function, Outer()]
+    assert_same(implementation, lambda: objects, protocol)
+
+
+@pytest.mark.parametrize("code", [0, -1, 2**31, 2**40, 2**70, -(2**70), "a", 1.5, None], ids=repr)
+def test_extension_codes_that_are_none(implementation, protocol, register, code):
+    register("Outer", code)
+    assert_same(implementation, lambda: [Outer], protocol)
+
+
+def test_persistent_ids_of_names(implementation, protocol):
+    class Log:
+        def persistent_id(self, obj):
+            self.log.append(obj)
+
+    def use(cls, file):
+        pickler = cls(file, protocol)
+        pickler.log = []
+        pickler.dump([Outer.Inner.Innermost, len, type(None), ..., b"x", {1}])
+        return repr(pickler.log)
+
+    assert_same_dumps(implementation, use, Log)
+
+
+def test_a_class_removed_from_its_module(implementation, protocol, monkeypatch):
+    module = sys.modules[__name__]
+    monkeypatch.setattr(module, "Gone", type("Gone", (), {}), raising=False)
+    gone = module.Gone()
+    assert_same(implementation, lambda: gone, protocol)
+    monkeypatch.delattr(module, "Gone")
+    assert_same(implementation, lambda: gone, protocol)
+    with pytest.raises(pickle.PicklingError):
+        implementation.dumps(gone, protocol)

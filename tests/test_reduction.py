@@ -1,0 +1,611 @@
+"""Every form of reduction, right and wrong, by every way there is to give one."""
+
+from __future__ import annotations
+
+import collections
+import copyreg
+import io
+import pickle
+import types
+from functools import partial
+
+import pytest
+
+from differential import assert_same, assert_same_dumps, outcome
+
+
+class R:
+    """An object with the given reduction; iterators come from functions, to be fresh each time."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __reduce__(self):
+        return tuple(
+            item() if isinstance(item, types.FunctionType) and item.__name__ == "<lambda>" else item
+            for item in self.items
+        )
+
+    def __repr__(self):
+        return "<R>"
+
+
+class Target:
+    """What reductions here rebuild: takes all that an unpickler may do to it."""
+
+    def __init__(self, *args, **kwargs):
+        self.args, self.kwargs = args, kwargs
+        self.items = []
+
+    def append(self, item):
+        self.items.append(item)
+
+    def extend(self, items):
+        self.items.extend(items)
+
+    def __setitem__(self, key, value):
+        self.items.append((key, value))
+
+    def __setstate__(self, state):
+        self.state = state
+
+
+def set_state(obj, state):
+    obj.state = ("set", state)
+
+
+COUNTS = [0, 1, 2, 3, 999, 1000, 1001, 1002, 2000, 2001, 2002]
+
+GOOD = {
+    "two": [Target, (1, "a")],
+    "no arguments": [Target, ()],
+    "state": [Target, (), {"a": 1}],
+    "false state": [Target, (), 0],
+    "all None": [Target, (), None, None, None, None],
+    "state setter": [Target, (), {"a": 1}, None, None, set_state],
+    "state setter without state": [Target, (), None, None, None, set_state],
+    "everything": [
+        Target,
+        (1,),
+        ["s"],
+        lambda: iter("abc"),
+        lambda: iter([("k", "v"), ("l", "w")]),
+        set_state,
+    ],
+    "tuple subclass for arguments": [Target, collections.namedtuple("Args", "a b")(1, 2)],
+    "pairs that are tuple subclasses": [
+        Target,
+        (),
+        None,
+        None,
+        lambda: iter([collections.namedtuple("Pair", "a b")(1, 2)]),
+    ],
+    "partial": [partial(Target, 1), (2,)],
+}
+globals().update(Args=type(GOOD["tuple subclass for arguments"][1]))
+for count in COUNTS:
+    GOOD[f"{count} list items"] = [Target, (), None, partial(lambda n: iter(range(n)), count)]
+    GOOD[f"{count} dict items"] = [
+        Target,
+        (),
+        None,
+        None,
+        partial(lambda n: ((str(i), i) for i in range(n)), count),
+    ]
+
+
+class Made(R):
+    """As R, for the items that are partial objects to be called."""
+
+    def __reduce__(self):
+        made = super().__reduce__()
+        return made[:3] + tuple(i() if isinstance(i, partial) else i for i in made[3:])
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_reduction(implementation, protocol, name):
+    obj = Made(*GOOD[name])
+    data = assert_same(implementation, lambda: [obj, obj], protocol)
+    if name != "tuple subclass for arguments":
+        loaded = pickle.loads(data)
+        assert loaded[0] is loaded[1]
+
+
+BAD = {
+    "int": 3,
+    "None": None,
+    "list": [Target, ()],
+    "empty": (),
+    "one": (Target,),
+    "seven": (Target, (), None, None, None, None, None),
+    "not callable": (1, ()),
+    "arguments not a tuple": (Target, []),
+    "arguments None": (Target, None),
+    "list items not an iterator": (Target, (), None, [1]),
+    "list items a number": (Target, (), 1, 2),
+    "dict items not an iterator": (Target, (), None, None, [1]),
+    "state setter not callable": (Target, (), {}, None, None, 2),
+    "state setter not callable, no state": (Target, (), None, None, None, Target()),
+    "dict items no pairs": (Target, (), None, None, lambda: iter([1])),
+    "dict items of one": (Target, (), None, None, lambda: iter([(1,)])),
+    "dict items of three": (Target, (), None, None, lambda: iter([(1, 2), (1, 2, 3)])),
+    "dict items that are lists": (Target, (), None, None, lambda: iter([[1, 2]])),
+    "second dict item no pair": (Target, (), None, None, lambda: iter([(1, 2), 5])),
+    "list items raise": (Target, (), None, lambda: (1 / i for i in (1, 0))),
+    "dict items raise": (Target, (), None, None, lambda: ((1 / i, i) for i in (1, 1, 0))),
+    "name": "no_such_name",
+    "NEWOBJ without a class": (copyreg.__newobj__, ()),
+    "NEWOBJ of no class": (copyreg.__newobj__, (1,)),
+    "NEWOBJ of another class": (copyreg.__newobj__, (int,)),
+    "NEWOBJ_EX without arguments": (copyreg.__newobj_ex__, ()),
+    "NEWOBJ_EX of two": (copyreg.__newobj_ex__, (R, ())),
+    "NEWOBJ_EX of no class": (copyreg.__newobj_ex__, (1, (), {})),
+    "NEWOBJ_EX with a list": (copyreg.__newobj_ex__, (R, [], {})),
+    "NEWOBJ_EX with lists": (copyreg.__newobj_ex__, (R, (), [])),
+    "C type": (copyreg.__newobj_ex__, (R, collections.deque(), {})),
+    "C type for an iterator": (Target, (), None, collections.deque()),
+}
+
+
+class Bad(R):
+    def __init__(self, reduction):
+        self.reduction = reduction
+
+    def __reduce__(self):
+        if not isinstance(self.reduction, tuple):
+            return self.reduction
+        return R(*self.reduction).__reduce__()
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_reduction(implementation, protocol, name):
+    obj = Bad(BAD[name])
+    assert_same(implementation, lambda: ["before", obj], protocol)
+
+
+class Once:
+    """An iterator with nothing but __next__, which goes on after it stopped."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __next__(self):
+        self.count += 1
+        if self.count % 3 == 0:
+            raise StopIteration
+        return self.count
+
+
+class NextIsNone:
+    __next__ = None
+
+
+@pytest.mark.parametrize("make", [Once, NextIsNone])
+def test_odd_iterators(implementation, protocol, make):
+    assert_same(implementation, lambda: R(Target, (), None, make()), protocol)
+    assert_same(implementation, lambda: R(Target, (), None, None, make()), protocol)
+
+
+# --- __newobj__ and __newobj_ex__
+
+
+class NewArgs:
+    def __new__(cls, *args):
+        return object.__new__(cls)
+
+    def __getnewargs__(self):
+        return ("a", ["b"])
+
+
+class NewArgsEx:
+    def __new__(cls, *args, **kwargs):
+        return object.__new__(cls)
+
+    def __getnewargs_ex__(self):
+        return ("a", ["b"]), {"key": {"c": "d"}}
+
+
+class NewArgsExEmpty(NewArgsEx):
+    def __getnewargs_ex__(self):
+        return (), {}
+
+
+class Slots:
+    __slots__ = ("a", "b")
+
+
+class SlotsAndDict(Slots):
+    pass
+
+
+class State:
+    def __getstate__(self):
+        return ("state", [self])
+
+    def __setstate__(self, state):
+        self.state = state
+
+
+class FalseState:
+    def __getstate__(self):
+        return {}
+
+
+class ReduceEx:
+    def __reduce_ex__(self, protocol):
+        return ReduceEx, (), {"protocol": protocol}
+
+
+class NewArgsBad:
+    def __init__(self, args=None, ex=None):
+        self.given = args
+
+    def __getnewargs_ex__(self):
+        return self.given
+
+
+@pytest.mark.parametrize(
+    "cls", [NewArgs, NewArgsEx, NewArgsExEmpty, Slots, SlotsAndDict, State, FalseState, ReduceEx]
+)
+def test_new_style_reductions(implementation, protocol, cls):
+    obj = cls()
+    if cls in (Slots, SlotsAndDict):
+        obj.a = [obj]
+    if cls is SlotsAndDict:
+        obj.c = "c"
+    data = assert_same(implementation, lambda: [obj, obj, cls], protocol)
+    if isinstance(data, bytes):
+        loaded = pickle.loads(data)
+        assert loaded[0] is loaded[1]
+        assert type(loaded[0]) is cls
+
+
+@pytest.mark.parametrize("given", [None, (), ((),), ([], {}), ((), []), ((), {1: 2})], ids=repr)
+def test_bad_newargs(implementation, protocol, given):
+    assert_same(implementation, lambda: NewArgsBad(given), protocol)
+
+
+class Named:
+    """A callable that goes by a name."""
+
+    def __init__(self, name):
+        self.__name__ = name
+
+    def __call__(self):
+        pass
+
+
+class StrSub(str):
+    pass
+
+
+class Unnamed:
+    @property
+    def __name__(self):
+        raise ValueError("no name")
+
+    def __call__(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    "func",
+    [Named("x"), Named("__newobj__"), Named(StrSub("__newobj__")), Named(5), Unnamed()],
+    ids=range(5),
+)
+def test_newobj_is_known_by_its_name(implementation, protocol, func):
+    assert_same(implementation, lambda: R(func, (R,)), protocol)
+
+
+class Lying:
+    @property
+    def __class__(self):
+        return self.claims()
+
+    def __init__(self, claims):
+        self.__dict__["claims"] = claims
+
+    def __reduce_ex__(self, protocol):
+        return copyreg.__newobj__, (Lying,)
+
+
+@pytest.mark.parametrize("claims", [lambda: int, lambda: Lying, lambda: 1 / 0, lambda: tuple])
+def test_a_lying_class(implementation, protocol, claims):
+    assert_same(implementation, lambda: [Lying(claims)], protocol)
+    assert_same(implementation, lambda: R(Target, Lying(claims)), protocol)
+
+
+class LyingTuple(tuple):
+    def __len__(self):
+        return 2
+
+    def __iter__(self):
+        return iter("lies")
+
+    def __getitem__(self, index):
+        return "lie"
+
+
+@pytest.mark.parametrize(
+    "reduction",
+    [
+        LyingTuple([Target, ()]),
+        LyingTuple([Target]),
+        LyingTuple([Target, (), None, None]),
+        (copyreg.__newobj__, LyingTuple([Bad])),
+        (copyreg.__newobj__, LyingTuple([Bad, 1, 2])),
+        (copyreg.__newobj_ex__, LyingTuple([Bad, (), {}])),
+        (Target, (), None, None, lambda: iter([LyingTuple([1, 2]), LyingTuple([1, 2, 3])])),
+    ],
+    ids=range(7),
+)
+def test_lying_tuples(implementation, protocol, reduction):
+    class Plain(Bad):
+        def __reduce__(self):
+            if type(self.reduction) is tuple:
+                return super().__reduce__()
+            return self.reduction
+
+    obj = Bad(reduction) if type(reduction) is tuple else Plain(reduction)
+    assert_same(implementation, lambda: obj, protocol)
+
+
+# --- where a reduction comes from
+
+
+class Absent:
+    """Hides methods from getattr."""
+
+    hidden = ("__reduce_ex__",)
+
+    def __getattribute__(self, name):
+        if name in type(self).hidden:
+            raise AttributeError(name)
+        return object.__getattribute__(self, name)
+
+    def __reduce__(self):
+        return Absent, ()
+
+    def __repr__(self):
+        return "<Absent>"
+
+
+class AbsentBoth(Absent):
+    hidden = ("__reduce_ex__", "__reduce__")
+
+
+class ReduceExIsNone:
+    __reduce_ex__ = None
+
+
+class InstanceReduce:
+    pass
+
+
+def test_reduce_where_reduce_ex_is_absent(implementation, protocol):
+    for make in (Absent, AbsentBoth, ReduceExIsNone):
+        assert_same(implementation, make, protocol)
+
+
+def test_methods_of_the_instance(implementation, protocol):
+    obj = InstanceReduce()
+    obj.__reduce_ex__ = partial(lambda protocol: (Target, (protocol,)))
+    assert_same(implementation, lambda: obj, protocol)
+    obj = InstanceReduce()
+    obj.__reduce__ = lambda: (Target, ())
+    assert_same(implementation, lambda: obj, protocol)
+
+
+def test_copyreg_dispatch_table(implementation, protocol, monkeypatch):
+    for reduce in (
+        lambda obj: (Target, ("copyreg",)),
+        lambda obj: "no_such_name",
+        lambda obj: 5,
+        lambda obj: 1 / 0,
+        7,
+        None,
+    ):
+        monkeypatch.setitem(copyreg.dispatch_table, InstanceReduce, reduce)
+        assert_same(implementation, lambda: [InstanceReduce()], protocol)
+    monkeypatch.delitem(copyreg.dispatch_table, InstanceReduce)
+    assert_same(implementation, lambda: [InstanceReduce()], protocol)
+
+
+class Table(dict):
+    def __getitem__(self, key):
+        raise self.error
+
+
+def table(error):
+    result = Table()
+    result.error = error
+    return result
+
+
+class Meta(type):
+    pass
+
+
+class OfMeta(metaclass=Meta):
+    pass
+
+
+TABLES = {
+    "empty": {},
+    "complex": {complex: lambda c: (Target, (c.real,))},
+    "type": {type: lambda cls: "never asked"},
+    "metaclass": {Meta: lambda cls: (Target, (cls.__name__,))},
+    "builtin function": {type(len): lambda func: (Target, ("function",))},
+    "list": {list: lambda items: "never asked"},
+    "bad reduction": {complex: lambda c: 5},
+    "not callable": {complex: 3},
+    "value None": {complex: None},
+    "raises": {complex: lambda c: 1 / 0},
+    "KeyError": table(KeyError("gone")),
+    "ValueError": table(ValueError("broken")),
+    "ChainMap": collections.ChainMap({}, {complex: lambda c: (Target, (c.imag,))}),
+    "mappingproxy": types.MappingProxyType({complex: lambda c: (Target, ())}),
+    "None": None,
+    "number": 3,
+    "list for a table": [],
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("place", ["instance", "class"])
+def test_dispatch_table(implementation, protocol, name, place):
+    def use(cls, file):
+        if place == "class":
+            cls.dispatch_table = TABLES[name]
+            pickler = cls(file, protocol)
+        else:
+            pickler = cls(file, protocol)
+            pickler.dispatch_table = TABLES[name]
+        pickler.dump([1j, Target, OfMeta, len, InstanceReduce(), StrSub("s"), [1], 1j])
+
+    assert_same_dumps(implementation, use)
+
+
+class Override:
+    def reducer_override(self, obj):
+        self.log.append(repr(obj))
+        return self.answer(obj)
+
+
+ANSWERS = {
+    "NotImplemented": lambda obj: NotImplemented,
+    "classes": lambda obj: (Target, (1,)) if obj is InstanceReduce else NotImplemented,
+    "functions": lambda obj: (Target, ("f",)) if obj in (len, set_state) else NotImplemented,
+    "string": lambda obj: "Target" if obj is Target else NotImplemented,
+    "wrong string": lambda obj: "no_such_name",
+    "None": lambda obj: None,
+    "number": lambda obj: 5,
+    "too short": lambda obj: (Target,),
+    "raises": lambda obj: 1 / 0,
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_reducer_override(implementation, protocol, name):
+    def use(cls, file):
+        pickler = cls(file, protocol)
+        pickler.log, pickler.answer = [], ANSWERS[name]
+        error = outcome(
+            lambda: pickler.dump(
+                [
+                    *(1, "s", [2], 1j, InstanceReduce, InstanceReduce, len, set_state, {3}, b"b"),
+                    *(None, type(None), ..., OfMeta, StrSub("s"), bytearray(b"x"), frozenset([1])),
+                ]
+            )
+        )
+        return pickler.log, error
+
+    assert_same_dumps(implementation, use, Override)
+
+
+def test_reducer_override_comes_before_the_dispatch_table(implementation, protocol):
+    def use(cls, file):
+        pickler = cls(file, protocol)
+        pickler.dispatch_table = {complex: lambda c: (Target, ("table",))}
+        pickler.log, pickler.answer = (
+            [],
+            lambda obj: (Target, ("override",)) if obj == 1j else NotImplemented,
+        )
+        pickler.dump([1j, 2j])
+
+    assert_same_dumps(implementation, use, Override)
+
+
+def test_reducer_override_on_the_instance_or_none(implementation, protocol):
+    def instance(cls, file):
+        pickler = cls(file, protocol)
+        pickler.reducer_override = lambda obj: (Target, ()) if obj == 1j else NotImplemented
+        pickler.dump([1j, 2j])
+
+    def none(cls, file):
+        cls.reducer_override = None
+        cls(file, protocol).dump([1j])
+
+    assert_same_dumps(implementation, instance)
+    assert_same_dumps(implementation, none)
+
+
+def test_types_that_change_between_dumps(implementation, protocol):
+    def use(cls, file):
+        class Changing:
+            pass
+
+        Changing.__qualname__ = "InstanceReduce"  # any name that is found, for its own sake
+        Changing.__reduce__ = lambda self: (Target, ("first",))
+        obj = Changing()
+        pickler = cls(file, protocol)
+        pickler.dump([obj])
+        pickler.clear_memo()
+        Changing.__reduce__ = lambda self: (Target, ("second",))
+        pickler.dump([obj])
+        pickler.clear_memo()
+        del Changing.__reduce__
+        Changing.__reduce_ex__ = lambda self, protocol: (Target, (protocol,))
+        pickler.dump([obj])
+
+    assert_same_dumps(implementation, use)
+
+
+def test_a_weak_reference_handed_back(implementation, protocol):
+    import weakref
+
+    class Child:
+        def __init__(self, parent):
+            self.parent = weakref.ref(parent)
+
+        def __reduce__(self):
+            return Target, (), self.parent()
+
+    parent = Target()
+    parent.child = Child(parent)
+    loaded = pickle.loads(assert_same(implementation, lambda: [parent], protocol))
+    assert loaded[0].state["child"].state is loaded[0]
+
+
+def test_endless_reductions_are_stopped(implementation, protocol):
+    class Endless:
+        def __reduce__(self):
+            return Target, (Endless(),)
+
+    class Pickler(implementation.Pickler):
+        reduction_limit = 500
+
+    file = io.BytesIO()
+    pickler = Pickler(file, protocol)
+    with pytest.raises(RecursionError, match=r"500 nested reductions, .* of a .*Endless object"):
+        pickler.dump([Endless()])
+    assert pickler.memo.copy() == {}
+    pickler.dump(["usable"])
+
+
+def test_the_limit_is_exact(implementation, protocol):
+    class Pickler(implementation.Pickler):
+        reduction_limit = 100
+
+    def chain(length):
+        obj = None
+        for _ in range(length):
+            obj = R(Target, (obj,))
+        return obj
+
+    assert implementation.Pickler.reduction_limit == 1_000_000
+    Pickler(io.BytesIO(), protocol).dump(chain(100))
+    Pickler(io.BytesIO(), protocol).dump([R(Target, ()) for _ in range(200)])
+    with pytest.raises(RecursionError):
+        Pickler(io.BytesIO(), protocol).dump(chain(101))
+
+
+def test_plain_instances_do_not_count_against_the_limit(implementation, protocol):
+    class Pickler(implementation.Pickler):
+        reduction_limit = 10
+
+    node = None
+    for _ in range(100):
+        outer = Target()
+        outer.next, node = node, outer
+    Pickler(io.BytesIO(), protocol).dump(node)

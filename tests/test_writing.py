@@ -1,0 +1,187 @@
+"""Frames, and the file: what is written when, and files that take less than they are given."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import pickletools
+import socket
+
+import pytest
+
+from differential import assert_same
+
+TARGET = 64 * 1024
+NEAR_TARGET = [TARGET + delta for delta in (-12, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2)]
+
+
+@pytest.mark.parametrize("size", NEAR_TARGET)
+def test_objects_about_as_large_as_a_frame(implementation, protocol, size):
+    for obj in (
+        "x" * size,
+        b"x" * size,
+        bytearray(size),
+        ["x" * size, 1],
+        [1, b"x" * size, b"x" * size, {}],
+        ("x" * (size // 2), "y" * (size - size // 2), None),
+        [bytearray(size), bytearray(size)],
+    ):
+        assert_same(implementation, lambda o=obj: o, protocol)
+
+
+@pytest.mark.parametrize("size", [TARGET // 2 + delta for delta in range(-12, 3)])
+def test_frame_boundaries_between_objects(implementation, size):
+    for step in range(6):
+        obj = ["x" * size, "y" * (size - step), ["z"], {"k": "v" * TARGET}, None, (1, 2)]
+        assert_same(implementation, lambda o=obj: o, 4)
+
+
+def test_many_frames(implementation, protocol):
+    assert_same(implementation, lambda: [str(i) for i in range(100_000)], protocol)
+
+
+def test_a_frame_of_less_than_four_bytes_is_left_out(implementation):
+    assert implementation.dumps(None, 4) == b"\x80\x04N."
+    assert b"\x95" not in implementation.dumps(5, 4)
+    assert b"\x95" in implementation.dumps(300, 4)
+
+
+class Recorder:
+    """A file that keeps what it was given, as it was given, and says what it took."""
+
+    def __init__(self, takes=lambda size: size):
+        self.writes = []
+        self.takes = takes
+        self.data = bytearray()
+
+    def write(self, data):
+        view = memoryview(data).cast("B")
+        taken = self.takes(len(view))
+        self.writes.append(data)
+        self.data += view[:taken] if type(taken) is int and taken >= 0 else view
+        return taken
+
+
+OBJECT = [
+    ["x"] * 30_000,
+    b"b" * 70_000,
+    "s" * 70_000,
+    bytearray(70_000),
+    list(range(30_000)),
+    {i: str(i) for i in range(3000)},
+]
+
+
+def test_large_objects_go_to_the_file_without_a_copy(implementation):
+    large = bytes(100_000)
+    array = bytearray(100_000)
+    file = Recorder()
+    implementation.Pickler(file, 5).dump([large, array, pickle.PickleBuffer(array)])
+    assert any(data is large for data in file.writes)
+    assert any(data is array for data in file.writes)
+    assert any(type(data) is memoryview and data.obj is array for data in file.writes)
+    assert bytes(file.data) == pickle.dumps([large, array, pickle.PickleBuffer(array)], 5)
+
+
+def test_what_is_given_to_write_does_not_change_later(implementation, protocol):
+    file = Recorder()
+    implementation.Pickler(file, protocol).dump(OBJECT)
+    assert b"".join(bytes(data) for data in file.writes) == pickle.dumps(OBJECT, protocol)
+
+
+def test_the_buffer_stays_small(implementation, protocol):
+    # Unlike CPython's, below protocol 4 too.
+    file = Recorder()
+    implementation.Pickler(file, protocol).dump([f"item {i}" for i in range(100_000)])
+    assert max(len(data) for data in file.writes) < 2 * TARGET
+
+
+@pytest.mark.parametrize(
+    "takes",
+    [
+        lambda size: 1,
+        lambda size: min(size, 7),
+        lambda size: max(1, size // 2),
+        lambda size: max(1, size - 1),
+        lambda size: size,
+        lambda size: size + 1,
+        lambda size: None,
+        lambda size: "all",
+        lambda size: -1,
+        lambda size: True,
+    ],
+    ids=["1", "7", "half", "all-but-one", "all", "too-many", "None", "str", "negative", "True"],
+)
+def test_short_writes(implementation, protocol, takes):
+    file = Recorder(takes)
+    obj = OBJECT if takes(100) != 1 else ["small", b"b" * 70_000]
+    if protocol == 0 and takes(100) == 1:
+        obj = ["small"]
+    implementation.dump(obj, file, protocol)
+    assert bytes(file.data) == pickle.dumps(obj, protocol)
+
+
+def test_a_write_that_takes_nothing(implementation):
+    with pytest.raises(OSError, match="took none of"):
+        implementation.dump([1, 2, 3], Recorder(lambda size: 0))
+
+
+def test_unbuffered_file(implementation, protocol, tmp_path):
+    with open(tmp_path / "pickle", "wb", buffering=0) as file:
+        implementation.dump(OBJECT, file, protocol)
+    assert (tmp_path / "pickle").read_bytes() == pickle.dumps(OBJECT, protocol)
+
+
+def test_pipe_and_socket(implementation):
+    import threading
+
+    obj = ["x" * 1000, b"y" * 300_000]
+    for kind in ("pipe", "socket"):
+        if kind == "pipe":
+            reading, writing = os.pipe()
+            source, sink = os.fdopen(reading, "rb"), os.fdopen(writing, "wb", buffering=0)
+        else:
+            left, right = socket.socketpair()
+            source, sink = left.makefile("rb"), right.makefile("wb", buffering=0)
+            left.close()
+            right.close()
+        received = []
+        with source:
+            thread = threading.Thread(target=lambda s=source, r=received: r.append(pickle.load(s)))
+            thread.start()
+            with sink:
+                implementation.dump(obj, sink)
+            thread.join()
+        assert received == [obj]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=repr)
+def test_a_failing_write_leaves_the_pickler_usable(implementation, protocol, error):
+    class Full:
+        failing = False
+
+        def __init__(self):
+            self.data = b""
+
+        def write(self, data):
+            if self.failing:
+                raise error
+            self.data += data
+
+    file = Full()
+    pickler = implementation.Pickler(file, protocol)
+    known = ["known"]
+    pickler.dump(known)
+    before = pickler.memo.copy()
+    assert len(before) == 2
+    for obj in (["new", known], ["x" * 100, b"b" * 100_000], [str(i) for i in range(100_000)]):
+        file.failing = True
+        with pytest.raises(type(error)):
+            pickler.dump(obj)
+        assert pickler.memo.copy() == before
+        file.failing, file.data = False, b""
+        pickler.dump([known, "new"])
+        pickletools.dis(file.data, io.StringIO(), memo={0: None, 1: None})
+        pickler.memo = before
+        assert pickler.memo.copy() == before
