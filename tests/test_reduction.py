@@ -577,10 +577,21 @@ def test_endless_reductions_are_stopped(implementation, protocol):
 
     file = io.BytesIO()
     pickler = Pickler(file, protocol)
-    with pytest.raises(RecursionError, match=r"500 nested reductions, .* of a .*Endless object"):
+    with pytest.raises(RecursionError, match=r"500 nested reductions .* of a .*Endless object"):
         pickler.dump([Endless()])
     assert pickler.memo.copy() == {}
     pickler.dump(["usable"])
+
+
+def test_endless_persistent_ids_are_stopped(implementation):
+    class Pickler(implementation.Pickler):
+        reduction_limit = 500
+
+        def persistent_id(self, obj):
+            return [obj] if isinstance(obj, str) else None
+
+    with pytest.raises(RecursionError, match=r"500 nested .* persistent ids, .* of a str object"):
+        Pickler(io.BytesIO(), 2).dump("x")
 
 
 def test_the_limit_is_exact(implementation, protocol):

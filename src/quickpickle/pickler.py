@@ -66,8 +66,8 @@ class Pickler:
     """
 
     reduction_limit: int = 1_000_000
-    """How deep reductions by the user's own code may nest, one in the arguments or state of
-    another, before dump() takes them for endless and raises RecursionError."""
+    """How deep what the user's own code returns, reductions and persistent ids, may nest before
+    dump() takes it for endless and raises RecursionError."""
 
     bin: int
     """1 from protocol 1 on: opcodes have binary arguments."""
@@ -119,14 +119,14 @@ class Pickler:
         RecursionError where reductions nest deeper than `reduction_limit`; RuntimeError when
         called while a dump() of this Pickler is running.
         """
-        if "_write" not in vars(self):
+        if "_write" not in self.__dict__:
             cls = type(self).__name__
             raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
         token = object()
         length = None
         try:
             # One step, so of two threads only one finds its own token there.
-            if vars(self).setdefault("_dumping", token) is not token:
+            if self.__dict__.setdefault("_dumping", token) is not token:
                 raise _already_used()
             length = len(self._memo.objects)
             self._dump(obj)
@@ -139,7 +139,7 @@ class Pickler:
                 raise
 
     def _end_dump(self, token: object, length: int | None) -> None:
-        if vars(self).get("_dumping") is token:
+        if self.__dict__.get("_dumping") is token:
             if length is not None:
                 self._memo.rollback(length)
             del self._dumping
@@ -188,15 +188,15 @@ class Pickler:
         self._memo.clear()
 
     def _refuse_while_dumping(self) -> None:
-        if "_dumping" in vars(self):
+        if "_dumping" in self.__dict__:
             raise _already_used()
 
     def __getstate__(self) -> object:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def __sizeof__(self) -> int:
-        size = object.__sizeof__(self) + sys.getsizeof(vars(self))
-        return size + sys.getsizeof(self._memo) if "_memo" in vars(self) else size
+        size = object.__sizeof__(self) + sys.getsizeof(self.__dict__)
+        return size + sys.getsizeof(self._memo) if "_memo" in self.__dict__ else size
 
 
 def _already_used() -> RuntimeError:
@@ -246,7 +246,7 @@ def _save(
                     if stream.bin:
                         is_persistent_id = True
                         stack.append(work)
-                        work = _save_persistent_id(stream, pid)
+                        work = _save_persistent_id(stream, obj, pid)
                         break
                     _write_persistent_id(stream, pid)
                     continue
@@ -277,9 +277,11 @@ def _save(
             work = stack.pop()
 
 
-def _save_persistent_id(stream: Stream, pid: Any) -> Iterator[Any]:
+def _save_persistent_id(stream: Stream, obj: Any, pid: Any) -> Iterator[Any]:
+    stream.enter_user_code(obj)  # an id that holds the object itself has no end
     yield pid
     stream.buffer += BINPERSID
+    stream.leave_user_code()
 
 
 def _write_persistent_id(stream: Stream, pid: Any) -> None:

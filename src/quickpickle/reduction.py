@@ -25,7 +25,6 @@ from .errors import (
     newobj_needs_class,
     newobj_wrong_class,
     no_reduction,
-    type_name,
 )
 from .names import save_global
 from .opcodes import BUILD, NEWOBJ, NEWOBJ_EX, POP, REDUCE, TUPLE2
@@ -113,7 +112,7 @@ def save_reduction(
     """Write a reduction of `obj`, and memoize `obj`; yields what has to be written in between."""
     func, args, state, list_items, dict_items, state_setter = _unpack(reduction)
     if may_be_endless:
-        _enter_reduction(stream, obj)
+        stream.enter_user_code(obj)
 
     name = getattr(func, "__name__", None) if stream.protocol >= 2 else None
     if not issubclass(type(name), str):
@@ -162,17 +161,7 @@ def save_reduction(
                 yield state
                 stream.buffer += TUPLE2 + REDUCE + POP
     if may_be_endless:
-        stream.nested_reductions -= 1
-
-
-def _enter_reduction(stream: Stream, obj: Any) -> None:
-    stream.nested_reductions += 1
-    if stream.nested_reductions > stream.reduction_limit:
-        raise RecursionError(
-            f"more than {stream.reduction_limit} nested reductions, the last one of a "
-            f"{type_name(type(obj))} object: its __reduce__ may never come to an end "
-            "(if it does, give the Pickler a higher reduction_limit)"
-        )
+        stream.leave_user_code()
 
 
 def _unpack(reduction: Any) -> tuple[Any, ...]:

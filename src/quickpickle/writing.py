@@ -53,7 +53,7 @@ class Stream:
         "fix_imports",
         "may_be_endless",
         "memo",
-        "nested_reductions",
+        "nested_user_code",
         "protocol",
         "reduction_limit",
     )
@@ -65,8 +65,8 @@ class Stream:
         self.fix_imports = False
         self.buffer_callback: Callable[[Any], object] | None = None
         self.reduction_limit = 0
-        self.nested_reductions = 0  # around the current object, of those that may be endless
-        self.may_be_endless: dict[type, bool] = {}  # which those are, by class
+        self.nested_user_code = 0  # reductions and persistent ids around the current object
+        self.may_be_endless: dict[type, bool] = {}  # see reduction.py
         self.memo = memo
         self.buffer = bytearray()
         self._write = write
@@ -141,6 +141,23 @@ class Stream:
             data = memoryview(data).cast("B")[taken:]
             size -= taken
             taken = self._write(data)
+
+    # --- what may never end
+
+    def enter_user_code(self, obj: object) -> None:
+        """Note that what begins here was returned by the user's own code, asked about `obj`."""
+        self.nested_user_code += 1
+        if self.nested_user_code > self.reduction_limit:
+            raise RecursionError(
+                f"more than {self.reduction_limit} nested reductions or persistent ids, the last "
+                f"one of a {type_name(type(obj))} object: its __reduce__ or the Pickler's "
+                "persistent_id may never come to an end (if it does, give the Pickler a higher "
+                "reduction_limit)"
+            )
+
+    def leave_user_code(self) -> None:
+        """Note that it ends."""
+        self.nested_user_code -= 1
 
     # --- fast mode
 
