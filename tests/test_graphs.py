@@ -230,7 +230,7 @@ def graphs(draw: st.DrawFn) -> Any:
 
 
 SETTINGS = settings(
-    max_examples=60,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
