@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto
 
 .PHONY: demo test lint bench clean
+.SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
 	$(BIN)/quickpickle demo

@@ -169,7 +169,12 @@ def test_demo_interrupted(
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(demo.Watched, "_watch", interrupted)
-    assert main(["demo", "--modules", "2"]) == 130
+    # A process started in the background ignores SIGINT.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main(["demo", "--modules", "2"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert capsys.readouterr() == ("", "quickpickle: interrupted\n")
     assert list(temporary_directory.iterdir()) == []
 
