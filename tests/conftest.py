@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from types import ModuleType
 
@@ -11,6 +12,10 @@ import quickpickle.pickler
 
 # The modules with a Pickler, a dump and a dumps of each implementation.
 IMPLEMENTATIONS: dict[str, ModuleType] = {"python": quickpickle.pickler}
+try:
+    IMPLEMENTATIONS["native"] = importlib.import_module("quickpickle.native.core")
+except ImportError:
+    print("\nquickpickle.native is not built: only the Python implementation is tested")
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)

@@ -1,10 +1,12 @@
 """The table of opcodes agrees with pickletools, and the package has every name of pickle's."""
 
+import os
 import pickle
 import pickletools
 from pathlib import Path
 
 import quickpickle
+from conftest import IMPLEMENTATIONS
 from quickpickle import opcodes
 
 
@@ -34,5 +36,10 @@ def test_the_package_has_the_names_of_pickle():
 
 
 def test_implementation_is_named():
-    assert quickpickle.implementation == "python"
-    assert quickpickle.Pickler is quickpickle.pickler.Pickler
+    name = (
+        "native"
+        if "native" in IMPLEMENTATIONS and not os.environ.get("QUICKPICKLE_PURE")
+        else "python"
+    )
+    assert quickpickle.implementation == name
+    assert quickpickle.Pickler is IMPLEMENTATIONS[name].Pickler

@@ -6,6 +6,7 @@ import collections
 import copyreg
 import io
 import pickle
+import sys
 import types
 from functools import partial
 
@@ -549,6 +550,180 @@ def test_types_that_change_between_dumps(implementation, protocol):
         pickler.dump([obj])
 
     assert_same_dumps(implementation, use)
+
+
+class Ordinary:
+    """Changed by the tests below, and restored."""
+
+    def __init__(self):
+        self.first, self.second = "one", ["two"]
+
+
+class Heir(Ordinary):
+    pass
+
+
+CLASS_CHANGES = {
+    "__reduce__": lambda self: (Target, ("reduce",)),
+    "__reduce_ex__": lambda self, protocol: (Target, (protocol,)),
+    "__getstate__": lambda self: {"state": "other"},
+    "__getnewargs__": lambda self: ("new",),
+    "__getnewargs_ex__": lambda self: (("new",), {"key": 1}),
+    "__getattribute__": lambda self, name: (
+        (lambda protocol: (Target, ("attribute",)))
+        if name == "__reduce_ex__"
+        else object.__getattribute__(self, name)
+    ),
+    "__getattr__": lambda self, name: 1 / 0,
+    "__slotnames__": ["first"],
+    "__slots__": ("first",),
+    "__new__": lambda cls: object.__new__(cls),
+    "__hash__": None,
+    "__eq__": lambda self, other: 1 / 0,
+}
+
+
+@pytest.mark.parametrize("where", [Ordinary, Heir], ids=["class", "base of the class"])
+@pytest.mark.parametrize("name", CLASS_CHANGES)
+def test_a_class_that_changes_after_it_was_met(implementation, protocol, monkeypatch, name, where):
+    objects = [Ordinary(), Heir(), Ordinary(), Heir()]
+    for _ in range(3):
+        assert_same(implementation, lambda: objects, protocol)
+    monkeypatch.setattr(Ordinary, name, CLASS_CHANGES[name], raising=False)
+    if where is Ordinary:
+        objects = objects[::2]
+    for _ in range(3):
+        assert_same(implementation, lambda: objects, protocol)
+    monkeypatch.undo()
+    for _ in range(3):
+        assert_same(implementation, lambda: objects, protocol)
+
+
+class OddDict:
+    def __init__(self):
+        self.attribute = 1
+
+    @property
+    def __dict__(self):
+        return {"not": "this"}
+
+
+class OddClass:
+    def __init__(self):
+        self.attribute = 1
+
+    @property
+    def __class__(self):
+        return int
+
+
+class OddMeta(type):
+    def __getattribute__(cls, name):
+        return 1 / 0 if name == "__getnewargs__" else type.__getattribute__(cls, name)
+
+
+class OfOddMeta(metaclass=OddMeta):
+    pass
+
+
+class AlmostPlain(dict):
+    pass
+
+
+class WeakSlot:
+    __slots__ = ("__dict__", "__weakref__")
+
+
+class CustomError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("cls", [OddDict, OddClass, OfOddMeta, AlmostPlain, WeakSlot, CustomError])
+def test_classes_that_are_almost_ordinary(implementation, protocol, cls):
+    obj = cls()
+    for _ in range(3):
+        assert_same(implementation, lambda: [obj, obj, cls()], protocol)
+    if cls is not OddDict:
+        obj.attribute = [obj]
+    for _ in range(3):
+        assert_same(implementation, lambda: [obj, obj, cls()], protocol)
+
+
+def test_a_class_that_changes_during_a_dump(implementation, protocol, monkeypatch):
+    class Changes:
+        def __reduce__(self):
+            monkeypatch.setattr(Ordinary, "__getstate__", lambda self: "changed", raising=False)
+            return int, ()
+
+    def make():
+        monkeypatch.undo()
+        return [Ordinary(), Ordinary(), Changes(), Ordinary(), Heir()]
+
+    assert_same(implementation, make, protocol)
+
+
+def test_classes_come_and_go(implementation, protocol, monkeypatch):
+    # A class may get the address of one that is gone.
+    module = sys.modules[__name__]
+    for i in range(200):
+        body = {"__reduce__": lambda self: (Target, ("i",))} if i % 2 else {}
+        cls = type("Ordinary", (), {**body, "__module__": __name__})
+        monkeypatch.setattr(module, "Ordinary", cls)
+        obj = cls()
+        obj.attribute = i
+        assert_same(implementation, lambda o=obj: [o, o], protocol)
+        del cls, obj
+
+
+@pytest.mark.parametrize("name", ["__reduce_ex__", "__reduce__", "__getstate__", "__class__"])
+def test_an_instance_with_a_method_of_its_own(implementation, protocol, name):
+    for value in (lambda *args: (Target, ("own",)), lambda *args: {"own": 1}, None, 5):
+        obj = Ordinary()
+        for _ in range(2):
+            assert_same(implementation, lambda o=obj: [o], protocol)
+        obj.__dict__[name] = value
+        if name == "__getstate__" or not callable(value):
+            assert_same(implementation, lambda o=obj: [o], protocol)
+        else:
+            ours = outcome(lambda o=obj: implementation.dumps(o, protocol))
+            assert ours == outcome(lambda o=obj: pickle.dumps(o, protocol))
+
+
+def test_a_class_that_an_instance_is_given(implementation, protocol):
+    obj = Ordinary()
+    assert_same(implementation, lambda: [obj], protocol)
+    obj.__class__ = Heir
+    assert_same(implementation, lambda: [obj, Ordinary()], protocol)
+    obj.__class__ = State
+    assert_same(implementation, lambda: [obj, Ordinary()], protocol)
+
+
+def test_instances_without_attributes(implementation, protocol):
+    objects = [InstanceReduce() for _ in range(5)]
+    assert_same(implementation, lambda: [*objects, *objects], protocol)
+    nested = (InstanceReduce(), [InstanceReduce()], {InstanceReduce(): InstanceReduce()})
+    assert_same(implementation, lambda: nested, protocol)
+
+
+def test_copyreg_registration_of_a_class_met_before(implementation, protocol, monkeypatch):
+    obj = Ordinary()
+    assert_same(implementation, lambda: [obj, obj], protocol)
+    monkeypatch.setitem(copyreg.dispatch_table, Ordinary, lambda obj: (Target, ("registered",)))
+    assert_same(implementation, lambda: [obj, Heir()], protocol)
+
+
+@pytest.mark.parametrize("count", [9, 15, 16, 17, 33, 65, 1000])
+def test_many_levels_and_empty_instances(implementation, protocol, count):
+    # The stack of work grows while a container in the middle of it is being written.
+    obj = [InstanceReduce()]
+    for i in range(count):
+        obj = [InstanceReduce(), obj, InstanceReduce()] if i % 2 else (obj, InstanceReduce())
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        assert_same(implementation, lambda: obj, protocol)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_a_weak_reference_handed_back(implementation, protocol):

@@ -4,6 +4,7 @@ Every name of `pickle.__all__` is here. What writes pickles is our own; what rea
 the exceptions, are the standard library's own objects.
 """
 
+import os as _os
 import pickle as _standard
 from pickle import (
     DEFAULT_PROTOCOL,
@@ -16,15 +17,25 @@ from pickle import (
     load,
     loads,
 )
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Literal
 
 from . import opcodes as _opcodes
 from .opcodes import *  # noqa: F403
-from .pickler import Pickler, dump, dumps
+
+if _TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
+    from .pickler import Pickler, dump, dumps
+else:
+    try:
+        from .native import Pickler, dump, dumps
+    except ImportError:  # not built, where nothing can be compiled
+        from .pickler import Pickler, dump, dumps
 
 __version__ = "0.1.0"
 
-implementation: Literal["python", "native"] = "python"
+implementation: Literal["python", "native"] = (
+    "python" if Pickler.__module__ == "quickpickle.pickler" else "native"
+)
 """Which implementation is in use. The environment variable QUICKPICKLE_PURE=1 chooses
 "python" where both are there."""
 

@@ -52,22 +52,9 @@ class Memo:
 
         Raises TypeError for anything else, and then leaves the memo as it is.
         """
-        if isinstance(contents, _PROXIES):
-            contents = contents.copy()
-        if not isinstance(contents, dict):
-            raise TypeError(
-                "'memo' attribute must be a PicklerMemoProxy object or dict, "
-                f"not {type_name(type(contents)):.200}"
-            )
-        numbers = {}
-        objects = []
-        for pair in contents.values():
-            if not isinstance(pair, tuple) or len(pair) != 2:
-                raise TypeError("'memo' values must be 2-item tuples")
-            number, obj = pair
-            numbers[id(obj)] = operator.index(number)
-            objects.append(obj)
-        self.numbers, self.objects = numbers, objects
+        numbers, objects = read_memo(contents)
+        self.numbers = {id(obj): number for number, obj in zip(numbers, objects, strict=True)}
+        self.objects = objects
 
     def __sizeof__(self) -> int:
         size = object.__sizeof__(self) + sys.getsizeof(self.numbers)
@@ -93,6 +80,25 @@ class PicklerMemoProxy:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (self.copy(),)
+
+
+def read_memo(contents: object) -> tuple[list[int], list[object]]:
+    """The numbers and objects of another Pickler's memo, or of a copy of one."""
+    if isinstance(contents, _PROXIES):
+        contents = contents.copy()
+    if not isinstance(contents, dict):
+        raise TypeError(
+            "'memo' attribute must be a PicklerMemoProxy object or dict, "
+            f"not {type_name(type(contents)):.200}"
+        )
+    numbers = []
+    objects = []
+    for pair in contents.values():
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError("'memo' values must be 2-item tuples")
+        numbers.append(operator.index(pair[0]))
+        objects.append(pair[1])
+    return numbers, objects
 
 
 # A standard Pickler's memo is taken over too; CPython gives its type no public name.

@@ -94,7 +94,7 @@ class Pickler:
         fix_imports: bool = True,
         buffer_callback: Callable[[PickleBuffer], object] | None = None,
     ) -> None:
-        number = _check_protocol(protocol)
+        number = check_protocol(protocol)
         write: Any = getattr(file, "write", ABSENT)
         if write is ABSENT:
             raise TypeError("file must have a 'write' attribute")
@@ -127,7 +127,7 @@ class Pickler:
         try:
             # One step, so of two threads only one finds its own token there.
             if self.__dict__.setdefault("_dumping", token) is not token:
-                raise _already_used()
+                raise already_used()
             length = len(self._memo.objects)
             self._dump(obj)
             length = None  # all is written: nothing to forget
@@ -189,7 +189,7 @@ class Pickler:
 
     def _refuse_while_dumping(self) -> None:
         if "_dumping" in self.__dict__:
-            raise _already_used()
+            raise already_used()
 
     def __getstate__(self) -> object:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
@@ -199,14 +199,14 @@ class Pickler:
         return size + sys.getsizeof(self._memo) if "_memo" in self.__dict__ else size
 
 
-def _already_used() -> RuntimeError:
+def already_used() -> RuntimeError:
     return RuntimeError(
         "Pickler object is already used: its dump() is running, further up or in another "
         "thread (use another Pickler here)"
     )
 
 
-def _check_protocol(protocol: int | None) -> int:
+def check_protocol(protocol: int | None) -> int:
     if protocol is None:
         return DEFAULT_PROTOCOL
     number = operator.index(protocol)
@@ -248,7 +248,7 @@ def _save(
                         stack.append(work)
                         work = _save_persistent_id(stream, obj, pid)
                         break
-                    _write_persistent_id(stream, pid)
+                    buffer += b"%b%b\n" % (PERSID, encode_persistent_id(pid))
                     continue
 
             cls = type(obj)
@@ -284,11 +284,12 @@ def _save_persistent_id(stream: Stream, obj: Any, pid: Any) -> Iterator[Any]:
     stream.leave_user_code()
 
 
-def _write_persistent_id(stream: Stream, pid: Any) -> None:
+def encode_persistent_id(pid: Any) -> bytes:
+    """A persistent id as the line that protocol 0 has for it."""
     text = str(pid)
     if not text.isascii() or "\n" in text:
         raise PicklingError("persistent IDs in protocol 0 must be ASCII strings")
-    stream.buffer += b"%b%b\n" % (PERSID, text.encode("ascii"))
+    return text.encode("ascii")
 
 
 def dump(

@@ -11,7 +11,7 @@ import copyreg
 from collections.abc import Iterator
 from functools import partial
 from pickle import PicklingError
-from types import FunctionType
+from types import FunctionType, GetSetDescriptorType
 from typing import Any, Final
 
 from .containers import append_items, set_items
@@ -33,7 +33,7 @@ from .writing import Stream
 ABSENT: Final = object()  # for what may be there and be None
 
 # The types of None, Ellipsis and NotImplemented have no name to be found under.
-_SINGLETON_TYPES: Final = {type(value): value for value in (None, ..., NotImplemented)}
+SINGLETON_TYPES: Final = {type(value): value for value in (None, ..., NotImplemented)}
 
 
 def save_object(
@@ -45,32 +45,32 @@ def save_object(
     dispatch table (the Pickler's own, else copyreg's); `__reduce_ex__`; `__reduce__`.
     """
     cls = type(obj)
-    may_be_endless = True
+    endless = True
     reduction: Any = NotImplemented
     if reducer_override is not ABSENT:
         reduction = reducer_override(obj)
     if reduction is NotImplemented:
-        if cls is type and obj in _SINGLETON_TYPES:
-            reduction = type, (_SINGLETON_TYPES[obj],)
+        if cls is type and obj in SINGLETON_TYPES:
+            reduction = type, (SINGLETON_TYPES[obj],)
         elif cls is type or cls is FunctionType:
             return save_global(stream, obj)
-        elif (reduce := _look_up(dispatch_table, cls)) is not ABSENT:
+        elif (reduce := look_up(dispatch_table, cls)) is not ABSENT:
             reduction = reduce(obj)
         elif issubclass(cls, type):
             return save_global(stream, obj)
         elif (reduce := getattr(obj, "__reduce_ex__", ABSENT)) is not ABSENT:
             reduction = reduce(stream.protocol)
-            may_be_endless = _may_be_endless(stream, cls)
+            endless = may_be_endless(stream.endless_types, stream.protocol, cls)
         elif (reduce := getattr(obj, "__reduce__", ABSENT)) is not ABSENT:
             reduction = reduce()
         else:
             raise no_reduction(obj)
     if issubclass(type(reduction), str):
         return save_global(stream, obj, reduction)
-    return save_reduction(stream, obj, reduction, may_be_endless)
+    return save_reduction(stream, obj, reduction, endless)
 
 
-def _look_up(dispatch_table: Any, cls: type) -> Any:
+def look_up(dispatch_table: Any, cls: type) -> Any:
     """The reduction function for a class in a dispatch table, of whatever kind of mapping."""
     if dispatch_table is ABSENT:
         return copyreg.dispatch_table.get(cls, ABSENT)
@@ -80,45 +80,84 @@ def _look_up(dispatch_table: Any, cls: type) -> Any:
         return ABSENT
 
 
-_OWN_METHODS: Final = (
+_METHODS: Final = (
     "__reduce_ex__",
     "__reduce__",
     "__getstate__",
     "__getnewargs__",
     "__getnewargs_ex__",
 )
-_METHODS_OF_OBJECT: Final = [getattr(object, name, None) for name in _OWN_METHODS]
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
+# A metaclass may run code of its own when a class is asked for these, so ask type.
+_mro_of: Final = type.__dict__["__mro__"].__get__
+_dict_of: Final = type.__dict__["__dict__"].__get__
+_flags_of: Final = type.__dict__["__flags__"].__get__
 
-def _may_be_endless(stream: Stream, cls: type) -> bool:
+
+def _find(cls: type, name: str) -> Any:
+    """A class's attribute as it stands in the class or a base; None where it is absent."""
+    for base in _mro_of(cls):
+        attributes = _dict_of(base)
+        if name in attributes:
+            return attributes[name]
+    return None
+
+
+def _has_own_method(cls: type) -> bool:
+    """Whether a method that takes part in reductions is not object's."""
+    return any(_find(cls, name) is not _find(object, name) for name in _METHODS)
+
+
+def _is_made_in_python(cls: type) -> bool:
+    """Whether a class and its bases are all of a class statement's making, but for object."""
+    return all(_flags_of(base) & _HEAP_TYPE for base in _mro_of(cls)[:-1])
+
+
+def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> bool:
     """Whether the reduction of a class's instances may hold new objects each time.
 
     `object`'s own hands out what the instance has, which is finite; only below protocol 2 it
     makes a copy of an instance of a builtin type's subclass.
     """
-    known = stream.may_be_endless.get(cls)
+    known = known_types.get(cls)
     if known is None:
-        own = [getattr(cls, name, None) for name in _OWN_METHODS] != _METHODS_OF_OBJECT
-        builtin_bases = [base for base in cls.__mro__[:-1] if not base.__flags__ & _HEAP_TYPE]
-        copies = stream.protocol < 2 and builtin_bases != []
-        known = stream.may_be_endless[cls] = own or copies
+        copies = protocol < 2 and not _is_made_in_python(cls)
+        known = known_types[cls] = _has_own_method(cls) or copies
     return known
 
 
+def is_plain_class(cls: type) -> bool:
+    """Whether an instance is reduced to its class and its instance dict, and nothing else.
+
+    So it is where all that takes part is object's own: no method, no slot, no arguments to
+    __new__, and none of the attributes that are looked up is overridden.
+    """
+    return (
+        type(cls) is type
+        and not _has_own_method(cls)
+        and _is_made_in_python(cls)
+        and not copyreg._slotnames(cls)  # type: ignore[attr-defined]
+        and _find(cls, "__class__") is _find(object, "__class__")
+        and _find(cls, "__getattribute__") is _find(object, "__getattribute__")
+        and _find(cls, "__getattr__") is None
+        and type(_find(cls, "__dict__")) is GetSetDescriptorType
+    )
+
+
 def save_reduction(
-    stream: Stream, obj: Any, reduction: Any, may_be_endless: bool = False
+    stream: Stream, obj: Any, reduction: Any, endless: bool = False
 ) -> Iterator[Any]:
     """Write a reduction of `obj`, and memoize `obj`; yields what has to be written in between."""
-    func, args, state, list_items, dict_items, state_setter = _unpack(reduction)
-    if may_be_endless:
+    func, args, state, list_items, dict_items, state_setter = unpack(reduction)
+    if endless:
         stream.enter_user_code(obj)
 
     name = getattr(func, "__name__", None) if stream.protocol >= 2 else None
     if not issubclass(type(name), str):
         name = None
     if name == "__newobj_ex__":
-        cls, new_args, new_kwargs = _newobj_ex_arguments(args)
+        cls, new_args, new_kwargs = newobj_ex_arguments(args)
         if stream.protocol >= 4:
             yield cls
             yield new_args
@@ -129,7 +168,7 @@ def save_reduction(
             yield ()
             stream.buffer += REDUCE
     elif name == "__newobj__":
-        cls, new_args = _newobj_arguments(obj, args)
+        cls, new_args = newobj_arguments(obj, args)
         yield cls
         yield new_args
         stream.buffer += NEWOBJ
@@ -160,11 +199,11 @@ def save_reduction(
                 yield obj
                 yield state
                 stream.buffer += TUPLE2 + REDUCE + POP
-    if may_be_endless:
+    if endless:
         stream.leave_user_code()
 
 
-def _unpack(reduction: Any) -> tuple[Any, ...]:
+def unpack(reduction: Any) -> tuple[Any, ...]:
     """The six items of a reduction, checked; None for those that it leaves out."""
     # Its type decides, not what an object says of itself; the same goes for its items.
     if not issubclass(type(reduction), tuple):
@@ -187,7 +226,7 @@ def _unpack(reduction: Any) -> tuple[Any, ...]:
     return items
 
 
-def _newobj_ex_arguments(args: tuple[Any, ...]) -> tuple[type, tuple[Any, ...], dict[str, Any]]:
+def newobj_ex_arguments(args: tuple[Any, ...]) -> tuple[type, tuple[Any, ...], dict[str, Any]]:
     size = tuple.__len__(args)
     if size != 3:
         raise bad_newobj_ex_length(size)
@@ -201,7 +240,7 @@ def _newobj_ex_arguments(args: tuple[Any, ...]) -> tuple[type, tuple[Any, ...], 
     return cls, new_args, new_kwargs
 
 
-def _newobj_arguments(obj: Any, args: tuple[Any, ...]) -> tuple[type, tuple[Any, ...]]:
+def newobj_arguments(obj: Any, args: tuple[Any, ...]) -> tuple[type, tuple[Any, ...]]:
     if not tuple.__len__(args):
         raise empty_newobj()
     cls: Any = tuple.__getitem__(args, 0)

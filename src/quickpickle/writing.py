@@ -49,9 +49,9 @@ class Stream:
         "bin",
         "buffer",
         "buffer_callback",
+        "endless_types",
         "fast",
         "fix_imports",
-        "may_be_endless",
         "memo",
         "nested_user_code",
         "protocol",
@@ -66,7 +66,7 @@ class Stream:
         self.buffer_callback: Callable[[Any], object] | None = None
         self.reduction_limit = 0
         self.nested_user_code = 0  # reductions and persistent ids around the current object
-        self.may_be_endless: dict[type, bool] = {}  # see reduction.py
+        self.endless_types: dict[type, bool] = {}  # see reduction.py
         self.memo = memo
         self.buffer = bytearray()
         self._write = write
@@ -116,7 +116,7 @@ class Stream:
             self.buffer += data
         else:
             self.end_frame(header)
-            self._send(data, size)
+            send(self._write, data, size)
 
     def end_frame(self, after: bytes = b"") -> None:
         """Send the current frame to the file, and then the bytes `after` it."""
@@ -129,18 +129,7 @@ class Stream:
         buffer.clear()
         self._head = b""
         if data:
-            self._send(data, len(data))
-
-    def _send(self, data: Payload, size: int) -> None:
-        """Hand `data` to the file's write, again and again where it takes only a part."""
-        taken = self._write(data)
-        # Not every write says how much it took; a raw file or socket does, and may take less.
-        while type(taken) is int and 0 <= taken < size:
-            if taken == 0:
-                raise OSError(f"write() took none of {size} bytes: the file accepts no more data")
-            data = memoryview(data).cast("B")[taken:]
-            size -= taken
-            taken = self._write(data)
+            send(self._write, data, len(data))
 
     # --- what may never end
 
@@ -148,12 +137,7 @@ class Stream:
         """Note that what begins here was returned by the user's own code, asked about `obj`."""
         self.nested_user_code += 1
         if self.nested_user_code > self.reduction_limit:
-            raise RecursionError(
-                f"more than {self.reduction_limit} nested reductions or persistent ids, the last "
-                f"one of a {type_name(type(obj))} object: its __reduce__ or the Pickler's "
-                "persistent_id may never come to an end (if it does, give the Pickler a higher "
-                "reduction_limit)"
-            )
+            raise endless_error(self.reduction_limit, obj)
 
     def leave_user_code(self) -> None:
         """Note that it ends."""
@@ -167,10 +151,7 @@ class Stream:
         if self._fast_nesting < FAST_NESTING_LIMIT:
             return
         if id(obj) in self._fast_ids:
-            raise ValueError(
-                "fast mode: can't pickle cyclic objects including object type "
-                f"{type_name(type(obj)):.200} at 0x{id(obj):x}"
-            )
+            raise cyclic_error(obj)
         self._fast_ids.add(id(obj))
 
     def leave_fast(self, obj: object) -> None:
@@ -178,3 +159,32 @@ class Stream:
         if self._fast_nesting >= FAST_NESTING_LIMIT:
             self._fast_ids.remove(id(obj))
         self._fast_nesting -= 1
+
+
+def send(write: Callable[[Payload], object], data: Payload, size: int) -> None:
+    """Hand `data`, `size` bytes, to a file's write: again and again where it takes only a part."""
+    taken = write(data)
+    # Not every write says how much it took; a raw file or socket does, and may take less.
+    while type(taken) is int and 0 <= taken < size:
+        if taken == 0:
+            raise OSError(f"write() took none of {size} bytes: the file accepts no more data")
+        data = memoryview(data).cast("B")[taken:]
+        size -= taken
+        taken = write(data)
+
+
+def endless_error(limit: int, obj: object) -> RecursionError:
+    """More of the user's own code around an object than `Pickler.reduction_limit` allows."""
+    return RecursionError(
+        f"more than {limit} nested reductions or persistent ids, the last one of a "
+        f"{type_name(type(obj))} object: its __reduce__ or the Pickler's persistent_id may never "
+        "come to an end (if it does, give the Pickler a higher reduction_limit)"
+    )
+
+
+def cyclic_error(obj: object) -> ValueError:
+    """A container in itself, in fast mode."""
+    return ValueError(
+        "fast mode: can't pickle cyclic objects including object type "
+        f"{type_name(type(obj)):.200} at 0x{id(obj):x}"
+    )

@@ -1,0 +1,3 @@
+from ..pickler import Pickler as Pickler
+from ..pickler import dump as dump
+from ..pickler import dumps as dumps
