@@ -39,6 +39,8 @@ class Pickler(NamedTuple):
 
 
 PICKLERS: Final = [
+    # The compiled implementation where it was built, else the Python one once more.
+    Pickler(f"quickpickle ({quickpickle.implementation})", quickpickle.dumps, ours=True),
     Pickler("quickpickle (Python)", quickpickle.pickler.dumps, ours=True),
     Pickler("pickle (Python)", pickle._dumps, ours=False),  # type: ignore[attr-defined]
     Pickler("pickle (C)", pickle.dumps, ours=False),
