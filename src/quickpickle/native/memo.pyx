@@ -13,6 +13,7 @@ cdef struct MemoEntry:
 cdef class Memo:
     cdef MemoEntry* table
     cdef size_t mask  # the table's size, a power of two, less one
+    cdef int shift  # leaves as many bits of a hash as there are in the mask
     cdef Py_ssize_t used  # entries that are not free
     cdef list objects
 
@@ -32,13 +33,20 @@ cdef class Memo:
             table[i].key = NULL
         self.table = table
         self.mask = size - 1
+        self.shift = 64
+        while size > 1:
+            size >>= 1
+            self.shift -= 1
         return 0
 
     cdef inline MemoEntry* find(self, PyObject* key) noexcept:
         """The entry of an object, or the free one where it would be."""
-        # Objects lie at multiples of 16; multiplying spreads what is left over the high bits.
-        cdef size_t i = <size_t>(((<uint64_t><size_t>key >> 4) * <uint64_t>0x9E3779B97F4A7C15) >> 20)
-        cdef MemoEntry* entry = &self.table[i & self.mask]
+        # Addresses are multiples of 16. Multiplied by 2**64 over the golden ratio, those that
+        # follow each other come to lie far apart, by their highest bits (Knuth 6.4).
+        cdef size_t i = <size_t>(
+            ((<uint64_t><size_t>key >> 4) * <uint64_t>0x9E3779B97F4A7C15) >> self.shift
+        )
+        cdef MemoEntry* entry = &self.table[i]
         while entry.key != key and entry.key != NULL:
             i += 1
             entry = &self.table[i & self.mask]
