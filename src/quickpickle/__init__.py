@@ -61,6 +61,11 @@ for _name in set(_standard.__all__) - set(__all__):
     __all__ += [_name]
 
 
-def __getattr__(name: str) -> object:
-    """What `pickle` has beside the names of its __all__, such as `format_version`."""
-    return getattr(_standard, name)
+if not _TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """What `pickle` has beside the names of its __all__, such as `format_version`."""
+        try:
+            return getattr(_standard, name)
+        except AttributeError:
+            raise AttributeError(f"module 'quickpickle' has no attribute {name!r}") from None

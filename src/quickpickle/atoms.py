@@ -171,8 +171,9 @@ def save_picklebuffer(stream: Stream, obj: Any) -> None:
         size = view.nbytes
         header = _bytes_header(stream, size) if view.readonly else _bytearray_header(size)
         # Whatever its shape and order, a contiguous buffer is written as it lies in memory.
+        # (An empty one of many dimensions cannot be cast.)
         flat = view if view.c_contiguous else obj.raw()
-        stream.payload(header, flat.cast("B"), size)
+        stream.payload(header, flat.cast("B") if size else b"", size)
     stream.memoize(obj)
 
 

@@ -44,9 +44,7 @@ _MISSING: Final = object()
 
 # Up to 3.13 CPython's pickler calls every failure of an import or attribute lookup a
 # PicklingError; from 3.14 on only those that mean that there is no such module or attribute.
-_IMPORT_ERRORS: tuple[type[Exception], ...] = (
-    (ImportError, ValueError, KeyError) if PY314 else (Exception,)
-)
+_IMPORT_ERRORS: tuple[type[Exception], ...] = (ImportError, ValueError) if PY314 else (Exception,)
 _LOOKUP_ERRORS: tuple[type[Exception], ...] = (AttributeError,) if PY314 else (Exception,)
 
 
@@ -91,7 +89,9 @@ def find_global(obj: Any, name: str | None = None) -> Global:
     module_name = which_module(obj, path)
     try:
         __import__(module_name)
-        module = sys.modules[module_name]
+        module = sys.modules.get(module_name, _MISSING)
+        if module is _MISSING:
+            raise ImportError(f"{module_name!r} is not in sys.modules after its import")
     except _IMPORT_ERRORS as error:
         _raise(import_failed(obj, module_name, error))
     try:
@@ -186,25 +186,34 @@ def encode_names(
     lines = []
     for kind, text in (("module", module_name), ("global", name)):
         try:
-            lines.append(text.encode(encoding))
+            lines.append(str.encode(text, encoding))
         except UnicodeEncodeError:
             _raise(bad_identifier(kind, text, protocol))
     return lines[0], lines[1]
 
 
-def save_global(stream: Stream, obj: Any, name: str | None = None) -> Iterator[Any]:
-    """Write a class or function by its name; yields what has to be written in between."""
+def save_global(stream: Stream, obj: Any, name: str | None = None) -> Iterator[Any] | None:
+    """Write a class or function by its name; returns what has to be written in between."""
+    # Found before the generator begins: what raises StopIteration in one is a RuntimeError.
     found = find_global(obj, name)
     if stream.protocol >= 2:
         code = extension_code(obj, found.module_name, found.full_name)
         if code is not None:
-            if code <= 0xFF:
-                stream.buffer += EXT1 + struct.pack("<B", code)
-            elif code <= 0xFFFF:
-                stream.buffer += EXT2 + struct.pack("<H", code)
-            else:
-                stream.buffer += EXT4 + struct.pack("<i", code)
-            return  # found again by its code, so it takes no memo entry
+            stream.buffer += encode_extension(code)
+            return None  # found again by its code, so it takes no memo entry
+    return _save_found(stream, obj, found)
+
+
+def encode_extension(code: int) -> bytes:
+    """The opcode for a code of the extension registry."""
+    if code <= 0xFF:
+        return EXT1 + struct.pack("<B", code)
+    if code <= 0xFFFF:
+        return EXT2 + struct.pack("<H", code)
+    return EXT4 + struct.pack("<i", code)
+
+
+def _save_found(stream: Stream, obj: Any, found: Global) -> Iterator[Any]:
     if stream.protocol >= 4:
         yield found.module_name
         yield found.name

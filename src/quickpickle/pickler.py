@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import operator
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from . import atoms, containers
 from .memo import Memo, PicklerMemoProxy
@@ -30,7 +32,47 @@ _SAVERS: Final[dict[type, Callable[[Stream, Any], Any]]] = {
 }
 
 
-class Pickler:
+class SupportsWrite(Protocol):
+    """A file: anything with a `write` that takes one bytes-like argument."""
+
+    @property
+    def write(self) -> Callable[[Any], object]: ...
+
+
+class _State:
+    """What a Pickler is made of, apart from the names that its subclasses may use."""
+
+    binary: int
+    buffer_callback: Callable[[PickleBuffer], object] | None
+    fast: int
+    fix_imports: bool
+    memo: Memo
+    protocol: int
+    running: dict[str, object]  # holds the token of a running dump()
+    write: Callable[[Any], object]
+
+    __slots__ = (
+        "binary",
+        "buffer_callback",
+        "fast",
+        "fix_imports",
+        "memo",
+        "protocol",
+        "running",
+        "write",
+    )
+
+
+class _Stateful:
+    __slots__ = ("_quickpickle_state",)
+
+
+# Read and set past any __getattribute__ and __setattr__ of a subclass.
+_get_state: Final[Callable[[Pickler], _State]] = vars(_Stateful)["_quickpickle_state"].__get__
+_set_state: Final = vars(_Stateful)["_quickpickle_state"].__set__
+
+
+class Pickler(_Stateful):
     """Writes pickles to a file, as `pickle.Pickler` does, byte for byte.
 
     Parameters
@@ -69,13 +111,6 @@ class Pickler:
     """How deep what the user's own code returns, reductions and persistent ids, may nest before
     dump() takes it for endless and raises RecursionError."""
 
-    bin: int
-    """1 from protocol 1 on: opcodes have binary arguments."""
-
-    fast: int
-    """If true, nothing is memoized: shared objects are written anew each time, and recursive
-    ones are a ValueError. Deprecated in the standard library too."""
-
     dispatch_table: Any
     """Reduction functions by class, used instead of copyreg's. Absent by default."""
 
@@ -83,31 +118,31 @@ class Pickler:
     """Called with every object that is not of a builtin type; returns a reduction, or
     NotImplemented to go on as usual. Absent by default."""
 
-    _write: Callable[[Any], object]
-    _dumping: object  # there while a dump() is running
-
     def __init__(
         self,
-        file: Any,
+        file: SupportsWrite,
         protocol: int | None = None,
         *,
         fix_imports: bool = True,
         buffer_callback: Callable[[PickleBuffer], object] | None = None,
     ) -> None:
-        number = check_protocol(protocol)
+        state = _State()
+        state.protocol = number = check_protocol(protocol)
         write: Any = getattr(file, "write", ABSENT)
         if write is ABSENT:
             raise TypeError("file must have a 'write' attribute")
         if buffer_callback is not None and number < 5:
             raise ValueError("buffer_callback needs protocol >= 5")
-        self._refuse_while_dumping()
-        self._write = write
-        self._protocol = number
-        self._fix_imports = bool(fix_imports) and number < 3
-        self._buffer_callback = buffer_callback
-        self._memo = Memo()
-        self.bin = int(number > 0)
-        self.fast = 0
+        with contextlib.suppress(AttributeError):  # where there is one of an earlier __init__
+            _refuse_while_dumping(_get_state(self))
+        state.write = write
+        state.fix_imports = bool(fix_imports) and number < 3
+        state.buffer_callback = buffer_callback
+        state.memo = Memo()
+        state.binary = int(number > 0)
+        state.fast = 0
+        state.running = {}
+        _set_state(self, state)
 
     def dump(self, obj: Any) -> None:
         """Write the pickle of `obj` to the file.
@@ -119,84 +154,110 @@ class Pickler:
         RecursionError where reductions nest deeper than `reduction_limit`; RuntimeError when
         called while a dump() of this Pickler is running.
         """
-        if "_write" not in self.__dict__:
+        try:
+            state = _get_state(self)
+        except AttributeError:
             cls = type(self).__name__
-            raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
+            raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()") from None
         token = object()
         length = None
         try:
             # One step, so of two threads only one finds its own token there.
-            if self.__dict__.setdefault("_dumping", token) is not token:
+            if state.running.setdefault("dump", token) is not token:
                 raise already_used()
-            length = len(self._memo.objects)
-            self._dump(obj)
+            length = len(state.memo.objects)
+            _dump(self, state, obj)
             length = None  # all is written: nothing to forget
         finally:
             try:
-                self._end_dump(token, length)
+                _end_dump(state, token, length)
             except BaseException:  # an interrupt: what it left is done now
-                self._end_dump(token, length)
+                _end_dump(state, token, length)
                 raise
-
-    def _end_dump(self, token: object, length: int | None) -> None:
-        if self.__dict__.get("_dumping") is token:
-            if length is not None:
-                self._memo.rollback(length)
-            del self._dumping
-
-    def _dump(self, obj: Any) -> None:
-        stream = Stream(self._write, self._memo, self._protocol)
-        stream.bin = bool(self.bin)
-        stream.fast = bool(self.fast)
-        stream.fix_imports = self._fix_imports
-        stream.buffer_callback = self._buffer_callback
-        stream.reduction_limit = self.reduction_limit
-        persistent_id: Any = self.persistent_id
-        if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
-            persistent_id = None
-        _save(
-            stream,
-            obj,
-            persistent_id,
-            getattr(self, "reducer_override", ABSENT),
-            getattr(self, "dispatch_table", ABSENT),
-        )
-        stream.buffer += STOP
-        stream.end_frame()
 
     def persistent_id(self, obj: Any) -> Any:
         """The persistent id of `obj`, or None to pickle it as usual: for subclasses to override.
 
         Called with every object before anything else is done with it. With protocol 0 the id
-        is written as text, which has to be one line of ASCII.
+        is written as a line of text, so that its str() has to be ASCII without a newline.
         """
         return None
 
     @property
+    def bin(self) -> int:
+        """1 from protocol 1 on: opcodes have binary arguments."""
+        return _get_state(self).binary
+
+    @bin.setter  # noqa: A003
+    def bin(self, value: int) -> None:
+        _get_state(self).binary = operator.index(value)
+
+    @property
+    def fast(self) -> int:
+        """If true, nothing is memoized: shared objects are written anew each time, and recursive
+        ones are a ValueError. Deprecated in the standard library too."""
+        return _get_state(self).fast
+
+    @fast.setter
+    def fast(self, value: int) -> None:
+        _get_state(self).fast = operator.index(value)
+
+    @property
     def memo(self) -> PicklerMemoProxy:
         """The objects written so far; can be copied, cleared, and assigned to another Pickler."""
-        return PicklerMemoProxy(self._memo, self.clear_memo)
+        return PicklerMemoProxy(_get_state(self).memo, partial(Pickler.clear_memo, self))
 
     @memo.setter
     def memo(self, memo: object) -> None:
-        self._refuse_while_dumping()
-        self._memo.replace(memo)
+        _refuse_while_dumping(_get_state(self))
+        _get_state(self).memo.replace(memo)
 
     def clear_memo(self) -> None:
         """Forget what was written so far, so that the next dump() stands on its own."""
-        self._refuse_while_dumping()
-        self._memo.clear()
-
-    def _refuse_while_dumping(self) -> None:
-        if "_dumping" in self.__dict__:
-            raise already_used()
+        _refuse_while_dumping(_get_state(self))
+        _get_state(self).memo.clear()
 
     def __getstate__(self) -> object:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def __sizeof__(self) -> int:
-        size = object.__sizeof__(self) + sys.getsizeof(self.__dict__)
-        return size + sys.getsizeof(self._memo) if "_memo" in self.__dict__ else size
+        size = object.__sizeof__(self)
+        if hasattr(self, "_quickpickle_state"):
+            size += sys.getsizeof(_get_state(self).memo)
+        return size
+
+
+def _dump(pickler: Pickler, state: _State, obj: Any) -> None:
+    stream = Stream(state.write, state.memo, state.protocol)
+    stream.bin = bool(state.binary)
+    stream.fast = bool(state.fast)
+    stream.fix_imports = state.fix_imports
+    stream.buffer_callback = state.buffer_callback
+    stream.reduction_limit = pickler.reduction_limit
+    persistent_id: Any = pickler.persistent_id
+    if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
+        persistent_id = ABSENT
+    _save(
+        stream,
+        obj,
+        persistent_id,
+        getattr(pickler, "reducer_override", ABSENT),
+        getattr(pickler, "dispatch_table", ABSENT),
+    )
+    stream.buffer += STOP
+    stream.end_frame()
+
+
+def _end_dump(state: _State, token: object, length: int | None) -> None:
+    if state.running.get("dump") is token:
+        if length is not None:
+            state.memo.rollback(length)
+        del state.running["dump"]
+
+
+def _refuse_while_dumping(state: _State) -> None:
+    if state.running:
+        raise already_used()
 
 
 def already_used() -> RuntimeError:
@@ -239,7 +300,7 @@ def _save(
             if len(buffer) >= FRAME_SIZE_TARGET:
                 stream.end_frame()
 
-            if persistent_id is not None:
+            if persistent_id is not ABSENT:
                 if is_persistent_id:
                     is_persistent_id = False  # an id has no id of its own
                 elif (pid := persistent_id(obj)) is not None:
@@ -287,14 +348,14 @@ def _save_persistent_id(stream: Stream, obj: Any, pid: Any) -> Iterator[Any]:
 def encode_persistent_id(pid: Any) -> bytes:
     """A persistent id as the line that protocol 0 has for it."""
     text = str(pid)
-    if not text.isascii() or "\n" in text:
+    if not str.isascii(text) or str.__contains__(text, "\n"):
         raise PicklingError("persistent IDs in protocol 0 must be ASCII strings")
-    return text.encode("ascii")
+    return str.encode(text, "ascii")
 
 
 def dump(
     obj: Any,
-    file: Any,
+    file: SupportsWrite,
     protocol: int | None = None,
     *,
     fix_imports: bool = True,

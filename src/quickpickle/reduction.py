@@ -11,7 +11,12 @@ import copyreg
 from collections.abc import Iterator
 from functools import partial
 from pickle import PicklingError
-from types import FunctionType, GetSetDescriptorType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+)
 from typing import Any, Final
 
 from .containers import append_items, set_items
@@ -60,7 +65,12 @@ def save_object(
             return save_global(stream, obj)
         elif (reduce := getattr(obj, "__reduce_ex__", ABSENT)) is not ABSENT:
             reduction = reduce(stream.protocol)
-            endless = may_be_endless(stream.endless_types, stream.protocol, cls)
+            # In fast mode nothing is memoized, so that even what is finite may have no end.
+            endless = (
+                may_be_endless(stream.endless_types, stream.protocol, cls)
+                or stream.fast
+                or has_own_reduction(obj, reduce)
+            )
         elif (reduce := getattr(obj, "__reduce__", ABSENT)) is not ABSENT:
             reduction = reduce()
         else:
@@ -117,14 +127,38 @@ def _is_made_in_python(cls: type) -> bool:
 def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> bool:
     """Whether the reduction of a class's instances may hold new objects each time.
 
-    `object`'s own hands out what the instance has, which is finite; only below protocol 2 it
-    makes a copy of an instance of a builtin type's subclass.
+    `object`'s own hands out what the instance has, which is finite, unless code of the class's
+    own is asked for attributes or items. Below protocol 2 it makes a copy of an instance of
+    a builtin type's subclass.
     """
     known = known_types.get(cls)
     if known is None:
-        copies = protocol < 2 and not _is_made_in_python(cls)
-        known = known_types[cls] = _has_own_method(cls) or copies
+        known = known_types[cls] = (
+            _has_own_method(cls)
+            or _has_own_attributes(cls)
+            or (protocol < 2 and not _is_made_in_python(cls))
+            or (issubclass(cls, list) and _find(cls, "__iter__") is not _find(list, "__iter__"))
+            or (issubclass(cls, dict) and _find(cls, "items") is not _find(dict, "items"))
+        )
     return known
+
+
+def _has_own_attributes(cls: type) -> bool:
+    """Whether asking an instance for its dict or slots may run code of the class's own."""
+    slots = copyreg._slotnames(cls)  # type: ignore[attr-defined]
+    return (
+        _find(cls, "__getattribute__") is not _find(object, "__getattribute__")
+        or _find(cls, "__getattr__") is not None
+        or type(_find(cls, "__dict__")) not in (GetSetDescriptorType, type(None))
+        or not all(type(_find(cls, slot)) is MemberDescriptorType for slot in slots)
+    )
+
+
+def has_own_reduction(obj: Any, reduce_ex: Any) -> bool:
+    """Whether an instance of a class with object's reduction carries a method of its own."""
+    if type(reduce_ex) is not BuiltinFunctionType:
+        return True
+    return "__getstate__" in getattr(obj, "__dict__", ())
 
 
 def is_plain_class(cls: type) -> bool:
@@ -138,45 +172,49 @@ def is_plain_class(cls: type) -> bool:
         and not _has_own_method(cls)
         and _is_made_in_python(cls)
         and not copyreg._slotnames(cls)  # type: ignore[attr-defined]
+        and not _has_own_attributes(cls)
         and _find(cls, "__class__") is _find(object, "__class__")
-        and _find(cls, "__getattribute__") is _find(object, "__getattribute__")
-        and _find(cls, "__getattr__") is None
-        and type(_find(cls, "__dict__")) is GetSetDescriptorType
+        and _find(cls, "__dict__") is not None
     )
 
 
 def save_reduction(
     stream: Stream, obj: Any, reduction: Any, endless: bool = False
 ) -> Iterator[Any]:
-    """Write a reduction of `obj`, and memoize `obj`; yields what has to be written in between."""
-    func, args, state, list_items, dict_items, state_setter = unpack(reduction)
+    """Write a reduction of `obj`, and memoize `obj`; returns what has to be written in between."""
+    # Checked before the generator begins: what raises StopIteration in one is a RuntimeError.
+    func, args, *rest = unpack(reduction)
+    opcode, parts = construction(stream.protocol, obj, func, args)
     if endless:
         stream.enter_user_code(obj)
+    return _save_parts(stream, obj, opcode, parts, rest, endless)
 
-    name = getattr(func, "__name__", None) if stream.protocol >= 2 else None
-    if not issubclass(type(name), str):
-        name = None
-    if name == "__newobj_ex__":
-        cls, new_args, new_kwargs = newobj_ex_arguments(args)
-        if stream.protocol >= 4:
-            yield cls
-            yield new_args
-            yield new_kwargs
-            stream.buffer += NEWOBJ_EX
-        else:
-            yield partial(cls.__new__, cls, *new_args, **new_kwargs)
-            yield ()
-            stream.buffer += REDUCE
-    elif name == "__newobj__":
-        cls, new_args = newobj_arguments(obj, args)
-        yield cls
-        yield new_args
-        stream.buffer += NEWOBJ
-    else:
-        yield func
-        yield args
-        stream.buffer += REDUCE
 
+def construction(
+    protocol: int, obj: Any, func: Any, args: tuple[Any, ...]
+) -> tuple[bytes, tuple[Any, ...]]:
+    """The opcode that makes an object, and what it finds on the stack."""
+    name: Any = getattr(func, "__name__", None) if protocol >= 2 else None
+    if issubclass(type(name), str):
+        # A subclass of str may lie about what it equals, so ask str.
+        if str.__eq__(name, "__newobj_ex__"):
+            return (NEWOBJ_EX if protocol >= 4 else REDUCE), newobj_ex_arguments(args, protocol)
+        if str.__eq__(name, "__newobj__"):
+            return NEWOBJ, newobj_arguments(obj, args)
+    return REDUCE, (func, args)
+
+
+def _save_parts(
+    stream: Stream,
+    obj: Any,
+    opcode: bytes,
+    parts: tuple[Any, ...],
+    rest: list[Any],
+    endless: bool,
+) -> Iterator[Any]:
+    state, list_items, dict_items, state_setter = rest
+    yield from parts
+    stream.buffer += opcode
     # An object that is in the memo by now was reached again from its own arguments: throw away
     # this one and fetch the one that was built, complete, further down.
     number = stream.memo.numbers.get(id(obj))
@@ -226,7 +264,8 @@ def unpack(reduction: Any) -> tuple[Any, ...]:
     return items
 
 
-def newobj_ex_arguments(args: tuple[Any, ...]) -> tuple[type, tuple[Any, ...], dict[str, Any]]:
+def newobj_ex_arguments(args: tuple[Any, ...], protocol: int) -> tuple[Any, ...]:
+    """The class, the arguments and the keyword arguments for NEWOBJ_EX; for REDUCE before it."""
     size = tuple.__len__(args)
     if size != 3:
         raise bad_newobj_ex_length(size)
@@ -237,7 +276,9 @@ def newobj_ex_arguments(args: tuple[Any, ...]) -> tuple[type, tuple[Any, ...], d
         raise bad_newobj_ex_item("second", "a tuple", new_args)
     if not issubclass(type(new_kwargs), dict):
         raise bad_newobj_ex_item("third", "a dict", new_kwargs)
-    return cls, new_args, new_kwargs
+    if protocol >= 4:
+        return cls, new_args, new_kwargs
+    return partial(cls.__new__, cls, *tuple.__iter__(new_args), **new_kwargs), ()
 
 
 def newobj_arguments(obj: Any, args: tuple[Any, ...]) -> tuple[type, tuple[Any, ...]]:
@@ -246,7 +287,13 @@ def newobj_arguments(obj: Any, args: tuple[Any, ...]) -> tuple[type, tuple[Any, 
     cls: Any = tuple.__getitem__(args, 0)
     if not issubclass(type(cls), type):
         raise newobj_needs_class(cls)
-    # A class of an object's own making would come back as something else.
-    if obj.__class__ is not cls:
-        raise newobj_wrong_class(obj.__class__, cls)
+    # An object of another class than it says would come back as something else.
+    own_class = class_of(obj)
+    if own_class is not cls:
+        raise newobj_wrong_class(own_class, cls)
     return cls, tuple.__getitem__(args, slice(1, None))
+
+
+def class_of(obj: Any) -> Any:
+    """The class that an object says it has, else the one that it has."""
+    return getattr(obj, "__class__", type(obj))

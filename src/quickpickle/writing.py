@@ -8,6 +8,7 @@ frames, but the buffer is emptied at the same places, so that it stays small.
 
 from __future__ import annotations
 
+import operator
 import struct
 from collections.abc import Callable
 from pickle import PicklingError
@@ -163,14 +164,26 @@ class Stream:
 
 def send(write: Callable[[Payload], object], data: Payload, size: int) -> None:
     """Hand `data`, `size` bytes, to a file's write: again and again where it takes only a part."""
-    taken = write(data)
-    # Not every write says how much it took; a raw file or socket does, and may take less.
-    while type(taken) is int and 0 <= taken < size:
+    taken = _count(write(data))
+    while 0 <= taken < size:
         if taken == 0:
             raise OSError(f"write() took none of {size} bytes: the file accepts no more data")
         data = memoryview(data).cast("B")[taken:]
         size -= taken
-        taken = write(data)
+        taken = _count(write(data))
+
+
+def _count(taken: object) -> int:
+    """How many bytes a write took by its own word; -1 where it does not say.
+
+    A raw file or socket says it, and may take less than it was given.
+    """
+    if taken is None or isinstance(taken, bool):
+        return -1
+    try:
+        return operator.index(taken)  # type: ignore[arg-type]  # that is what we find out
+    except TypeError:
+        return -1
 
 
 def endless_error(limit: int, obj: object) -> RecursionError:

@@ -2,9 +2,7 @@
 
 import codecs
 import copyreg
-import struct
 from functools import partial
-from itertools import islice
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
 from types import FunctionType
 
@@ -36,11 +34,13 @@ from ..errors import (
     type_name,
 )
 from ..memo import PicklerMemoProxy, read_memo
-from ..names import encode_names, extension_code, find_global
+from ..names import encode_extension, encode_names, extension_code, find_global
 from .. import pickler as python
 from ..pickler import already_used, check_protocol, encode_persistent_id
-from ..reduction import ABSENT, SINGLETON_TYPES, look_up, may_be_endless, newobj_arguments
-from ..reduction import is_plain_class, newobj_ex_arguments, unpack
+from ..reduction import (
+    ABSENT, SINGLETON_TYPES, class_of, has_own_reduction, is_plain_class, look_up, may_be_endless,
+    newobj_arguments, newobj_ex_arguments, unpack,
+)
 from ..writing import cyclic_error, endless_error, send
 
 cdef extern from "Python.h":

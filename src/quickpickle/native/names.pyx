@@ -1,18 +1,16 @@
 # Classes and functions by name: the twin of save_global in names.py.
 
-def save_global(Stream stream, obj, name):
-    """Write a class or function by its name; yields what has to be written in between."""
+cdef int save_global(Dump dump, object obj, object name) except -1:
+    """Write a class or function by its name, see names.py."""
     found = find_global(obj, name)
-    if stream.protocol >= 2:
+    if dump.stream.protocol >= 2:
         code = extension_code(obj, found.module_name, found.full_name)
         if code is not None:
-            if code <= 0xFF:
-                stream.put_opcode1(b"\x82", code)
-            elif code <= 0xFFFF:
-                stream.put_bytes(b"\x83" + struct.pack("<H", code))
-            else:
-                stream.put_opcode4(b"\x84", code)
-            return  # found again by its code, so it takes no memo entry
+            return dump.stream.put_bytes(encode_extension(code))
+    return push_generator(dump, save_found(dump.stream, obj, found))
+
+
+def save_found(Stream stream, obj, found):
     if stream.protocol >= 4:
         yield found.module_name
         yield found.name

@@ -160,6 +160,8 @@ cdef class PicklerCore:
             or "persistent_id" in getattr(self, "__dict__", ())
         ):
             dump.persistent_id = self.persistent_id
+            if dump.persistent_id is None:
+                raise TypeError("'NoneType' object is not callable")
         dump.reducer_override = getattr(self, "reducer_override", absent)
         dump.dispatch_table = getattr(self, "dispatch_table", absent)
         dump.stream.begin()
@@ -171,7 +173,7 @@ cdef class PicklerCore:
 
     @property
     def memo(self):
-        return PicklerMemoProxy(self._memo, self.clear_memo)
+        return PicklerMemoProxy(self._memo, partial(PicklerCore.clear_memo, self))
 
     @memo.setter
     def memo(self, memo):

@@ -17,7 +17,7 @@ cdef int save_object(Dump dump, object obj) except -1:
         if cls is type and obj in SINGLETON_TYPES:
             reduction = type, (SINGLETON_TYPES[obj],)
         elif cls is type or cls is function_type:
-            return push_generator(dump, save_global(stream, obj, None))
+            return save_global(dump, obj, None)
         else:
             if dump.dispatch_table is absent:
                 reduce = COPYREG_TABLE.get(cls, absent)
@@ -26,7 +26,7 @@ cdef int save_object(Dump dump, object obj) except -1:
             if reduce is not absent:
                 reduction = reduce(obj)
             elif PyType_Check(obj):
-                return push_generator(dump, save_global(stream, obj, None))
+                return save_global(dump, obj, None)
             else:
                 if is_plain(stream.protocol, cls):
                     pointer = PyObject_GenericGetDict(obj, NULL)
@@ -42,14 +42,14 @@ cdef int save_object(Dump dump, object obj) except -1:
                     known = stream.endless_types.get(cls)
                     if known is None:
                         known = may_be_endless(stream.endless_types, stream.protocol, cls)
-                    endless = known
+                    endless = known or stream.fast or has_own_reduction(obj, reduce)
                 else:
                     reduce = getattr(obj, "__reduce__", absent)
                     if reduce is absent:
                         raise no_reduction(obj)
                     reduction = reduce()
     if PyUnicode_Check(reduction):
-        return push_generator(dump, save_global(stream, obj, reduction))
+        return save_global(dump, obj, reduction)
     return save_reduction(dump, obj, reduction, endless)
 
 
@@ -87,11 +87,11 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
         name = "__newobj__" if func is NEWOBJ else getattr(func, "__name__", None)
         if PyUnicode_Check(name):
             if is_name(name, "__newobj_ex__"):
-                generator = newobj_ex(stream, obj, args, state, list_items, dict_items,
-                                      state_setter, endless)
-                return push_generator(dump, generator)
+                new = newobj_ex_arguments(args, stream.protocol)
+                rest = reduction_rest(stream, obj, state, list_items, dict_items, state_setter)
+                return push_generator(dump, newobj_ex(stream, obj, new, rest, endless))
             if is_name(name, "__newobj__"):
-                if size and PyTuple_GET_SIZE(args) and (<tuple>args)[0] is obj.__class__ and PyType_Check((<tuple>args)[0]):
+                if size and PyTuple_GET_SIZE(args) and (<tuple>args)[0] is class_of(obj) and PyType_Check((<tuple>args)[0]):
                     func = (<tuple>args)[0]
                     args = (<tuple>args)[1:]
                 else:
@@ -182,24 +182,18 @@ def reduction_rest(Stream stream, obj, state, list_items, dict_items, state_sett
             stream.put_bytes(b"\x86R0")
 
 
-def newobj_ex(Stream stream, obj, args, state, list_items, dict_items, state_setter, endless):
+def newobj_ex(Stream stream, obj, new, rest, endless):
     """A reduction by __newobj_ex__, which is not hot."""
-    cls, new_args, new_kwargs = newobj_ex_arguments(args)
-    if stream.protocol >= 4:
-        yield cls
-        yield new_args
-        yield new_kwargs
-        stream.put1(b"\x92")
-    else:
-        yield partial(cls.__new__, cls, *new_args, **new_kwargs)
-        yield ()
-        stream.put1(b"R")
+    for part in new:
+        yield part
+    stream.put1(b"\x92" if stream.protocol >= 4 else b"R")
     if in_memo(stream, obj):
         stream.put1(b"0")
         stream.get(stream.memo.find(<PyObject*>obj).number)
     else:
         stream.memoize(obj)
-        yield from reduction_rest(stream, obj, state, list_items, dict_items, state_setter)
+        for part in rest:
+            yield part
     if endless:
         stream.nested_user_code -= 1
 
