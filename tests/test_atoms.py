@@ -184,6 +184,12 @@ def test_buffers_of_any_shape_and_order(implementation, shape, order, writable):
     assert memoryview(array).tobytes("A") in data  # as it lies in memory
 
 
+@pytest.mark.parametrize("make", [bytes, bytearray])
+def test_empty_buffer_of_many_dimensions(implementation, make):
+    view = memoryview(make(12)).cast("B", (3, 4))[0:0]
+    assert_same(implementation, lambda: pickle.PickleBuffer(view), 5)
+
+
 def test_released_buffer(implementation, protocol):
     buffer = pickle.PickleBuffer(b"x")
     buffer.release()

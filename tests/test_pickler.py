@@ -288,6 +288,65 @@ def test_hooks_of_every_kind(implementation, protocol):
         assert_same_dumps(implementation, lambda cls, file: cls(file, protocol).dump([1]), mixin)
 
 
+def test_names_that_a_subclass_may_use(implementation, protocol):
+    names = ("_write", "_memo", "_protocol", "_dumping", "_fix_imports", "_file", "state", "write")
+
+    class Attributes:
+        def __init__(self, *args):
+            for name in names:
+                setattr(self, name, "before")
+            super().__init__(*args)
+            for name in names:
+                setattr(self, name, "after")
+
+    class Methods:
+        def _dump(self, obj):
+            raise AssertionError("not ours")
+
+        _save = _end_dump = _state = _refuse_while_dumping = dump_to_stream = _dump
+
+    class ReadOnly:
+        fast = bin = _write = _memo = property(lambda self: 0)
+
+    class Frozen:
+        def __setattr__(self, name, value):
+            raise AttributeError(name)
+
+        def __delattr__(self, name):
+            raise AttributeError(name)
+
+    for mixin in (Attributes, Methods, ReadOnly, Frozen):
+        result, data = assert_same_dumps(
+            implementation, lambda cls, file: cls(file, protocol).dump(["a", 1, "a"]), mixin
+        )
+        assert result is None
+        assert data
+
+
+def test_clear_memo_overridden_by_way_of_the_proxy(implementation):
+    class Mixin:
+        def clear_memo(self):
+            self.memo.clear()
+
+    def use(cls, file):
+        pickler = cls(file, 2)
+        pickler.dump(["a"])
+        pickler.clear_memo()
+        pickler.dump(["a"])
+
+    assert_same_dumps(implementation, use, Mixin)
+
+
+def test_persistent_id_that_is_none(implementation, protocol):
+    class Mixin:
+        persistent_id = None
+
+    result, _ = assert_same_dumps(
+        implementation, lambda cls, file: cls(file, protocol).dump([1]), Mixin
+    )
+    assert result == (TypeError, "'NoneType' object is not callable")
+
+
 def test_super_persistent_id(implementation, protocol):
     class Cooperative(implementation.Pickler):
         def persistent_id(self, obj):

@@ -769,6 +769,185 @@ def test_endless_persistent_ids_are_stopped(implementation):
         Pickler(io.BytesIO(), 2).dump("x")
 
 
+class StopsMeta(type):
+    @property
+    def __module__(cls):
+        raise StopIteration("module")
+
+
+class OfStopsMeta(metaclass=StopsMeta):
+    pass
+
+
+class NameStops:
+    @property
+    def __name__(self):
+        raise StopIteration("name")
+
+    def __call__(self):
+        pass
+
+
+class ClassFails:
+    error = StopIteration
+
+    @property
+    def __class__(self):
+        raise self.error("class")
+
+    def __reduce__(self):
+        return copyreg.__newobj__, (type(self),)
+
+
+class ClassMissing(ClassFails):
+    error = AttributeError
+
+
+class NewStops:
+    class Meta(type):
+        def __getattribute__(cls, name):
+            if name == "__new__":
+                raise StopIteration("new")
+            return type.__getattribute__(cls, name)
+
+
+class OfNewStops(metaclass=NewStops.Meta):
+    pass
+
+
+def test_stop_iteration_is_an_error_like_any_other(implementation, protocol):
+    for make in (
+        lambda: OfStopsMeta,
+        lambda: R(NameStops(), ()),
+        ClassFails,
+        ClassMissing,
+        lambda: R(copyreg.__newobj_ex__, (OfNewStops, (), {})),
+    ):
+        assert_same(implementation, lambda m=make: [m()], protocol)
+
+
+class AskedMeta(type):
+    def __getattr__(cls, name):
+        raise KeyError(name)
+
+
+class OfAskedMeta(metaclass=AskedMeta):
+    def __reduce__(self):
+        return int, ()
+
+
+class OfAskedMetaWithSlots(metaclass=AskedMeta):
+    __slots__ = ("a",)
+
+
+def test_a_metaclass_is_asked_for_nothing_more(implementation, protocol):
+    assert_same(implementation, lambda: [OfAskedMeta(), OfAskedMeta()], protocol)
+    obj = OfAskedMetaWithSlots()
+    obj.a = 1
+    assert_same(implementation, lambda: [obj, obj], protocol)
+
+
+class LyingStr(str):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = str.__hash__
+
+    def encode(self, *args):
+        return b"lie"
+
+    def isascii(self):
+        return True
+
+
+def test_strings_that_lie(implementation, protocol):
+    assert_same(implementation, lambda: R(Named(LyingStr("name")), (R,)), protocol)
+
+    class Ids:
+        def persistent_id(self, obj):
+            return Lying() if isinstance(obj, list) else None
+
+    class Lying:
+        def __str__(self):
+            return LyingStr("é")
+
+        def __reduce__(self):
+            return int, ()
+
+    assert_same_dumps(implementation, lambda cls, file: cls(file, protocol).dump([]), Ids)
+
+
+class EndlessDict(dict):
+    def items(self):
+        return iter([("child", EndlessDict(a=1))])
+
+
+class EndlessList(list):
+    def __iter__(self):
+        return iter([EndlessList([1])])
+
+
+class EndlessSlot:
+    __slots__ = ("x",)
+
+
+EndlessSlot.x = property(lambda self: EndlessSlot())
+
+
+class EndlessAttribute:
+    __slots__ = ("x",)
+
+    def __getattr__(self, name):
+        if name == "x":
+            return EndlessAttribute()
+        raise AttributeError(name)
+
+
+def endless_instance():
+    obj = InstanceReduce()
+    obj.__reduce_ex__ = lambda protocol: (list, (endless_instance(),))
+    return obj
+
+
+def endless_state():
+    obj = InstanceReduce()
+    obj.__getstate__ = endless_state
+    return obj
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: EndlessDict(a=1),
+        lambda: EndlessList([1]),
+        EndlessSlot,
+        EndlessAttribute,
+        endless_instance,
+        endless_state,
+    ],
+)
+def test_every_way_to_have_no_end(implementation, make):
+    class Pickler(implementation.Pickler):
+        reduction_limit = 300
+
+    with pytest.raises(RecursionError):
+        Pickler(io.BytesIO(), 4).dump([make()])
+    with pytest.raises(RecursionError):
+        pickle.dumps([make()], 4)
+
+
+def test_a_cycle_without_a_memo_has_no_end(implementation, protocol):
+    class Pickler(implementation.Pickler):
+        reduction_limit = 300
+
+    obj = Slots()
+    obj.a = obj
+    pickler = Pickler(io.BytesIO(), protocol)
+    pickler.fast = True
+    with pytest.raises((RecursionError, ValueError, TypeError)):
+        pickler.dump(obj)
+
+
 def test_the_limit_is_exact(implementation, protocol):
     class Pickler(implementation.Pickler):
         reduction_limit = 100

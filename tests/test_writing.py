@@ -127,6 +127,26 @@ def test_a_write_that_takes_nothing(implementation):
         implementation.dump([1, 2, 3], Recorder(lambda size: 0))
 
 
+def test_a_write_that_counts_with_an_integer_of_its_own(implementation, protocol):
+    class Count:
+        def __init__(self, value):
+            self.value = value
+
+        def __index__(self):
+            return self.value
+
+    class File:
+        data = b""
+
+        def write(self, data):
+            self.data += bytes(memoryview(data).cast("B")[:5])
+            return Count(min(5, memoryview(data).nbytes))
+
+    file = File()
+    implementation.dump(["a", b"b" * 100], file, protocol)
+    assert file.data == pickle.dumps(["a", b"b" * 100], protocol)
+
+
 def test_unbuffered_file(implementation, protocol, tmp_path):
     with open(tmp_path / "pickle", "wb", buffering=0) as file:
         implementation.dump(OBJECT, file, protocol)
