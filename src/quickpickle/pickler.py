@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import operator
 import sys
@@ -133,7 +132,7 @@ class Pickler(_Stateful):
             raise TypeError("file must have a 'write' attribute")
         if buffer_callback is not None and number < 5:
             raise ValueError("buffer_callback needs protocol >= 5")
-        with contextlib.suppress(AttributeError):  # where there is one of an earlier __init__
+        if hasattr(self, "_quickpickle_state"):  # called once more
             _refuse_while_dumping(_get_state(self))
         state.write = write
         state.fix_imports = bool(fix_imports) and number < 3
@@ -342,7 +341,7 @@ def _save_persistent_id(stream: Stream, obj: Any, pid: Any) -> Iterator[Any]:
     stream.enter_user_code(obj)  # an id that holds the object itself has no end
     yield pid
     stream.buffer += BINPERSID
-    stream.leave_user_code()
+    stream.nested_user_code -= 1
 
 
 def encode_persistent_id(pid: Any) -> bytes:

@@ -65,9 +65,11 @@ def save_object(
             return save_global(stream, obj)
         elif (reduce := getattr(obj, "__reduce_ex__", ABSENT)) is not ABSENT:
             reduction = reduce(stream.protocol)
-            # In fast mode nothing is memoized, so that even what is finite may have no end.
+            # To find out takes time, so the first few just count. In fast mode nothing is
+            # memoized, so that even what is finite may have no end.
             endless = (
-                may_be_endless(stream.endless_types, stream.protocol, cls)
+                stream.nested_user_code < min(FEW, stream.reduction_limit // 2)
+                or may_be_endless(stream.endless_types, stream.protocol, cls)
                 or stream.fast
                 or has_own_reduction(obj, reduce)
             )
@@ -89,6 +91,8 @@ def look_up(dispatch_table: Any, cls: type) -> Any:
     except KeyError:
         return ABSENT
 
+
+FEW: Final = 50
 
 _METHODS: Final = (
     "__reduce_ex__",
@@ -238,7 +242,7 @@ def _save_parts(
                 yield state
                 stream.buffer += TUPLE2 + REDUCE + POP
     if endless:
-        stream.leave_user_code()
+        stream.nested_user_code -= 1
 
 
 def unpack(reduction: Any) -> tuple[Any, ...]:
@@ -288,12 +292,7 @@ def newobj_arguments(obj: Any, args: tuple[Any, ...]) -> tuple[type, tuple[Any, 
     if not issubclass(type(cls), type):
         raise newobj_needs_class(cls)
     # An object of another class than it says would come back as something else.
-    own_class = class_of(obj)
+    own_class = getattr(obj, "__class__", type(obj))
     if own_class is not cls:
         raise newobj_wrong_class(own_class, cls)
     return cls, tuple.__getitem__(args, slice(1, None))
-
-
-def class_of(obj: Any) -> Any:
-    """The class that an object says it has, else the one that it has."""
-    return getattr(obj, "__class__", type(obj))

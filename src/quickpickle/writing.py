@@ -135,14 +135,13 @@ class Stream:
     # --- what may never end
 
     def enter_user_code(self, obj: object) -> None:
-        """Note that what begins here was returned by the user's own code, asked about `obj`."""
+        """Note that what begins here was returned by the user's own code, asked about `obj`.
+
+        Where it ends, `nested_user_code` is counted down again.
+        """
         self.nested_user_code += 1
         if self.nested_user_code > self.reduction_limit:
             raise endless_error(self.reduction_limit, obj)
-
-    def leave_user_code(self) -> None:
-        """Note that it ends."""
-        self.nested_user_code -= 1
 
     # --- fast mode
 

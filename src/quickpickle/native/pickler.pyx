@@ -155,6 +155,7 @@ cdef class PicklerCore:
         dump.stream.fix_imports = self._fix_imports
         dump.stream.buffer_callback = self._buffer_callback
         dump.stream.reduction_limit = self.reduction_limit
+        dump.stream.few = min(FEW, dump.stream.reduction_limit // 2)
         if (
             type(self).persistent_id is not PicklerCore.persistent_id
             or "persistent_id" in getattr(self, "__dict__", ())
@@ -253,6 +254,7 @@ def dumps(obj, protocol=None, *, fix_imports=True, buffer_callback=None):
     stream.fix_imports = number < 3 and bool(fix_imports)
     stream.buffer_callback = buffer_callback
     stream.reduction_limit = Pickler.reduction_limit
+    stream.few = min(FEW, stream.reduction_limit // 2)
     stream.begin()
     run(dump, obj)
     result = stream.finish()

@@ -37,12 +37,11 @@ cdef int save_object(Dump dump, object obj) except -1:
                 reduce = getattr(obj, "__reduce_ex__", absent)
                 if reduce is not absent:
                     reduction = reduce(stream.protocol)
-                    if stream.endless_types is None:
-                        stream.endless_types = {}
-                    known = stream.endless_types.get(cls)
-                    if known is None:
+                    if stream.nested_user_code >= stream.few:
+                        if stream.endless_types is None:
+                            stream.endless_types = {}
                         known = may_be_endless(stream.endless_types, stream.protocol, cls)
-                    endless = known or stream.fast or has_own_reduction(obj, reduce)
+                        endless = known or stream.fast or has_own_reduction(obj, reduce)
                 else:
                     reduce = getattr(obj, "__reduce__", absent)
                     if reduce is absent:
@@ -91,7 +90,7 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
                 rest = reduction_rest(stream, obj, state, list_items, dict_items, state_setter)
                 return push_generator(dump, newobj_ex(stream, obj, new, rest, endless))
             if is_name(name, "__newobj__"):
-                if size and PyTuple_GET_SIZE(args) and (<tuple>args)[0] is class_of(obj) and PyType_Check((<tuple>args)[0]):
+                if size and PyTuple_GET_SIZE(args) and (<tuple>args)[0] is getattr(obj, "__class__", type(obj)) and PyType_Check((<tuple>args)[0]):
                     func = (<tuple>args)[0]
                     args = (<tuple>args)[1:]
                 else:

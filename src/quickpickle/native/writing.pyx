@@ -11,6 +11,7 @@ cdef class Stream:
     cdef bint bin, fast, fix_imports
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
+    cdef Py_ssize_t few  # reductions that are counted without asking whether they may be endless
     cdef Py_ssize_t nested_user_code
     cdef dict endless_types
     cdef PyObject* holder  # the bytes object that has the buffer: what dumps returns
