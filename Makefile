@@ -25,7 +25,7 @@ bench: $(VENV)/.installed-bench
 clean:
 	rm -rf $(VENV) build dist
 
-$(VENV)/.installed-%: pyproject.toml
+$(VENV)/.installed-%: pyproject.toml setup.py $(wildcard src/quickpickle/native/*.p*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $@
