@@ -5,8 +5,11 @@ from __future__ import annotations
 import collections
 import copyreg
 import io
+import itertools
 import pickle
+import sqlite3
 import sys
+import threading
 import types
 from functools import partial
 
@@ -647,6 +650,31 @@ def test_classes_that_are_almost_ordinary(implementation, protocol, cls):
         obj.attribute = [obj]
     for _ in range(3):
         assert_same(implementation, lambda: [obj, obj, cls()], protocol)
+
+
+class OfSqlite(sqlite3.Connection):
+    pass
+
+
+class OfLocal(threading.local):
+    pass
+
+
+class OfCount(itertools.count):
+    pass
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: OfSqlite(":memory:"), OfLocal, OfCount], ids=["sqlite", "local", "count"]
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_classes_with_fields_of_c(implementation, protocol, make):
+    obj = make()
+    for _ in range(3):
+        assert_same(implementation, lambda: [obj], protocol)
+    obj.attribute = 1
+    for _ in range(3):
+        assert_same(implementation, lambda: [obj], protocol)
 
 
 def test_a_class_that_changes_during_a_dump(implementation, protocol, monkeypatch):

@@ -92,6 +92,7 @@ def look_up(dispatch_table: Any, cls: type) -> Any:
         return ABSENT
 
 
+# So many nested reductions are counted without a look at their classes.
 FEW: Final = 50
 
 _METHODS: Final = (
@@ -165,12 +166,14 @@ def has_own_reduction(obj: Any, reduce_ex: Any) -> bool:
     return "__getstate__" in getattr(obj, "__dict__", ())
 
 
-def is_plain_class(cls: type) -> bool:
-    """Whether an instance is reduced to its class and its instance dict, and nothing else.
+def has_plain_class(obj: Any) -> bool:
+    """Whether an object's class reduces instances to the class and the instance dict alone.
 
     So it is where all that takes part is object's own: no method, no slot, no arguments to
-    __new__, and none of the attributes that are looked up is overridden.
+    __new__, and none of the attributes that are looked up is overridden. And the interpreter
+    has to agree: it refuses instances with fields of C, of which nothing shows here.
     """
+    cls = type(obj)
     return (
         type(cls) is type
         and not _has_own_method(cls)
@@ -179,6 +182,24 @@ def is_plain_class(cls: type) -> bool:
         and not _has_own_attributes(cls)
         and _find(cls, "__class__") is _find(object, "__class__")
         and _find(cls, "__dict__") is not None
+        and _is_reduced_plainly(obj)
+    )
+
+
+def _is_reduced_plainly(obj: Any) -> bool:
+    if "__getstate__" in obj.__dict__:
+        return False
+    try:
+        reduction: Any = object.__reduce_ex__(obj, 2)
+    except TypeError:
+        return False
+    func, args, state, *items = reduction
+    return (
+        func is copyreg.__newobj__  # type: ignore[attr-defined]
+        and len(args) == 1
+        and args[0] is type(obj)
+        and (state is None or state is obj.__dict__)
+        and items == [None, None]
     )
 
 

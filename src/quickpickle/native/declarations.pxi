@@ -38,7 +38,7 @@ from ..names import encode_extension, encode_names, extension_code, find_global
 from .. import pickler as python
 from ..pickler import already_used, check_protocol, encode_persistent_id
 from ..reduction import (
-    ABSENT, FEW, SINGLETON_TYPES, has_own_reduction, is_plain_class, look_up, may_be_endless,
+    ABSENT, FEW, SINGLETON_TYPES, has_own_reduction, has_plain_class, look_up, may_be_endless,
     newobj_arguments, newobj_ex_arguments, unpack,
 )
 from ..writing import cyclic_error, endless_error, send

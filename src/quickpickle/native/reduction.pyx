@@ -28,7 +28,7 @@ cdef int save_object(Dump dump, object obj) except -1:
             elif PyType_Check(obj):
                 return save_global(dump, obj, None)
             else:
-                if is_plain(stream.protocol, cls):
+                if is_plain(stream.protocol, cls, obj):
                     pointer = PyObject_GenericGetDict(obj, NULL)
                     state = <object>pointer
                     Py_DECREF(state)
@@ -218,7 +218,7 @@ cdef struct Plan:
 cdef Plan plans[512]
 
 
-cdef inline bint is_plain(int protocol, object cls) except -1:
+cdef inline bint is_plain(int protocol, object cls, object obj) except -1:
     """Whether object.__reduce_ex__ would give (copyreg.__newobj__, (cls,), instance dict).
 
     Every change of a class or of one of its bases gives it a new version tag (0: none yet), so
@@ -230,12 +230,12 @@ cdef inline bint is_plain(int protocol, object cls) except -1:
         return False
     if plan.cls == pointer and plan.version == pointer.tp_version_tag and plan.version != 0:
         return plan.plain
-    return make_plan(plan, cls)
+    return make_plan(plan, cls, obj)
 
 
-cdef bint make_plan(Plan* plan, object cls) except -1:
+cdef bint make_plan(Plan* plan, object cls, object obj) except -1:
     cdef PyTypeObject* pointer = <PyTypeObject*>cls
-    plain = is_plain_class(cls)
+    plain = has_plain_class(obj)
     plan.cls = pointer
     plan.version = pointer.tp_version_tag
     plan.plain = plain
