@@ -14,7 +14,7 @@ import quickpickle.pickler
 IMPLEMENTATIONS: dict[str, ModuleType] = {"python": quickpickle.pickler}
 try:
     IMPLEMENTATIONS["native"] = importlib.import_module("quickpickle.native.core")
-except ImportError:
+except ModuleNotFoundError:
     print("\nquickpickle.native is not built: only the Python implementation is tested")
 
 

@@ -6,6 +6,7 @@ the exceptions, are the standard library's own objects.
 
 import os as _os
 import pickle as _standard
+import typing as _typing
 from pickle import (
     DEFAULT_PROTOCOL,
     HIGHEST_PROTOCOL,
@@ -17,18 +18,25 @@ from pickle import (
     load,
     loads,
 )
-from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Literal
 
 from . import opcodes as _opcodes
 from .opcodes import *  # noqa: F403
 
-if _TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
+if _typing.TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
     from .pickler import Pickler, dump, dumps
 else:
     try:
         from .native import Pickler, dump, dumps
-    except ImportError:  # not built, where nothing can be compiled
+    except ImportError as _error:
+        if not isinstance(_error, ModuleNotFoundError):  # it was built, but not for this place
+            import warnings as _warnings
+
+            _warnings.warn(
+                f"quickpickle uses its Python implementation: {_error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         from .pickler import Pickler, dump, dumps
 
 __version__ = "0.1.0"
@@ -61,7 +69,7 @@ for _name in set(_standard.__all__) - set(__all__):
     __all__ += [_name]
 
 
-if not _TYPE_CHECKING:
+if not _typing.TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """What `pickle` has beside the names of its __all__, such as `format_version`."""
