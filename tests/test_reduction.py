@@ -667,7 +667,7 @@ class OfCount(itertools.count):
 @pytest.mark.parametrize(
     "make", [lambda: OfSqlite(":memory:"), OfLocal, OfCount], ids=["sqlite", "local", "count"]
 )
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_classes_with_fields_of_c(implementation, protocol, make):
     obj = make()
     for _ in range(3):
@@ -675,6 +675,8 @@ def test_classes_with_fields_of_c(implementation, protocol, make):
     obj.attribute = 1
     for _ in range(3):
         assert_same(implementation, lambda: [obj], protocol)
+    if isinstance(obj, OfSqlite):
+        obj.close()
 
 
 def test_a_class_that_changes_during_a_dump(implementation, protocol, monkeypatch):
