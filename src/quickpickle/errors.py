@@ -13,7 +13,7 @@ PY314: Final = sys.version_info >= (3, 14)
 PY315: Final = sys.version_info >= (3, 15)
 
 
-_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or by a C module
+HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or by a C module
 _IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 
 
@@ -28,9 +28,9 @@ def type_name(cls: type) -> str:
     """
     flags = cls.__flags__
     name = cls.__name__
-    if PY314 and flags & _HEAP_TYPE:
+    if PY314 and flags & HEAP_TYPE:
         name = cls.__qualname__
-    elif flags & _HEAP_TYPE and not flags & _IMMUTABLE_TYPE:
+    elif flags & HEAP_TYPE and not flags & _IMMUTABLE_TYPE:
         return name
     hidden = ("builtins", "__main__") if PY314 else ("builtins",)
     return name if cls.__module__ in hidden else f"{cls.__module__}.{name}"

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from .containers import append_items, set_items
 from .errors import (
+    HEAP_TYPE,
     bad_item,
     bad_newobj_ex_item,
     bad_newobj_ex_length,
@@ -102,7 +103,6 @@ _METHODS: Final = (
     "__getnewargs__",
     "__getnewargs_ex__",
 )
-_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 # A metaclass may run code of its own when a class is asked for these, so ask type.
 _mro_of: Final = type.__dict__["__mro__"].__get__
@@ -126,7 +126,7 @@ def _has_own_method(cls: type) -> bool:
 
 def _is_made_in_python(cls: type) -> bool:
     """Whether a class and its bases are all of a class statement's making, but for object."""
-    return all(_flags_of(base) & _HEAP_TYPE for base in _mro_of(cls)[:-1])
+    return all(_flags_of(base) & HEAP_TYPE for base in _mro_of(cls)[:-1])
 
 
 def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> bool:
