@@ -130,8 +130,8 @@ class Pickler(_Stateful):
         write: Any = getattr(file, "write", ABSENT)
         if write is ABSENT:
             raise TypeError("file must have a 'write' attribute")
-        if buffer_callback is not None and number < 5:
-            raise ValueError("buffer_callback needs protocol >= 5")
+        if buffer_callback is not None:
+            check_buffer_callback(number)
         if hasattr(self, "_quickpickle_state"):  # called once more
             _refuse_while_dumping(_get_state(self))
         state.write = write
@@ -227,12 +227,17 @@ class Pickler(_Stateful):
 
 
 def _dump(pickler: Pickler, state: _State, obj: Any) -> None:
-    stream = Stream(state.write, state.memo, state.protocol)
+    stream = Stream(
+        state.write,
+        state.memo,
+        state.protocol,
+        fix_imports=state.fix_imports,
+        buffer_callback=state.buffer_callback,
+        reduction_limit=pickler.reduction_limit,
+    )
     stream.bin = bool(state.binary)
-    stream.fast = bool(state.fast)
-    stream.fix_imports = state.fix_imports
-    stream.buffer_callback = state.buffer_callback
-    stream.reduction_limit = pickler.reduction_limit
+    if state.fast:
+        stream.fast = True
     persistent_id: Any = pickler.persistent_id
     if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
         persistent_id = ABSENT
@@ -243,8 +248,6 @@ def _dump(pickler: Pickler, state: _State, obj: Any) -> None:
         getattr(pickler, "reducer_override", ABSENT),
         getattr(pickler, "dispatch_table", ABSENT),
     )
-    stream.buffer += STOP
-    stream.end_frame()
 
 
 def _end_dump(state: _State, token: object, length: int | None) -> None:
@@ -279,10 +282,15 @@ def check_protocol(protocol: int | None) -> int:
     return number
 
 
+def check_buffer_callback(protocol: int) -> None:
+    if protocol < 5:
+        raise ValueError("buffer_callback needs protocol >= 5")
+
+
 def _save(
     stream: Stream, root: Any, persistent_id: Any, reducer_override: Any, dispatch_table: Any
 ) -> None:
-    """Write `root` and everything that hangs on it.
+    """Write `root` and everything that hangs on it, to the end of the pickle.
 
     `work` gives the objects to be written next: the members of the container, or the parts of
     the reduction, that is being written. Those around it wait on `stack`.
@@ -333,8 +341,11 @@ def _save(
                 break
         else:
             if not stack:
-                return
+                break
             work = stack.pop()
+
+    buffer += STOP
+    stream.end_frame()
 
 
 def _save_persistent_id(stream: Stream, obj: Any, pid: Any) -> Iterator[Any]:
@@ -381,6 +392,18 @@ def dumps(
     >>> dumps([1, 2], protocol=2)
     b'\\x80\\x02]q\\x00(K\\x01K\\x02e.'
     """
+    number = check_protocol(protocol)
+    if buffer_callback is not None:
+        check_buffer_callback(number)
     file = io.BytesIO()
-    Pickler(file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback).dump(obj)
+    # What a Pickler does with its hooks and its memo nobody can see here.
+    stream = Stream(
+        file.write,
+        Memo(),
+        number,
+        fix_imports=number < 3 and bool(fix_imports),
+        buffer_callback=buffer_callback,
+        reduction_limit=Pickler.reduction_limit,
+    )
+    _save(stream, obj, ABSENT, ABSENT, ABSENT)
     return file.getvalue()

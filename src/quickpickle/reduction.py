@@ -69,7 +69,7 @@ def save_object(
             # To find out takes time, so the first few just count. In fast mode nothing is
             # memoized, so that even what is finite may have no end.
             endless = (
-                stream.nested_user_code < min(FEW, stream.reduction_limit // 2)
+                stream.nested_user_code < stream.few
                 or may_be_endless(stream.endless_types, stream.protocol, cls)
                 or stream.fast
                 or has_own_reduction(obj, reduce)
@@ -92,9 +92,6 @@ def look_up(dispatch_table: Any, cls: type) -> Any:
     except KeyError:
         return ABSENT
 
-
-# So many nested reductions are counted without a look at their classes.
-FEW: Final = 50
 
 _METHODS: Final = (
     "__reduce_ex__",
@@ -208,24 +205,26 @@ def save_reduction(
 ) -> Iterator[Any]:
     """Write a reduction of `obj`, and memoize `obj`; returns what has to be written in between."""
     # Checked before the generator begins: what raises StopIteration in one is a RuntimeError.
-    func, args, *rest = unpack(reduction)
-    opcode, parts = construction(stream.protocol, obj, func, args)
+    items = unpack(reduction)
+    opcode, parts = construction(stream.protocol, obj, items[0], items[1])
     if endless:
         stream.enter_user_code(obj)
-    return _save_parts(stream, obj, opcode, parts, rest, endless)
+    return _save_parts(stream, obj, opcode, parts, items, endless)
 
 
 def construction(
     protocol: int, obj: Any, func: Any, args: tuple[Any, ...]
 ) -> tuple[bytes, tuple[Any, ...]]:
     """The opcode that makes an object, and what it finds on the stack."""
-    name: Any = getattr(func, "__name__", None) if protocol >= 2 else None
-    if issubclass(type(name), str):
-        # A subclass of str may lie about what it equals, so ask str.
-        if str.__eq__(name, "__newobj_ex__"):
-            return (NEWOBJ_EX if protocol >= 4 else REDUCE), newobj_ex_arguments(args, protocol)
-        if str.__eq__(name, "__newobj__"):
-            return NEWOBJ, newobj_arguments(obj, args)
+    if protocol >= 2:
+        name: Any = getattr(func, "__name__", None)
+        if type(name) is not str and issubclass(type(name), str):
+            name = str.__str__(name)  # a subclass of str may lie about what it equals
+        if type(name) is str:
+            if name == "__newobj__":
+                return NEWOBJ, newobj_arguments(obj, args)
+            if name == "__newobj_ex__":
+                return (NEWOBJ_EX if protocol >= 4 else REDUCE), newobj_ex_arguments(args, protocol)
     return REDUCE, (func, args)
 
 
@@ -234,10 +233,10 @@ def _save_parts(
     obj: Any,
     opcode: bytes,
     parts: tuple[Any, ...],
-    rest: list[Any],
+    items: tuple[Any, ...],
     endless: bool,
 ) -> Iterator[Any]:
-    state, list_items, dict_items, state_setter = rest
+    _, _, state, list_items, dict_items, state_setter = items
     yield from parts
     stream.buffer += opcode
     # An object that is in the memo by now was reached again from its own arguments: throw away
@@ -274,7 +273,7 @@ def unpack(reduction: Any) -> tuple[Any, ...]:
     size = tuple.__len__(reduction)
     if not 2 <= size <= 6:
         raise PicklingError("tuple returned by __reduce__ must contain 2 through 6 elements")
-    items = (*tuple.__iter__(reduction), None, None, None, None)[:6]
+    items = tuple.__add__(reduction, (None,) * (6 - size))
     func, args, _, list_items, dict_items, state_setter = items
     if not callable(func):
         raise bad_item("first", "callable", func)

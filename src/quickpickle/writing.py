@@ -32,6 +32,7 @@ FRAME_SIZE_MIN: Final = 4  # shorter frames are left out: the header would be mo
 FRAME_SIZE_TARGET: Final = 64 * 1024
 
 FAST_NESTING_LIMIT: Final = 50  # how deep fast mode goes before it looks for cycles
+FEW: Final = 50  # so many nested reductions are counted without a look at their classes
 
 Payload = Any  # bytes, bytearray, memoryview or PickleBuffer: whatever has a buffer
 
@@ -42,38 +43,33 @@ class Stream:
     `buffer` stays the same object from beginning to end, so whoever writes much may hold it.
     """
 
-    __slots__ = (
-        "_fast_ids",
-        "_fast_nesting",
-        "_head",
-        "_write",
-        "bin",
-        "buffer",
-        "buffer_callback",
-        "endless_types",
-        "fast",
-        "fix_imports",
-        "memo",
-        "nested_user_code",
-        "protocol",
-        "reduction_limit",
-    )
+    fast = False
+    nested_user_code = 0  # reductions and persistent ids around the current object
+    _fast_nesting = 0
+    _fast_ids: set[int] | None = None
 
-    def __init__(self, write: Callable[[Payload], object], memo: Memo, protocol: int) -> None:
+    def __init__(
+        self,
+        write: Callable[[Payload], object],
+        memo: Memo,
+        protocol: int,
+        *,
+        fix_imports: bool,
+        buffer_callback: Callable[[Any], object] | None,
+        reduction_limit: int,
+    ) -> None:
         self.protocol = protocol
         self.bin = protocol > 0
-        self.fast = False
-        self.fix_imports = False
-        self.buffer_callback: Callable[[Any], object] | None = None
-        self.reduction_limit = 0
-        self.nested_user_code = 0  # reductions and persistent ids around the current object
+        self.fix_imports = fix_imports
+        self.buffer_callback = buffer_callback
+        self.reduction_limit = reduction_limit
+        # With a low limit, what can have no end has to be told from what can earlier.
+        self.few = FEW if reduction_limit >= 2 * FEW else reduction_limit // 2
         self.endless_types: dict[type, bool] = {}  # see reduction.py
         self.memo = memo
         self.buffer = bytearray()
         self._write = write
-        self._head = PROTO + bytes((protocol,)) if protocol >= 2 else b""  # before any frame
-        self._fast_nesting = 0
-        self._fast_ids: set[int] = set()
+        self._head = b"%b%c" % (PROTO, protocol) if protocol >= 2 else b""  # before any frame
 
     # --- the memo
 
@@ -150,13 +146,15 @@ class Stream:
         self._fast_nesting += 1
         if self._fast_nesting < FAST_NESTING_LIMIT:
             return
+        if self._fast_ids is None:
+            self._fast_ids = set()
         if id(obj) in self._fast_ids:
             raise cyclic_error(obj)
         self._fast_ids.add(id(obj))
 
     def leave_fast(self, obj: object) -> None:
         """Note that a container ends."""
-        if self._fast_nesting >= FAST_NESTING_LIMIT:
+        if self._fast_nesting >= FAST_NESTING_LIMIT and self._fast_ids is not None:
             self._fast_ids.remove(id(obj))
         self._fast_nesting -= 1
 

@@ -38,10 +38,10 @@ from ..names import encode_extension, encode_names, extension_code, find_global
 from .. import pickler as python
 from ..pickler import already_used, check_protocol, encode_persistent_id
 from ..reduction import (
-    ABSENT, FEW, SINGLETON_TYPES, has_own_reduction, has_plain_class, look_up, may_be_endless,
+    ABSENT, SINGLETON_TYPES, has_own_reduction, has_plain_class, look_up, may_be_endless,
     newobj_arguments, newobj_ex_arguments, unpack,
 )
-from ..writing import cyclic_error, endless_error, send
+from ..writing import FEW, cyclic_error, endless_error, send
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
