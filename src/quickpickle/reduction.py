@@ -93,7 +93,7 @@ def look_up(dispatch_table: Any, cls: type) -> Any:
         return ABSENT
 
 
-_METHODS: Final = (
+METHODS: Final = (
     "__reduce_ex__",
     "__reduce__",
     "__getstate__",
@@ -107,7 +107,7 @@ _dict_of: Final = type.__dict__["__dict__"].__get__
 _flags_of: Final = type.__dict__["__flags__"].__get__
 
 
-def _find(cls: type, name: str) -> Any:
+def find(cls: type, name: str) -> Any:
     """A class's attribute as it stands in the class or a base; None where it is absent."""
     for base in _mro_of(cls):
         attributes = _dict_of(base)
@@ -118,12 +118,13 @@ def _find(cls: type, name: str) -> Any:
 
 def _has_own_method(cls: type) -> bool:
     """Whether a method that takes part in reductions is not object's."""
-    return any(_find(cls, name) is not _find(object, name) for name in _METHODS)
+    return any(find(cls, name) is not find(object, name) for name in METHODS)
 
 
-def _is_made_in_python(cls: type) -> bool:
-    """Whether a class and its bases are all of a class statement's making, but for object."""
-    return all(_flags_of(base) & HEAP_TYPE for base in _mro_of(cls)[:-1])
+def is_made_in_python(cls: type, but_for: type = object) -> bool:
+    """Whether a class and its bases are all of a class statement's making, but for `but_for`."""
+    bases = [base for base in _mro_of(cls) if base not in (object, but_for)]
+    return all(_flags_of(base) & HEAP_TYPE for base in bases)
 
 
 def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> bool:
@@ -137,22 +138,22 @@ def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> b
     if known is None:
         known = known_types[cls] = (
             _has_own_method(cls)
-            or _has_own_attributes(cls)
-            or (protocol < 2 and not _is_made_in_python(cls))
-            or (issubclass(cls, list) and _find(cls, "__iter__") is not _find(list, "__iter__"))
-            or (issubclass(cls, dict) and _find(cls, "items") is not _find(dict, "items"))
+            or has_own_attributes(cls)
+            or (protocol < 2 and not is_made_in_python(cls))
+            or (issubclass(cls, list) and find(cls, "__iter__") is not find(list, "__iter__"))
+            or (issubclass(cls, dict) and find(cls, "items") is not find(dict, "items"))
         )
     return known
 
 
-def _has_own_attributes(cls: type) -> bool:
+def has_own_attributes(cls: type) -> bool:
     """Whether asking an instance for its dict or slots may run code of the class's own."""
     slots = copyreg._slotnames(cls)  # type: ignore[attr-defined]
     return (
-        _find(cls, "__getattribute__") is not _find(object, "__getattribute__")
-        or _find(cls, "__getattr__") is not None
-        or type(_find(cls, "__dict__")) not in (GetSetDescriptorType, type(None))
-        or not all(type(_find(cls, slot)) is MemberDescriptorType for slot in slots)
+        find(cls, "__getattribute__") is not find(object, "__getattribute__")
+        or find(cls, "__getattr__") is not None
+        or type(find(cls, "__dict__")) not in (GetSetDescriptorType, type(None))
+        or not all(type(find(cls, slot)) is MemberDescriptorType for slot in slots)
     )
 
 
@@ -161,43 +162,6 @@ def has_own_reduction(obj: Any, reduce_ex: Any) -> bool:
     if type(reduce_ex) is not BuiltinFunctionType:
         return True
     return "__getstate__" in getattr(obj, "__dict__", ())
-
-
-def has_plain_class(obj: Any) -> bool:
-    """Whether an object's class reduces instances to the class and the instance dict alone.
-
-    So it is where all that takes part is object's own: no method, no slot, no arguments to
-    __new__, and none of the attributes that are looked up is overridden. And the interpreter
-    has to agree: it refuses instances with fields of C, of which nothing shows here.
-    """
-    cls = type(obj)
-    return (
-        type(cls) is type
-        and not _has_own_method(cls)
-        and _is_made_in_python(cls)
-        and not copyreg._slotnames(cls)  # type: ignore[attr-defined]
-        and not _has_own_attributes(cls)
-        and _find(cls, "__class__") is _find(object, "__class__")
-        and _find(cls, "__dict__") is not None
-        and _is_reduced_plainly(obj)
-    )
-
-
-def _is_reduced_plainly(obj: Any) -> bool:
-    if "__getstate__" in obj.__dict__:
-        return False
-    try:
-        reduction: Any = object.__reduce_ex__(obj, 2)
-    except TypeError:
-        return False
-    func, args, state, *items = reduction
-    return (
-        func is copyreg.__newobj__  # type: ignore[attr-defined]
-        and len(args) == 1
-        and args[0] is type(obj)
-        and (state is None or state is obj.__dict__)
-        and items == [None, None]
-    )
 
 
 def save_reduction(

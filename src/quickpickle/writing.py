@@ -161,7 +161,12 @@ class Stream:
 
 def send(write: Callable[[Payload], object], data: Payload, size: int) -> None:
     """Hand `data`, `size` bytes, to a file's write: again and again where it takes only a part."""
-    taken = _count(write(data))
+    send_rest(write, data, size, write(data))
+
+
+def send_rest(write: Callable[[Payload], object], data: Payload, size: int, result: object) -> None:
+    """Hand what is left of `data` to a file's write, which has returned `result`."""
+    taken = _count(result)
     while 0 <= taken < size:
         if taken == 0:
             raise OSError(f"write() took none of {size} bytes: the file accepts no more data")

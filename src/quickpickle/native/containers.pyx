@@ -12,6 +12,9 @@ cdef enum Kind:
     SET_WORK
     FROZENSET_WORK
     REDUCTION_WORK
+    SLOTS_WORK
+    LIST_ITEMS_WORK
+    DICT_ITEMS_WORK
     PERSISTENT_ID_WORK
     GENERATOR_WORK
 
@@ -31,40 +34,42 @@ cdef struct Work:
     Py_ssize_t count  # in this batch
     Py_ssize_t done  # in the batches before
     Py_ssize_t size  # of the container when it began
+    uint64_t epoch  # when it began
+    char opcode  # for what is made of it; 0: none
 
 
 @cython.final
-@cython.freelist(8)
-cdef class Dump:
-    """One dump(): the stream, the hooks, and the stack of work."""
+cdef class Dump(Stream):
+    """One dump() after the other: the memo, the stream, the hooks, and the stack of work."""
 
-    cdef Stream stream
     cdef object persistent_id  # None: there is none
     cdef bint is_persistent_id  # the next object is one
+    cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
     cdef Work* stack
     cdef Py_ssize_t height, allocated
 
     def __dealloc__(self):
-        while self.height:
-            self.pop()
+        self.unwind()
         PyMem_Free(self.stack)
 
-    cdef Work* push(self, Kind kind, object obj) except NULL:
+    cdef inline Work* push(self, Kind kind, PyObject* obj) except NULL:
         cdef Work* work
         if self.height == self.allocated:
-            self.enlarge()
+            self.enlarge_stack()
         work = &self.stack[self.height]
         work.kind = kind
         work.step = 0
         work.first = work.second = work.third = NULL
         work.position = work.count = work.done = work.size = 0
-        Py_INCREF(obj)
-        work.obj = <PyObject*>obj
+        work.epoch = self.epoch
+        work.opcode = 0
+        Py_INCREF_(obj)
+        work.obj = obj
         self.height += 1
         return work
 
-    cdef int enlarge(self) except -1:
+    cdef int enlarge_stack(self) except -1:
         cdef Py_ssize_t size = self.allocated * 2 if self.allocated else 16
         cdef Work* stack = <Work*>PyMem_Realloc(self.stack, size * sizeof(Work))
         if stack == NULL:
@@ -73,249 +78,292 @@ cdef class Dump:
         self.allocated = size
         return 0
 
-    cdef int pop(self) noexcept:
+    cdef inline int pop(self) noexcept:
         # Off the stack before it is freed: freeing may run other code.
-        cdef Work work = self.stack[self.height - 1]
+        cdef Work* work = &self.stack[self.height - 1]
+        cdef PyObject* obj = work.obj
         self.height -= 1
-        Py_XDECREF(work.first)
-        Py_XDECREF(work.second)
-        Py_XDECREF(work.third)
-        Py_XDECREF(work.obj)
+        if work.first != NULL or work.kind > FROZENSET_WORK:
+            self.pop_rest(work)
+        self.release(obj)
+        return 0
+
+    cdef int pop_rest(self, Work* work) noexcept:
+        cdef PyObject* first = work.first
+        cdef PyObject* second = work.second
+        cdef PyObject* third = work.third
+        if first != NULL:
+            self.release(first)
+        if second != NULL:
+            self.release(second)
+        if third != NULL:
+            self.release(third)
+        return 0
+
+    cdef int unwind(self) noexcept:
+        """Give up the work of a dump that has failed."""
+        cdef Work* work
+        while self.height:
+            work = &self.stack[self.height - 1]
+            if self.table != NULL and self.find(work.obj).number == OPEN:
+                self.remove(work.obj)
+            self.pop()
         return 0
 
 
-cdef int save_tuple(Dump dump, object obj) except -1:
-    cdef Stream stream = dump.stream
+cdef inline bint is_new(Dump dump, Work* work) noexcept:
+    """Whether what was not in the memo when its work began still cannot be there."""
+    return work.done and work.epoch == dump.epoch and dump.logging
+
+
+cdef int save_tuple(Dump dump, PyObject* obj, bint unique) except -1:
     cdef Py_ssize_t size = PyTuple_GET_SIZE(obj)
+    cdef Work* work
     if size == 0:
-        stream.put(b")" if stream.protocol else b"(t", 1 if stream.protocol else 2)
-        return 0
-    if size > 3 or stream.protocol < 2:
-        stream.put1(b"(")
-    dump.push(TUPLE_WORK, obj).size = size
+        return dump.put(b")" if dump.protocol else b"(t", 1 if dump.protocol else 2)
+    if size > 3 or dump.protocol < 2:
+        dump.put1(b"(")
+    if not unique and not dump.fast:
+        dump.claim(obj)  # OPEN
+    work = dump.push(TUPLE_WORK, obj)
+    work.size = size
+    work.done = unique
     return 1
 
 
 cdef int continue_tuple(Dump dump) except -1:
-    cdef Stream stream = dump.stream
     cdef Work* work = &dump.stack[dump.height - 1]
-    cdef MemoEntry* entry
-    cdef Py_ssize_t i
-    obj = <object>work.obj
-    while work.position < work.size:
-        item = <object>PyTuple_GET_ITEM(obj, work.position)
-        work.position += 1
-        if save(dump, item):
-            return 0
+    cdef MemoEntry* entry = NULL
+    cdef Py_ssize_t i, size = work.size
+    cdef PyObject* obj = work.obj
+    for i in range(work.position, size):
+        work.position = i + 1
+        if save(dump, PyTuple_GET_ITEM(obj, i), 1):
+            return 1
+    if work.opcode:
+        return end_namedtuple(dump)
     # A tuple that is in the memo by now contains itself, see containers.py.
-    entry = stream.memo.find(<PyObject*>obj)
-    if entry.key == NULL:
-        if work.size > 3 or stream.protocol < 2:
-            stream.put1(b"t")
-        else:
-            stream.put1(<char>(0x84 + work.size))
-        stream.memoize(obj)
+    if not is_new(dump, work):
+        entry = dump.find(obj)
+    if entry == NULL or entry.key == NULL or entry.number < 0:
+        put_tuple(dump, size)
+        dump.memoize(obj, entry == NULL)
     else:
-        if work.size <= 3 and stream.protocol >= 2:
-            for i in range(work.size):
-                stream.put1(b"0")
-        elif stream.bin:
-            stream.put1(b"1")
+        if size <= 3 and dump.protocol >= 2:
+            for i in range(size):
+                dump.put1(b"0")
+        elif dump.bin:
+            dump.put1(b"1")
         else:
-            for i in range(work.size + 1):
-                stream.put1(b"0")
-        stream.get(entry.number)
+            for i in range(size + 1):
+                dump.put1(b"0")
+        dump.get(entry.number)
     return dump.pop()
 
 
-cdef int save_list(Dump dump, object obj) except -1:
-    cdef Stream stream = dump.stream
-    stream.put(b"]" if stream.bin else b"(l", 1 if stream.bin else 2)
-    stream.memoize(obj)
+cdef inline int put_tuple(Dump dump, Py_ssize_t size) except -1:
+    return dump.put1(b"t" if size > 3 or dump.protocol < 2 else <uint8_t>(0x84 + size))
+
+
+cdef int save_list(Dump dump, PyObject* obj, bint unique) except -1:
+    dump.put(b"]" if dump.bin else b"(l", 1 if dump.bin else 2)
+    dump.memoize(obj, unique)
     if PyList_GET_SIZE(obj) == 0:
         return 0
-    if stream.fast or stream.protocol == 0:
-        dump.push(GENERATOR_WORK, list_items(stream, obj))
-    else:
-        dump.push(LIST_WORK, obj).size = PyList_GET_SIZE(obj)
+    if dump.fast or dump.protocol == 0:
+        return push_generator(dump, list_items(dump, <object>obj))
+    dump.push(LIST_WORK, obj).size = PyList_GET_SIZE(obj)
     return 1
 
 
 cdef int continue_list(Dump dump) except -1:
-    cdef Stream stream = dump.stream
     cdef Work* work = &dump.stack[dump.height - 1]
-    obj = <object>work.obj
+    cdef PyObject* obj = work.obj
+    cdef PyObject* item
+    cdef Py_ssize_t position = work.position, last
     while True:
         if work.step == IN_BATCH:
-            while work.count < BATCHSIZE and work.position < PyList_GET_SIZE(obj):
-                item = <object>PyList_GET_ITEM(obj, work.position)
-                work.position += 1
+            last = position + BATCHSIZE - work.count
+            while position < last and position < PyList_GET_SIZE(obj):
+                item = PyList_GET_ITEM(obj, position)
+                position += 1
+                work.position = position
                 work.count += 1
-                if save(dump, item):
-                    return 0
-            stream.put1(b"e")
+                if save(dump, item, 1):
+                    return 1
+            dump.put1(b"e")
             if list_size_is_checked and PyList_GET_SIZE(obj) != work.size:
                 raise RuntimeError("list changed size during iteration")
         elif work.step == ALONE:
-            stream.put1(b"a")
+            dump.put1(b"a")
             return dump.pop()
-        if work.position >= PyList_GET_SIZE(obj):
+        if position >= PyList_GET_SIZE(obj):
             return dump.pop()
-        if PyList_GET_SIZE(obj) - work.position == 1 and (work.position == 0 or last_goes_alone):
+        if PyList_GET_SIZE(obj) - position == 1 and (position == 0 or last_goes_alone):
             work.step = ALONE
-            item = <object>PyList_GET_ITEM(obj, work.position)
-            if save(dump, item):
-                return 0
+            if save(dump, PyList_GET_ITEM(obj, position), 1):
+                return 1
         else:
             work.step = IN_BATCH
             work.count = 0
-            stream.put1(b"(")
+            dump.put1(b"(")
 
 
-def list_items(Stream stream, list obj):
+def list_items(Dump dump, list obj):
     """The items in protocol 0, and in fast mode, which are not hot."""
-    if stream.fast:
-        stream.enter_fast(obj)
-    if stream.protocol == 0:
+    if dump.fast:
+        dump.enter_fast(obj)
+    if dump.protocol == 0:
         for item in obj:
             yield item
-            stream.put1(b"a")
+            dump.put1(b"a")
     else:
         size = len(obj)
         done = 0
         while done < len(obj):
             if len(obj) - done == 1 and (done == 0 or last_goes_alone):
                 yield obj[done]
-                stream.put1(b"a")
+                dump.put1(b"a")
                 break
-            stream.put1(b"(")
+            dump.put1(b"(")
             count = 0
             while count < BATCHSIZE and done < len(obj):
                 done += 1
                 count += 1
                 yield obj[done - 1]
-            stream.put1(b"e")
+            dump.put1(b"e")
             if list_size_is_checked and len(obj) != size:
                 raise RuntimeError("list changed size during iteration")
-    if stream.fast:
-        stream.leave_fast(obj)
+    if dump.fast:
+        dump.leave_fast(obj)
 
 
-cdef int save_dict(Dump dump, object obj) except -1:
-    cdef Stream stream = dump.stream
-    stream.put(b"}" if stream.bin else b"(d", 1 if stream.bin else 2)
-    stream.memoize(obj)
+cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1:
+    """Write a dict, and `opcode` after it, if it is not 0."""
+    cdef Work* work
+    dump.put(b"}" if dump.bin else b"(d", 1 if dump.bin else 2)
+    dump.memoize(obj, unique)
     if PyDict_Size(obj) == 0:
-        return 0
-    if stream.protocol == 0:
-        dump.push(GENERATOR_WORK, dict_items(stream, obj))
-        return 1
-    if stream.fast:
-        stream.enter_fast(obj)
-    dump.push(DICT_WORK, obj).size = PyDict_Size(obj)
+        return dump.put1(<uint8_t>opcode) if opcode else 0
+    if dump.protocol == 0:
+        return push_generator(dump, dict_items(dump, <object>obj))
+    if dump.fast:
+        dump.enter_fast(<object>obj)
+    work = dump.push(DICT_WORK, obj)
+    work.size = PyDict_Size(obj)
+    work.opcode = opcode
     return 1
 
 
+cdef int save_item(Dump dump, Work* work, PyObject* key, PyObject* value) except -1:
+    """Write the key and the value of a dict; 1 where one of them is on the stack now."""
+    cdef uint64_t epoch = dump.epoch
+    cdef PyObject* kept
+    Py_INCREF_(value)
+    work.first = value  # should the key be put on the stack, or run code that frees it
+    if save(dump, key, 1):
+        return 1
+    kept = work.first
+    work.first = NULL
+    if epoch == dump.epoch:
+        Py_DECREF(kept)  # the dict has it
+        return save(dump, kept, 1)
+    return save_owned(dump, kept)
+
+
+cdef int save_owned(Dump dump, PyObject* obj) except -1:
+    """Write an object that we have a reference to, and give that up."""
+    cdef int result
+    try:
+        result = save(dump, obj, 0)
+    finally:
+        dump.release(obj)
+    return result
+
+
 cdef int continue_dict(Dump dump) except -1:
-    cdef Stream stream = dump.stream
     cdef Work* work = &dump.stack[dump.height - 1]
-    cdef PyObject* key_pointer
-    cdef PyObject* value_pointer
-    obj = <object>work.obj
+    cdef PyObject* obj = work.obj
+    cdef PyObject* key
+    cdef PyObject* value
+    if work.first != NULL:  # the value of the key that was on the stack
+        value = work.first
+        work.first = NULL
+        if save_owned(dump, value):
+            return 1
     while True:
-        if work.first != NULL:  # the value of the key that was just written
-            value = <object>work.first
-            Py_DECREF(value)
-            work.first = NULL
-            work.count += 1
-            if save(dump, value):
-                return 0
-        if work.step == ALONE:
-            stream.put1(b"s")
-            break
         if work.step == IN_BATCH:
-            if work.count < BATCHSIZE and PyDict_Next(
-                obj, &work.position, &key_pointer, &value_pointer
-            ):
-                key = <object>key_pointer
-                Py_INCREF(<object>value_pointer)
-                work.first = value_pointer
-                if save(dump, key):
-                    return 0
-                continue
-            stream.put1(b"u")
+            while work.count < BATCHSIZE and PyDict_Next(obj, &work.position, &key, &value):
+                work.count += 1
+                if save_item(dump, work, key, value):
+                    return 1
+            dump.put1(b"u")
             if PyDict_Size(obj) != work.size:
                 raise RuntimeError("dictionary changed size during iteration")
             work.done += work.count
             if work.done >= work.size and (work.count < BATCHSIZE or last_goes_alone):
                 break
             work.step = BETWEEN
+        elif work.step == ALONE:
+            dump.put1(b"s")
+            break
         if work.size - work.done == 1 and (work.done == 0 or last_goes_alone):
             work.step = ALONE
-            if not PyDict_Next(obj, &work.position, &key_pointer, &value_pointer):
+            if not PyDict_Next(obj, &work.position, &key, &value):
                 raise RuntimeError("dictionary changed size during iteration")
-            key = <object>key_pointer
-            Py_INCREF(<object>value_pointer)
-            work.first = value_pointer
-            if save(dump, key):
-                return 0
+            if save_item(dump, work, key, value):
+                return 1
         else:
             work.step = IN_BATCH
             work.count = 0
-            stream.put1(b"(")
-    if stream.fast:
-        stream.leave_fast(obj)
+            dump.put1(b"(")
+    if dump.fast:
+        dump.leave_fast(<object>obj)
+    if work.opcode:
+        dump.put1(<uint8_t>work.opcode)
     return dump.pop()
 
 
-def dict_items(Stream stream, dict obj):
+def dict_items(Dump dump, dict obj):
     """The items in protocol 0, which is not hot."""
-    if stream.fast:
-        stream.enter_fast(obj)
+    if dump.fast:
+        dump.enter_fast(obj)
     # Of the iterator that Python code gets, which is the one that CPython's pickler uses here.
     items = iter(dict.items(obj))
     for key, value in items:
         yield key
         yield value
-        stream.put1(b"s")
-    if stream.fast:
-        stream.leave_fast(obj)
+        dump.put1(b"s")
+    if dump.fast:
+        dump.leave_fast(obj)
 
 
-cdef int save_set(Dump dump, object obj) except -1:
-    cdef Work* work
-    dump.stream.put1(b"\x8f")
-    dump.stream.memoize(obj)
+cdef int save_set(Dump dump, PyObject* obj, bint unique) except -1:
+    dump.put1(0x8F)
+    dump.memoize(obj, unique)
     if PySet_GET_SIZE(obj) == 0:
         return 0
-    items = iter(obj)
-    work = dump.push(SET_WORK, obj)
-    Py_INCREF(items)
-    work.first = <PyObject*>items
-    work.size = PySet_GET_SIZE(obj)
+    dump.push(SET_WORK, obj).size = PySet_GET_SIZE(obj)
     return 1
 
 
 cdef int continue_set(Dump dump) except -1:
-    cdef Stream stream = dump.stream
     cdef Work* work = &dump.stack[dump.height - 1]
-    cdef PyObject* pointer
-    obj = <object>work.obj
+    cdef PyObject* obj = work.obj
+    cdef PyObject* item
     while True:
         if work.step == BETWEEN:
-            stream.put1(b"(")
+            dump.put1(b"(")
             work.count = 0
             work.step = IN_BATCH
         while work.count < BATCHSIZE and PySet_GET_SIZE(obj) == work.size:
-            pointer = PyIter_Next(<object>work.first)
-            if pointer == NULL:
+            item = quickpickle_set_next(obj, &work.position)
+            if item == NULL:
                 break
-            item = <object>pointer
-            Py_DECREF(item)
             work.count += 1
-            if save(dump, item):
-                return 0
-        stream.put1(b"\x90")
+            if save(dump, item, 1):
+                return 1
+        dump.put1(0x90)
         if PySet_GET_SIZE(obj) != work.size:
             raise RuntimeError("set changed size during iteration")
         work.done += work.count
@@ -324,119 +372,185 @@ cdef int continue_set(Dump dump) except -1:
         work.step = BETWEEN
 
 
-cdef int save_frozenset(Dump dump, object obj) except -1:
-    cdef Work* work
-    dump.stream.put1(b"(")
-    items = iter(obj)
-    work = dump.push(FROZENSET_WORK, obj)
-    Py_INCREF(items)
-    work.first = <PyObject*>items
+cdef int save_frozenset(Dump dump, PyObject* obj, bint unique) except -1:
+    dump.put1(b"(")
+    if not unique and not dump.fast:
+        dump.claim(obj)
+    dump.push(FROZENSET_WORK, obj).done = unique
     return 1
 
 
 cdef int continue_frozenset(Dump dump) except -1:
-    cdef Stream stream = dump.stream
     cdef Work* work = &dump.stack[dump.height - 1]
-    cdef PyObject* pointer
-    cdef MemoEntry* entry
+    cdef MemoEntry* entry = NULL
+    cdef PyObject* obj = work.obj
+    cdef PyObject* item
     while True:
-        pointer = PyIter_Next(<object>work.first)
-        if pointer == NULL:
+        item = quickpickle_set_next(obj, &work.position)
+        if item == NULL:
             break
-        item = <object>pointer
-        Py_DECREF(item)
-        if save(dump, item):
-            return 0
-    obj = <object>work.obj
-    entry = stream.memo.find(<PyObject*>obj)
-    if entry.key == NULL:
-        stream.put1(b"\x91")
-        stream.memoize(obj)
+        if save(dump, item, 1):
+            return 1
+    if not is_new(dump, work):
+        entry = dump.find(obj)
+    if entry == NULL or entry.key == NULL or entry.number < 0:
+        dump.put1(0x91)
+        dump.memoize(obj, entry == NULL)
     else:  # as with tuples
-        stream.put1(b"1")
-        stream.get(entry.number)
+        dump.put1(b"1")
+        dump.get(entry.number)
     return dump.pop()
+
+
+# --- what a generator or an iterator gives: other code runs to make each object
+
+cdef int push_generator(Dump dump, object generator) except -1:
+    dump.push(GENERATOR_WORK, <PyObject*>generator)
+    return 1
+
+
+cdef PyObject* next_item(Dump dump, PyObject* items) except? NULL:
+    dump.settle()
+    return PyIter_Next(items)
 
 
 cdef int continue_generator(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
-    cdef PyObject* pointer
-    generator = <object>work.obj
+    cdef PyObject* item
     while True:
-        pointer = PyIter_Next(generator)
-        if pointer == NULL:
+        item = next_item(dump, work.obj)
+        if item == NULL:
             return dump.pop()
-        item = <object>pointer
-        Py_DECREF(item)
-        if save(dump, item):
-            return 0
+        if save_owned(dump, item):
+            return 1
 
 
-def append_items(Stream stream, items):
+cdef int continue_list_items(Dump dump) except -1:
     """The list items of a reduction: from any iterator, so their number is not known before."""
-    if stream.protocol == 0:
-        while True:
-            item = next(items, END)
-            if item is END:
-                return
-            yield item
-            stream.put1(b"a")
-    count = BATCHSIZE
-    while count == BATCHSIZE:
-        first = next(items, END)
-        if first is END:
-            return
-        item = next(items, END)
-        if item is END:
-            yield first
-            stream.put1(b"a")
-            return
-        stream.put1(b"(")
-        yield first
-        count = 1
-        while item is not END:
-            yield item
-            count += 1
-            item = next(items, END) if count < BATCHSIZE else END
-        stream.put1(b"e")
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef PyObject* item
+    while True:
+        if work.step == IN_BATCH:
+            if work.first == NULL and work.count < BATCHSIZE:
+                work.first = next_item(dump, work.obj)
+            if work.first != NULL:
+                item = work.first
+                work.first = NULL
+                work.count += 1
+                if save_owned(dump, item):
+                    return 1
+                continue
+            dump.put1(b"e")
+            if work.count < BATCHSIZE:
+                return dump.pop()
+            work.step = BETWEEN
+        elif work.step == ALONE:
+            dump.put1(b"a")
+            if dump.protocol:
+                return dump.pop()
+            work.step = BETWEEN
+        item = next_item(dump, work.obj)
+        if item == NULL:
+            return dump.pop()
+        if dump.protocol:
+            work.second = item  # held by the work, should next() fail
+            work.first = next_item(dump, work.obj)
+            work.second = NULL
+        if work.first == NULL:
+            work.step = ALONE
+        else:
+            work.step = IN_BATCH
+            work.count = 1
+            dump.put1(b"(")
+        if save_owned(dump, item):
+            return 1
 
 
-def set_items(Stream stream, items):
+cdef int save_pair(Dump dump, Work* work, PyObject* item) except -1:
+    """Write the key and the value of an item, and give up our reference to the item."""
+    cdef PyObject* key
+    cdef PyObject* value
+    if Py_TYPE(item) != &PyTuple_Type:
+        dump.settle()
+    try:
+        pair = check_pair(<object>item)
+    finally:
+        Py_DECREF(item)
+    key = PyTuple_GET_ITEM(<PyObject*>pair, 0)
+    value = PyTuple_GET_ITEM(<PyObject*>pair, 1)
+    Py_INCREF_(key)
+    Py_INCREF_(value)
+    work.second = value
+    pair = None
+    if save_owned(dump, key):
+        return 1
+    return save_second(dump, work)
+
+
+cdef int save_second(Dump dump, Work* work) except -1:
+    cdef PyObject* value = work.second
+    work.second = NULL
+    return save_owned(dump, value)
+
+
+cdef object check_pair(object item):
+    if type(item) is tuple and len(<tuple>item) == 2:
+        return item
+    # A subclass of tuple may lie about its items, so ask tuple.
+    if not issubclass(type(item), tuple) or tuple.__len__(item) != 2:
+        raise TypeError("dict items iterator must return 2-tuples")
+    return tuple(tuple.__iter__(item))
+
+
+cdef int continue_dict_items(Dump dump) except -1:
     """The dict items of a reduction, in the same way."""
-    if stream.protocol == 0:
-        while True:
-            item = next(items, END)
-            if item is END:
-                return
-            key, value = pair(item)
-            yield key
-            yield value
-            stream.put1(b"s")
-    count = BATCHSIZE
-    while count == BATCHSIZE:
-        first = next(items, END)
-        if first is END:
-            return
-        first_key, first_value = pair(first)
-        item = next(items, END)
-        if item is END:
-            yield first_key
-            yield first_value
-            stream.put1(b"s")
-            return
-        stream.put1(b"(")
-        yield first_key
-        yield first_value
-        count = 1
-        while item is not END:
-            key, value = pair(item)
-            yield key
-            yield value
-            count += 1
-            item = next(items, END) if count < BATCHSIZE else END
-        stream.put1(b"u")
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef PyObject* item
+    if work.second != NULL:  # the value of the key that was on the stack
+        if save_second(dump, work):
+            return 1
+    while True:
+        if work.step == IN_BATCH:
+            if work.first == NULL and work.count < BATCHSIZE:
+                work.first = next_item(dump, work.obj)
+            if work.first != NULL:
+                item = work.first
+                work.first = NULL
+                work.count += 1
+                if save_pair(dump, work, item):
+                    return 1
+                continue
+            dump.put1(b"u")
+            if work.count < BATCHSIZE:
+                return dump.pop()
+            work.step = BETWEEN
+        elif work.step == ALONE:
+            dump.put1(b"s")
+            if dump.protocol:
+                return dump.pop()
+            work.step = BETWEEN
+        item = next_item(dump, work.obj)
+        if item == NULL:
+            return dump.pop()
+        if dump.protocol:
+            # That it is one is found out before the next is asked for.
+            work.third = item
+            pair = check_pair(<object>item)
+            work.first = next_item(dump, work.obj)
+            work.third = NULL
+            Py_DECREF(item)
+            Py_INCREF(pair)
+            item = <PyObject*>pair
+            pair = None
+        if work.first == NULL:
+            work.step = ALONE
+        else:
+            work.step = IN_BATCH
+            work.count = 1
+            dump.put1(b"(")
+        if save_pair(dump, work, item):
+            return 1
 
 
-cdef object END = object()
 cdef bint last_goes_alone = LAST_GOES_ALONE
 cdef bint list_size_is_checked = LIST_SIZE_IS_CHECKED

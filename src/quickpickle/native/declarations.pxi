@@ -3,11 +3,12 @@
 import codecs
 import copyreg
 from functools import partial
+from io import BufferedRandom, BufferedWriter, BytesIO, FileIO
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memmove
+from libc.string cimport memcpy, memmove, memset
 
 cimport cython
 from cpython.buffer cimport (
@@ -17,14 +18,10 @@ from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, _PyBytes_Resize,
 )
-from cpython.dict cimport PyDict_Next, PyDict_Size
-from cpython.exc cimport PyErr_CheckSignals
-from cpython.float cimport PyFloat_AS_DOUBLE
-from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetInterrupt
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
-from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from cpython.object cimport PyObject, PyTypeObject, traverseproc, visitproc
+from cpython.ref cimport Py_INCREF
 
 from ..containers import LAST_GOES_ALONE, LIST_SIZE_IS_CHECKED
 from ..errors import (
@@ -36,39 +33,120 @@ from ..errors import (
 from ..memo import PicklerMemoProxy, read_memo
 from ..names import encode_extension, encode_names, extension_code, find_global
 from .. import pickler as python
-from ..pickler import already_used, check_protocol, encode_persistent_id
+from .. import plans as planning
+from ..pickler import already_used, check_buffer_callback, check_protocol, encode_persistent_id
 from ..reduction import (
-    ABSENT, SINGLETON_TYPES, has_own_reduction, has_plain_class, look_up, may_be_endless,
-    newobj_arguments, newobj_ex_arguments, unpack,
+    ABSENT, SINGLETON_TYPES, has_own_reduction, look_up, may_be_endless, newobj_arguments,
+    newobj_ex_arguments, unpack,
 )
-from ..writing import FEW, cyclic_error, endless_error, send
+from ..writing import FEW, cyclic_error, endless_error, send_rest
 
+# All of these take and give borrowed references, as C does: an object that Cython holds in
+# a variable of its own is counted up and down, and the counts are what the memo goes by.
 cdef extern from "Python.h":
-    const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
-    bint PyUnicode_IS_COMPACT_ASCII(object)
-    Py_ssize_t PyUnicode_GET_LENGTH(object)
-    void* PyUnicode_DATA(object)
-    PyObject* PyIter_Next(object) except? NULL
-    PyObject* PyErr_Occurred()
-    long PyLong_AsLongAndOverflow(object, int*) except? -1
+    bint PyUnicode_IS_COMPACT_ASCII(PyObject*)
+    Py_ssize_t PyUnicode_GET_LENGTH(PyObject*)
+    void* PyUnicode_DATA(PyObject*)
+    PyObject* PyIter_Next(PyObject*) except? NULL
+    long PyLong_AsLongAndOverflow(PyObject*, int*) except? -1
     PyTypeObject PyBool_Type, PyLong_Type, PyFloat_Type, PyUnicode_Type, PyBytes_Type
     PyTypeObject PyTuple_Type, PyList_Type, PyDict_Type, PySet_Type, PyFrozenSet_Type
-    PyTypeObject PyByteArray_Type
+    PyTypeObject PyByteArray_Type, PyType_Type
     PyTypeObject* Py_TYPE(PyObject*)
-    Py_ssize_t PySet_GET_SIZE(object)
-    PyObject* PyObject_GenericGetDict(object, void*) except NULL
-    bint PyCallable_Check(object)
-    int PyDict_Contains(object, object) except -1
+    Py_ssize_t Py_REFCNT(PyObject*)
+    void Py_INCREF_ "Py_INCREF"(PyObject*)
+    void Py_XINCREF(PyObject*)
+    void Py_DECREF(PyObject*)
+    void Py_XDECREF(PyObject*)
     PyObject* Py_None
     PyObject* Py_True
-    PyObject* Py_False
 
+    double PyFloat_AS_DOUBLE(PyObject*)
+    Py_ssize_t PyBytes_GET_SIZE_ "PyBytes_GET_SIZE"(PyObject*)
+    char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
+    Py_ssize_t PyTuple_GET_SIZE(PyObject*)
+    PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t)
+    Py_ssize_t PyList_GET_SIZE(PyObject*)
+    PyObject* PyList_GET_ITEM(PyObject*, Py_ssize_t)
+    Py_ssize_t PySet_GET_SIZE(PyObject*)
+    Py_ssize_t PyDict_Size(PyObject*) except -1
+    bint PyDict_Next(PyObject*, Py_ssize_t*, PyObject**, PyObject**)
+    PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
+    PyObject* PyImport_GetModuleDict() except NULL
+
+    bint PyCallable_Check(object)
     bint PyUnicode_Check(object)
     bint PyUnicode_CheckExact(object)
     bint PyType_Check(object)
+    int PyOS_InterruptOccurred()
 
 cdef extern from *:
     """
+    #include "structmember.h"
+    #include "datetime.h"
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #endif
+
+    /* Whether the references that we know of are all that there are. Without the interpreter's
+       lock another thread may be about to take one. */
+    #ifdef Py_GIL_DISABLED
+    #define quickpickle_has_refs(obj, refs) 0
+    #else
+    #define quickpickle_has_refs(obj, refs) (Py_REFCNT(obj) == (refs))
+    #endif
+
+    /* Before 3.12 making an object may run the garbage collector, and so other code. */
+    #if PY_VERSION_HEX < 0x030C0000
+    #define quickpickle_stop_collecting() PyGC_Disable()
+    #define quickpickle_go_on_collecting(was_on) if (was_on) { PyGC_Enable(); }
+    #else
+    #define quickpickle_stop_collecting() 0
+    #define quickpickle_go_on_collecting(was_on) ((void)(was_on))
+    #endif
+
+    /* The dict of an instance; NULL without an exception where it has none. It stays the
+       instance's: no reference is returned. */
+    static inline PyObject *quickpickle_instance_dict(PyObject *obj)
+    {
+        int was_on = quickpickle_stop_collecting();
+        PyObject *dict = PyObject_GenericGetDict(obj, NULL);
+        quickpickle_go_on_collecting(was_on);
+        if (dict == NULL) {
+            PyErr_Clear();
+            return NULL;
+        }
+        Py_DECREF(dict);
+        return dict;
+    }
+
+    /* Calls a method of C that runs no other code. */
+    static PyObject *quickpickle_call_quietly(PyObject *function, PyObject *obj)
+    {
+        int was_on = quickpickle_stop_collecting();
+        PyObject *result = PyObject_CallOneArg(function, obj);
+        quickpickle_go_on_collecting(was_on);
+        return result;
+    }
+
+    /* Whether an int is of a single digit, as nearly all are; then also its value. */
+    static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
+    {
+    #if PY_VERSION_HEX >= 0x030C0000
+        if (!PyUnstable_Long_IsCompact((PyLongObject *)obj)) {
+            return 0;
+        }
+        *value = PyUnstable_Long_CompactValue((PyLongObject *)obj);
+    #else
+        Py_ssize_t size = Py_SIZE(obj);
+        if (size < -1 || size > 1) {
+            return 0;
+        }
+        *value = size ? size * (int64_t)((PyLongObject *)obj)->ob_digit[0] : 0;
+    #endif
+        return 1;
+    }
+
     #if PY_VERSION_HEX >= 0x030D0000
     #define quickpickle_long_bytes(value, bytes, size) \\
         (PyLong_AsNativeBytes((value), (bytes), (size), \\
@@ -77,12 +155,230 @@ cdef extern from *:
     #define quickpickle_long_bytes(value, bytes, size) \\
         _PyLong_AsByteArray((PyLongObject *)(value), (unsigned char *)(bytes), (size), 1, 1)
     #endif
+
+    /* The next member of a set behind a position, or NULL. A place that was freed has the
+       hash -1, which no member has. */
+    static inline PyObject *quickpickle_set_next(PyObject *obj, Py_ssize_t *position)
+    {
+        PySetObject *set = (PySetObject *)obj;
+        while (*position <= set->mask) {
+            setentry *entry = &set->table[(*position)++];
+            if (entry->key != NULL && entry->hash != -1) {
+                return entry->key;
+            }
+        }
+        return NULL;
+    }
+
+    /* The UTF-8 that a string keeps of itself once it was asked for it; NULL for none. */
+    static inline const char *quickpickle_kept_utf8(PyObject *obj, Py_ssize_t *size)
+    {
+    #ifndef Py_GIL_DISABLED
+        if (PyUnicode_IS_COMPACT(obj)) {
+            *size = ((PyCompactUnicodeObject *)obj)->utf8_length;
+            return ((PyCompactUnicodeObject *)obj)->utf8;
+        }
+    #endif
+        return NULL;
+    }
+
+    /* UTF-8, with surrogates as if they were characters ("surrogatepass"). */
+    static Py_ssize_t quickpickle_utf8_size(PyObject *obj)
+    {
+        int kind = PyUnicode_KIND(obj);
+        const void *data = PyUnicode_DATA(obj);
+        Py_ssize_t i, length = PyUnicode_GET_LENGTH(obj), size = length;
+        if (kind == PyUnicode_1BYTE_KIND) {
+            const Py_UCS1 *text = (const Py_UCS1 *)data;
+            for (i = 0; i < length; i++) {
+                size += text[i] >> 7;
+            }
+        }
+        else if (kind == PyUnicode_2BYTE_KIND) {
+            const Py_UCS2 *text = (const Py_UCS2 *)data;
+            for (i = 0; i < length; i++) {
+                size += (text[i] >= 0x80) + (text[i] >= 0x800);
+            }
+        }
+        else {
+            const Py_UCS4 *text = (const Py_UCS4 *)data;
+            for (i = 0; i < length; i++) {
+                size += (text[i] >= 0x80) + (text[i] >= 0x800) + (text[i] >= 0x10000);
+            }
+        }
+        return size;
+    }
+
+    static void quickpickle_write_utf8(PyObject *obj, char *target)
+    {
+        int kind = PyUnicode_KIND(obj);
+        const void *data = PyUnicode_DATA(obj);
+        Py_ssize_t i, length = PyUnicode_GET_LENGTH(obj);
+        for (i = 0; i < length; i++) {
+            Py_UCS4 c = PyUnicode_READ(kind, data, i);
+            if (c < 0x80) {
+                *target++ = (char)c;
+            }
+            else if (c < 0x800) {
+                *target++ = (char)(0xC0 | (c >> 6));
+                *target++ = (char)(0x80 | (c & 0x3F));
+            }
+            else if (c < 0x10000) {
+                *target++ = (char)(0xE0 | (c >> 12));
+                *target++ = (char)(0x80 | ((c >> 6) & 0x3F));
+                *target++ = (char)(0x80 | (c & 0x3F));
+            }
+            else {
+                *target++ = (char)(0xF0 | (c >> 18));
+                *target++ = (char)(0x80 | ((c >> 12) & 0x3F));
+                *target++ = (char)(0x80 | ((c >> 6) & 0x3F));
+                *target++ = (char)(0x80 | (c & 0x3F));
+            }
+        }
+    }
+
+    /* Little-endian and big-endian, whatever the machine. */
+    static inline void quickpickle_store4(char *target, uint32_t value)
+    {
+        target[0] = (char)value;
+        target[1] = (char)(value >> 8);
+        target[2] = (char)(value >> 16);
+        target[3] = (char)(value >> 24);
+    }
+
+    static inline void quickpickle_store_double(char *target, double value)
+    {
+        uint64_t bits;
+        memcpy(&bits, &value, 8);
+        target[0] = (char)(bits >> 56);
+        target[1] = (char)(bits >> 48);
+        target[2] = (char)(bits >> 40);
+        target[3] = (char)(bits >> 32);
+        target[4] = (char)(bits >> 24);
+        target[5] = (char)(bits >> 16);
+        target[6] = (char)(bits >> 8);
+        target[7] = (char)bits;
+    }
+
+    #define quickpickle_has_generic_getattr(cls) ((cls)->tp_getattro == PyObject_GenericGetAttr)
+
+    /* Where an instance has a slot; -1 if the descriptor is not that of a slot. */
+    static Py_ssize_t quickpickle_slot_offset(PyObject *descriptor)
+    {
+        PyMemberDef *member;
+        if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) {
+            return -1;
+        }
+        member = ((PyMemberDescrObject *)descriptor)->d_member;
+        return member->type == T_OBJECT_EX ? member->offset : -1;
+    }
+
+    /* The values of slots, in a tuple that nobody else sees; NULL without an exception where
+       one of them is not set. */
+    static PyObject *quickpickle_slot_values(PyObject *obj, Py_ssize_t *offsets, Py_ssize_t size)
+    {
+        int was_on = quickpickle_stop_collecting();
+        PyObject *values = PyTuple_New(size);
+        Py_ssize_t i;
+        quickpickle_go_on_collecting(was_on);
+        if (values == NULL) {
+            PyErr_Clear();  /* the object is asked, which will fail as well, or not */
+            return NULL;
+        }
+        for (i = 0; i < size; i++) {
+            PyObject *value = *(PyObject **)((char *)obj + offsets[i]);
+            if (value == NULL) {
+                Py_DECREF(values);
+                return NULL;
+            }
+            PyTuple_SET_ITEM(values, i, Py_NewRef(value));
+        }
+        if (size) {
+            PyObject_GC_UnTrack(values);
+        }
+        return values;
+    }
+
+    /* Fresh memory of this size costs more in page faults than in copying: ask for large pages. */
+    static inline void quickpickle_large_pages(char *start, size_t size)
+    {
+    #if defined(__linux__) && defined(MADV_HUGEPAGE)
+        uintptr_t first = ((uintptr_t)start + 0x1FFFFF) & ~(uintptr_t)0x1FFFFF;
+        uintptr_t last = ((uintptr_t)start + size) & ~(uintptr_t)0x1FFFFF;
+        if (last > first) {
+            (void)madvise((void *)first, last - first, MADV_HUGEPAGE);  /* only a hint */
+        }
+    #else
+        (void)start;
+        (void)size;
+    #endif
+    }
+
+    /* What date, datetime and time give as the first argument of their reduction. */
+    static int quickpickle_datetime_bytes(PyObject *obj, char *target)
+    {
+        if (PyDateTime_CheckExact(obj)) {
+            memcpy(target, ((PyDateTime_DateTime *)obj)->data, _PyDateTime_DATETIME_DATASIZE);
+            if (PyDateTime_DATE_GET_FOLD(obj)) {
+                target[2] = (char)(target[2] | 0x80);
+            }
+            return _PyDateTime_DATETIME_DATASIZE;
+        }
+        if (PyDate_CheckExact(obj)) {
+            memcpy(target, ((PyDateTime_Date *)obj)->data, _PyDateTime_DATE_DATASIZE);
+            return _PyDateTime_DATE_DATASIZE;
+        }
+        memcpy(target, ((PyDateTime_Time *)obj)->data, _PyDateTime_TIME_DATASIZE);
+        if (PyDateTime_TIME_GET_FOLD(obj)) {
+            target[0] = (char)(target[0] | 0x80);
+        }
+        return _PyDateTime_TIME_DATASIZE;
+    }
+
+    /* The time zone of a datetime or time; NULL for none. */
+    static PyObject *quickpickle_tzinfo(PyObject *obj)
+    {
+        if (PyDateTime_CheckExact(obj)) {
+            PyDateTime_DateTime *value = (PyDateTime_DateTime *)obj;
+            return value->hastzinfo ? value->tzinfo : NULL;
+        }
+        if (PyTime_CheckExact(obj)) {
+            PyDateTime_Time *value = (PyDateTime_Time *)obj;
+            return value->hastzinfo ? value->tzinfo : NULL;
+        }
+        return NULL;
+    }
+
+    static int quickpickle_import_datetime(void)
+    {
+        PyDateTime_IMPORT;
+        return PyDateTimeAPI == NULL ? -1 : 0;
+    }
     """
-    int quickpickle_long_bytes(object, char*, Py_ssize_t) except -1
+    bint quickpickle_has_refs(PyObject*, Py_ssize_t)
+    PyObject* quickpickle_instance_dict(PyObject*)
+    PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
+    bint quickpickle_small_long(PyObject*, int64_t*)
+    int quickpickle_long_bytes(PyObject*, char*, Py_ssize_t) except -1
+    PyObject* quickpickle_set_next(PyObject*, Py_ssize_t*)
+    const char* quickpickle_kept_utf8(PyObject*, Py_ssize_t*)
+    Py_ssize_t quickpickle_utf8_size(PyObject*)
+    void quickpickle_write_utf8(PyObject*, char*)
+    void quickpickle_store4(char*, uint32_t)
+    void quickpickle_store_double(char*, double)
+    bint quickpickle_has_generic_getattr(PyTypeObject*)
+    Py_ssize_t quickpickle_slot_offset(PyObject*)
+    PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t)
+    void quickpickle_large_pages(char*, size_t)
+    int quickpickle_datetime_bytes(PyObject*, char*)
+    PyObject* quickpickle_tzinfo(PyObject*)
+    int quickpickle_import_datetime() except -1
 
 cdef object absent = ABSENT
-cdef object function_type = FunctionType
-cdef PyObject* picklebuffer_type = <PyObject*>PickleBuffer
+cdef PyTypeObject* function_type = <PyTypeObject*>FunctionType
+cdef PyTypeObject* module_type = <PyTypeObject*>ModuleType
+cdef PyTypeObject* picklebuffer_type = <PyTypeObject*>PickleBuffer
+cdef PyObject* empty_tuple = <PyObject*>()
 
 DEF FRAME_SIZE_MIN = 4
 DEF FRAME_SIZE_TARGET = 65536

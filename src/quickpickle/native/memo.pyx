@@ -1,36 +1,51 @@
 # Which objects were written already, and under what number: the twin of memo.py.
 #
-# A hash table from addresses to numbers. It owns nothing: the list `objects` keeps the objects
-# alive, in their order, and shows them to the garbage collector.
+# A log of the objects in the order of their numbers, and a hash table from addresses to numbers.
+#
+# An object whose only reference is that of its container cannot be met again, so it is logged and
+# not entered into the table, and nobody's count is touched. That holds for as long as nothing but
+# our own code runs. Before any other code does, settle() makes up for it, since that code may hand
+# such an object back, or free it. What can be met twice without other code is what is reached from
+# its own members before it has a number: that is OPEN in the table meanwhile (see met_again).
 
 cdef struct MemoEntry:
     PyObject* key  # NULL: free
     Py_ssize_t number
 
+cdef enum:
+    OPEN = -1  # for a number: being written, and not memoized before its members are
 
-@cython.final
-@cython.freelist(8)
+cdef uint64_t last_epoch = 0
+
+
 cdef class Memo:
+    cdef PyObject** log  # NULL for what we wrote without making it
+    cdef Py_ssize_t count, capacity
+    cdef Py_ssize_t owned  # so many objects of the log we have a reference to
+    cdef Py_ssize_t filed  # so many are in the table; behind them, those that may be met again
+    cdef Py_ssize_t used  # the next number
     cdef MemoEntry* table
     cdef size_t mask  # the table's size, a power of two, less one
     cdef int shift  # leaves as many bits of a hash as there are in the mask
-    cdef Py_ssize_t used  # entries that are not free
-    cdef list objects
+    cdef Py_ssize_t entries  # that are not free
+    cdef bint logging  # whether objects may be left out of the table
+    cdef bint visible  # it is a Pickler's, who shows it
+    cdef uint64_t epoch  # another one whenever other code may have run
+    cdef uint64_t first_epoch  # of this dump
 
     def __cinit__(self):
-        self.objects = []
         self.allocate(16)
 
     def __dealloc__(self):
+        self.release_log(0)
+        PyMem_Free(self.log)
         PyMem_Free(self.table)
 
     cdef int allocate(self, size_t size) except -1:
         cdef MemoEntry* table = <MemoEntry*>PyMem_Malloc(size * sizeof(MemoEntry))
-        cdef size_t i
         if table == NULL:
             raise MemoryError
-        for i in range(size):
-            table[i].key = NULL
+        memset(table, 0, size * sizeof(MemoEntry))
         self.table = table
         self.mask = size - 1
         self.shift = 64
@@ -39,6 +54,7 @@ cdef class Memo:
             self.shift -= 1
         return 0
 
+    @cython.final
     cdef inline MemoEntry* find(self, PyObject* key) noexcept:
         """The entry of an object, or the free one where it would be."""
         # Addresses are multiples of 16. Multiplied by 2**64 over the golden ratio, those that
@@ -52,20 +68,20 @@ cdef class Memo:
             entry = &self.table[i & self.mask]
         return entry
 
-    cdef Py_ssize_t add(self, object obj) except -1:
-        """Give an object the next number and return it."""
+    @cython.final
+    cdef inline MemoEntry* claim(self, PyObject* key) except NULL:
+        """The entry of an object, which is OPEN if it had none."""
         cdef MemoEntry* entry
-        cdef Py_ssize_t number = self.used
-        if <size_t>(self.used + 1) * 2 > self.mask + 1:
+        if <size_t>(self.entries + 1) * 2 > self.mask + 1:
             self.grow()
-        self.objects.append(obj)
-        entry = self.find(<PyObject*>obj)
+        entry = self.find(key)
         if entry.key == NULL:
-            entry.key = <PyObject*>obj
-            self.used += 1
-        entry.number = number
-        return number
+            entry.key = key
+            entry.number = OPEN
+            self.entries += 1
+        return entry
 
+    @cython.final
     cdef int grow(self) except -1:
         cdef MemoEntry* old = self.table
         cdef size_t i, size = self.mask + 1
@@ -76,6 +92,128 @@ cdef class Memo:
         PyMem_Free(old)
         return 0
 
+    @cython.final
+    cdef int enlarge_log(self) except -1:
+        # By a half: what is allocated and not used yet counts too.
+        cdef Py_ssize_t capacity = self.capacity + (self.capacity >> 1) + 64
+        cdef PyObject** log = <PyObject**>PyMem_Realloc(self.log, capacity * sizeof(PyObject*))
+        if log == NULL:
+            raise MemoryError
+        self.log = log
+        self.capacity = capacity
+        return 0
+
+    @cython.final
+    cdef inline bint is_unique(self, PyObject* obj, Py_ssize_t refs) noexcept:
+        """Whether an object cannot be met again; `refs` are known, 0 if that is of no use."""
+        return quickpickle_has_refs(obj, refs) and self.logging
+
+    @cython.final
+    cdef inline Py_ssize_t add(self, PyObject* obj, bint unique) except -1:
+        """Give an object (NULL: one that we never made) the next number and return it."""
+        cdef MemoEntry* entry
+        cdef Py_ssize_t number
+        if self.count == self.capacity:
+            self.enlarge_log()
+        if not unique:
+            entry = self.claim(obj)
+            if entry.number >= 0:
+                return self.add_again(obj)
+            entry.number = self.used
+        self.log[self.count] = obj
+        self.count += 1
+        if not unique and self.epoch != self.first_epoch:
+            # Other code may have moved it, before it got its number, to where it is met again
+            # with one reference: a second one, of ours, shows that it is known.
+            self.own()
+        number = self.used
+        self.used += 1
+        return number
+
+    @cython.final
+    cdef Py_ssize_t add_again(self, PyObject* obj) except -1:
+        """The next number for an object that has one, see docs/architecture.md."""
+        self.settle()  # the numbers in the log have a gap here
+        self.find(obj).number = self.used
+        self.log[self.count] = obj
+        self.count += 1
+        self.settle()
+        return self.used
+
+    @cython.final
+    cdef int own(self) noexcept:
+        """Take a reference to all that is in the log: what they are reached by may go."""
+        cdef Py_ssize_t i
+        for i in range(self.owned, self.count):
+            Py_XINCREF(self.log[i])
+        self.owned = self.count
+        return 0
+
+    @cython.final
+    cdef int settle(self) except -1:
+        """Before other code runs: it may free what is in the log, or hand it back."""
+        global last_epoch
+        cdef Py_ssize_t i
+        cdef MemoEntry* entry
+        last_epoch += 1
+        self.epoch = last_epoch
+        if self.filed == self.count and self.owned == self.count:
+            return 0
+        self.own()
+        for i in range(self.filed, self.count):
+            if self.log[i] == NULL:
+                if not self.visible:
+                    continue
+                # A copy of this memo shall have as many entries as there are numbers.
+                stand_in = object()
+                Py_INCREF(stand_in)
+                self.log[i] = <PyObject*>stand_in
+            entry = self.claim(self.log[i])
+            if entry.number < 0:
+                entry.number = self.used - (self.count - i)
+        self.filed = self.count
+        return 0
+
+    @cython.final
+    cdef int met_again(self) except -1:
+        """Go without the log: an object is reached from its own members, so they may be too."""
+        self.settle()
+        self.logging = False
+        return 0
+
+    @cython.final
+    cdef inline int release(self, PyObject* obj) noexcept:
+        """Give up a reference to what was written."""
+        if Py_REFCNT(obj) == 1:
+            self.own()  # it, or what only it refers to, may be in the log
+        Py_DECREF(obj)
+        return 0
+
+    @cython.final
+    cdef int release_log(self, Py_ssize_t length) noexcept:
+        """Give up the references to all but the first `length` objects of the log."""
+        # Out of reach meanwhile: freeing an object may run code that uses this memo.
+        cdef PyObject** log = self.log
+        cdef Py_ssize_t i, owned = self.owned, capacity = self.capacity
+        if owned <= length:
+            self.count = self.filed = length
+            return 0
+        if length:
+            # A Pickler that is dumping, so nobody can use it.
+            self.count = self.filed = self.owned = length
+        else:
+            self.log = NULL
+            self.capacity = self.count = self.filed = self.owned = 0
+        for i in range(length, owned):
+            Py_XDECREF(log[i])
+        if self.log == NULL:
+            self.log = log
+            self.capacity = capacity
+        elif self.log != log:
+            PyMem_Free(log)
+        return 0
+
+    @cython.final
     cdef int remove(self, PyObject* key) noexcept:
         """Free an object's entry, and close the gap for those that were displaced by it."""
         cdef MemoEntry* entry = self.find(key)
@@ -84,7 +222,7 @@ cdef class Memo:
         if entry.key == NULL:
             return 0
         entry.key = NULL
-        self.used -= 1
+        self.entries -= 1
         i = entry - self.table
         while True:
             i = (i + 1) & self.mask
@@ -94,44 +232,70 @@ cdef class Memo:
             self.table[i].key = NULL
             self.find(moved.key)[0] = moved
 
-    cdef int rollback(self, Py_ssize_t length) except -1:
+    @cython.final
+    cdef int rollback(self, Py_ssize_t length, Py_ssize_t used) noexcept:
         """Forget every object but the first `length` ones."""
         cdef Py_ssize_t i
-        for i in range(length, len(self.objects)):
-            self.remove(<PyObject*>self.objects[i])
-        del self.objects[length:]
-        return 0
+        for i in range(length, self.count):
+            self.remove(self.log[i])  # its address is all that is asked for
+        self.used = used
+        return self.release_log(length)
 
+    @cython.final
     cdef int reset(self) except -1:
         """Forget every object, and give back what a large memo took."""
-        cdef size_t i
-        if self.mask < 256:
-            for i in range(self.mask + 1):
-                self.table[i].key = NULL
-        else:
-            PyMem_Free(self.table)
-            self.table = NULL
-            self.mask = 0
-            self.allocate(16)
+        if self.entries:
+            if self.mask < 64:
+                memset(self.table, 0, (self.mask + 1) * sizeof(MemoEntry))
+            else:
+                PyMem_Free(self.table)
+                self.table = NULL
+                self.allocate(16)
+            self.entries = 0
         self.used = 0
-        self.objects = []
+        self.release_log(0)
+        if self.capacity > 1024:
+            PyMem_Free(self.log)
+            self.log = NULL
+            self.capacity = 0
         return 0
 
     def clear(self):
         """Forget every object."""
-        self.rollback(0)
+        self.reset()
 
     def contents(self):
         """The memo as `pickle` shows it: for each address the number and the object."""
-        return {id(obj): (self.find(<PyObject*>obj).number, obj) for obj in self.objects}
+        cdef Py_ssize_t i
+        self.settle()
+        return {
+            id(<object>self.log[i]): (self.find(self.log[i]).number, <object>self.log[i])
+            for i in range(self.count)
+        }
 
     def replace(self, contents):
         """Take over another memo, see memo.py."""
         numbers, objects = read_memo(contents)
-        self.rollback(0)
+        self.reset()
         for number, obj in zip(numbers, objects):
-            self.add(obj)
+            self.add(<PyObject*>obj, False)
             self.find(<PyObject*>obj).number = number
+        self.settle()
 
     def __sizeof__(self):
-        return object.__sizeof__(self) + (self.mask + 1) * sizeof(MemoEntry)
+        size = object.__sizeof__(self) + (self.mask + 1) * sizeof(MemoEntry)
+        return size + self.capacity * sizeof(PyObject*)
+
+
+cdef int traverse_memo(PyObject* memo, visitproc visit, void* arg) noexcept:
+    """Show the garbage collector what the log keeps alive; Cython shows it the rest."""
+    cdef Py_ssize_t i
+    cdef int result = traverse_rest(memo, visit, arg)
+    if result:
+        return result
+    for i in range((<Memo>memo).owned):
+        if (<Memo>memo).log[i] != NULL:
+            result = visit((<Memo>memo).log[i], arg)
+            if result:
+                return result
+    return 0

@@ -1,42 +1,94 @@
 # Classes and functions by name: the twin of save_global in names.py.
 
+cdef dict EXTENSION_REGISTRY = copyreg._extension_registry
+cdef PyObject* import_function = <PyObject*>__import__
+cdef dict BUILTINS = __import__("builtins").__dict__
+
+
 cdef int save_global(Dump dump, object obj, object name) except -1:
     """Write a class or function by its name, see names.py."""
+    if name is None and save_global_here(dump, <PyObject*>obj):
+        return 0
+    dump.settle()
     found = find_global(obj, name)
-    if dump.stream.protocol >= 2:
+    if dump.protocol >= 2:
         code = extension_code(obj, found.module_name, found.full_name)
         if code is not None:
-            return dump.stream.put_bytes(encode_extension(code))
-    return push_generator(dump, save_found(dump.stream, obj, found))
+            return dump.put_bytes(encode_extension(code))
+    return push_generator(dump, save_found(dump, obj, found))
 
 
-def save_found(Stream stream, obj, found):
-    if stream.protocol >= 4:
+cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
+    """Write a class or function if that takes no other code; return whether it was written.
+
+    That is so where its module is imported and has it under a name without dots, and nobody
+    has a word in it: then find_global would find the same with two look-ups in dicts.
+    """
+    cdef PyObject* module
+    cdef PyObject* found
+    if (
+        dump.careful
+        or dump.protocol < 4
+        or (Py_TYPE(obj) != &PyType_Type and Py_TYPE(obj) != function_type)
+        or PyDict_Size(<PyObject*>EXTENSION_REGISTRY)
+        or PyDict_GetItemWithError(<PyObject*>BUILTINS, <PyObject*>"__import__") != import_function
+    ):
+        return False
+    name = (<object>obj).__qualname__
+    module_name = (<object>obj).__module__
+    if type(name) is not str or type(module_name) is not str:
+        return False
+    modules = <object>PyImport_GetModuleDict()
+    if type(modules) is not dict:
+        return False
+    module = PyDict_GetItemWithError(<PyObject*>modules, <PyObject*>module_name)
+    # What a module has beside its dict begins with two underscores.
+    if module == NULL or Py_TYPE(module) != module_type or (<str>name).startswith("__"):
+        return False
+    found = PyDict_GetItemWithError(<PyObject*>(<object>module).__dict__, <PyObject*>name)
+    if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):
+        return False
+    save(dump, <PyObject*>module_name, 0)
+    save(dump, <PyObject*>name, 0)
+    dump.own()  # what a type of C says of itself it makes for whoever asks
+    dump.put1(0x93)
+    dump.memoize(obj, False)
+    return True
+
+
+cdef inline bint fits(Dump dump, PyObject* first, PyObject* second) noexcept:
+    """Whether two strings go into the frame without an end of it, or of the buffer."""
+    cdef Py_ssize_t length = PyUnicode_GET_LENGTH(first) + PyUnicode_GET_LENGTH(second)
+    return dump.stop - dump.pos > 4 * length + 2 * SLACK
+
+
+def save_found(Dump dump, obj, found):
+    if dump.protocol >= 4:
         yield found.module_name
         yield found.name
-        stream.put1(b"\x93")
+        dump.put1(0x93)
     elif len(found.path) == 1:
-        write_global(stream, found)
+        write_global(dump, found)
     elif PY313:
         # getattr(getattr(<global>, part), part), of which only the whole is memoized.
         for _ in found.path[1:]:
             yield getattr
-            if stream.protocol < 2:
-                stream.put1(b"(")
-        write_global(stream, found)
+            if dump.protocol < 2:
+                dump.put1(b"(")
+        write_global(dump, found)
         for part in found.path[1:]:
             yield part
-            stream.put_bytes(b"tR" if stream.protocol < 2 else b"\x86R")
+            dump.put_bytes(b"tR" if dump.protocol < 2 else b"\x86R")
     else:
         # getattr(<parent>, part), where the parent may be such an expression in its turn.
         yield getattr
         yield found.parent, found.path[-1]
-        stream.put1(b"R")
-    stream.memoize(obj)
+        dump.put1(b"R")
+    dump.memoize(<PyObject*>obj, False)
 
 
-cdef int write_global(Stream stream, found) except -1:
+cdef int write_global(Dump dump, found) except -1:
     module_line, name_line = encode_names(
-        found.module_name, found.path[0], stream.protocol, stream.fix_imports
+        found.module_name, found.path[0], dump.protocol, dump.fix_imports
     )
-    return stream.put_bytes(b"c%b\n%b\n" % (module_line, name_line))
+    return dump.put_bytes(b"c%b\n%b\n" % (module_line, name_line))

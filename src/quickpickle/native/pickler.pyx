@@ -1,111 +1,181 @@
 # class Pickler, and the loop over the stack of work: the twin of pickler.py.
 
-cdef int save(Dump dump, object obj) except -1:
-    """Write an object, and return 0; or, where it has members, put it on the stack, and return 1."""
-    cdef Stream stream = dump.stream
-    cdef PyObject* pointer = <PyObject*>obj
-    cdef PyTypeObject* cls = Py_TYPE(pointer)
-    cdef MemoEntry* entry
+cdef inline int save(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
+    """Write an object, and return 0; or, where it has members, put it on the stack, and return 1.
 
-    stream.object_begins()
-
-    if dump.persistent_id is not None:
-        if dump.is_persistent_id:
-            dump.is_persistent_id = False  # an id has no id of its own
-        else:
-            pid = dump.persistent_id(obj)
-            if pid is not None:
-                return save_persistent_id(dump, obj, pid)
-
-    if pointer == Py_None:
-        return stream.put1(b"N")
+    `refs` is the number of references that are known, usually its container's: if there are no
+    others it cannot be met again. 0 says nothing.
+    """
+    cdef PyTypeObject* cls = Py_TYPE(obj)
+    if dump.pos >= dump.stop or dump.careful:
+        return save_carefully(dump, obj)
     if cls == &PyLong_Type:
-        return save_int(stream, obj)
-    if cls == &PyBool_Type:
-        return save_bool(stream, pointer == Py_True)
-    if cls == &PyFloat_Type:
-        return save_float(stream, obj)
-
-    entry = stream.memo.find(pointer)
-    if entry.key != NULL:
-        return stream.get(entry.number)
-
+        return save_int(dump, obj)
     if cls == &PyUnicode_Type:
-        return save_str(stream, obj)
+        return save_new_str(dump, obj, refs)
+    return save_other(dump, obj, refs)
+
+
+cdef inline int save_new_str(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
+    cdef MemoEntry* entry
+    if dump.is_unique(obj, refs):
+        return save_str(dump, obj, True)
+    entry = dump.find(obj)
+    return dump.get(entry.number) if entry.key != NULL else save_str(dump, obj, False)
+
+
+cdef int save_carefully(Dump dump, PyObject* obj) except -1:
+    """Write an object while other code may run before it."""
+    Py_INCREF_(obj)
+    try:
+        dump.object_begins()
+        if dump.careful:
+            dump.settle()
+            if dump.persistent_id is not None:
+                if dump.is_persistent_id:
+                    dump.is_persistent_id = False  # an id has no id of its own
+                else:
+                    pid = dump.persistent_id(<object>obj)
+                    if pid is not None:
+                        return save_persistent_id(dump, <object>obj, pid)
+        if Py_TYPE(obj) == &PyLong_Type:
+            return save_int(dump, obj)
+        if Py_TYPE(obj) == &PyUnicode_Type:
+            return save_new_str(dump, obj, 0)
+        return save_other(dump, obj, 0)
+    finally:
+        dump.release(obj)
+
+
+cdef int save_other(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
+    cdef PyTypeObject* cls = Py_TYPE(obj)
+    cdef MemoEntry* entry
+    cdef bint unique
+    if obj == Py_None:
+        return dump.put1(b"N")
+    if cls == &PyFloat_Type:
+        return save_float(dump, obj)
+    if cls == &PyBool_Type:
+        return save_bool(dump, obj == Py_True)
+
+    unique = dump.is_unique(obj, refs)
+    if not unique:
+        entry = dump.find(obj)
+        if entry.key != NULL:
+            if entry.number >= 0:
+                return dump.get(entry.number)
+            dump.met_again()
+
     if cls == &PyTuple_Type:
-        return save_tuple(dump, obj)
+        return save_tuple(dump, obj, unique)
     if cls == &PyDict_Type:
-        return save_dict(dump, obj)
+        return save_dict(dump, obj, unique, 0)
     if cls == &PyList_Type:
-        return save_list(dump, obj)
-    if cls == &PyBytes_Type:
-        if stream.protocol >= 3:
-            return save_bytes(stream, obj)
-        if not obj:
-            return save_reduction(dump, obj, (bytes, ()), False)
-        arguments = str(obj, "latin1"), "latin1"
-        return save_reduction(dump, obj, (codecs.encode, arguments), False)
-    if cls == &PySet_Type:
-        if stream.protocol >= 4:
-            return save_set(dump, obj)
-        return save_reduction(dump, obj, (set, (list(obj),)), False)
-    if cls == &PyFrozenSet_Type:
-        if stream.protocol >= 4:
-            return save_frozenset(dump, obj)
-        return save_reduction(dump, obj, (frozenset, (list(obj),)), False)
-    if cls == &PyByteArray_Type:
-        if stream.protocol >= 5:
-            return save_bytearray(stream, obj)
-        return save_reduction(dump, obj, (bytearray, (bytes(obj),) if obj else ()), False)
-    if <PyObject*>cls == picklebuffer_type:
-        return save_picklebuffer(stream, obj)
-    return save_object(dump, obj)
+        return save_list(dump, obj, unique)
+    if cls == &PyBytes_Type and dump.protocol >= 3:
+        return save_bytes(dump, obj, unique)
+    if cls == &PySet_Type and dump.protocol >= 4:
+        return save_set(dump, obj, unique)
+    if cls == &PyFrozenSet_Type and dump.protocol >= 4:
+        return save_frozenset(dump, obj, unique)
+    if cls == &PyByteArray_Type and dump.protocol >= 5:
+        return save_bytearray(dump, <object>obj)
+    if cls == picklebuffer_type:
+        return save_picklebuffer(dump, <object>obj)
+    if cls == &PyBytes_Type or cls == &PySet_Type or cls == &PyFrozenSet_Type or cls == &PyByteArray_Type:
+        dump.settle()
+        return save_reduction(dump, <object>obj, without_opcode(<object>obj), False)
+    return save_object(dump, obj, unique)
+
+
+cdef object without_opcode(object obj):
+    """The reduction of an object for which an old protocol has no opcode."""
+    if type(obj) is bytes:
+        return (codecs.encode, (str(obj, "latin1"), "latin1")) if obj else (bytes, ())
+    if type(obj) is bytearray:
+        return (bytearray, (bytes(obj),) if obj else ())
+    return (type(obj), (list(obj),))
 
 
 cdef int run(Dump dump, object root) except -1:
     """Write `root` and everything that hangs on it."""
     cdef Kind kind
-    save(dump, root)
+    save(dump, <PyObject*>root, 0)
     while dump.height:
         kind = dump.stack[dump.height - 1].kind
-        if kind == REDUCTION_WORK:
-            continue_reduction(dump)
-        elif kind == DICT_WORK:
+        if kind == DICT_WORK:
             continue_dict(dump)
         elif kind == LIST_WORK:
             continue_list(dump)
         elif kind == TUPLE_WORK:
             continue_tuple(dump)
-        elif kind == GENERATOR_WORK:
-            continue_generator(dump)
+        elif kind == REDUCTION_WORK:
+            continue_reduction(dump)
+        elif kind == SLOTS_WORK:
+            continue_slots(dump)
         elif kind == SET_WORK:
             continue_set(dump)
         elif kind == FROZENSET_WORK:
             continue_frozenset(dump)
+        elif kind == LIST_ITEMS_WORK:
+            continue_list_items(dump)
+        elif kind == DICT_ITEMS_WORK:
+            continue_dict_items(dump)
+        elif kind == GENERATOR_WORK:
+            continue_generator(dump)
         else:
             continue_persistent_id(dump)
     return 0
 
 
 cdef int save_persistent_id(Dump dump, object obj, object pid) except -1:
-    if dump.stream.bin:
-        dump.stream.enter_user_code(obj)  # an id that holds the object itself has no end
-        dump.push(PERSISTENT_ID_WORK, pid)
+    if dump.bin:
+        dump.enter_user_code(obj)  # an id that holds the object itself has no end
+        dump.push(PERSISTENT_ID_WORK, <PyObject*>pid)
         return 1
-    return dump.stream.put_bytes(b"P%b\n" % encode_persistent_id(pid))
+    return dump.put_bytes(b"P%b\n" % encode_persistent_id(pid))
 
 
 cdef int continue_persistent_id(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
-    pid = <object>work.obj
     if work.step == 0:
         work.step = 1
         dump.is_persistent_id = True
-        if save(dump, pid):
-            return 0
-    dump.stream.put1(b"Q")
-    dump.stream.nested_user_code -= 1
+        if save(dump, work.obj, 0):
+            return 1
+    dump.put1(b"Q")
+    dump.nested_user_code -= 1
     return dump.pop()
+
+
+cdef int set_up(Dump dump, int protocol, object write, bint fix_imports, object callback) except -1:
+    """Make a Dump ready for one dump()."""
+    dump.protocol = protocol
+    dump.bin = protocol > 0
+    dump.fast = False
+    dump.write = write
+    dump.write_is_quiet = write is not None and is_quiet(write)
+    dump.fix_imports = fix_imports
+    dump.buffer_callback = callback
+    dump.persistent_id = None
+    dump.is_persistent_id = False
+    dump.reducer_override = dump.dispatch_table = absent
+    dump.reduction_limit = dump.few = -1  # asked for when needed
+    dump.nested_user_code = 0
+    return 0
+
+
+cdef bytes write_pickle(Dump dump, object obj):
+    """Write a whole pickle; return what has not gone to a file."""
+    dump.settle()
+    dump.first_epoch = dump.epoch
+    # In protocol 0 and in fast mode making an opcode may run other code, by way of a garbage
+    # collection, and neither is worth a thought about speed.
+    dump.careful = dump.persistent_id is not None or not dump.bin or dump.fast
+    dump.logging = not dump.fast
+    dump.begin()
+    run(dump, obj)
+    return dump.finish()
 
 
 cdef class PicklerCore:
@@ -114,7 +184,7 @@ cdef class PicklerCore:
     cdef object _write, _buffer_callback
     cdef int _protocol
     cdef bint _fix_imports, _dumping
-    cdef Memo _memo
+    cdef Dump _dump
     cdef public int bin, fast
 
     def __init__(self, file, protocol=None, *, fix_imports=True, buffer_callback=None):
@@ -122,40 +192,49 @@ cdef class PicklerCore:
         write = getattr(file, "write", absent)
         if write is absent:
             raise TypeError("file must have a 'write' attribute")
-        if buffer_callback is not None and number < 5:
-            raise ValueError("buffer_callback needs protocol >= 5")
+        if buffer_callback is not None:
+            check_buffer_callback(number)
         self.refuse_while_dumping()
         self._write = write
         self._protocol = number
         self._fix_imports = bool(fix_imports) and number < 3
         self._buffer_callback = buffer_callback
-        self._memo = Memo()
+        self._dump = Dump.__new__(Dump)
+        self._dump.visible = True
         self.bin = number > 0
         self.fast = 0
 
     def dump(self, obj):
-        if self._memo is None:
+        cdef Dump dump = self._dump
+        cdef Py_ssize_t length, used
+        if dump is None:
             cls = type(self).__name__
             raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
         self.refuse_while_dumping()
-        cdef Py_ssize_t length = len(self._memo.objects)
         self._dumping = True
+        dump.settle()
+        length = dump.count
+        used = dump.used
         try:
-            self.dump_to_stream(obj)
+            self.take_options(dump)
+            write_pickle(dump, obj)
+            dump.settle()
         except BaseException:
-            self._memo.rollback(length)
+            dump.unwind()
+            dump.rollback(length, used)
             raise
         finally:
+            dump.endless_types = None
+            dump.fast_ids = None
+            dump.fast_nesting = 0
+            dump.persistent_id = dump.reducer_override = dump.dispatch_table = None
             self._dumping = False
 
-    cdef bytes dump_to_stream(self, object obj):
-        cdef Dump dump = new_dump(self._write, self._memo, self._protocol)
-        dump.stream.bin = self.bin
-        dump.stream.fast = self.fast
-        dump.stream.fix_imports = self._fix_imports
-        dump.stream.buffer_callback = self._buffer_callback
-        dump.stream.reduction_limit = self.reduction_limit
-        dump.stream.few = min(FEW, dump.stream.reduction_limit // 2)
+    cdef int take_options(self, Dump dump) except -1:
+        set_up(dump, self._protocol, self._write, self._fix_imports, self._buffer_callback)
+        dump.bin = self.bin
+        dump.fast = self.fast
+        dump.reduction_limit = self.reduction_limit
         if (
             type(self).persistent_id is not PicklerCore.persistent_id
             or "persistent_id" in getattr(self, "__dict__", ())
@@ -165,25 +244,23 @@ cdef class PicklerCore:
                 raise TypeError("'NoneType' object is not callable")
         dump.reducer_override = getattr(self, "reducer_override", absent)
         dump.dispatch_table = getattr(self, "dispatch_table", absent)
-        dump.stream.begin()
-        run(dump, obj)
-        return dump.stream.finish()
+        return 0
 
     def persistent_id(self, obj):
         return None
 
     @property
     def memo(self):
-        return PicklerMemoProxy(self._memo, partial(PicklerCore.clear_memo, self))
+        return PicklerMemoProxy(self._dump, partial(PicklerCore.clear_memo, self))
 
     @memo.setter
     def memo(self, memo):
         self.refuse_while_dumping()
-        self._memo.replace(memo)
+        self._dump.replace(memo)
 
     def clear_memo(self):
         self.refuse_while_dumping()
-        self._memo.clear()
+        self._dump.clear()
 
     cdef int refuse_while_dumping(self) except -1:
         if self._dumping:
@@ -198,24 +275,9 @@ cdef class PicklerCore:
 
     def __sizeof__(self):
         size = object.__sizeof__(self)
-        if self._memo is not None:
-            size += self._memo.__sizeof__() + self._memo.objects.__sizeof__()
+        if self._dump is not None:
+            size += self._dump.__sizeof__()
         return size
-
-
-cdef int default_protocol = DEFAULT_PROTOCOL
-
-
-cdef Dump new_dump(object write, Memo memo, int protocol):
-    cdef Dump dump = Dump.__new__(Dump)
-    cdef Stream stream = Stream.__new__(Stream)
-    stream.write = write
-    stream.memo = memo
-    stream.protocol = protocol
-    stream.bin = protocol > 0
-    dump.stream = stream
-    dump.reducer_override = dump.dispatch_table = absent
-    return dump
 
 
 class Pickler(PicklerCore):
@@ -228,44 +290,63 @@ class Pickler(PicklerCore):
         )
 
 
+cdef int default_protocol = DEFAULT_PROTOCOL
+cdef int highest_protocol = HIGHEST_PROTOCOL
+cdef Dump spare = None  # of a dump that has ended: making a new one is what a small one costs
+
+
+cdef inline int protocol_number(object protocol) except -1:
+    if protocol is None:
+        return default_protocol
+    if type(protocol) is int and 0 <= protocol <= highest_protocol:
+        return protocol
+    return check_protocol(protocol)
+
+
+cdef bytes dump_once(object obj, int protocol, object write, bint fix_imports, object callback):
+    """Write a pickle with a memo that nobody sees."""
+    cdef Dump dump
+    global spare
+    # Taken while in use, so a dumps() inside this one, or in another thread, has its own.
+    dump, spare = spare, None
+    if dump is None:
+        dump = Dump.__new__(Dump)
+    set_up(dump, protocol, write, fix_imports, callback)
+    result = write_pickle(dump, obj)
+    # After an exception it is not used again.
+    dump.write = dump.buffer_callback = None
+    dump.endless_types = None
+    dump.reset()
+    if dump.end - dump.buffer <= FRAME_SIZE_TARGET * 2:
+        spare = dump
+    return result
+
+
 def dump(obj, file, protocol=None, *, fix_imports=True, buffer_callback=None):
-    Pickler(file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback).dump(obj)
+    cdef int number = protocol_number(protocol)
+    write = getattr(file, "write", absent)
+    if write is absent:
+        raise TypeError("file must have a 'write' attribute")
+    if buffer_callback is not None:
+        check_buffer_callback(number)
+    if write is None:
+        raise TypeError("'NoneType' object is not callable")
+    dump_once(obj, number, write, number < 3 and bool(fix_imports), buffer_callback)
 
 
 dump.__doc__ = python.dump.__doc__
 
 
-cdef Dump spare = None  # of a dumps() that has ended: making a new one is what a small one costs
-
-
 def dumps(obj, protocol=None, *, fix_imports=True, buffer_callback=None):
-    cdef int number = default_protocol if protocol is None else check_protocol(protocol)
-    cdef Dump dump
-    global spare
-    if buffer_callback is not None and number < 5:
-        raise ValueError("buffer_callback needs protocol >= 5")
-    # Taken while in use, so a dumps() inside this one, or in another thread, has its own.
-    dump, spare = spare, None
-    if dump is None:
-        dump = new_dump(None, Memo(), number)
-    stream = dump.stream
-    stream.protocol = number
-    stream.bin = number > 0
-    stream.fix_imports = number < 3 and bool(fix_imports)
-    stream.buffer_callback = buffer_callback
-    stream.reduction_limit = Pickler.reduction_limit
-    stream.few = min(FEW, stream.reduction_limit // 2)
-    stream.begin()
-    run(dump, obj)
-    result = stream.finish()
-    # After an exception it is not used again.
-    stream.size = 0
-    stream.buffer_callback = None
-    stream.endless_types = None
-    stream.memo.reset()
-    if stream.allocated <= FRAME_SIZE_TARGET * 2:
-        spare = dump
-    return result
+    cdef int number = protocol_number(protocol)
+    if buffer_callback is not None:
+        check_buffer_callback(number)
+    return dump_once(obj, number, None, number < 3 and bool(fix_imports), buffer_callback)
 
 
 dumps.__doc__ = python.dumps.__doc__
+
+
+# The log of a memo is no attribute that Cython could show to the garbage collector.
+cdef traverseproc traverse_rest = (<PyTypeObject*>Dump).tp_traverse
+(<PyTypeObject*>Dump).tp_traverse = <traverseproc>traverse_memo

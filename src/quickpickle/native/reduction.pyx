@@ -1,22 +1,56 @@
 # Any other object, by its reduction: the twin of reduction.py.
 
 cdef object NEWOBJ = copyreg.__newobj__
+cdef object none_type = type(None)
+cdef object ellipsis_type = type(...)
+cdef object not_implemented_type = type(NotImplemented)
 cdef dict COPYREG_TABLE = copyreg.dispatch_table
 
 
-cdef int save_object(Dump dump, object obj) except -1:
+cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
     """Write an object of none of the types that have their own function, see reduction.py."""
-    cdef Stream stream = dump.stream
+    cdef PyTypeObject* cls = Py_TYPE(pointer)
+    cdef PyObject* plan
+    cdef int result
+    if dump.reducer_override is absent and dump.dispatch_table is absent:
+        if cls == &PyType_Type or cls == function_type:
+            if not is_singleton_type(pointer) and save_global_here(dump, pointer):
+                return 0
+        else:
+            plan = find_plan(dump, cls)
+            if plan != NULL and (<Plan>plan).kind != UNPLANNED:
+                result = save_planned(dump, pointer, unique, <Plan>plan)
+                if result != ASK:
+                    return result
+    # Other code runs from here on, which may give up the object.
+    Py_INCREF_(pointer)
+    try:
+        dump.settle()
+        return ask(dump, <object>pointer)
+    finally:
+        dump.release(pointer)
+
+
+cdef inline bint is_singleton_type(PyObject* cls) noexcept:
+    return (
+        cls == <PyObject*>none_type
+        or cls == <PyObject*>ellipsis_type
+        or cls == <PyObject*>not_implemented_type
+    )
+
+
+cdef int ask(Dump dump, object obj) except -1:
+    """Find out how an object wants to be rebuilt, and write that."""
     cdef object cls = type(obj)
     cdef bint endless = True
-    cdef PyObject* pointer
+    cdef int result
     reduction = NotImplemented
     if dump.reducer_override is not absent:
         reduction = dump.reducer_override(obj)
     if reduction is NotImplemented:
         if cls is type and obj in SINGLETON_TYPES:
             reduction = type, (SINGLETON_TYPES[obj],)
-        elif cls is type or cls is function_type:
+        elif cls is type or cls is FunctionType:
             return save_global(dump, obj, None)
         else:
             if dump.dispatch_table is absent:
@@ -28,20 +62,17 @@ cdef int save_object(Dump dump, object obj) except -1:
             elif PyType_Check(obj):
                 return save_global(dump, obj, None)
             else:
-                if is_plain(stream.protocol, cls, obj):
-                    pointer = PyObject_GenericGetDict(obj, NULL)
-                    state = <object>pointer
-                    Py_DECREF(state)
-                    if not has_own_methods(state):
-                        return save_plain(dump, obj, cls, state)
+                plan = make_plan(dump, obj)
+                if plan.kind != UNPLANNED:
+                    result = save_planned(dump, <PyObject*>obj, False, plan)
+                    if result != ASK:
+                        return result
+                    dump.settle()
                 reduce = getattr(obj, "__reduce_ex__", absent)
                 if reduce is not absent:
-                    reduction = reduce(stream.protocol)
-                    if stream.nested_user_code >= stream.few:
-                        if stream.endless_types is None:
-                            stream.endless_types = {}
-                        known = may_be_endless(stream.endless_types, stream.protocol, cls)
-                        endless = known or stream.fast or has_own_reduction(obj, reduce)
+                    reduction = reduce(dump.protocol)
+                    if dump.nested_user_code >= read_few(dump):
+                        endless = is_endless(dump, obj, reduce)
                 else:
                     reduce = getattr(obj, "__reduce__", absent)
                     if reduce is absent:
@@ -52,233 +83,171 @@ cdef int save_object(Dump dump, object obj) except -1:
     return save_reduction(dump, obj, reduction, endless)
 
 
-cdef int push_generator(Dump dump, object generator) except -1:
-    dump.push(GENERATOR_WORK, generator)
-    return 1
+cdef Py_ssize_t read_few(Dump dump) except -1:
+    if dump.few < 0:
+        if dump.reduction_limit < 0:
+            dump.reduction_limit = Pickler.reduction_limit
+        dump.few = min(FEW, dump.reduction_limit // 2)
+    return dump.few
+
+
+cdef bint is_endless(Dump dump, object obj, object reduce) except -1:
+    if dump.endless_types is None:
+        dump.endless_types = {}
+    known = may_be_endless(dump.endless_types, dump.protocol, type(obj))
+    return known or dump.fast or has_own_reduction(obj, reduce)
 
 
 cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) except -1:
     """Write a reduction of `obj`, and memoize `obj`."""
-    cdef Stream stream = dump.stream
     cdef Work* work
     cdef char opcode = b"R"
-    state = list_items = dict_items = state_setter = None
-    cdef Py_ssize_t size = PyTuple_GET_SIZE(reduction) if type(reduction) is tuple else 0
+    cdef bint rare = False
+    cdef Py_ssize_t size = PyTuple_GET_SIZE(<PyObject*>reduction) if type(reduction) is tuple else 0
+    state = kwargs = None
     # What is wrong is found, and said, by the Python half; so are the rarer items checked.
-    if 2 <= size <= 6 and PyCallable_Check((<tuple>reduction)[0]) and type((<tuple>reduction)[1]) is tuple:
+    if 2 <= size <= 3 and PyCallable_Check((<tuple>reduction)[0]) and type((<tuple>reduction)[1]) is tuple:
         func = (<tuple>reduction)[0]
         args = (<tuple>reduction)[1]
-        if size > 2:
+        if size == 3:
             state = (<tuple>reduction)[2]
-        if size > 3:
-            list_items = (<tuple>reduction)[3]
-        if size > 4:
-            dict_items = (<tuple>reduction)[4]
-        if size > 5:
-            state_setter = (<tuple>reduction)[5]
-        if list_items is not None or dict_items is not None or state_setter is not None:
-            unpack(reduction)
     else:
-        func, args, state, list_items, dict_items, state_setter = unpack(reduction)
+        reduction = unpack(reduction)
+        func, args, state, list_items, dict_items, state_setter = reduction
+        rare = list_items is not None or dict_items is not None or state_setter is not None
     if endless:
-        stream.enter_user_code(obj)
-    if stream.protocol >= 2:
+        dump.enter_user_code(obj)
+    if dump.protocol >= 2:
         name = "__newobj__" if func is NEWOBJ else getattr(func, "__name__", None)
         if PyUnicode_Check(name):
             if is_name(name, "__newobj_ex__"):
-                new = newobj_ex_arguments(args, stream.protocol)
-                rest = reduction_rest(stream, obj, state, list_items, dict_items, state_setter)
-                return push_generator(dump, newobj_ex(stream, obj, new, rest, endless))
-            if is_name(name, "__newobj__"):
-                if size and PyTuple_GET_SIZE(args) and (<tuple>args)[0] is getattr(obj, "__class__", type(obj)) and PyType_Check((<tuple>args)[0]):
+                func, args, *rest = newobj_ex_arguments(args, dump.protocol)
+                if rest:
+                    opcode = <char>0x92
+                    kwargs = rest[0]
+                    rare = True
+            elif is_name(name, "__newobj__"):
+                if type(args) is tuple and args and PyType_Check((<tuple>args)[0]) and (<tuple>args)[0] is getattr(obj, "__class__", type(obj)):
                     func = (<tuple>args)[0]
                     args = (<tuple>args)[1:]
                 else:
                     func, args = newobj_arguments(obj, args)
-                opcode = b"\x81"
-    work = dump.push(REDUCTION_WORK, obj)
-    work.count = opcode
+                opcode = <char>0x81
+    if rare:
+        state = (*(reduction if len(<tuple>reduction) == 6 else unpack(reduction)), kwargs)
+    work = push_reduction(dump, obj, func, args, state, opcode)
     work.size = endless
+    work.done = rare
+    return 1
+
+
+cdef Work* push_reduction(
+    Dump dump, object obj, object func, object args, object state, char opcode
+) except NULL:
+    cdef Work* work = dump.push(REDUCTION_WORK, <PyObject*>obj)
+    work.opcode = opcode
     Py_INCREF(func)
     work.first = <PyObject*>func
     Py_INCREF(args)
     work.second = <PyObject*>args
-    rest = None
-    if list_items is not None or dict_items is not None or state_setter is not None:
-        if list_items is not None or dict_items is not None or state is not None:
-            rest = reduction_rest(stream, obj, state, list_items, dict_items, state_setter)
-            work.done = 1  # the rest is a generator
-    elif state is not None:
-        rest = state
-    if rest is not None:
-        Py_INCREF(rest)
-        work.third = <PyObject*>rest
-    return 1
+    if state is not None:
+        Py_INCREF(state)
+        work.third = <PyObject*>state
+    return work
 
 
 cdef inline bint is_name(object name, str wanted) except -1:
     return <str>name == wanted if PyUnicode_CheckExact(name) else str.__eq__(name, wanted)
 
 
+cdef enum:
+    # The steps of a reduction's work. What is only the Work's, refs 1, cannot be met again.
+    FUNCTION, ARGUMENTS, KEYWORDS, MADE, LIST_ITEMS, DICT_ITEMS, STATE, SET_STATE
+    BUILD, SETTER_OBJECT, SETTER_STATE, SETTER
+
+
 cdef int continue_reduction(Dump dump) except -1:
-    cdef Stream stream = dump.stream
     cdef Work* work = &dump.stack[dump.height - 1]
     cdef MemoEntry* entry
-    obj = <object>work.obj
-    if work.step == 0:
-        work.step = 1
-        part = <object>work.first
-        if save(dump, part):
-            return 0
-    if work.step == 1:
-        work.step = 2
-        part = <object>work.second
-        if save(dump, part):
-            return 0
-    if work.step == 2:
-        work.step = 3
-        stream.put1(<char>work.count)
+    if work.step == FUNCTION:
+        work.step = ARGUMENTS
+        if save(dump, work.first, 0):
+            return 1
+    if work.step == ARGUMENTS:
+        work.step = KEYWORDS if work.opcode == <char>0x92 else MADE
+        if save(dump, work.second, 1):
+            return 1
+    if work.step == KEYWORDS:
+        work.step = MADE
+        if save(dump, PyTuple_GET_ITEM(work.third, 6), 0):
+            return 1
+    if work.step == MADE:
+        dump.put1(<uint8_t>work.opcode)
         # In the memo by now: reached again from its own arguments, see reduction.py.
-        entry = stream.memo.find(<PyObject*>obj)
-        if entry.key != NULL:
-            stream.put1(b"0")
-            stream.get(entry.number)
-            return end_reduction(dump)
-        stream.memoize(obj)
+        if work.count and work.epoch == dump.epoch and dump.logging:
+            dump.memoize(work.obj, True)  # it was unique, and nothing can have changed that
+        else:
+            entry = dump.find(work.obj)
+            if entry.key != NULL and entry.number >= 0:
+                dump.put1(b"0")
+                dump.get(entry.number)
+                return end_reduction(dump)
+            dump.memoize(work.obj, False)
         if work.third == NULL:
             return end_reduction(dump)
-        part = <object>work.third
-        if work.done:
-            return push_generator(dump, part) - 1
-        if save(dump, part):
-            return 0
-    if not work.done:
-        stream.put1(b"b")
+        if not work.done:
+            work.step = BUILD
+            if save(dump, work.third, 1):
+                return 1
+        else:
+            work.step = LIST_ITEMS
+    if work.step == BUILD:
+        dump.put1(b"b")
+        return end_reduction(dump)
+    return continue_rest(dump, work)
+
+
+cdef int continue_rest(Dump dump, Work* work) except -1:
+    """What comes after the object itself, where that may be more than a state."""
+    cdef PyObject* items = work.third
+    cdef PyObject* state = PyTuple_GET_ITEM(items, 2)
+    cdef PyObject* setter = PyTuple_GET_ITEM(items, 5)
+    if work.step == LIST_ITEMS:
+        work.step = DICT_ITEMS
+        if PyTuple_GET_ITEM(items, 3) != Py_None:
+            dump.push(LIST_ITEMS_WORK, PyTuple_GET_ITEM(items, 3))
+            return 1
+    if work.step == DICT_ITEMS:
+        work.step = STATE
+        if PyTuple_GET_ITEM(items, 4) != Py_None:
+            dump.push(DICT_ITEMS_WORK, PyTuple_GET_ITEM(items, 4))
+            return 1
+    if work.step == STATE:
+        if state == Py_None:
+            return end_reduction(dump)
+        if setter == Py_None:
+            work.step = BUILD
+            if save(dump, state, 0):
+                return 1
+            dump.put1(b"b")
+            return end_reduction(dump)
+        # Called for its effect on the object: what it returns is thrown away.
+        work.step = SETTER_OBJECT
+        if save(dump, setter, 0):
+            return 1
+    if work.step == SETTER_OBJECT:
+        work.step = SETTER_STATE
+        if save(dump, work.obj, 0):
+            return 1
+    if work.step == SETTER_STATE:
+        work.step = SETTER
+        if save(dump, state, 0):
+            return 1
+    dump.put(b"\x86R0", 3)
     return end_reduction(dump)
 
 
 cdef int end_reduction(Dump dump) except -1:
     if dump.stack[dump.height - 1].size:
-        dump.stream.nested_user_code -= 1
+        dump.nested_user_code -= 1
     return dump.pop()
-
-
-def reduction_rest(Stream stream, obj, state, list_items, dict_items, state_setter):
-    """What comes after the object itself, where that is more than a state."""
-    if list_items is not None:
-        yield from append_items(stream, list_items)
-    if dict_items is not None:
-        yield from set_items(stream, dict_items)
-    if state is not None:
-        if state_setter is None:
-            yield state
-            stream.put1(b"b")
-        else:
-            # Called for its effect on the object: what it returns is thrown away.
-            yield state_setter
-            yield obj
-            yield state
-            stream.put_bytes(b"\x86R0")
-
-
-def newobj_ex(Stream stream, obj, new, rest, endless):
-    """A reduction by __newobj_ex__, which is not hot."""
-    for part in new:
-        yield part
-    stream.put1(b"\x92" if stream.protocol >= 4 else b"R")
-    if in_memo(stream, obj):
-        stream.put1(b"0")
-        stream.get(stream.memo.find(<PyObject*>obj).number)
-    else:
-        stream.memoize(obj)
-        for part in rest:
-            yield part
-    if endless:
-        stream.nested_user_code -= 1
-
-
-cdef bint in_memo(Stream stream, object obj):
-    return stream.memo.find(<PyObject*>obj).key != NULL
-
-
-cdef object pair(object item):
-    # A subclass of tuple may lie about its items, so ask tuple.
-    if not issubclass(type(item), tuple) or tuple.__len__(item) != 2:
-        raise TypeError("dict items iterator must return 2-tuples")
-    return tuple(tuple.__iter__(item))
-
-
-# --- a plan for instances of ordinary classes
-
-cdef struct Plan:
-    PyTypeObject* cls  # borrowed: the version says whether it is still that class
-    unsigned int version
-    bint plain
-
-cdef Plan plans[512]
-
-
-cdef inline bint is_plain(int protocol, object cls, object obj) except -1:
-    """Whether object.__reduce_ex__ would give (copyreg.__newobj__, (cls,), instance dict).
-
-    Every change of a class or of one of its bases gives it a new version tag (0: none yet), so
-    a plan found under the same class and tag was made for the class as it is now.
-    """
-    cdef PyTypeObject* pointer = <PyTypeObject*>cls
-    cdef Plan* plan = &plans[(<size_t>pointer >> 4) & 511]
-    if protocol < 2:
-        return False
-    if plan.cls == pointer and plan.version == pointer.tp_version_tag and plan.version != 0:
-        return plan.plain
-    return make_plan(plan, cls, obj)
-
-
-cdef bint make_plan(Plan* plan, object cls, object obj) except -1:
-    cdef PyTypeObject* pointer = <PyTypeObject*>cls
-    plain = has_plain_class(obj)
-    plan.cls = pointer
-    plan.version = pointer.tp_version_tag
-    plan.plain = plain
-    return plain
-
-
-cdef inline bint has_own_methods(object state) except -1:
-    """Whether an instance dict has what would be found before the class's method."""
-    return PyDict_Size(state) != 0 and (
-        PyDict_Contains(state, "__reduce_ex__")
-        or PyDict_Contains(state, "__reduce__")
-        or PyDict_Contains(state, "__getstate__")
-    )
-
-
-cdef int save_plain(Dump dump, object obj, object cls, object state) except -1:
-    """Write an instance whose reduction is known, without making it."""
-    cdef Stream stream = dump.stream
-    cdef MemoEntry* entry = stream.memo.find(<PyObject*>cls)
-    cdef Py_ssize_t number = entry.number
-    cdef bint has_state = PyDict_Size(state) != 0
-    cdef Work* work
-    if dump.persistent_id is not None or entry.key == NULL:
-        work = dump.push(REDUCTION_WORK, obj)
-        work.count = b"\x81"
-        Py_INCREF(cls)
-        work.first = <PyObject*>cls
-        Py_INCREF(())
-        work.second = <PyObject*>()
-        if has_state:
-            Py_INCREF(state)
-            work.third = <PyObject*>state
-        return 1
-    # Each of these is an object that begins here, so a frame may end before it.
-    stream.object_begins()
-    stream.get(number)
-    stream.object_begins()
-    stream.put(b")\x81", 2)
-    stream.memoize(obj)
-    if not has_state:
-        return 0  # and nothing was pushed: the caller's Work has not moved
-    work = dump.push(REDUCTION_WORK, obj)
-    work.step = 3
-    stream.object_begins()
-    save_dict(dump, state)
-    return 1

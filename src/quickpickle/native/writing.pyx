@@ -1,12 +1,15 @@
 # The pickle data stream: the twin of writing.py.
 #
-# The header of a frame is left free in front of it, and filled in when the frame ends.
+# The header of a frame is left free in front of it, and filled in when the frame ends. Where an
+# object begins there is room for SLACK bytes: `stop` says where there would no longer be, or
+# where the frame is full, so that one comparison is all that most objects cost.
 
-@cython.final
-@cython.freelist(8)
-cdef class Stream:
+DEF SLACK = 64
+DEF LARGE = 4 << 20  # from here on page faults count
+
+cdef class Stream(Memo):
     cdef object write  # None: everything stays in the buffer, for dumps
-    cdef Memo memo
+    cdef bint write_is_quiet  # it runs no code of Python
     cdef int protocol
     cdef bint bin, fast, fix_imports
     cdef object buffer_callback
@@ -16,9 +19,10 @@ cdef class Stream:
     cdef dict endless_types
     cdef PyObject* holder  # the bytes object that has the buffer: what dumps returns
     cdef char* buffer
-    cdef Py_ssize_t size  # of what is in the buffer
-    cdef Py_ssize_t allocated
-    cdef Py_ssize_t frame_start  # where the current frame's opcodes begin
+    cdef char* pos  # the end of what is in the buffer
+    cdef char* stop
+    cdef char* end
+    cdef Py_ssize_t frame_start  # where in the buffer the current frame's opcodes begin
     cdef Py_ssize_t fast_nesting
     cdef set fast_ids
 
@@ -28,100 +32,147 @@ cdef class Stream:
     def __dealloc__(self):
         Py_XDECREF(self.holder)
 
+    @cython.final
     cdef int hold(self, bytes holder) except -1:
         Py_INCREF(holder)
         self.holder = <PyObject*>holder
-        self.buffer = PyBytes_AS_STRING(holder)
-        self.allocated = PyBytes_GET_SIZE(holder)
+        self.buffer = self.pos = PyBytes_AS_STRING(holder)
+        self.end = self.buffer + PyBytes_GET_SIZE(holder)
         return 0
 
+    @cython.final
     cdef int begin(self) except -1:
         """Write what comes before the first frame."""
+        if self.holder == NULL:  # lost when it could not be enlarged
+            self.hold(PyBytes_FromStringAndSize(NULL, 1024))
+        self.pos = self.buffer
         if self.protocol >= 2:
-            self.put1(b"\x80")
-            self.put1(<char>self.protocol)
+            self.pos[0] = <char>0x80
+            self.pos[1] = <char>self.protocol
+            self.pos += 2
         return self.begin_frame()
 
+    @cython.final
     cdef int begin_frame(self) except -1:
         if self.protocol >= 4:
             self.room(9)
-            self.size += 9
-        self.frame_start = self.size
+            self.pos += 9
+        self.frame_start = self.pos - self.buffer
+        return self.set_stop()
+
+    @cython.final
+    cdef int set_stop(self) noexcept:
+        self.stop = self.buffer + self.frame_start + FRAME_SIZE_TARGET
+        if self.stop > self.end - SLACK:
+            self.stop = self.end - SLACK
         return 0
 
+    @cython.final
     cdef inline int object_begins(self) except -1:
         """The place where a frame may end."""
-        if self.size - self.frame_start >= FRAME_SIZE_TARGET:
+        return self.at_stop() if self.pos >= self.stop else 0
+
+    @cython.final
+    cdef int at_stop(self) except -1:
+        if self.pos - self.buffer - self.frame_start >= FRAME_SIZE_TARGET:
             self.end_frame()
+            self.check_signals()
+        return self.room(SLACK)
+
+    @cython.final
+    cdef int check_signals(self) except -1:
+        """Let Ctrl-C through. Handlers of other signals have to wait, as with C code elsewhere."""
+        if PyOS_InterruptOccurred():  # which forgets it
+            PyErr_SetInterrupt()
+            self.settle()
             PyErr_CheckSignals()
         return 0
 
     # --- opcodes
 
+    @cython.final
     cdef inline int room(self, Py_ssize_t size) except -1:
         """Make sure that so many bytes fit into the buffer."""
-        if self.allocated - self.size < size:
+        if self.end - self.pos < size:
             return self.enlarge(size)
         return 0
 
+    @cython.final
     cdef int enlarge(self, Py_ssize_t size) except -1:
-        cdef Py_ssize_t wanted = self.size + size
+        cdef Py_ssize_t used = self.pos - self.buffer
+        cdef Py_ssize_t wanted = used + size
         if size < FRAME_SIZE_TARGET:
-            wanted += wanted >> 1
+            wanted += wanted if wanted < LARGE else wanted >> 1
         else:
-            wanted += 1024  # most likely the largest part of the pickle, and its last
+            # Most likely the largest part of the pickle, and its last.
+            wanted += 1024 + (used >> 3)
         _PyBytes_Resize(&self.holder, wanted)
-        self.buffer = PyBytes_AS_STRING(<object>self.holder)
-        self.allocated = wanted
-        return 0
+        self.buffer = PyBytes_AS_STRING_(self.holder)
+        self.pos = self.buffer + used
+        self.end = self.buffer + wanted
+        if wanted - used >= LARGE // 2:
+            quickpickle_large_pages(self.pos, wanted - used)
+        return self.set_stop()
 
-    cdef inline int put1(self, char code) except -1:
+    @cython.final
+    cdef inline int put1(self, uint8_t code) except -1:
         self.room(1)
-        self.buffer[self.size] = code
-        self.size += 1
+        self.pos[0] = <char>code
+        self.pos += 1
         return 0
 
+    @cython.final
     cdef inline int put(self, const char* data, Py_ssize_t size) except -1:
         self.room(size)
-        memcpy(self.buffer + self.size, data, size)
-        self.size += size
+        memcpy(self.pos, data, size)
+        self.pos += size
         return 0
 
+    @cython.final
     cdef int put_bytes(self, bytes data) except -1:
         return self.put(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
-    cdef inline int put_opcode1(self, char code, uint8_t argument) except -1:
+    @cython.final
+    cdef inline int put_opcode1(self, uint8_t code, uint8_t argument) except -1:
         self.room(2)
-        self.buffer[self.size] = code
-        self.buffer[self.size + 1] = <char>argument
-        self.size += 2
+        self.pos[0] = <char>code
+        self.pos[1] = <char>argument
+        self.pos += 2
         return 0
 
-    cdef inline int put_opcode4(self, char code, uint32_t argument) except -1:
+    @cython.final
+    cdef inline int put_opcode4(self, uint8_t code, uint32_t argument) except -1:
         self.room(5)
-        self.buffer[self.size] = code
-        store4(self.buffer + self.size + 1, argument)
-        self.size += 5
+        self.pos[0] = <char>code
+        quickpickle_store4(self.pos + 1, argument)
+        self.pos += 5
         return 0
 
-    cdef inline int put_opcode8(self, char code, uint64_t argument) except -1:
+    @cython.final
+    cdef inline int put_opcode8(self, uint8_t code, uint64_t argument) except -1:
         self.room(9)
-        self.buffer[self.size] = code
-        store4(self.buffer + self.size + 1, <uint32_t>argument)
-        store4(self.buffer + self.size + 5, <uint32_t>(argument >> 32))
-        self.size += 9
+        self.pos[0] = <char>code
+        quickpickle_store4(self.pos + 1, <uint32_t>argument)
+        quickpickle_store4(self.pos + 5, <uint32_t>(argument >> 32))
+        self.pos += 9
         return 0
 
     # --- the memo
 
-    cdef inline int memoize(self, object obj) except -1:
+    @cython.final
+    cdef inline int memoize(self, PyObject* obj, bint unique) except -1:
         """Give `obj`, the topmost item of the unpickler's stack, the memo's next number."""
         cdef Py_ssize_t number
         if self.fast:
             return 0
-        number = self.memo.add(obj)
+        number = self.add(obj, unique)
         if self.protocol >= 4:
-            return self.put1(b"\x94")
+            return self.put1(0x94)
+        return self.put_memoize(number)
+
+    @cython.final
+    cdef int put_memoize(self, Py_ssize_t number) except -1:
+        """What memoizes below protocol 4."""
         if not self.bin:
             return self.put_bytes(b"p%d\n" % number)
         if number < 256:
@@ -130,6 +181,7 @@ cdef class Stream:
             return self.put_opcode4(b"r", <uint32_t>number)
         raise PicklingError("memo id too large for LONG_BINPUT")
 
+    @cython.final
     cdef inline int get(self, Py_ssize_t number) except -1:
         """Write a reference to an object by its number in the memo."""
         if not self.bin:
@@ -142,12 +194,12 @@ cdef class Stream:
 
     # --- frames and the file
 
-    cdef int close_frame_if_large(self, Py_ssize_t size) except -1:
+    @cython.final
+    cdef inline int close_frame_if_large(self, Py_ssize_t size) except -1:
         """Close the frame where the opcode about to be put has a payload of its own write."""
-        if size >= FRAME_SIZE_TARGET:
-            self.close_frame()
-        return 0
+        return self.close_frame() if size >= FRAME_SIZE_TARGET else 0
 
+    @cython.final
     cdef int payload(self, const char* data, Py_ssize_t size, object owner) except -1:
         """Write the `size` bytes of an opcode's last argument; `owner` has them for the file."""
         if size < FRAME_SIZE_TARGET:
@@ -156,25 +208,26 @@ cdef class Stream:
             self.put(data, size)
         else:
             self.flush()
-            send(self.write, owner, size)
+            self.send(owner, size)
         return self.begin_frame()
 
+    @cython.final
     cdef int close_frame(self) except -1:
         """Fill in the header of the current frame, or take it out."""
-        cdef Py_ssize_t size = self.size - self.frame_start
-        cdef char* header
+        cdef Py_ssize_t size = self.pos - self.buffer - self.frame_start
+        cdef char* header = self.buffer + self.frame_start - 9
         if self.protocol < 4:
             return 0
-        header = self.buffer + self.frame_start - 9
         if size >= FRAME_SIZE_MIN:
-            header[0] = b"\x95"
-            store4(header + 1, <uint32_t>size)
-            store4(header + 5, <uint32_t>(<uint64_t>size >> 32))
+            header[0] = <char>0x95
+            quickpickle_store4(header + 1, <uint32_t>size)
+            quickpickle_store4(header + 5, <uint32_t>(<uint64_t>size >> 32))
         else:
             memmove(header, header + 9, size)
-            self.size -= 9
+            self.pos -= 9
         return 0
 
+    @cython.final
     cdef int end_frame(self) except -1:
         """Close the current frame, send it to the file, if any, and begin the next."""
         self.close_frame()
@@ -182,14 +235,36 @@ cdef class Stream:
             self.flush()
         return self.begin_frame()
 
+    @cython.final
     cdef int flush(self) except -1:
         cdef bytes data
-        if self.size:
-            data = PyBytes_FromStringAndSize(self.buffer, self.size)
-            self.size = 0
-            send(self.write, data, len(data))
+        cdef Py_ssize_t size = self.pos - self.buffer
+        if size:
+            data = PyBytes_FromStringAndSize(self.buffer, size)
+            self.pos = self.buffer
+            self.send(data, size)
         return 0
 
+    @cython.final
+    cdef int send(self, object data, Py_ssize_t size) except -1:
+        """Hand bytes to the file: see send() in writing.py."""
+        global last_epoch
+        if self.write_is_quiet:
+            # It may let other threads run. They may free what the log has, so that is owned; that
+            # they move it to where it is met once more is their race with this dump, as with
+            # any pickler.
+            last_epoch += 1
+            self.epoch = last_epoch
+            self.own()
+        else:
+            self.settle()
+        taken = self.write(data)
+        if taken is not None and not (type(taken) is int and taken == size):
+            self.settle()
+            send_rest(self.write, data, size, taken)
+        return 0
+
+    @cython.final
     cdef bytes finish(self):
         """Write STOP and close the last frame; return what has not gone to a file."""
         self.put1(b".")
@@ -197,30 +272,35 @@ cdef class Stream:
         if self.write is not None:
             self.flush()
             return None
-        if self.size < FRAME_SIZE_TARGET:
-            return PyBytes_FromStringAndSize(self.buffer, self.size)
+        if self.pos - self.buffer < FRAME_SIZE_TARGET:
+            return PyBytes_FromStringAndSize(self.buffer, self.pos - self.buffer)
         return self.take_buffer()
 
+    @cython.final
     cdef bytes take_buffer(self):
         """Return what is in the buffer, without a copy, and begin a new one."""
         cdef bytes result
-        _PyBytes_Resize(&self.holder, self.size)
+        _PyBytes_Resize(&self.holder, self.pos - self.buffer)
         result = <bytes>self.holder
-        Py_DECREF(result)
+        Py_DECREF(self.holder)
         self.holder = NULL
         self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         return result
 
     # --- what may never end
 
+    @cython.final
     cdef int enter_user_code(self, object obj) except -1:
         self.nested_user_code += 1
+        if self.reduction_limit < 0:  # not asked for yet
+            self.reduction_limit = Pickler.reduction_limit
         if self.nested_user_code > self.reduction_limit:
             raise endless_error(self.reduction_limit, obj)
         return 0
 
     # --- fast mode
 
+    @cython.final
     cdef int enter_fast(self, object obj) except -1:
         self.fast_nesting += 1
         if self.fast_nesting >= FAST_NESTING_LIMIT:
@@ -231,6 +311,7 @@ cdef class Stream:
             self.fast_ids.add(id(obj))
         return 0
 
+    @cython.final
     cdef int leave_fast(self, object obj) except -1:
         if self.fast_nesting >= FAST_NESTING_LIMIT:
             self.fast_ids.remove(id(obj))
@@ -238,9 +319,11 @@ cdef class Stream:
         return 0
 
 
-cdef inline void store4(char* target, uint32_t value) noexcept:
-    """Store little-endian, whatever the machine."""
-    target[0] = <char>(value & 0xFF)
-    target[1] = <char>((value >> 8) & 0xFF)
-    target[2] = <char>((value >> 16) & 0xFF)
-    target[3] = <char>((value >> 24) & 0xFF)
+cdef bint is_quiet(object write) except -1:
+    """Whether a write is that of a file of the standard library, which runs no code of Python."""
+    if type(write) is not BuiltinFunctionType:
+        return False
+    file = write.__self__
+    if type(file) is BytesIO:
+        return True
+    return type(file) in (BufferedWriter, BufferedRandom) and type(file.raw) is FileIO

@@ -1,0 +1,383 @@
+# How the instances of a class are reduced, found out once: what plans.py says, put to use.
+#
+# Every change of a class or of one of its bases gives it a new version tag (0: none yet), and
+# tags are not used again. So a plan that is found under the same class and tag was made for the
+# class as it is now. What else a plan rests on, is_valid looks at: again whenever other code may
+# have run, and only then, as nothing can change before.
+#
+# What save_planned writes it writes without running other code, and up to a frame's end at most;
+# where that does not go it returns ASK, having written nothing, and the object is asked.
+
+cdef enum:
+    ASK = 2
+    PLANS = 1024  # places in the table
+    PLAN_PROBES = 8
+
+cdef enum PlanKind:  # see plans.py
+    UNPLANNED, PLAIN, SLOTS, FIELDS, NAMEDTUPLE, GETSTATE, REDUCE, QUIET, DATETIME
+
+
+@cython.final
+cdef class Plan:
+    cdef PyTypeObject* cls  # borrowed: the version says whether it is still that class
+    cdef unsigned int version, metaclass_version
+    cdef int kind
+    cdef bint has_dict
+    cdef uint64_t epoch  # in which it was valid
+    cdef uint64_t dump  # in which the class has this number in the memo
+    cdef Py_ssize_t class_number
+    cdef tuple names
+    cdef Py_ssize_t* offsets  # of the slots
+    cdef Py_ssize_t size
+    cdef object method
+    cdef dict fields
+    cdef tuple field_values
+
+    def __dealloc__(self):
+        PyMem_Free(self.offsets)
+
+
+cdef PyObject* plans[PLANS]  # owned
+cdef bint datetime_is_imported = False
+
+
+cdef inline size_t plan_place(PyTypeObject* cls) noexcept:
+    return <size_t>((<uint64_t><size_t>cls >> 4) * <uint64_t>0x9E3779B97F4A7C15 >> 54)
+
+
+cdef inline PyObject* find_plan(Dump dump, PyTypeObject* cls) except? NULL:
+    """The plan for a class (borrowed: other code may drop it); NULL where there is none yet."""
+    cdef size_t i, place = plan_place(cls)
+    cdef PyObject* plan
+    if dump.protocol < 2:
+        return NULL
+    for i in range(PLAN_PROBES):
+        plan = plans[(place + i) & (PLANS - 1)]
+        if plan == NULL:
+            return NULL
+        if (<Plan>plan).cls == cls:
+            if (<Plan>plan).epoch == dump.epoch or is_valid(dump, <Plan>plan):
+                return plan
+            return NULL
+    return NULL
+
+
+cdef bint is_valid(Dump dump, Plan plan) except -1:
+    cdef PyTypeObject* cls = plan.cls
+    if plan.version != cls.tp_version_tag:
+        return False
+    if plan.kind != UNPLANNED:
+        if plan.metaclass_version != Py_TYPE(<PyObject*>cls).tp_version_tag:
+            return False
+        if PyDict_GetItemWithError(<PyObject*>COPYREG_TABLE, <PyObject*>cls) != NULL:
+            return False
+        if plan.kind == FIELDS:
+            dump.settle()
+            if not has_same_fields(plan):
+                return False
+    plan.epoch = dump.epoch
+    return True
+
+
+cdef bint has_same_fields(Plan plan) except -1:
+    """Whether a dataclass's fields are still those that the plan was made for."""
+    cdef Py_ssize_t position = 0, i = 0
+    cdef PyObject* value
+    while PyDict_Next(<PyObject*>plan.fields, &position, NULL, &value):
+        if i == len(plan.field_values) or value != PyTuple_GET_ITEM(<PyObject*>plan.field_values, i):
+            return False
+        i += 1
+    return i == len(plan.field_values) and plan.names == tuple(
+        [field.name for field in plan.field_values if field._field_type is planning.field_marker()]
+    )
+
+
+cdef Plan make_plan(Dump dump, object obj):
+    """The plan for an object's class, made now if need be."""
+    cdef PyTypeObject* cls = Py_TYPE(<PyObject*>obj)
+    cdef PyObject* known = find_plan(dump, cls)
+    cdef Plan plan
+    global datetime_is_imported
+    if known != NULL:
+        return <Plan>known
+    plan = Plan.__new__(Plan)
+    plan.cls = cls
+    plan.epoch = plan.dump = 0
+    if dump.protocol < 2 or not quickpickle_has_generic_getattr(cls):
+        return plan
+    getattr(<object>cls, "__reduce_ex__", None)  # now it has a tag
+    plan.version = cls.tp_version_tag
+    plan.metaclass_version = Py_TYPE(<PyObject*>cls).tp_version_tag
+    kind, plan.names, slots, plan.method, plan.fields = planning.find_plan(obj)
+    plan.kind = kind
+    plan.has_dict = (<object>cls).__dictoffset__ != 0
+    plan.size = len(slots)
+    if slots:
+        plan.offsets = <Py_ssize_t*>PyMem_Malloc(len(slots) * sizeof(Py_ssize_t))
+        if plan.offsets == NULL:
+            raise MemoryError
+        for i, slot in enumerate(slots):
+            plan.offsets[i] = quickpickle_slot_offset(<PyObject*>slot)
+            if plan.offsets[i] < 0:
+                plan.kind = GETSTATE if kind == FIELDS else UNPLANNED
+    if plan.fields is not None:
+        plan.field_values = tuple(plan.fields.values())
+    if kind == DATETIME and not datetime_is_imported:
+        quickpickle_import_datetime()
+        datetime_is_imported = True
+    if plan.size >= BATCHSIZE:
+        plan.kind = UNPLANNED
+    if (
+        plan.version != cls.tp_version_tag
+        or plan.metaclass_version != Py_TYPE(<PyObject*>cls).tp_version_tag
+    ):
+        plan.version = 0  # it has changed meanwhile
+    if plan.version == 0 or plan.metaclass_version == 0:
+        plan.kind = UNPLANNED  # until it has a tag, if ever
+    keep_plan(plan)
+    return plan
+
+
+cdef int keep_plan(Plan plan) except -1:
+    """Put a plan into the table: in place of the class's last one, or of one that is out of date."""
+    cdef size_t i, home = plan_place(plan.cls) & (PLANS - 1), place = home
+    cdef PyObject* old
+    for i in range(PLAN_PROBES):
+        place = (home + i) & (PLANS - 1)
+        if plans[place] == NULL or (<Plan>plans[place]).cls == plan.cls:
+            break
+    else:
+        place = home
+    old = plans[place]
+    Py_INCREF(plan)
+    plans[place] = <PyObject*>plan
+    Py_XDECREF(old)
+    return 0
+
+
+cdef inline bint may_have_own_methods(PyObject* state) noexcept:
+    """Whether an instance dict may have what is found before the class's __reduce_ex__."""
+    cdef Py_ssize_t position = 0
+    cdef PyObject* key
+    cdef const char* text
+    while PyDict_Next(state, &position, &key, NULL):
+        if Py_TYPE(key) != &PyUnicode_Type:
+            return True  # whatever it may claim to equal
+        if PyUnicode_IS_COMPACT_ASCII(key) and PyUnicode_GET_LENGTH(key) >= 10:
+            text = <const char*>PyUnicode_DATA(key)
+            if text[0] == b"_" and text[1] == b"_":
+                return True
+    return False
+
+
+cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    """Write an instance by the plan of its class, or return ASK."""
+    cdef PyObject* state = NULL
+    if plan.has_dict and plan.kind != REDUCE:
+        state = quickpickle_instance_dict(obj)
+        if state == NULL or may_have_own_methods(state):
+            return ASK
+    if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
+        return ask_planned(dump, obj, unique, plan)
+    if dump.careful or dump.stop - dump.pos < SLACK:
+        return ASK if plan.kind != PLAIN else push_plain(dump, <object>obj, <object>plan.cls, state)
+    if plan.kind == PLAIN:
+        return save_plain(dump, obj, unique, plan, state)
+    if plan.kind == NAMEDTUPLE:
+        return save_namedtuple(dump, obj, unique, plan)
+    if plan.kind == DATETIME:
+        return save_datetime(dump, obj, unique, plan)
+    return save_slots(dump, obj, unique, plan)
+
+
+cdef inline bint save_class(Dump dump, Plan plan) except -1:
+    """Write a reference to the class, or its name; return whether that went."""
+    cdef MemoEntry* entry
+    if plan.dump != dump.first_epoch:
+        entry = dump.find(<PyObject*>plan.cls)
+        if entry.key == NULL or entry.number < 0:
+            return dump.reducer_override is absent and save_global_here(dump, <PyObject*>plan.cls)
+        plan.class_number = entry.number
+        plan.dump = dump.first_epoch
+    dump.get(plan.class_number)
+    return True
+
+
+cdef int push_plain(Dump dump, object obj, object cls, PyObject* state) except -1:
+    push_reduction(dump, obj, cls, (), <object>state if PyDict_Size(state) else None, <char>0x81)
+    return 1
+
+
+cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan, PyObject* state) except -1:
+    cdef MemoEntry* entry
+    if not save_class(dump, plan):
+        return push_plain(dump, <object>obj, <object>plan.cls, state)
+    dump.put(b")\x81", 2)
+    dump.memoize(obj, unique)
+    if PyDict_Size(state) == 0:
+        return 0
+    unique = dump.is_unique(state, 1)
+    if not unique:
+        entry = dump.find(state)
+        if entry.key != NULL and entry.number >= 0:
+            dump.get(entry.number)
+            return dump.put1(b"b")
+    return save_dict(dump, state, unique, b"b")
+
+
+cdef int save_namedtuple(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    cdef Work* work
+    cdef Py_ssize_t size = PyTuple_GET_SIZE(obj)
+    if not save_class(dump, plan):
+        return ASK
+    if size == 0:
+        dump.put(b")\x81", 2)
+        return dump.memoize(obj, unique)
+    if size > 3:
+        dump.put1(b"(")
+    if not unique and not dump.fast:
+        dump.claim(obj)
+    work = dump.push(TUPLE_WORK, obj)
+    work.size = size
+    work.done = unique
+    work.opcode = <char>0x81
+    return 1
+
+
+cdef int end_namedtuple(Dump dump) except -1:
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef MemoEntry* entry = NULL
+    put_tuple(dump, work.size)
+    dump.memoize(NULL, True)
+    dump.put1(0x81)
+    if not is_new(dump, work):
+        entry = dump.find(work.obj)
+        if entry.key != NULL and entry.number >= 0:
+            dump.put1(b"0")
+            dump.get(entry.number)
+            return dump.pop()
+    dump.memoize(work.obj, entry == NULL)
+    return dump.pop()
+
+
+cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    cdef PyObject* tzinfo = quickpickle_tzinfo(obj)
+    cdef MemoEntry* entry = NULL
+    cdef char[16] data
+    cdef int size
+    if dump.protocol < 4:
+        return ASK
+    if tzinfo != NULL:
+        entry = dump.find(tzinfo)
+        if entry.key == NULL or entry.number < 0:
+            return ASK
+    size = quickpickle_datetime_bytes(obj, data)
+    if tzinfo != NULL:
+        number = entry.number
+    if not save_class(dump, plan):
+        return ASK
+    dump.put_opcode1(b"C", <uint8_t>size)
+    dump.put(data, size)
+    dump.memoize(NULL, True)
+    if tzinfo != NULL:
+        dump.get(number)
+        dump.put1(0x86)
+    else:
+        dump.put1(0x85)
+    dump.memoize(NULL, True)
+    dump.put1(b"R")
+    return dump.memoize(obj, unique)
+
+
+cdef int save_slots(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    """Write an instance with slots: their names and values, or the values of the fields."""
+    cdef PyObject* values
+    cdef Work* work
+    # All values as they are now: other code that a value runs may set another.
+    values = quickpickle_slot_values(obj, plan.offsets, plan.size)
+    if values == NULL:
+        return ASK  # one is not set
+    if not save_class(dump, plan):
+        Py_DECREF(values)
+        return ASK
+    dump.put(b")\x81", 2)
+    dump.memoize(obj, unique)
+    work = dump.push(SLOTS_WORK, obj)
+    work.first = values
+    work.size = plan.size
+    if plan.kind == SLOTS:
+        Py_INCREF(plan.names)
+        work.second = <PyObject*>plan.names
+        dump.put(b"N}", 2)
+    else:
+        dump.put1(b"]")
+    dump.memoize(NULL, True)
+    if work.size > 1:
+        dump.put1(b"(")
+    return 1
+
+
+cdef int continue_slots(Dump dump) except -1:
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef PyObject* values = work.first
+    cdef PyObject* names = work.second
+    while work.position < work.size:
+        if names != NULL and work.step == 0:
+            work.step = 1
+            if save(dump, PyTuple_GET_ITEM(names, work.position), 0):
+                return 1
+        work.step = 0
+        work.position += 1
+        # Two references are known while nobody can have changed the slot: its own and ours.
+        if save(
+            dump,
+            PyTuple_GET_ITEM(values, work.position - 1),
+            2 if work.epoch == dump.epoch else 0,
+        ):
+            return 1
+    if names != NULL:
+        dump.put1(b"u" if work.size > 1 else b"s")
+        dump.put1(0x86)
+        dump.memoize(NULL, True)
+    elif work.size:
+        dump.put1(b"e" if work.size > 1 else b"a")
+    dump.put1(b"b")
+    if work.epoch == dump.epoch:  # the slots have them still, so nothing is freed
+        work.first = NULL
+        Py_DECREF(values)
+    return dump.pop()
+
+
+cdef bint has_own_reduce_ex(object obj) except -1:
+    method = obj.__reduce_ex__
+    return type(method) is not BuiltinFunctionType or method != object.__reduce_ex__.__get__(obj)
+
+
+cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    """Call the one method that decides."""
+    cdef PyObject* result
+    cdef object cls = <object>plan.cls
+    if plan.kind == QUIET:
+        result = quickpickle_call_quietly(<PyObject*>plan.method, obj)
+        reduction = <object>result
+        Py_DECREF(result)
+        save_reduction(dump, <object>obj, reduction, True)
+        dump.stack[dump.height - 1].count = unique
+        return 1
+    dump.settle()
+    Py_INCREF_(obj)
+    try:
+        if plan.kind == REDUCE:
+            # To ask for the instance dict may make one, which some reductions would show.
+            if plan.has_dict and has_own_reduce_ex(<object>obj):
+                return ASK
+            reduction = (<object>obj).__reduce__()
+            if PyUnicode_Check(reduction):
+                return save_global(dump, <object>obj, reduction)
+            return save_reduction(dump, <object>obj, reduction, True)
+        state = (<object>obj).__getstate__()
+        dump.enter_user_code(<object>obj)
+        push_reduction(dump, <object>obj, cls, (), state, <char>0x81).size = 1
+    finally:
+        dump.release(obj)
+    return 1
