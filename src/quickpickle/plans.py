@@ -22,13 +22,16 @@ from .reduction import METHODS, find, has_own_attributes, is_made_in_python
 # Below, `new` stands for copyreg.__newobj__, which becomes a NEWOBJ opcode.
 UNPLANNED: Final = 0  # to be asked
 PLAIN: Final = 1  # new, (cls,), the instance dict or None
-SLOTS: Final = 2  # new, (cls,), (None, {slot: value})
-FIELDS: Final = 3  # new, (cls,), [value of each field]: frozen dataclasses with slots
-NAMEDTUPLE: Final = 4  # new, (cls, *items)
-GETSTATE: Final = 5  # new, (cls,), what __getstate__ returns
-REDUCE: Final = 6  # what __reduce__ returns
-QUIET: Final = 7  # the same, where that is a function of C that runs no other code
-DATETIME: Final = 8  # cls, (bytes,) or cls, (bytes, tzinfo): date, time and datetime
+AST: Final = 2  # cls, (), the instance dict: nodes of syntax trees
+SLOTS: Final = 3  # new, (cls,), (None, {slot: value})
+FIELDS: Final = 4  # new, (cls,), [value of each field]: frozen dataclasses with slots
+NAMEDTUPLE: Final = 5  # new, (cls, *items)
+GETSTATE: Final = 6  # new, (cls,), what __getstate__ returns
+REDUCE: Final = 7  # what __reduce__ returns
+QUIET: Final = 8  # the same, where that is a function of C that runs no other code
+DATETIME: Final = 9  # cls, (bytes,) or cls, (bytes, tzinfo): date, time and datetime
+DECIMAL: Final = 10  # cls, (str,)
+ODICT: Final = 11  # cls, (), the instance dict or None, None, the items: OrderedDict
 
 
 class Plan(NamedTuple):
@@ -41,6 +44,14 @@ class Plan(NamedTuple):
     fields: dict[str, Any] | None = None  # for FIELDS: the class's own __dataclass_fields__
 
 
+_BUILTIN_TYPES: Final = [
+    (DATETIME, "datetime", "date"),
+    (DATETIME, "datetime", "time"),
+    (DATETIME, "datetime", "datetime"),
+    (DECIMAL, "_decimal", "Decimal"),
+    (ODICT, "_collections", "OrderedDict"),
+]
+
 # What decides how instances are asked; a metaclass that has any of these may decide otherwise.
 _OF_METACLASS: Final = (*METHODS, "__getattribute__", "__getattr__", "__class__", "__eq__")
 
@@ -52,14 +63,19 @@ def find_plan(obj: Any) -> Plan:
     stays as it is.
     """
     cls = type(obj)
-    if cls in (_known("datetime", name) for name in ("date", "time", "datetime")):
-        return Plan(DATETIME)
+    for kind, module_name, name in _BUILTIN_TYPES:
+        if cls is _known(module_name, name):
+            return Plan(kind)
     if issubclass(cls, type) or not _is_asked_plainly(cls):
         return Plan(UNPLANNED)
     own = {name for name in METHODS if find(cls, name) is not find(object, name)}
     if "__reduce__" in own and "__reduce_ex__" not in own:
         method = find(cls, "__reduce__")
-        return Plan(QUIET, method=method) if _is_quiet(method) else Plan(REDUCE)
+        if method is vars(_known("datetime", "timedelta")).get("__reduce__"):
+            return Plan(QUIET, method=method)
+        # Since 3.13 it looks at what the class says of its fields.
+        is_of_ast = method is vars(_known("_ast", "AST")).get("__reduce__")
+        return Plan(AST if is_of_ast and sys.version_info < (3, 13) else REDUCE)
     if own == {"__getnewargs__"}:
         return Plan(NAMEDTUPLE if _is_namedtuple(cls) else UNPLANNED)
     if not is_made_in_python(cls):
@@ -92,13 +108,6 @@ def _is_asked_plainly(cls: type) -> bool:
     )
 
 
-def _is_quiet(method: Any) -> bool:
-    types = [_known("_decimal", "Decimal"), _known("datetime", "timedelta")]
-    if sys.version_info < (3, 13):  # since then it looks at what the class says of its fields
-        types.append(_known("_ast", "AST"))
-    return any(method is vars(cls).get("__reduce__", types) for cls in types)
-
-
 def _is_namedtuple(cls: type) -> bool:
     """Whether __getnewargs__ is that of collections.namedtuple, and gives the tuple's items."""
     method = find(cls, "__getnewargs__")
@@ -117,7 +126,7 @@ def _is_namedtuple(cls: type) -> bool:
 def _namedtuple_code() -> CodeType:
     from collections import namedtuple
 
-    getnewargs: Any = vars(namedtuple("_", ""))["__getnewargs__"]  # noqa: PYI024
+    getnewargs: Any = vars(namedtuple("_", ""))["__getnewargs__"]
     return getnewargs.__code__  # type: ignore[no-any-return]
 
 

@@ -1,73 +1,62 @@
 # None, bool, int, float, str, bytes, bytearray and buffers: the twin of atoms.py.
 #
-# The first four rely on the room that there is where an object begins.
+# The first four, the scalars, rely on the room that there is where an object begins.
 
-cdef inline int save_bool(Stream stream, bint value) except -1:
+cdef inline bint save_scalar(Stream stream, PyObject* obj) noexcept:
+    """Write None, a bool, a float or an int as nearly all are; return whether it was one."""
+    cdef char* pos
+    if stream.protocol < 2 or not stream.bin:
+        return False
+    pos = quickpickle_scalar(stream.pos, obj)
+    if pos == NULL:
+        return False
+    stream.pos = pos
+    return True
+
+
+cdef int save_rare_scalar(Stream stream, object obj) except -1:
+    """Write the same in old protocols, or a large int."""
+    if obj is None:
+        return stream.put1(b"N")
+    if type(obj) is int:
+        return save_rare_int(stream, obj)
+    if type(obj) is float:
+        if not stream.bin:
+            return stream.put_bytes(b"F%b\n" % repr(obj).encode("ascii"))
+        stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
+        return 0
     if stream.protocol >= 2:
-        return stream.put1(0x88 if value else 0x89)
-    return stream.put(b"I01\n" if value else b"I00\n", 4)
+        return stream.put1(0x88 if obj else 0x89)
+    return stream.put(b"I01\n" if obj else b"I00\n", 4)
 
 
-cdef inline int save_int(Stream stream, PyObject* obj) except -1:
-    cdef int64_t value
-    cdef char* pos = stream.pos
-    if not stream.bin or not quickpickle_small_long(obj, &value):
-        return save_other_int(stream, <object>obj)
-    if 0 <= value <= 0xFF:
-        pos[0] = b"K"
-        pos[1] = <char>value
-        stream.pos = pos + 2
-    elif 0 <= value <= 0xFFFF:
-        pos[0] = b"M"
-        pos[1] = <char>(value & 0xFF)
-        pos[2] = <char>(value >> 8)
-        stream.pos = pos + 3
-    else:  # a digit has 30 bits at most
-        pos[0] = b"J"
-        quickpickle_store4(pos + 1, <uint32_t>value)
-        stream.pos = pos + 5
-    return 0
-
-
-cdef int save_other_int(Stream stream, object obj) except -1:
-    cdef int overflow = 0
-    cdef long value = PyLong_AsLongAndOverflow(<PyObject*>obj, &overflow)
+cdef int save_rare_int(Stream stream, object obj) except -1:
+    cdef int64_t value = 0
     cdef Py_ssize_t size
-    cdef uint64_t bits
-    if not overflow and <int64_t>value == <int64_t><int32_t>value:
+    cdef const uint8_t* data
+    if quickpickle_small_long(<PyObject*>obj, &value) and value == <int32_t>value:
         if not stream.bin:
             return stream.put_bytes(b"I%d\n" % value)
-        return stream.put_opcode4(b"J", <uint32_t><int64_t>value)
+        stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
+        return 0
     if stream.protocol < 2:
         return stream.put_bytes(b"L%bL\n" % repr(obj).encode("ascii"))
-    # Little-endian two's complement, in as few bytes as keep the sign. For a negative value
-    # ~value needs as many bits.
-    if not overflow:
-        bits = <uint64_t>(<int64_t>value if value >= 0 else ~<int64_t>value)
-        size = 1
-        while bits > 0x7F:
-            bits >>= 8
-            size += 1
-    else:
-        size = (obj if obj > 0 else ~obj).bit_length() // 8 + 1
-        if size > 0x7FFFFFFF:
-            raise OverflowError("int too large to pickle")
+    # Little-endian two's complement, in as few bytes as keep the sign: behind the longer of the
+    # headers, then what the highest byte only repeats of the sign is taken off.
+    size = quickpickle_long_size(<PyObject*>obj)
+    stream.room(size + 5)
+    quickpickle_long_bytes(<PyObject*>obj, stream.pos + 5, size)
+    data = <const uint8_t*>stream.pos + 5
+    while size > 1 and data[size - 1] == (0xFF if data[size - 2] & 0x80 else 0):
+        size -= 1
+    if size > 0x7FFFFFFF:
+        raise OverflowError("int too large to pickle")
     if size < 256:
+        memmove(stream.pos + 2, stream.pos + 5, size)
         stream.put_opcode1(0x8A, <uint8_t>size)
     else:
         stream.put_opcode4(0x8B, <uint32_t>size)
-    stream.room(size)
-    quickpickle_long_bytes(<PyObject*>obj, stream.pos, size)
     stream.pos += size
-    return 0
-
-
-cdef inline int save_float(Stream stream, PyObject* obj) except -1:
-    if not stream.bin:
-        return stream.put_bytes(b"F%b\n" % repr(<object>obj).encode("ascii"))
-    stream.pos[0] = b"G"
-    quickpickle_store_double(stream.pos + 1, PyFloat_AS_DOUBLE(obj))
-    stream.pos += 9
     return 0
 
 

@@ -136,10 +136,14 @@ cdef int continue_tuple(Dump dump) except -1:
     cdef MemoEntry* entry = NULL
     cdef Py_ssize_t i, size = work.size
     cdef PyObject* obj = work.obj
-    for i in range(work.position, size):
-        work.position = i + 1
-        if save(dump, PyTuple_GET_ITEM(obj, i), 1):
-            return 1
+    i = work.position
+    while i < size:
+        i += save_scalars(dump, quickpickle_tuple_items(obj) + i, size - i)
+        if i < size:
+            i += 1
+            work.position = i
+            if save(dump, PyTuple_GET_ITEM(obj, i - 1), 1):
+                return 1
     if work.opcode:
         return end_namedtuple(dump)
     # A tuple that is in the memo by now contains itself, see containers.py.
@@ -179,18 +183,21 @@ cdef int save_list(Dump dump, PyObject* obj, bint unique) except -1:
 cdef int continue_list(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
     cdef PyObject* obj = work.obj
-    cdef PyObject* item
     cdef Py_ssize_t position = work.position, last
     while True:
         if work.step == IN_BATCH:
-            last = position + BATCHSIZE - work.count
+            last = work.done + BATCHSIZE
             while position < last and position < PyList_GET_SIZE(obj):
-                item = PyList_GET_ITEM(obj, position)
-                position += 1
-                work.position = position
-                work.count += 1
-                if save(dump, item, 1):
-                    return 1
+                position += save_scalars(
+                    dump,
+                    quickpickle_list_items(obj) + position,
+                    min(last, PyList_GET_SIZE(obj)) - position,
+                )
+                work.position = position + 1
+                if position < last and position < PyList_GET_SIZE(obj):
+                    position += 1
+                    if save(dump, PyList_GET_ITEM(obj, position - 1), 1):
+                        return 1
             dump.put1(b"e")
             if list_size_is_checked and PyList_GET_SIZE(obj) != work.size:
                 raise RuntimeError("list changed size during iteration")
@@ -205,8 +212,16 @@ cdef int continue_list(Dump dump) except -1:
                 return 1
         else:
             work.step = IN_BATCH
-            work.count = 0
+            work.done = position
             dump.put1(b"(")
+
+
+cdef inline Py_ssize_t save_scalars(Dump dump, PyObject** items, Py_ssize_t count) noexcept:
+    """Write the scalars that an array begins with, as nothing but our code runs; return how many."""
+    cdef Py_ssize_t done = 0
+    if dump.protocol >= 2 and not dump.careful:
+        dump.pos = quickpickle_scalars(dump.pos, dump.stop, items, count, &done)
+    return done
 
 
 def list_items(Dump dump, list obj):
@@ -255,8 +270,21 @@ cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1
     return 1
 
 
-cdef int save_item(Dump dump, Work* work, PyObject* key, PyObject* value) except -1:
+cdef inline int save_item(Dump dump, Work* work, PyObject* key, PyObject* value) except -1:
     """Write the key and the value of a dict; 1 where one of them is on the stack now."""
+    # A short string or a scalar goes into the buffer, and no other code runs, so the value is
+    # still there.
+    if dump.pos < dump.stop and not dump.careful:
+        if Py_TYPE(key) == &PyUnicode_Type:
+            if PyUnicode_GET_LENGTH(key) < 1024:
+                save_new_str(dump, key, 1)
+                return save(dump, value, 1)
+        elif save_scalar(dump, key):
+            return save(dump, value, 1)
+    return save_any_item(dump, work, key, value)
+
+
+cdef int save_any_item(Dump dump, Work* work, PyObject* key, PyObject* value) except -1:
     cdef uint64_t epoch = dump.epoch
     cdef PyObject* kept
     Py_INCREF_(value)

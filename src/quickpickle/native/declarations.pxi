@@ -48,7 +48,6 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject*)
     void* PyUnicode_DATA(PyObject*)
     PyObject* PyIter_Next(PyObject*) except? NULL
-    long PyLong_AsLongAndOverflow(PyObject*, int*) except? -1
     PyTypeObject PyBool_Type, PyLong_Type, PyFloat_Type, PyUnicode_Type, PyBytes_Type
     PyTypeObject PyTuple_Type, PyList_Type, PyDict_Type, PySet_Type, PyFrozenSet_Type
     PyTypeObject PyByteArray_Type, PyType_Type
@@ -61,7 +60,6 @@ cdef extern from "Python.h":
     PyObject* Py_None
     PyObject* Py_True
 
-    double PyFloat_AS_DOUBLE(PyObject*)
     Py_ssize_t PyBytes_GET_SIZE_ "PyBytes_GET_SIZE"(PyObject*)
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
     Py_ssize_t PyTuple_GET_SIZE(PyObject*)
@@ -75,6 +73,7 @@ cdef extern from "Python.h":
     PyObject* PyImport_GetModuleDict() except NULL
 
     bint PyCallable_Check(object)
+    bint PyIter_Check(object)
     bint PyUnicode_Check(object)
     bint PyUnicode_CheckExact(object)
     bint PyType_Check(object)
@@ -120,7 +119,7 @@ cdef extern from *:
         return dict;
     }
 
-    /* Calls a method of C that runs no other code. */
+    /* Calls a method of C, or str of an object of C, that runs no other code. */
     static PyObject *quickpickle_call_quietly(PyObject *function, PyObject *obj)
     {
         int was_on = quickpickle_stop_collecting();
@@ -129,31 +128,146 @@ cdef extern from *:
         return result;
     }
 
-    /* Whether an int is of a single digit, as nearly all are; then also its value. */
+    static PyObject *quickpickle_str_quietly(PyObject *obj)
+    {
+        int was_on = quickpickle_stop_collecting();
+        PyObject *result = PyObject_Str(obj);
+        quickpickle_go_on_collecting(was_on);
+        return result;
+    }
+
+    /* Whether an int has at most 60 bits, as nearly all have; then also its value. */
     static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
     {
     #if PY_VERSION_HEX >= 0x030C0000
-        if (!PyUnstable_Long_IsCompact((PyLongObject *)obj)) {
-            return 0;
+        int overflow;
+        if (PyUnstable_Long_IsCompact((PyLongObject *)obj)) {
+            *value = PyUnstable_Long_CompactValue((PyLongObject *)obj);
+            return 1;
         }
-        *value = PyUnstable_Long_CompactValue((PyLongObject *)obj);
+        *value = PyLong_AsLongLongAndOverflow(obj, &overflow);
+        return !overflow;
     #else
-        Py_ssize_t size = Py_SIZE(obj);
-        if (size < -1 || size > 1) {
-            return 0;
+        const digit *digits = ((PyLongObject *)obj)->ob_digit;
+        switch (Py_SIZE(obj)) {
+        case 0: *value = 0; return 1;
+        case 1: *value = digits[0]; return 1;
+        case -1: *value = -(int64_t)digits[0]; return 1;
+        case 2: *value = digits[0] | (int64_t)digits[1] << PyLong_SHIFT; return 1;
+        case -2: *value = -(digits[0] | (int64_t)digits[1] << PyLong_SHIFT); return 1;
+        default: return 0;
         }
-        *value = size ? size * (int64_t)((PyLongObject *)obj)->ob_digit[0] : 0;
     #endif
-        return 1;
     }
 
+    /* At least as many bytes as an int takes in two's complement; -1 with an exception. */
+    static Py_ssize_t quickpickle_long_size(PyObject *obj)
+    {
     #if PY_VERSION_HEX >= 0x030D0000
-    #define quickpickle_long_bytes(value, bytes, size) \\
-        (PyLong_AsNativeBytes((value), (bytes), (size), \\
+        return PyLong_AsNativeBytes(obj, NULL, 0, Py_ASNATIVEBYTES_LITTLE_ENDIAN) + 1;
+    #else
+        size_t bits = _PyLong_NumBits(obj);
+        return bits == (size_t)-1 ? -1 : (Py_ssize_t)(bits / 8 + 1);
+    #endif
+    }
+
+    #define quickpickle_list_items(obj) (((PyListObject *)(obj))->ob_item)
+    #define quickpickle_tuple_items(obj) (((PyTupleObject *)(obj))->ob_item)
+
+    #if PY_VERSION_HEX >= 0x030D0000
+    #define quickpickle_long_bytes(value, bytes, size) \
+        (PyLong_AsNativeBytes((value), (bytes), (size), \
             Py_ASNATIVEBYTES_LITTLE_ENDIAN) < 0 ? -1 : 0)
     #else
-    #define quickpickle_long_bytes(value, bytes, size) \\
+    #define quickpickle_long_bytes(value, bytes, size) \
         _PyLong_AsByteArray((PyLongObject *)(value), (unsigned char *)(bytes), (size), 1, 1)
+    #endif
+
+    /* Little-endian and big-endian, whatever the machine. */
+    static inline void quickpickle_store4(char *target, uint32_t value)
+    {
+        target[0] = (char)value;
+        target[1] = (char)(value >> 8);
+        target[2] = (char)(value >> 16);
+        target[3] = (char)(value >> 24);
+    }
+
+    static inline void quickpickle_store_double(char *target, double value)
+    {
+        uint64_t bits;
+        memcpy(&bits, &value, 8);
+        target[0] = (char)(bits >> 56);
+        target[1] = (char)(bits >> 48);
+        target[2] = (char)(bits >> 40);
+        target[3] = (char)(bits >> 32);
+        target[4] = (char)(bits >> 24);
+        target[5] = (char)(bits >> 16);
+        target[6] = (char)(bits >> 8);
+        target[7] = (char)bits;
+    }
+
+    /* Writes a float, or an int of 32 bits, or None, True or False, from protocol 2 on, and
+       returns what follows it; NULL for any other object. Needs room for nine bytes. */
+    static inline char *quickpickle_scalar(char *pos, PyObject *obj)
+    {
+        int64_t value;
+        if (PyLong_CheckExact(obj)) {
+            if (!quickpickle_small_long(obj, &value)) {
+                return NULL;
+            }
+            if ((uint64_t)value <= 0xFF) {
+                pos[0] = 'K';
+                pos[1] = (char)value;
+                return pos + 2;
+            }
+            if ((uint64_t)value <= 0xFFFF) {
+                pos[0] = 'M';
+                pos[1] = (char)value;
+                pos[2] = (char)(value >> 8);
+                return pos + 3;
+            }
+            if (value != (int32_t)value) {
+                return NULL;
+            }
+            pos[0] = 'J';
+            quickpickle_store4(pos + 1, (uint32_t)value);
+            return pos + 5;
+        }
+        if (PyFloat_CheckExact(obj)) {
+            pos[0] = 'G';
+            quickpickle_store_double(pos + 1, PyFloat_AS_DOUBLE(obj));
+            return pos + 9;
+        }
+        /* One branch, which is foreseen where these three are mixed. */
+        if ((obj == Py_None) | (obj == Py_True) | (obj == Py_False)) {
+            pos[0] = (char)('N' + (obj == Py_True) * (0x88 - 'N') + (obj == Py_False) * (0x89 - 'N'));
+            return pos + 1;
+        }
+        return NULL;
+    }
+
+    /* Writes as many such objects as there are at the start of an array, and sets `done` to their
+       number. From `stop` on there is no room. */
+    static inline char *quickpickle_scalars(
+        char *pos, char *stop, PyObject **items, Py_ssize_t count, Py_ssize_t *done)
+    {
+        Py_ssize_t i;
+        for (i = 0; i < count && pos < stop; i++) {
+            char *next = quickpickle_scalar(pos, items[i]);
+            if (next == NULL) {
+                break;
+            }
+            pos = next;
+        }
+        *done = i;
+        return pos;
+    }
+
+    /* Has the processor fetch an object that will be needed soon. */
+    #if defined(__GNUC__)
+    #define quickpickle_prefetch(obj) __builtin_prefetch(obj)
+    #else
+    #define quickpickle_prefetch(obj) ((void)(obj))
     #endif
 
     /* The next member of a set behind a position, or NULL. A place that was freed has the
@@ -163,6 +277,9 @@ cdef extern from *:
         PySetObject *set = (PySetObject *)obj;
         while (*position <= set->mask) {
             setentry *entry = &set->table[(*position)++];
+            if (*position + 8 <= set->mask) {
+                quickpickle_prefetch(entry[8].key);
+            }
             if (entry->key != NULL && entry->hash != -1) {
                 return entry->key;
             }
@@ -235,29 +352,6 @@ cdef extern from *:
                 *target++ = (char)(0x80 | (c & 0x3F));
             }
         }
-    }
-
-    /* Little-endian and big-endian, whatever the machine. */
-    static inline void quickpickle_store4(char *target, uint32_t value)
-    {
-        target[0] = (char)value;
-        target[1] = (char)(value >> 8);
-        target[2] = (char)(value >> 16);
-        target[3] = (char)(value >> 24);
-    }
-
-    static inline void quickpickle_store_double(char *target, double value)
-    {
-        uint64_t bits;
-        memcpy(&bits, &value, 8);
-        target[0] = (char)(bits >> 56);
-        target[1] = (char)(bits >> 48);
-        target[2] = (char)(bits >> 40);
-        target[3] = (char)(bits >> 32);
-        target[4] = (char)(bits >> 24);
-        target[5] = (char)(bits >> 16);
-        target[6] = (char)(bits >> 8);
-        target[7] = (char)bits;
     }
 
     #define quickpickle_has_generic_getattr(cls) ((cls)->tp_getattro == PyObject_GenericGetAttr)
@@ -349,6 +443,21 @@ cdef extern from *:
         return NULL;
     }
 
+    /* Whether an instance has no attributes; does not make a dict to find that out. */
+    static int quickpickle_has_empty_dict(PyObject *obj)
+    {
+        PyObject **dict = _PyObject_GetDictPtr(obj);
+        return dict == NULL || *dict == NULL || PyDict_GET_SIZE(*dict) == 0;
+    }
+
+    /* Whether a class, asked for its name, has one that says how it is to be pickled. */
+    static int quickpickle_is_called_newobj(PyTypeObject *cls)
+    {
+        const char *name = strrchr(cls->tp_name, '.');
+        name = name == NULL ? cls->tp_name : name + 1;
+        return strncmp(name, "__newobj", 8) == 0;
+    }
+
     static int quickpickle_import_datetime(void)
     {
         PyDateTime_IMPORT;
@@ -358,20 +467,27 @@ cdef extern from *:
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
     PyObject* quickpickle_instance_dict(PyObject*)
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
+    PyObject* quickpickle_str_quietly(PyObject*) except NULL
     bint quickpickle_small_long(PyObject*, int64_t*)
+    Py_ssize_t quickpickle_long_size(PyObject*) except -1
+    char* quickpickle_scalar(char*, PyObject*)
+    char* quickpickle_scalars(char*, char*, PyObject**, Py_ssize_t, Py_ssize_t*)
+    PyObject** quickpickle_list_items(PyObject*)
+    PyObject** quickpickle_tuple_items(PyObject*)
     int quickpickle_long_bytes(PyObject*, char*, Py_ssize_t) except -1
     PyObject* quickpickle_set_next(PyObject*, Py_ssize_t*)
     const char* quickpickle_kept_utf8(PyObject*, Py_ssize_t*)
     Py_ssize_t quickpickle_utf8_size(PyObject*)
     void quickpickle_write_utf8(PyObject*, char*)
     void quickpickle_store4(char*, uint32_t)
-    void quickpickle_store_double(char*, double)
     bint quickpickle_has_generic_getattr(PyTypeObject*)
     Py_ssize_t quickpickle_slot_offset(PyObject*)
     PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t)
     void quickpickle_large_pages(char*, size_t)
     int quickpickle_datetime_bytes(PyObject*, char*)
     PyObject* quickpickle_tzinfo(PyObject*)
+    bint quickpickle_has_empty_dict(PyObject*)
+    bint quickpickle_is_called_newobj(PyTypeObject*)
     int quickpickle_import_datetime() except -1
 
 cdef object absent = ABSENT

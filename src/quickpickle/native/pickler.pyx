@@ -9,10 +9,10 @@ cdef inline int save(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     cdef PyTypeObject* cls = Py_TYPE(obj)
     if dump.pos >= dump.stop or dump.careful:
         return save_carefully(dump, obj)
-    if cls == &PyLong_Type:
-        return save_int(dump, obj)
     if cls == &PyUnicode_Type:
         return save_new_str(dump, obj, refs)
+    if save_scalar(dump, obj):
+        return 0
     return save_other(dump, obj, refs)
 
 
@@ -38,10 +38,10 @@ cdef int save_carefully(Dump dump, PyObject* obj) except -1:
                     pid = dump.persistent_id(<object>obj)
                     if pid is not None:
                         return save_persistent_id(dump, <object>obj, pid)
-        if Py_TYPE(obj) == &PyLong_Type:
-            return save_int(dump, obj)
         if Py_TYPE(obj) == &PyUnicode_Type:
             return save_new_str(dump, obj, 0)
+        if save_scalar(dump, obj):
+            return 0
         return save_other(dump, obj, 0)
     finally:
         dump.release(obj)
@@ -51,12 +51,8 @@ cdef int save_other(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     cdef PyTypeObject* cls = Py_TYPE(obj)
     cdef MemoEntry* entry
     cdef bint unique
-    if obj == Py_None:
-        return dump.put1(b"N")
-    if cls == &PyFloat_Type:
-        return save_float(dump, obj)
-    if cls == &PyBool_Type:
-        return save_bool(dump, obj == Py_True)
+    if cls == &PyLong_Type or cls == &PyFloat_Type or cls == &PyBool_Type or obj == Py_None:
+        return save_rare_scalar(dump, <object>obj)
 
     unique = dump.is_unique(obj, refs)
     if not unique:

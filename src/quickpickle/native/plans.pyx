@@ -14,7 +14,7 @@ cdef enum:
     PLAN_PROBES = 8
 
 cdef enum PlanKind:  # see plans.py
-    UNPLANNED, PLAIN, SLOTS, FIELDS, NAMEDTUPLE, GETSTATE, REDUCE, QUIET, DATETIME
+    UNPLANNED, PLAIN, AST, SLOTS, FIELDS, NAMEDTUPLE, GETSTATE, REDUCE, QUIET, DATETIME, DECIMAL, ODICT
 
 
 @cython.final
@@ -47,7 +47,8 @@ cdef inline size_t plan_place(PyTypeObject* cls) noexcept:
 
 cdef inline PyObject* find_plan(Dump dump, PyTypeObject* cls) except? NULL:
     """The plan for a class (borrowed: other code may drop it); NULL where there is none yet."""
-    cdef size_t i, place = plan_place(cls)
+    cdef int i
+    cdef size_t place = plan_place(cls)
     cdef PyObject* plan
     if dump.protocol < 2:
         return NULL
@@ -140,7 +141,8 @@ cdef Plan make_plan(Dump dump, object obj):
 
 cdef int keep_plan(Plan plan) except -1:
     """Put a plan into the table: in place of the class's last one, or of one that is out of date."""
-    cdef size_t i, home = plan_place(plan.cls) & (PLANS - 1), place = home
+    cdef int i
+    cdef size_t home = plan_place(plan.cls) & (PLANS - 1), place = home
     cdef PyObject* old
     for i in range(PLAN_PROBES):
         place = (home + i) & (PLANS - 1)
@@ -173,20 +175,24 @@ cdef inline bint may_have_own_methods(PyObject* state) noexcept:
 cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     """Write an instance by the plan of its class, or return ASK."""
     cdef PyObject* state = NULL
-    if plan.has_dict and plan.kind != REDUCE:
+    if plan.has_dict and plan.kind != REDUCE and plan.kind != ODICT:
         state = quickpickle_instance_dict(obj)
         if state == NULL or may_have_own_methods(state):
             return ASK
     if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
         return ask_planned(dump, obj, unique, plan)
     if dump.careful or dump.stop - dump.pos < SLACK:
-        return ASK if plan.kind != PLAIN else push_plain(dump, <object>obj, <object>plan.cls, state)
-    if plan.kind == PLAIN:
+        return ASK if plan.kind > AST else push_plain(dump, obj, plan, state)
+    if plan.kind <= AST:
         return save_plain(dump, obj, unique, plan, state)
     if plan.kind == NAMEDTUPLE:
         return save_namedtuple(dump, obj, unique, plan)
     if plan.kind == DATETIME:
         return save_datetime(dump, obj, unique, plan)
+    if plan.kind == DECIMAL:
+        return save_decimal(dump, obj, unique, plan)
+    if plan.kind == ODICT:
+        return save_odict(dump, obj, plan)
     return save_slots(dump, obj, unique, plan)
 
 
@@ -203,18 +209,24 @@ cdef inline bint save_class(Dump dump, Plan plan) except -1:
     return True
 
 
-cdef int push_plain(Dump dump, object obj, object cls, PyObject* state) except -1:
-    push_reduction(dump, obj, cls, (), <object>state if PyDict_Size(state) else None, <char>0x81)
+cdef inline bint has_state(Plan plan, PyObject* state) except -1:
+    return plan.kind == AST or PyDict_Size(state) != 0
+
+
+cdef int push_plain(Dump dump, PyObject* obj, Plan plan, PyObject* state) except -1:
+    cdef char opcode = b"R" if plan.kind == AST else <char>0x81
+    given = <object>state if has_state(plan, state) else None
+    push_reduction(dump, <object>obj, <object>plan.cls, (), given, opcode)
     return 1
 
 
 cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan, PyObject* state) except -1:
     cdef MemoEntry* entry
     if not save_class(dump, plan):
-        return push_plain(dump, <object>obj, <object>plan.cls, state)
-    dump.put(b")\x81", 2)
+        return push_plain(dump, obj, plan, state)
+    dump.put(b")R" if plan.kind == AST else b")\x81", 2)
     dump.memoize(obj, unique)
-    if PyDict_Size(state) == 0:
+    if not has_state(plan, state):
         return 0
     unique = dump.is_unique(state, 1)
     if not unique:
@@ -287,6 +299,37 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
     dump.memoize(NULL, True)
     dump.put1(b"R")
     return dump.memoize(obj, unique)
+
+
+cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    cdef MemoEntry* entry = dump.find(<PyObject*>plan.cls)
+    cdef PyObject* pointer
+    if dump.protocol < 4 or entry.key == NULL or entry.number < 0:
+        return ASK
+    pointer = quickpickle_str_quietly(obj)
+    text = <object>pointer
+    Py_DECREF(pointer)
+    if not PyUnicode_IS_COMPACT_ASCII(pointer) or not fits(dump, pointer, pointer):
+        return ASK
+    dump.get(entry.number)
+    put_str_header(dump, PyUnicode_GET_LENGTH(pointer))
+    dump.put(<const char*>PyUnicode_DATA(pointer), PyUnicode_GET_LENGTH(pointer))
+    dump.memoize(NULL, True)
+    dump.put1(0x85)
+    dump.memoize(NULL, True)
+    dump.put1(b"R")
+    return dump.memoize(obj, unique)
+
+
+cdef int save_odict(Dump dump, PyObject* obj, Plan plan) except -1:
+    if not quickpickle_has_empty_dict(obj) or not save_class(dump, plan):
+        return ASK
+    dump.put(b")R", 2)
+    dump.memoize(obj, False)
+    dump.settle()
+    items = iter((<object>obj).items())
+    dump.push(DICT_ITEMS_WORK, <PyObject*>items)
+    return 1
 
 
 cdef int save_slots(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:

@@ -103,21 +103,24 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
     cdef Work* work
     cdef char opcode = b"R"
     cdef bint rare = False
-    cdef Py_ssize_t size = PyTuple_GET_SIZE(<PyObject*>reduction) if type(reduction) is tuple else 0
+    cdef Py_ssize_t i, size = PyTuple_GET_SIZE(<PyObject*>reduction) if type(reduction) is tuple else 0
     state = kwargs = None
-    # What is wrong is found, and said, by the Python half; so are the rarer items checked.
-    if 2 <= size <= 3 and PyCallable_Check((<tuple>reduction)[0]) and type((<tuple>reduction)[1]) is tuple:
-        func = (<tuple>reduction)[0]
-        args = (<tuple>reduction)[1]
-        if size == 3:
-            state = (<tuple>reduction)[2]
-    else:
+    # What is wrong is found, and said, by the Python half.
+    if size < 2 or size > 6 or not has_good_items(<tuple>reduction):
         reduction = unpack(reduction)
-        func, args, state, list_items, dict_items, state_setter = reduction
-        rare = list_items is not None or dict_items is not None or state_setter is not None
+        size = 6
+    func = (<tuple>reduction)[0]
+    args = (<tuple>reduction)[1]
+    if size > 2:
+        state = (<tuple>reduction)[2]
+    for i in range(3, size):
+        rare = rare or (<tuple>reduction)[i] is not None
     if endless:
         dump.enter_user_code(obj)
-    if dump.protocol >= 2:
+    if dump.protocol >= 2 and not (
+        Py_TYPE(<PyObject*>func) == &PyType_Type
+        and not quickpickle_is_called_newobj(<PyTypeObject*>func)
+    ):
         name = "__newobj__" if func is NEWOBJ else getattr(func, "__name__", None)
         if PyUnicode_Check(name):
             if is_name(name, "__newobj_ex__"):
@@ -134,11 +137,22 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
                     func, args = newobj_arguments(obj, args)
                 opcode = <char>0x81
     if rare:
-        state = (*(reduction if len(<tuple>reduction) == 6 else unpack(reduction)), kwargs)
+        state = <tuple>reduction + (None,) * (6 - size) + (kwargs,)
     work = push_reduction(dump, obj, func, args, state, opcode)
     work.size = endless
     work.done = rare
     return 1
+
+
+cdef bint has_good_items(tuple reduction) except -1:
+    """Whether the items of a reduction are of the types that they have to be of."""
+    cdef Py_ssize_t i, size = len(reduction)
+    if not PyCallable_Check(reduction[0]) or type(reduction[1]) is not tuple:
+        return False
+    for i in range(3, min(size, 5)):
+        if reduction[i] is not None and not PyIter_Check(reduction[i]):
+            return False
+    return size < 6 or reduction[5] is None or PyCallable_Check(reduction[5])
 
 
 cdef Work* push_reduction(
