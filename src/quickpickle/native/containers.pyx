@@ -117,17 +117,30 @@ cdef inline bint is_new(Dump dump, Work* work) noexcept:
 
 
 cdef int save_tuple(Dump dump, PyObject* obj, bint unique) except -1:
-    cdef Py_ssize_t size = PyTuple_GET_SIZE(obj)
-    cdef Work* work
+    cdef Py_ssize_t done, size = PyTuple_GET_SIZE(obj)
     if size == 0:
         return dump.put(b")" if dump.protocol else b"(t", 1 if dump.protocol else 2)
     if size > 3 or dump.protocol < 2:
         dump.put1(b"(")
+    done = save_leaves(dump, quickpickle_tuple_items(obj), size)
+    if done == size:
+        put_tuple(dump, size)
+        return dump.memoize(obj, unique)
+    return push_tuple(dump, obj, unique, done, 0)
+
+
+cdef int push_tuple(
+    Dump dump, PyObject* obj, bint unique, Py_ssize_t done, char opcode
+) except -1:
+    """Put a tuple on the stack of which so many items are written."""
+    cdef Work* work
     if not unique and not dump.fast:
         dump.claim(obj)  # OPEN
     work = dump.push(TUPLE_WORK, obj)
-    work.size = size
+    work.size = PyTuple_GET_SIZE(obj)
+    work.position = done
     work.done = unique
+    work.opcode = opcode
     return 1
 
 
@@ -138,7 +151,7 @@ cdef int continue_tuple(Dump dump) except -1:
     cdef PyObject* obj = work.obj
     i = work.position
     while i < size:
-        i += save_scalars(dump, quickpickle_tuple_items(obj) + i, size - i)
+        i += save_leaves(dump, quickpickle_tuple_items(obj) + i, size - i)
         if i < size:
             i += 1
             work.position = i
@@ -170,13 +183,25 @@ cdef inline int put_tuple(Dump dump, Py_ssize_t size) except -1:
 
 
 cdef int save_list(Dump dump, PyObject* obj, bint unique) except -1:
+    cdef Py_ssize_t done = 0, size = PyList_GET_SIZE(obj)
+    cdef Step step = BETWEEN
+    cdef Work* work
     dump.put(b"]" if dump.bin else b"(l", 1 if dump.bin else 2)
     dump.memoize(obj, unique)
-    if PyList_GET_SIZE(obj) == 0:
+    if size == 0:
         return 0
     if dump.fast or dump.protocol == 0:
         return push_generator(dump, list_items(dump, <object>obj))
-    dump.push(LIST_WORK, obj).size = PyList_GET_SIZE(obj)
+    if 1 < size <= BATCHSIZE:
+        dump.put1(b"(")
+        done = save_leaves(dump, quickpickle_list_items(obj), size)
+        if done == size:
+            return dump.put1(b"e")
+        step = IN_BATCH
+    work = dump.push(LIST_WORK, obj)
+    work.size = size
+    work.step = step
+    work.position = done
     return 1
 
 
@@ -188,7 +213,7 @@ cdef int continue_list(Dump dump) except -1:
         if work.step == IN_BATCH:
             last = work.done + BATCHSIZE
             while position < last and position < PyList_GET_SIZE(obj):
-                position += save_scalars(
+                position += save_leaves(
                     dump,
                     quickpickle_list_items(obj) + position,
                     min(last, PyList_GET_SIZE(obj)) - position,
@@ -216,12 +241,42 @@ cdef int continue_list(Dump dump) except -1:
             dump.put1(b"(")
 
 
-cdef inline Py_ssize_t save_scalars(Dump dump, PyObject** items, Py_ssize_t count) noexcept:
-    """Write the scalars that an array begins with, as nothing but our code runs; return how many."""
-    cdef Py_ssize_t done = 0
-    if dump.protocol >= 2 and not dump.careful:
-        dump.pos = quickpickle_scalars(dump.pos, dump.stop, items, count, &done)
-    return done
+cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
+    """Write a scalar, a string or a reference, if nothing but our code runs; return whether."""
+    cdef MemoEntry* entry
+    if dump.pos >= dump.stop:
+        return False
+    if Py_TYPE(obj) == &PyUnicode_Type:
+        if PyUnicode_GET_LENGTH(obj) >= 1024:
+            return False
+        save_new_str(dump, obj, 1)
+        return True
+    if save_scalar(dump, obj):
+        return True
+    if not dump.is_unique(obj, 1):
+        entry = dump.find(obj)
+        if entry.key != NULL and entry.number >= 0:
+            dump.get(entry.number)
+            return True
+    return False
+
+
+cdef inline Py_ssize_t save_leaves(Dump dump, PyObject** items, Py_ssize_t count) except -1:
+    """Write the leaves that an array begins with; return how many."""
+    cdef Py_ssize_t i = 0, scalars = 0
+    if dump.careful:
+        return 0
+    while i < count:
+        if dump.protocol >= 2:
+            dump.pos = quickpickle_scalars(dump.pos, dump.stop, items + i, count - i, &scalars)
+            i += scalars
+        if i == count:
+            break
+        quickpickle_prefetch(items[min(i + 8, count - 1)])
+        if not save_leaf(dump, items[i]):
+            break
+        i += 1
+    return i
 
 
 def list_items(Dump dump, list obj):
@@ -255,19 +310,68 @@ def list_items(Dump dump, list obj):
 
 cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1:
     """Write a dict, and `opcode` after it, if it is not 0."""
+    cdef Py_ssize_t position = 0, count = 0, size = PyDict_Size(obj)
+    cdef PyObject* value = NULL
     cdef Work* work
     dump.put(b"}" if dump.bin else b"(d", 1 if dump.bin else 2)
     dump.memoize(obj, unique)
-    if PyDict_Size(obj) == 0:
+    if size == 0:
         return dump.put1(<uint8_t>opcode) if opcode else 0
     if dump.protocol == 0:
         return push_generator(dump, dict_items(dump, <object>obj))
     if dump.fast:
         dump.enter_fast(<object>obj)
+    if size < BATCHSIZE and not dump.careful:
+        if size > 1:
+            dump.put1(b"(")
+        count = save_leaf_items(dump, obj, &position, &value)
+        if count == size and value == NULL:
+            dump.put1(b"u" if size > 1 else b"s")
+            return dump.put1(<uint8_t>opcode) if opcode else 0
+        return push_dict(dump, obj, opcode, position, count, value)
     work = dump.push(DICT_WORK, obj)
-    work.size = PyDict_Size(obj)
+    work.size = size
     work.opcode = opcode
     return 1
+
+
+cdef int push_dict(
+    Dump dump, PyObject* obj, char opcode, Py_ssize_t position, Py_ssize_t count, PyObject* value
+) except -1:
+    """Put a small dict on the stack: its first keys are written, and all their values but `value`."""
+    cdef Work* work = dump.push(DICT_WORK, obj)
+    work.size = PyDict_Size(obj)
+    work.opcode = opcode
+    if work.size > 1:
+        work.step = IN_BATCH
+    elif count:
+        work.step = ALONE
+    work.position = position
+    work.count = count
+    Py_XINCREF(value)
+    work.first = value
+    return 1
+
+
+cdef inline Py_ssize_t save_leaf_items(
+    Dump dump, PyObject* obj, Py_ssize_t* position, PyObject** value
+) except -1:
+    """Write the items that a dict begins with, as far as they are leaves; return how many.
+
+    The last one may lack its value, which is then in `value`.
+    """
+    cdef Py_ssize_t count = 0, previous = 0
+    cdef PyObject* key
+    while PyDict_Next(obj, position, &key, value):
+        if not save_leaf(dump, key):
+            position[0] = previous
+            break
+        count += 1
+        if not save_leaf(dump, value[0]):
+            return count
+        previous = position[0]
+    value[0] = NULL
+    return count
 
 
 cdef inline int save_item(Dump dump, Work* work, PyObject* key, PyObject* value) except -1:
@@ -317,7 +421,11 @@ cdef int continue_dict(Dump dump) except -1:
     if work.first != NULL:  # the value of the key that was on the stack
         value = work.first
         work.first = NULL
-        if save_owned(dump, value):
+        if work.epoch == dump.epoch:
+            Py_DECREF(value)  # the dict has it
+            if save(dump, value, 1):
+                return 1
+        elif save_owned(dump, value):
             return 1
     while True:
         if work.step == IN_BATCH:

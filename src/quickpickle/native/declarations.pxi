@@ -148,15 +148,15 @@ cdef extern from *:
         *value = PyLong_AsLongLongAndOverflow(obj, &overflow);
         return !overflow;
     #else
+        /* Without branches: whether numbers of 32 bits have one digit or two cannot be foreseen. */
         const digit *digits = ((PyLongObject *)obj)->ob_digit;
-        switch (Py_SIZE(obj)) {
-        case 0: *value = 0; return 1;
-        case 1: *value = digits[0]; return 1;
-        case -1: *value = -(int64_t)digits[0]; return 1;
-        case 2: *value = digits[0] | (int64_t)digits[1] << PyLong_SHIFT; return 1;
-        case -2: *value = -(digits[0] | (int64_t)digits[1] << PyLong_SHIFT); return 1;
-        default: return 0;
+        Py_ssize_t size = Py_SIZE(obj), sign = (size > 0) - (size < 0);
+        size *= sign;
+        if (size > 2) {
+            return 0;
         }
+        *value = (digits[0] + ((int64_t)(digits[size >> 1] & -(digit)(size >> 1)) << PyLong_SHIFT)) * sign;
+        return 1;
     #endif
     }
 
@@ -469,6 +469,7 @@ cdef extern from *:
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
     PyObject* quickpickle_str_quietly(PyObject*) except NULL
     bint quickpickle_small_long(PyObject*, int64_t*)
+    void quickpickle_prefetch(PyObject*)
     Py_ssize_t quickpickle_long_size(PyObject*) except -1
     char* quickpickle_scalar(char*, PyObject*)
     char* quickpickle_scalars(char*, char*, PyObject**, Py_ssize_t, Py_ssize_t*)

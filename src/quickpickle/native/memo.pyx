@@ -34,7 +34,7 @@ cdef class Memo:
     cdef uint64_t first_epoch  # of this dump
 
     def __cinit__(self):
-        self.allocate(16)
+        self.allocate(64)
 
     def __dealloc__(self):
         self.release_log(0)
@@ -111,8 +111,16 @@ cdef class Memo:
     @cython.final
     cdef inline Py_ssize_t add(self, PyObject* obj, bint unique) except -1:
         """Give an object (NULL: one that we never made) the next number and return it."""
+        if not unique or self.count == self.capacity:
+            return self.add_with_care(obj, unique)
+        self.log[self.count] = obj
+        self.count += 1
+        self.used += 1
+        return self.used - 1
+
+    @cython.final
+    cdef Py_ssize_t add_with_care(self, PyObject* obj, bint unique) except -1:
         cdef MemoEntry* entry
-        cdef Py_ssize_t number
         if self.count == self.capacity:
             self.enlarge_log()
         if not unique:
@@ -126,9 +134,8 @@ cdef class Memo:
             # Other code may have moved it, before it got its number, to where it is met again
             # with one reference: a second one, of ours, shows that it is known.
             self.own()
-        number = self.used
         self.used += 1
-        return number
+        return self.used - 1
 
     @cython.final
     cdef Py_ssize_t add_again(self, PyObject* obj) except -1:
@@ -250,7 +257,7 @@ cdef class Memo:
             else:
                 PyMem_Free(self.table)
                 self.table = NULL
-                self.allocate(16)
+                self.allocate(64)
             self.entries = 0
         self.used = 0
         self.release_log(0)

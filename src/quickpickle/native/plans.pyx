@@ -12,6 +12,7 @@ cdef enum:
     ASK = 2
     PLANS = 1024  # places in the table
     PLAN_PROBES = 8
+    PLAN_KEYS = 16
 
 cdef enum PlanKind:  # see plans.py
     UNPLANNED, PLAIN, AST, SLOTS, FIELDS, NAMEDTUPLE, GETSTATE, REDUCE, QUIET, DATETIME, DECIMAL, ODICT
@@ -32,9 +33,16 @@ cdef class Plan:
     cdef object method
     cdef dict fields
     cdef tuple field_values
+    cdef PyObject* keys[PLAN_KEYS]  # of the last instance; owned
+    cdef Py_ssize_t key_numbers[PLAN_KEYS]
+    cdef Py_ssize_t key_count
+    cdef uint64_t keys_dump  # in which they have these numbers
 
     def __dealloc__(self):
+        cdef Py_ssize_t i
         PyMem_Free(self.offsets)
+        for i in range(self.key_count):
+            Py_DECREF(self.keys[i])
 
 
 cdef PyObject* plans[PLANS]  # owned
@@ -157,34 +165,39 @@ cdef int keep_plan(Plan plan) except -1:
     return 0
 
 
-cdef inline bint may_have_own_methods(PyObject* state) noexcept:
-    """Whether an instance dict may have what is found before the class's __reduce_ex__."""
-    cdef Py_ssize_t position = 0
-    cdef PyObject* key
+cdef inline bint is_special(PyObject* key) noexcept:
+    """Whether a key of an instance dict may be what is found before the class's __reduce_ex__."""
     cdef const char* text
+    if Py_TYPE(key) != &PyUnicode_Type:
+        return True  # whatever it may claim to equal
+    if not PyUnicode_IS_COMPACT_ASCII(key) or PyUnicode_GET_LENGTH(key) < 10:
+        return False
+    text = <const char*>PyUnicode_DATA(key)
+    return text[0] == b"_" and text[1] == b"_"
+
+
+cdef inline bint has_special_keys(PyObject* state, Py_ssize_t position) noexcept:
+    """Whether an instance dict has a special key behind a position."""
+    cdef PyObject* key
     while PyDict_Next(state, &position, &key, NULL):
-        if Py_TYPE(key) != &PyUnicode_Type:
-            return True  # whatever it may claim to equal
-        if PyUnicode_IS_COMPACT_ASCII(key) and PyUnicode_GET_LENGTH(key) >= 10:
-            text = <const char*>PyUnicode_DATA(key)
-            if text[0] == b"_" and text[1] == b"_":
-                return True
+        if is_special(key):
+            return True
     return False
 
 
 cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     """Write an instance by the plan of its class, or return ASK."""
     cdef PyObject* state = NULL
+    if plan.kind <= AST:
+        return save_plain(dump, obj, unique, plan)
     if plan.has_dict and plan.kind != REDUCE and plan.kind != ODICT:
         state = quickpickle_instance_dict(obj)
-        if state == NULL or may_have_own_methods(state):
+        if state == NULL or has_special_keys(state, 0):
             return ASK
     if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
         return ask_planned(dump, obj, unique, plan)
     if dump.careful or dump.stop - dump.pos < SLACK:
-        return ASK if plan.kind > AST else push_plain(dump, obj, plan, state)
-    if plan.kind <= AST:
-        return save_plain(dump, obj, unique, plan, state)
+        return ASK
     if plan.kind == NAMEDTUPLE:
         return save_namedtuple(dump, obj, unique, plan)
     if plan.kind == DATETIME:
@@ -220,10 +233,15 @@ cdef int push_plain(Dump dump, PyObject* obj, Plan plan, PyObject* state) except
     return 1
 
 
-cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan, PyObject* state) except -1:
+cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    cdef PyObject* state = quickpickle_instance_dict(obj)
+    cdef Py_ssize_t start = dump.pos - dump.buffer, count = dump.count, used = dump.used
     cdef MemoEntry* entry
-    if not save_class(dump, plan):
-        return push_plain(dump, obj, plan, state)
+    cdef int result
+    if state == NULL:
+        return ASK
+    if dump.careful or dump.stop - dump.pos < SLACK or not save_class(dump, plan):
+        return ASK if has_special_keys(state, 0) else push_plain(dump, obj, plan, state)
     dump.put(b")R" if plan.kind == AST else b")\x81", 2)
     dump.memoize(obj, unique)
     if not has_state(plan, state):
@@ -233,13 +251,85 @@ cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan, PyObject* 
         entry = dump.find(state)
         if entry.key != NULL and entry.number >= 0:
             dump.get(entry.number)
-            return dump.put1(b"b")
-    return save_dict(dump, state, unique, b"b")
+            dump.put1(b"b")
+            result = ASK if has_special_keys(state, 0) else 0
+        else:
+            result = save_attributes(dump, plan, state, False)
+    else:
+        result = save_attributes(dump, plan, state, True)
+    if result == ASK:
+        # Undone; nothing of it has left the buffer.
+        plan.keys_dump = 0
+        dump.pos = dump.buffer + start
+        dump.rollback(count, used)
+    return result
+
+
+cdef int save_attributes(Dump dump, Plan plan, PyObject* state, bint unique) except -1:
+    """Write an instance dict, and BUILD; or return ASK where it has a special key.
+
+    Instances of a class have the same keys in the same order, nearly always: so the plan has
+    the last one's, and what numbers they have in the memo of this dump.
+    """
+    cdef Py_ssize_t i = 0, position = 0, number, size = PyDict_Size(state)
+    cdef PyObject* key
+    cdef PyObject* value
+    cdef Work* work
+    if size >= BATCHSIZE:
+        return ASK if has_special_keys(state, 0) else save_dict(dump, state, unique, b"b")
+    if plan.keys_dump != dump.first_epoch:
+        plan.keys_dump = dump.first_epoch
+        for i in range(plan.key_count):
+            plan.key_numbers[i] = OPEN
+        i = 0
+    dump.put1(b"}")
+    dump.memoize(state, unique)
+    if size > 1:
+        dump.put1(b"(")
+    while dump.pos < dump.stop and PyDict_Next(state, &position, &key, &value):
+        if i < plan.key_count and plan.keys[i] == key:
+            number = plan.key_numbers[i]
+            if number < 0:
+                plan.key_numbers[i] = number = save_key(dump, key)
+            else:
+                dump.get(number)
+        elif is_special(key) or PyUnicode_GET_LENGTH(key) >= 1024:
+            return ASK
+        else:
+            number = save_key(dump, key)
+            if i < PLAN_KEYS and i <= plan.key_count:
+                Py_INCREF_(key)
+                if i == plan.key_count:
+                    plan.key_count += 1
+                else:
+                    Py_DECREF(plan.keys[i])
+                plan.keys[i] = key
+                plan.key_numbers[i] = number
+        i += 1
+        if not save_leaf(dump, value):
+            break
+    else:
+        if i == size:
+            dump.put1(b"u" if size > 1 else b"s" if size else b"b")
+            return dump.put1(b"b") if size else 0
+        value = NULL
+    if has_special_keys(state, position):
+        return ASK
+    return push_dict(dump, state, b"b", position, i, value)
+
+
+cdef inline Py_ssize_t save_key(Dump dump, PyObject* key) except -1:
+    """Write a short string and return its number in the memo."""
+    cdef MemoEntry* entry = dump.find(key)
+    if entry.key != NULL:
+        dump.get(entry.number)
+        return entry.number
+    save_str(dump, key, False)
+    return dump.used - 1
 
 
 cdef int save_namedtuple(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
-    cdef Work* work
-    cdef Py_ssize_t size = PyTuple_GET_SIZE(obj)
+    cdef Py_ssize_t done, size = PyTuple_GET_SIZE(obj)
     if not save_class(dump, plan):
         return ASK
     if size == 0:
@@ -247,13 +337,13 @@ cdef int save_namedtuple(Dump dump, PyObject* obj, bint unique, Plan plan) excep
         return dump.memoize(obj, unique)
     if size > 3:
         dump.put1(b"(")
-    if not unique and not dump.fast:
-        dump.claim(obj)
-    work = dump.push(TUPLE_WORK, obj)
-    work.size = size
-    work.done = unique
-    work.opcode = <char>0x81
-    return 1
+    done = save_leaves(dump, quickpickle_tuple_items(obj), size)
+    if done < size:
+        return push_tuple(dump, obj, unique, done, <char>0x81)
+    put_tuple(dump, size)
+    dump.memoize(NULL, True)
+    dump.put1(0x81)
+    return dump.memoize(obj, unique)
 
 
 cdef int end_namedtuple(Dump dump) except -1:
@@ -275,7 +365,7 @@ cdef int end_namedtuple(Dump dump) except -1:
 cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     cdef PyObject* tzinfo = quickpickle_tzinfo(obj)
     cdef MemoEntry* entry = NULL
-    cdef char[16] data
+    cdef char data[16]
     cdef int size
     if dump.protocol < 4:
         return ASK

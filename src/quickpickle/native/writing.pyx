@@ -7,6 +7,10 @@
 DEF SLACK = 64
 DEF LARGE = 4 << 20  # from here on page faults count
 
+# What the last large dumps() took: the next may take as much, and memory of the size that was
+# freed last is what malloc has ready.
+cdef Py_ssize_t last_size = 0
+
 cdef class Stream(Memo):
     cdef object write  # None: everything stays in the buffer, for dumps
     cdef bint write_is_quiet  # it runs no code of Python
@@ -103,6 +107,8 @@ cdef class Stream(Memo):
         cdef Py_ssize_t wanted = used + size
         if size < FRAME_SIZE_TARGET:
             wanted += wanted if wanted < LARGE else wanted >> 1
+            if self.write is None and FRAME_SIZE_TARGET < wanted < last_size:
+                wanted = last_size
         else:
             # Most likely the largest part of the pickle, and its last.
             wanted += 1024 + (used >> 3)
@@ -280,6 +286,8 @@ cdef class Stream(Memo):
     cdef bytes take_buffer(self):
         """Return what is in the buffer, without a copy, and begin a new one."""
         cdef bytes result
+        global last_size
+        last_size = min(self.pos - self.buffer + 1024, 8 * LARGE)
         _PyBytes_Resize(&self.holder, self.pos - self.buffer)
         result = <bytes>self.holder
         Py_DECREF(self.holder)
