@@ -34,6 +34,8 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
     cdef int64_t value = 0
     cdef Py_ssize_t size
     cdef const uint8_t* data
+    cdef const digit* digits
+    cdef int negative
     if quickpickle_small_long(<PyObject*>obj, &value) and value == <int32_t>value:
         if not stream.bin:
             return stream.put_bytes(b"I%d\n" % value)
@@ -43,10 +45,10 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         return stream.put_bytes(b"L%bL\n" % repr(obj).encode("ascii"))
     # Little-endian two's complement, in as few bytes as keep the sign: behind the longer of the
     # headers, then what the highest byte only repeats of the sign is taken off.
-    size = quickpickle_long_size(<PyObject*>obj)
-    stream.room(size + 5)
-    quickpickle_long_bytes(<PyObject*>obj, stream.pos + 5, size)
+    size = quickpickle_digits(<PyObject*>obj, &digits, &negative)
+    stream.room(5 + size * PyLong_SHIFT // 8 + 2 + 8)
     data = <const uint8_t*>stream.pos + 5
+    size = quickpickle_write_digits(stream.pos + 5, digits, size, negative) - stream.pos - 5
     while size > 1 and data[size - 1] == (0xFF if data[size - 2] & 0x80 else 0):
         size -= 1
     if size > 0x7FFFFFFF:
@@ -60,7 +62,34 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
     return 0
 
 
-cdef int save_str(Stream stream, PyObject* obj, bint unique) except -1:
+cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -1:
+    """Write a string, or a reference to it; for `refs` see save()."""
+    cdef MemoEntry* entry = NULL
+    cdef Py_ssize_t size
+    cdef char* pos
+    if not stream.is_unique(obj, refs):
+        entry = stream.find_or_make_room(obj)
+        if entry.key != NULL:
+            return stream.get(entry.number)
+    size = PyUnicode_GET_LENGTH(obj)
+    if size > 0xFF or not PyUnicode_IS_COMPACT_ASCII(obj) or stream.protocol < 4 or stream.fast or not stream.bin:
+        return save_new_str(stream, obj, entry == NULL)
+    # Most strings, with one look at the room.
+    stream.room(size + 3)
+    pos = stream.pos
+    pos[0] = <char>0x8C
+    pos[1] = <char>size
+    quickpickle_copy(pos + 2, <const char*>PyUnicode_DATA(obj), size)
+    pos[size + 2] = <char>0x94
+    stream.pos = pos + size + 3
+    if entry == NULL:
+        stream.add(obj, True)
+    else:
+        stream.fill(entry, obj)
+    return 0
+
+
+cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:
     cdef const char* data
     cdef Py_ssize_t size
     if not stream.bin:

@@ -249,7 +249,7 @@ cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
     if Py_TYPE(obj) == &PyUnicode_Type:
         if PyUnicode_GET_LENGTH(obj) >= 1024:
             return False
-        save_new_str(dump, obj, 1)
+        save_str(dump, obj, 1)
         return True
     if save_scalar(dump, obj):
         return True
@@ -381,7 +381,7 @@ cdef inline int save_item(Dump dump, Work* work, PyObject* key, PyObject* value)
     if dump.pos < dump.stop and not dump.careful:
         if Py_TYPE(key) == &PyUnicode_Type:
             if PyUnicode_GET_LENGTH(key) < 1024:
-                save_new_str(dump, key, 1)
+                save_str(dump, key, 1)
                 return save(dump, value, 1)
         elif save_scalar(dump, key):
             return save(dump, value, 1)

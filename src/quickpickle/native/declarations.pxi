@@ -136,6 +136,41 @@ cdef extern from *:
         return result;
     }
 
+    /* memcpy, which for a few bytes takes longer to be called than to copy them. */
+    static inline void quickpickle_copy(char *target, const char *source, Py_ssize_t size)
+    {
+        if (size > 32) {
+            memcpy(target, source, size);
+        }
+        else if (size >= 16) {
+            char first[16], last[16];
+            memcpy(first, source, 16);
+            memcpy(last, source + size - 16, 16);
+            memcpy(target, first, 16);
+            memcpy(target + size - 16, last, 16);
+        }
+        else if (size >= 8) {
+            uint64_t first, last;
+            memcpy(&first, source, 8);
+            memcpy(&last, source + size - 8, 8);
+            memcpy(target, &first, 8);
+            memcpy(target + size - 8, &last, 8);
+        }
+        else if (size >= 4) {
+            uint32_t first, last;
+            memcpy(&first, source, 4);
+            memcpy(&last, source + size - 4, 4);
+            memcpy(target, &first, 4);
+            memcpy(target + size - 4, &last, 4);
+        }
+        else {
+            Py_ssize_t i;
+            for (i = 0; i < size; i++) {
+                target[i] = source[i];
+            }
+        }
+    }
+
     /* Whether an int has at most 60 bits, as nearly all have; then also its value. */
     static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
     {
@@ -160,29 +195,6 @@ cdef extern from *:
     #endif
     }
 
-    /* At least as many bytes as an int takes in two's complement; -1 with an exception. */
-    static Py_ssize_t quickpickle_long_size(PyObject *obj)
-    {
-    #if PY_VERSION_HEX >= 0x030D0000
-        return PyLong_AsNativeBytes(obj, NULL, 0, Py_ASNATIVEBYTES_LITTLE_ENDIAN) + 1;
-    #else
-        size_t bits = _PyLong_NumBits(obj);
-        return bits == (size_t)-1 ? -1 : (Py_ssize_t)(bits / 8 + 1);
-    #endif
-    }
-
-    #define quickpickle_list_items(obj) (((PyListObject *)(obj))->ob_item)
-    #define quickpickle_tuple_items(obj) (((PyTupleObject *)(obj))->ob_item)
-
-    #if PY_VERSION_HEX >= 0x030D0000
-    #define quickpickle_long_bytes(value, bytes, size) \
-        (PyLong_AsNativeBytes((value), (bytes), (size), \
-            Py_ASNATIVEBYTES_LITTLE_ENDIAN) < 0 ? -1 : 0)
-    #else
-    #define quickpickle_long_bytes(value, bytes, size) \
-        _PyLong_AsByteArray((PyLongObject *)(value), (unsigned char *)(bytes), (size), 1, 1)
-    #endif
-
     /* Little-endian and big-endian, whatever the machine. */
     static inline void quickpickle_store4(char *target, uint32_t value)
     {
@@ -205,6 +217,67 @@ cdef extern from *:
         target[6] = (char)(bits >> 8);
         target[7] = (char)bits;
     }
+
+    /* The digits of an int, of PyLong_SHIFT bits each, lowest first; returns how many. */
+    static Py_ssize_t quickpickle_digits(PyObject *obj, const digit **digits, int *negative)
+    {
+    #if PY_VERSION_HEX >= 0x030E0000
+        PyLongExport view;
+        if (PyLong_Export(obj, &view) < 0) {
+            return -1;
+        }
+        *digits = (const digit *)view.digits;  /* the int's own, which outlive the view */
+        *negative = view.negative;
+        PyLong_FreeExport(&view);
+        return view.ndigits;
+    #elif PY_VERSION_HEX >= 0x030C0000
+        *digits = ((PyLongObject *)obj)->long_value.ob_digit;
+        *negative = (((PyLongObject *)obj)->long_value.lv_tag & _PyLong_SIGN_MASK) == 2;
+        return (Py_ssize_t)(((PyLongObject *)obj)->long_value.lv_tag >> _PyLong_NON_SIZE_BITS);
+    #else
+        *digits = ((PyLongObject *)obj)->ob_digit;
+        *negative = Py_SIZE(obj) < 0;
+        return *negative ? -Py_SIZE(obj) : Py_SIZE(obj);
+    #endif
+    }
+
+    /* Writes digits in two's complement, little-endian, and a byte that repeats the sign; returns
+       what follows. May write seven bytes more than that. */
+    static char *quickpickle_write_digits(
+        char *pos, const digit *digits, Py_ssize_t count, int negative)
+    {
+        const uint64_t mask = ((uint64_t)1 << PyLong_SHIFT) - 1;
+        uint64_t bits = 0, carry = 1;
+        int size = 0;
+        Py_ssize_t i;
+        for (i = 0; i < count; i++) {
+            uint64_t value = digits[i];
+            if (negative) {  /* the complement, and one more */
+                value = (~value & mask) + carry;
+                carry = value >> PyLong_SHIFT;
+                value &= mask;
+            }
+            bits |= value << size;
+            size += PyLong_SHIFT;
+            if (size >= 32) {
+                quickpickle_store4(pos, (uint32_t)bits);
+                pos += 4;
+                bits >>= 32;
+                size -= 32;
+            }
+        }
+        if (negative) {
+            bits |= ~(uint64_t)0 << size;
+        }
+        for (size += 8; size > 0; size -= 8) {
+            *pos++ = (char)bits;
+            bits = bits >> 8 | (negative ? (uint64_t)0xFF << 56 : 0);
+        }
+        return pos;
+    }
+
+    #define quickpickle_list_items(obj) (((PyListObject *)(obj))->ob_item)
+    #define quickpickle_tuple_items(obj) (((PyTupleObject *)(obj))->ob_item)
 
     /* Writes a float, or an int of 32 bits, or None, True or False, from protocol 2 on, and
        returns what follows it; NULL for any other object. Needs room for nine bytes. */
@@ -470,12 +543,15 @@ cdef extern from *:
     PyObject* quickpickle_str_quietly(PyObject*) except NULL
     bint quickpickle_small_long(PyObject*, int64_t*)
     void quickpickle_prefetch(PyObject*)
-    Py_ssize_t quickpickle_long_size(PyObject*) except -1
+    void quickpickle_copy(char*, const char*, Py_ssize_t)
+    ctypedef unsigned int digit
+    enum: PyLong_SHIFT
+    Py_ssize_t quickpickle_digits(PyObject*, const digit**, int*) except -1
+    char* quickpickle_write_digits(char*, const digit*, Py_ssize_t, int)
     char* quickpickle_scalar(char*, PyObject*)
     char* quickpickle_scalars(char*, char*, PyObject**, Py_ssize_t, Py_ssize_t*)
     PyObject** quickpickle_list_items(PyObject*)
     PyObject** quickpickle_tuple_items(PyObject*)
-    int quickpickle_long_bytes(PyObject*, char*, Py_ssize_t) except -1
     PyObject* quickpickle_set_next(PyObject*, Py_ssize_t*)
     const char* quickpickle_kept_utf8(PyObject*, Py_ssize_t*)
     Py_ssize_t quickpickle_utf8_size(PyObject*)

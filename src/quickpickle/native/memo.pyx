@@ -82,6 +82,26 @@ cdef class Memo:
         return entry
 
     @cython.final
+    cdef inline MemoEntry* find_or_make_room(self, PyObject* key) except NULL:
+        """The entry of an object, or a free one, which fill() may take if nothing is done before."""
+        if <size_t>(self.entries + 1) * 2 > self.mask + 1:
+            self.grow()
+        return self.find(key)
+
+    @cython.final
+    cdef inline Py_ssize_t fill(self, MemoEntry* entry, PyObject* obj) except -1:
+        """Give an object the next number and return it."""
+        if self.count == self.capacity or self.epoch != self.first_epoch:
+            return self.add_with_care(obj, False)
+        entry.key = obj
+        entry.number = self.used
+        self.entries += 1
+        self.log[self.count] = obj
+        self.count += 1
+        self.used += 1
+        return entry.number
+
+    @cython.final
     cdef int grow(self) except -1:
         cdef MemoEntry* old = self.table
         cdef size_t i, size = self.mask + 1

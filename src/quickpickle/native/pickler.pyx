@@ -10,18 +10,10 @@ cdef inline int save(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     if dump.pos >= dump.stop or dump.careful:
         return save_carefully(dump, obj)
     if cls == &PyUnicode_Type:
-        return save_new_str(dump, obj, refs)
+        return save_str(dump, obj, refs)
     if save_scalar(dump, obj):
         return 0
     return save_other(dump, obj, refs)
-
-
-cdef inline int save_new_str(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
-    cdef MemoEntry* entry
-    if dump.is_unique(obj, refs):
-        return save_str(dump, obj, True)
-    entry = dump.find(obj)
-    return dump.get(entry.number) if entry.key != NULL else save_str(dump, obj, False)
 
 
 cdef int save_carefully(Dump dump, PyObject* obj) except -1:
@@ -39,7 +31,7 @@ cdef int save_carefully(Dump dump, PyObject* obj) except -1:
                     if pid is not None:
                         return save_persistent_id(dump, <object>obj, pid)
         if Py_TYPE(obj) == &PyUnicode_Type:
-            return save_new_str(dump, obj, 0)
+            return save_str(dump, obj, 0)
         if save_scalar(dump, obj):
             return 0
         return save_other(dump, obj, 0)

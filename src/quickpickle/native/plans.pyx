@@ -324,7 +324,7 @@ cdef inline Py_ssize_t save_key(Dump dump, PyObject* key) except -1:
     if entry.key != NULL:
         dump.get(entry.number)
         return entry.number
-    save_str(dump, key, False)
+    save_new_str(dump, key, False)
     return dump.used - 1
 
 
