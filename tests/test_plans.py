@@ -1,0 +1,508 @@
+"""What the compiled core knows of instances without asking them: where that must not show.
+
+Each test pickles instances several times, first as their class is planned for, then with the one
+thing changed that the plan must not hide.
+"""
+
+import ast
+import collections
+import dataclasses
+import datetime as dt
+import decimal
+import gc
+import io
+import pickle
+import sys
+import types
+import uuid
+from typing import Any, NamedTuple
+
+import pytest
+
+from differential import assert_same
+
+
+class Plain:
+    def __init__(self, *args, **attributes):
+        self.__dict__.update(attributes)
+
+
+class Act:
+    """Does something when it is reduced."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __reduce__(self):
+        self.action()
+        return int, ()
+
+
+class Slots:
+    __slots__ = ("first", "second", "third")
+
+    def __init__(self, *values):
+        for name, value in zip(Slots.__slots__, values, strict=False):
+            setattr(self, name, value)
+
+
+class OneSlot:
+    __slots__ = ("only",)
+
+
+class MoreSlots(Slots):
+    __slots__ = ("__private", "fourth")
+
+    def __init__(self, *values):
+        Slots.__init__(self, *values)
+        self.__private = self.fourth = 4
+
+
+class SlotsAndDict(Slots):
+    pass
+
+
+class NoSlots:
+    __slots__ = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frozen:
+    first: Any
+    second: Any = 2
+    variable: dataclasses.InitVar[int] = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrozenOne:
+    only: Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrozenNone:
+    pass
+
+
+class Named(NamedTuple):
+    first: Any
+    second: Any
+
+
+class NamedFour(NamedTuple):
+    first: Any
+    second: Any
+    third: Any
+    fourth: Any
+
+
+class NamedNone(NamedTuple):
+    pass
+
+
+class NamedWithDict(Named):
+    pass
+
+
+class NamedIterates(Named):
+    __slots__ = ()
+
+    def __iter__(self):
+        return iter("changed")
+
+
+class NamedGetnewargs(Named):
+    __slots__ = ()
+
+    def __getnewargs__(self):
+        return 1, 2
+
+
+class GetState:
+    def __init__(self, state):
+        self.state = state
+
+    def __getstate__(self):
+        return self.state
+
+    def __setstate__(self, state):
+        self.state = state
+
+
+class Reduces:
+    def __init__(self, *args):
+        self.args = args
+
+    def __reduce__(self):
+        return Reduces, self.args
+
+
+class Meta(type):
+    pass
+
+
+class OfMeta(metaclass=Meta):
+    def __init__(self):
+        self.attribute = 1
+
+
+class Zone(dt.tzinfo):
+    def utcoffset(self, moment):
+        return dt.timedelta(0)
+
+
+class OrderedDictOfMine(collections.OrderedDict):
+    pass
+
+
+class DecimalOfMine(decimal.Decimal):
+    pass
+
+
+class DateOfMine(dt.date):
+    pass
+
+
+UTC = dt.UTC
+ZONE = Zone()
+OBJECTS = {
+    "plain": lambda: [Plain(a=1, b="x"), Plain(b=2, a=3), Plain(), Plain(c=[]), Plain(a=1, b="y")],
+    "many attributes": lambda: [Plain(**{f"a{i}": i for i in range(count)}) for count in range(40)],
+    "long attribute": lambda: [Plain(**{"a" * 2000: 1}), Plain(**{"b" * 70000: 2})],
+    "1000 attributes": lambda: Plain(**{f"a{i}": [i] for i in range(1001)}),
+    "slots": lambda: [Slots(1, "2", [3]), Slots(1), Slots(), Slots(1, 2, 3), OneSlot(), NoSlots()],
+    "private slots": lambda: [MoreSlots(1, 2, 3), SlotsAndDict(1)],
+    "frozen": lambda: [Frozen(1), Frozen([1], (2,)), FrozenOne(1), FrozenOne([]), FrozenNone()],
+    "namedtuple": lambda: [Named(1, [2]), Named("a", "b"), NamedFour(1, 2, 3, "4"), NamedNone()],
+    "namedtuple's subclasses": lambda: [NamedWithDict(1, 2), NamedIterates(1, 2)],
+    "namedtuple's __getnewargs__": lambda: NamedGetnewargs(3, 4),
+    "__getstate__": lambda: [GetState(state) for state in ({"a": 1}, None, 0, [1], (1, {}), "")],
+    "__reduce__": lambda: [Reduces(), Reduces(1, "a"), Reduces([])],
+    "a class of a metaclass": lambda: [OfMeta(), OfMeta()],
+    "dates": lambda: [dt.date(1, 1, 1), dt.date.max, DateOfMine(2000, 2, 29)],
+    "times": lambda: [
+        dt.time(1, 2, 3, 4),
+        dt.time(1, tzinfo=UTC),
+        dt.time(1, fold=1),
+        dt.time(2, tzinfo=ZONE, fold=1),
+    ],
+    "datetimes": lambda: [
+        dt.datetime(2000, 1, 2, 3, 4, 5, 6),
+        dt.datetime(2000, 1, 2, tzinfo=UTC),
+        dt.datetime(2000, 1, 2, tzinfo=UTC, fold=1),
+        dt.datetime(2000, 1, 2, tzinfo=ZONE),
+        dt.datetime(2000, 1, 2, tzinfo=ZONE, fold=1),
+        dt.timedelta(1, 2, 3),
+        dt.timezone(dt.timedelta(hours=1), "name"),
+    ],
+    "decimals": lambda: (
+        [decimal.Decimal(text) for text in ("1.50", "-0", "NaN", "Infinity", "1e1000", "9" * 300)]
+        + [DecimalOfMine("1.5")]
+    ),
+    "ordered dicts": lambda: [
+        collections.OrderedDict(a=1, b=[2]),
+        collections.OrderedDict(),
+        collections.OrderedDict({1: 1}),
+        collections.OrderedDict(zip(range(2001), "ab" * 1001, strict=False)),
+        OrderedDictOfMine(a=1),
+    ],
+    "dicts of other kinds": lambda: [
+        collections.defaultdict(list, a=[1]),
+        collections.Counter("abca"),
+        types.SimpleNamespace(a=1),
+    ],
+    "syntax trees": lambda: ast.parse(
+        "def f(x: int = 1):\n    return [x, 'text', f'{x}', b'', ...]"
+    ),
+    "uuids": lambda: [uuid.UUID(int=1), uuid.UUID(int=2**128 - 1)],
+    "exceptions": lambda: [ValueError("a"), KeyError(), OSError(2, "b")],
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_the_same_bytes(implementation, protocol, name):
+    if protocol < 2 and name in ("slots", "private slots"):
+        pytest.skip("protocols 0 and 1 have no slots")
+    make = OBJECTS[name]
+    assert_same(implementation, make, protocol)
+    # Once more, and all of them twice, the second time by reference.
+    objects = make()
+    assert_same(implementation, lambda: [objects, [objects, (objects,)]], protocol)
+    # Where the parts are shared, and where frames end between them.
+    assert_same(implementation, lambda: ["x" * 65500, objects, "x" * 65500, objects], protocol)
+    if isinstance(objects, list):
+        for size in range(65430, 65550, 3):
+            assert_same(implementation, lambda size=size: [b"x" * size, *objects], protocol)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_several_dumps_and_the_memo_in_between(implementation, protocol, name):
+    """What is not made has a number all the same, and a copy of the memo an entry for it."""
+    if protocol < 2 and name in ("slots", "private slots"):
+        pytest.skip("protocols 0 and 1 have no slots")
+    objects = OBJECTS[name]()
+
+    def dump(pickler_class):
+        first, second = io.BytesIO(), io.BytesIO()
+        pickler = pickler_class(first, protocol)
+        pickler.dump(objects)
+        pickler.dump([objects, OBJECTS["plain"]()])
+        heir = pickler_class(second, protocol)
+        heir.memo = pickler.memo
+        heir.dump([objects, OBJECTS["plain"]()])
+        return first.getvalue(), second.getvalue(), len(pickler.memo.copy())
+
+    assert dump(implementation.Pickler) == dump(pickle.Pickler)
+
+
+SPECIAL = ("__reduce_ex__", "__getstate__", "__reduce__")
+
+
+@pytest.mark.parametrize("special", SPECIAL)
+@pytest.mark.parametrize("place", [0, 1, 3, 20])
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_method_among_the_attributes(implementation, protocol, special, place, shared):
+    """What was written before the attribute is found is taken back."""
+    text = "".join(["a value that ", "is met again"])
+
+    def make():
+        attributes = {f"name{i}": [i] if i % 3 == 2 else text for i in range(place)}
+        answer = {"__getstate__": lambda: {"state": text}}.get(
+            special, lambda *protocol: (Plain, (text,))
+        )
+        odd = Plain(**attributes, **{special: answer}, last=text)
+        usual = Plain(**attributes, last=text)
+        return [odd, usual, odd, text] if shared else [usual, odd, usual, Plain(last=text)]
+
+    assert_same(implementation, make, protocol)
+
+
+def test_keys_that_are_no_strings(implementation, protocol):
+    class Liar(str):
+        def __eq__(self, other):
+            return True
+
+        __hash__ = str.__hash__
+
+    def make(key):
+        obj = Plain(a=1)
+        obj.__dict__[key] = 2
+        return [Plain(a=1), obj]
+
+    for key in (1, None, (1,), Liar("x")):
+        if protocol > 1 or type(key) is not Liar:
+            assert_same(implementation, lambda key=key: make(key), protocol)
+
+
+def test_fields_that_change(implementation, protocol, monkeypatch):
+    objects = [Frozen(1), Frozen([2])]
+    assert_same(implementation, lambda: objects, protocol)
+    fields = Frozen.__dataclass_fields__
+    monkeypatch.setattr(fields["second"], "name", "first")
+    assert_same(implementation, lambda: objects, protocol)
+    monkeypatch.undo()
+    monkeypatch.setattr(fields["second"], "_field_type", "none")
+    assert_same(implementation, lambda: objects, protocol)
+    monkeypatch.undo()
+    field = fields.pop("first")
+    try:
+        assert_same(implementation, lambda: objects, protocol)
+    finally:
+        fields["first"] = field
+
+
+CHANGES = {
+    Plain: {"__getstate__": lambda self: 1, "__slots__": ("x",), "__getattr__": lambda *args: 1},
+    Slots: {"__getstate__": lambda self: 1, "first": property(lambda self: "property")},
+    Frozen: {"__getstate__": lambda self: 1, "__getattribute__": object.__getattribute__},
+    Named: {"__getnewargs__": lambda self: (3, 4), "__getnewargs_ex__": lambda self: ((5, 6), {})},
+    GetState: {"__getstate__": lambda self: 7, "__reduce__": lambda self: (int, ())},
+    Reduces: {"__reduce__": lambda self: (int, (8,)), "__reduce_ex__": lambda *args: (int, (9,))},
+}
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [(cls, name) for cls, changes in CHANGES.items() for name in changes]
+)
+def test_a_class_that_changes(implementation, protocol, monkeypatch, cls, name):
+    def make():
+        return [cls(1, 2) if cls is not GetState else cls({"a": 1}) for _ in range(2)]
+
+    def change():
+        monkeypatch.setattr(cls, name, CHANGES[cls][name], raising=False)
+
+    assert_same(implementation, make, max(protocol, 2))
+    change()
+    assert_same(implementation, make, max(protocol, 2))
+    monkeypatch.undo()
+    assert_same(implementation, make, max(protocol, 2))
+
+    def change_in_the_middle():
+        monkeypatch.undo()
+        return [*make(), Act(change), *make()]
+
+    assert_same(implementation, change_in_the_middle, max(protocol, 2))
+
+
+def test_a_metaclass_that_changes(implementation, protocol, monkeypatch):
+    make = OBJECTS["a class of a metaclass"]
+    assert_same(implementation, make, protocol)
+
+    monkeypatch.setattr(Meta, "__reduce__", lambda self: (int, (11,)), raising=False)
+    assert_same(implementation, make, protocol)
+
+
+def test_values_set_while_others_are_written(implementation, protocol):
+    """A reduction's state is made before any of it is written."""
+
+    def make_slots():
+        obj = Slots()
+        obj.first = Act(lambda: setattr(obj, "third", ["new"]))
+        obj.second = ["kept"]
+        obj.third = ["old"]
+        return [obj, obj]
+
+    def move_slots():
+        obj, holder = Slots(), []
+
+        def move():
+            holder.append(obj.third)
+            obj.third = None
+
+        obj.first, obj.second, obj.third = Act(move), 1, ["moved"]
+        return [obj, holder]
+
+    def make_plain():
+        obj = Plain()
+        obj.first = Act(lambda: setattr(obj, "third", ["new"]))
+        obj.second = 1
+        obj.third = ["old"]
+        return [obj, obj]
+
+    for make in (make_slots, move_slots, make_plain):
+        assert_same(implementation, make, max(protocol, 2))
+
+
+def test_ordered_dicts_that_are_more(implementation, protocol):
+    def with_attribute():
+        obj = collections.OrderedDict(a=1)
+        obj.attribute = 2
+        return obj
+
+    def moved():
+        obj = collections.OrderedDict(a=1, b=2)
+        obj.move_to_end("a")
+        return [obj, obj]
+
+    def changed():
+        obj = collections.OrderedDict(a=1, b=2)
+        obj["c"] = Act(lambda: obj.move_to_end("a"))
+        return obj
+
+    for make in (with_attribute, moved, changed):
+        assert_same(implementation, make, protocol)
+
+
+def test_shared_strings_of_types_of_c(implementation, protocol):
+    """What a type says of itself may be made for whoever asks, and gone the moment after."""
+    make = lambda: [dt.date, [dt.date(1, 1, 1)], dt.time, "datetime", "x" * 5]  # noqa: E731
+    assert_same(implementation, lambda: [make() for _ in range(100)], protocol)
+
+
+# --- names
+
+
+def test_a_module_that_has_another_class_by_then(implementation, protocol, monkeypatch):
+    make = lambda: [Plain(a=1), Plain]  # noqa: E731
+    assert_same(implementation, make, protocol)
+    monkeypatch.setattr(sys.modules[__name__], "Plain", Slots)
+    assert_same(implementation, make, protocol)
+
+
+def test_a_module_of_another_kind(implementation, protocol, monkeypatch):
+    class Lazy(types.ModuleType):
+        def __getattribute__(self, name):
+            if name == "Plain":
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+    module = Lazy(__name__)
+    module.__dict__.update(vars(sys.modules[__name__]))
+    obj = Plain(a=1)
+    monkeypatch.setitem(sys.modules, __name__, module)
+    assert_same(implementation, lambda: obj, protocol)
+
+
+def test_an_import_of_ones_own(implementation, protocol, monkeypatch):
+    imported = []
+    original = __import__
+
+    def own(name, *args, **kwargs):
+        imported.append(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr("builtins.__import__", own)
+    implementation.dumps(Plain, protocol)
+    assert __name__ in imported
+
+
+# --- other code that runs at odd moments
+
+
+def test_a_collection_in_the_middle(implementation, protocol):
+    """Making an instance's dict may run the garbage collector, and that anyone's code."""
+    items = []
+
+    class Cycle:
+        def __init__(self):
+            self.cycle = self
+
+        def __del__(self):
+            items[:] = [Plain(new=str(i)) for i in range(300)]
+
+    for _ in range(20):
+        items[:] = [Plain(a=str(i), b=[str(i)], c=(str(i), Slots())) for i in range(300)]
+        Cycle()
+        threshold = gc.get_threshold()
+        gc.set_threshold(1)
+        try:
+            data = implementation.dumps([items, items[5:9], list(items)], max(protocol, 2))
+        except RuntimeError as error:  # where lists are watched
+            assert "changed size" in str(error)  # noqa: PT017
+        else:
+            pickle.loads(data)
+        finally:
+            gc.set_threshold(*threshold)
+        gc.collect()
+
+
+@pytest.mark.parametrize("action", ["clear", "move", "replace"])
+def test_a_write_that_changes_what_is_written(implementation, action):
+    """Between two frames; what goes out of the graph then is met no more, or met elsewhere."""
+
+    def dump(pickle_dump):
+        graph = {
+            "lists": [[str(i), (str(i), [str(-i)])] for i in range(9000)],
+            "objects": [Plain(a=str(i), b=[i]) for i in range(9000)],
+            "rest": [],
+        }
+        written = []
+
+        class File:
+            def write(self, data):
+                written.append(bytes(data))
+                lists = graph["lists"]
+                if action == "clear":
+                    lists[100:] = [None] * len(lists[100:])
+                elif action == "move":
+                    graph["rest"].extend(lists[:50])
+                    graph["rest"].extend(graph["objects"][:50])
+                    lists[:50] = graph["objects"][:50] = ["gone"] * 50
+                else:
+                    for i in range(0, 9000, 7):
+                        lists[i] = [str(i)]
+                        graph["objects"][i].a = [str(i)]
+
+        pickle_dump(graph, File(), 5)
+        return b"".join(written)
+
+    assert dump(implementation.dump) == dump(pickle.dump)
