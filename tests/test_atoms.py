@@ -45,6 +45,24 @@ def test_int(implementation, protocol, value):
     assert_same(implementation, lambda: value, protocol)
 
 
+def test_ints_of_every_length(implementation, protocol):
+    """One digit more, one byte more, and what is left of a number when the sign is in it."""
+    values = [
+        sign * (2**bits + delta)
+        for bits in range(0, 600)
+        for delta in (-2, -1, 0, 1, 2)
+        for sign in (1, -1)
+    ]
+    assert_same(implementation, lambda: values, protocol)
+
+
+def test_strings_of_every_length(implementation, protocol):
+    texts = ["".join(map(chr, range(33, 33 + size))) for size in range(94)]
+    texts += ["ab" * size for size in range(120, 140)]
+    assert_same(implementation, lambda: [*texts, *[text * 8 for text in texts]], protocol)
+    assert_same(implementation, lambda: [text + "é" for text in texts], protocol)
+
+
 def test_int_too_large_for_text(implementation, protocol):
     result = assert_same(implementation, lambda: 10**5000, protocol)
     assert isinstance(result, bytes) == (protocol >= 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import pickle
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
+        if arguments.command == "bench":
+            return _bench(arguments.file, arguments.protocol, arguments.rounds)
         return _demo(arguments.modules, arguments.output)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "rich":
+            raise
+        return _complain(f"the {arguments.command} needs rich: pip install 'quickpickle[cli]'", 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except OSError as error:
@@ -53,6 +60,29 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="where to write the pickle (default: a file in a new temporary directory)",
     )
+    text = "time quickpickle and the standard pickler on an object of your own"
+    bench = commands.add_parser(
+        "bench",
+        help=text,
+        description=f"{text.capitalize()}, which lies in a pickle, and compare the bytes. Loading "
+        "a pickle runs what is in it: only for files that you trust. As python -m quickpickle it "
+        "finds the modules of the current directory, too.",
+    )
+    bench.add_argument("file", metavar="FILE", type=Path, help="a pickle (if several, the first)")
+    bench.add_argument(
+        "--protocol",
+        metavar="N",
+        type=int,
+        choices=range(pickle.HIGHEST_PROTOCOL + 1),
+        help="pickle protocol (default: that of the file)",
+    )
+    bench.add_argument(
+        "--rounds",
+        metavar="N",
+        type=_positive,
+        default=5,
+        help="how often each is timed (default: %(default)s)",
+    )
     return parser
 
 
@@ -63,19 +93,31 @@ def _positive(text: str) -> int:
     return number
 
 
-def _demo(modules: int | None, output: Path | None) -> int:
-    try:
-        # Only here, because rich is an extra, and slow to import.
-        from rich.console import Console
+# Each imports what it needs itself, because rich is an extra, and slow to import.
 
-        from .demo import run
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "rich":
-            raise
-        return _complain("the demo needs rich: pip install 'quickpickle[cli]'", 2)
+
+def _demo(modules: int | None, output: Path | None) -> int:
+    from rich.console import Console
+
+    from .demo import run
+
     report = run(Console(highlight=False), modules, output)
     if report.problems:
         return _complain("; ".join(report.problems), 1)
+    return 0
+
+
+def _bench(file: Path, protocol: int | None, rounds: int) -> int:
+    from rich.console import Console
+
+    from .bench import BenchError, run
+
+    try:
+        report = run(Console(highlight=False), file, protocol, rounds)
+    except BenchError as error:
+        return _complain(str(error), 1)
+    if report.identical is False:
+        return _complain("the bytes are not those of the standard pickler", 1)
     return 0
 
 

@@ -35,8 +35,9 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
     cdef Py_ssize_t size
     cdef const uint8_t* data
     cdef const digit* digits
-    cdef int negative
-    if quickpickle_small_long(<PyObject*>obj, &value) and value == <int32_t>value:
+    cdef int negative = 0
+    cdef bint is_small = quickpickle_small_long(<PyObject*>obj, &value)
+    if is_small and value == <int32_t>value:
         if not stream.bin:
             return stream.put_bytes(b"I%d\n" % value)
         stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
@@ -45,10 +46,16 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         return stream.put_bytes(b"L%bL\n" % repr(obj).encode("ascii"))
     # Little-endian two's complement, in as few bytes as keep the sign: behind the longer of the
     # headers, then what the highest byte only repeats of the sign is taken off.
-    size = quickpickle_digits(<PyObject*>obj, &digits, &negative)
-    stream.room(5 + size * PyLong_SHIFT // 8 + 2 + 8)
+    if is_small:
+        stream.room(5 + 8)
+        quickpickle_store4(stream.pos + 5, <uint32_t>value)
+        quickpickle_store4(stream.pos + 9, <uint32_t>(value >> 32))
+        size = 8
+    else:
+        size = quickpickle_digits(<PyObject*>obj, &digits, &negative)
+        stream.room(5 + size * PyLong_SHIFT // 8 + 2 + 8)
+        size = quickpickle_write_digits(stream.pos + 5, digits, size, negative) - stream.pos - 5
     data = <const uint8_t*>stream.pos + 5
-    size = quickpickle_write_digits(stream.pos + 5, digits, size, negative) - stream.pos - 5
     while size > 1 and data[size - 1] == (0xFF if data[size - 2] & 0x80 else 0):
         size -= 1
     if size > 0x7FFFFFFF:

@@ -81,6 +81,11 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
+    /* Cython leaves out the last fields of types, which newer interpreters have added. */
+    #if defined(__GNUC__)
+    #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+    #endif
+
     #include "structmember.h"
     #include "datetime.h"
     #if defined(__linux__)
@@ -218,7 +223,8 @@ cdef extern from *:
         target[7] = (char)bits;
     }
 
-    /* The digits of an int, of PyLong_SHIFT bits each, lowest first; returns how many. */
+    /* The digits of an int of more than 64 bits, of PyLong_SHIFT bits each, lowest first; returns
+       how many. */
     static Py_ssize_t quickpickle_digits(PyObject *obj, const digit **digits, int *negative)
     {
     #if PY_VERSION_HEX >= 0x030E0000
