@@ -49,7 +49,7 @@ def test_ints_of_every_length(implementation, protocol):
     """One digit more, one byte more, and what is left of a number when the sign is in it."""
     values = [
         sign * (2**bits + delta)
-        for bits in range(0, 600)
+        for bits in range(600)
         for delta in (-2, -1, 0, 1, 2)
         for sign in (1, -1)
     ]

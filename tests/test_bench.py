@@ -74,6 +74,13 @@ class Maker:
         return make_unpicklable, ()
 
 
+class Endless:
+    """Has a reduction without end."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Endless, (Endless(),)
+
+
 def test_bench(capsys: Output, file: Path, protocol: int) -> None:
     data = pickle.dumps([1, "two", {3.0: None}], protocol)
     file.write_bytes(data)
@@ -169,6 +176,15 @@ def test_what_cannot_be_pickled_again(capsys: Output, file: Path) -> None:
     assert main(["bench", str(file), "--protocol", "3"]) == 1
     message = "quickpickle: cannot pickle it with protocol 3: TypeError: not me\n"
     assert capsys.readouterr() == (WARNING, message)
+
+
+def test_what_has_no_end(capsys: Output, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickle, "load", lambda file: Endless())
+    file.write_bytes(pickle.dumps(None, 2))
+    assert main(["bench", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("quickpickle: cannot pickle it with protocol 2: RecursionError: ")
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [["--protocol", "99"], ["--rounds", "0"], []])

@@ -176,7 +176,7 @@ cdef class PicklerCore:
     cdef public int bin, fast
 
     def __init__(self, file, protocol=None, *, fix_imports=True, buffer_callback=None):
-        number = check_protocol(protocol)
+        cdef int number = protocol_number(protocol)
         write = getattr(file, "write", absent)
         if write is absent:
             raise TypeError("file must have a 'write' attribute")
@@ -185,7 +185,7 @@ cdef class PicklerCore:
         self.refuse_while_dumping()
         self._write = write
         self._protocol = number
-        self._fix_imports = bool(fix_imports) and number < 3
+        self._fix_imports = number < 3 and bool(fix_imports)
         self._buffer_callback = buffer_callback
         self._dump = Dump.__new__(Dump)
         self._dump.visible = True
@@ -223,9 +223,8 @@ cdef class PicklerCore:
         dump.bin = self.bin
         dump.fast = self.fast
         dump.reduction_limit = self.reduction_limit
-        if (
-            type(self).persistent_id is not PicklerCore.persistent_id
-            or "persistent_id" in getattr(self, "__dict__", ())
+        if type(self).persistent_id is not core_persistent_id or (
+            not quickpickle_has_empty_dict(<PyObject*>self) and "persistent_id" in self.__dict__
         ):
             dump.persistent_id = self.persistent_id
             if dump.persistent_id is None:
@@ -268,14 +267,24 @@ cdef class PicklerCore:
         return size
 
 
+cdef object core_persistent_id = PicklerCore.persistent_id
+
+
+class Signature:
+    """Shows inspect the parameters of the Python version, as a compiled __init__ does not."""
+
+    def __get__(self, obj, cls):
+        if cls.__init__ is not PicklerCore.__init__:  # a subclass has its own
+            raise AttributeError
+        import inspect
+
+        return inspect.signature(python.Pickler)
+
+
 class Pickler(PicklerCore):
     __doc__ = python.Pickler.__doc__
+    __signature__ = Signature()
     reduction_limit = python.Pickler.reduction_limit
-
-    def __init__(self, file, protocol=None, *, fix_imports=True, buffer_callback=None):
-        PicklerCore.__init__(
-            self, file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback
-        )
 
 
 cdef int default_protocol = DEFAULT_PROTOCOL
