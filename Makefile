@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n auto
+BENCH_ARGS ?=
+RESULT := benchmarks/results/latest.json
 
 .PHONY: demo test lint bench clean
 .SECONDARY:  # the stamps of what is installed are kept
@@ -20,7 +22,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-bench
-	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/compare.py --output $(RESULT) $(BENCH_ARGS)
+	$(BIN)/python benchmarks/chart.py $(RESULT) docs/benchmarks.svg
 
 clean:
 	rm -rf $(VENV) build dist

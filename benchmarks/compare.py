@@ -1,4 +1,4 @@
-"""Compares the time of dumps() in quickpickle and in the standard library: the command line.
+"""Compares quickpickle with the standard library and with competitors: the command line.
 
     python benchmarks/compare.py --workloads dataclasses floats --output result.json
 
@@ -10,47 +10,27 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib.metadata
+import io
 import math
-import os
 import pickle
-import statistics
-from collections.abc import Callable
-from itertools import product, repeat
-from typing import Any, Final, NamedTuple
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import repeat
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple
 
-import pyperf  # type: ignore[import-untyped]
-from rich.box import SIMPLE_HEAD
+import pyperf
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-import quickpickle.pickler
+import picklers
+import quickpickle
+import tables
+from picklers import COMPETITORS, Pickler
+from tables import TABLES, Key, Measurement
 from workloads import WORKLOADS
-
-Dumps = Callable[[Any, int], bytes]
-
-
-class Pickler(NamedTuple):
-    """One column of the table. Each of ours is set against each of the others."""
-
-    name: str
-    dumps: Dumps
-    ours: bool
-
-
-PICKLERS: Final = [
-    # The compiled implementation where it was built, else the Python one once more.
-    Pickler(f"quickpickle ({quickpickle.implementation})", quickpickle.dumps, ours=True),
-    Pickler("quickpickle (Python)", quickpickle.pickler.dumps, ours=True),
-    Pickler("pickle (Python)", pickle._dumps, ours=False),  # type: ignore[attr-defined]
-    Pickler("pickle (C)", pickle.dumps, ours=False),
-]
-RATIOS: Final = list(
-    product(
-        [pickler.name for pickler in PICKLERS if not pickler.ours],
-        [pickler.name for pickler in PICKLERS if pickler.ours],
-    )
-)
 
 ROUNDS: Final = 10
 FAST_ROUNDS: Final = 3
@@ -76,123 +56,134 @@ STORED_METADATA: Final = (
     "python_version",
     "timer",
 )
+STORED_VERSIONS: Final = (*COMPETITORS, "numpy", "pandas", "networkx", "scikit-learn")
 
 Metadata = dict[str, str | int | float]
 
 
-class Measurement(NamedTuple):
-    """One workload: the size of its pickle, and for each pickler's name its loops and seconds."""
+class Call(NamedTuple):
+    """What is timed: `function(*arguments)`, and the file it writes to, if any."""
 
-    size: int
-    loops: dict[str, int]
-    seconds: dict[str, list[float]]  # of one dumps(), for each round
-
-    def ratio(self, other: str, ours: str) -> float:
-        # Of the minima: other jobs on the machine only ever add to a time.
-        return min(self.seconds[other]) / min(self.seconds[ours])
+    function: Callable[..., object]
+    arguments: tuple[Any, ...]
+    file: BinaryIO | None = None
 
 
-class NotComparableError(Exception):
-    """The standard library itself cannot pickle an object, or not in one way only."""
+class LeftOutError(Exception):
+    """A workload that cannot be measured here."""
 
 
-def check(workload: str, obj: object, protocol: int) -> int:
-    """Let every pickler pickle `obj`, compare the bytes, and return how many there are.
+def take_part(
+    workload: str, obj: object, protocol: int, shown: list[str]
+) -> tuple[list[Pickler], int, dict[str, str]]:
+    """Who can do a workload; how many bytes its pickle has; and who cannot, with the reason.
 
-    Where ours differ this ends the program: the time of a wrong result is of no use.
+    Where quickpickle writes other bytes than the standard library this ends the program: the
+    time of a wrong result is of no use.
     """
+    hooks = WORKLOADS[workload].hooks
+
+    def prepare(pickler: Pickler) -> Pickler:
+        return pickler.with_hooks(hooks) if hooks else pickler
+
+    standard = prepare(picklers.standard(protocol))
     try:
-        expected = pickle.dumps(obj, protocol)
+        expected = standard.dumps(obj, *standard.options)
     except (TypeError, pickle.PicklingError) as error:  # __slots__, with protocols 0 and 1
-        raise NotComparableError(f"{workload}: {error}") from error
-    for pickler in PICKLERS:
-        if pickler.dumps(obj, protocol) != expected:
-            message = f"{workload}: {pickler.name} and pickle.dumps write different bytes"
-            raise SystemExit(message) if pickler.ours else NotComparableError(message)
-    return len(expected)
+        raise LeftOutError(f"{workload}: {error}") from error
+
+    able = [standard]
+    unable = {}
+    candidates = [picklers.ours(protocol)]
+    if "python" in shown:
+        candidates += [picklers.ours_in_python(protocol), picklers.standard_in_python(protocol)]
+    for pickler in map(prepare, candidates):
+        if writes(pickler, obj, expected):
+            able.append(pickler)
+        elif pickler.name == picklers.STANDARD_PYTHON:  # where the two differ from each other
+            unable[pickler.name] = "writes other bytes than pickle.dumps"
+        else:
+            raise SystemExit(f"{workload}: {pickler.name} writes other bytes than pickle.dumps")
+    if "competitors" in shown:
+        for name in COMPETITORS:
+            try:
+                pickler = prepare(picklers.competitor(name, protocol))
+                if not picklers.same(obj, pickler.loads(pickler.dumps(obj, *pickler.options))):
+                    raise ValueError("what it reads back is not the same")
+            except Exception as error:  # whatever a library may raise
+                unable[name] = f"{type(error).__name__}: {error}"
+            else:
+                able.append(pickler)
+    return able, len(expected), unable
 
 
-def time_loops(dumps: Dumps, obj: object, protocol: int, loops: int) -> float:
-    """The seconds that so many calls take."""
+def writes(pickler: Pickler, obj: object, expected: bytes) -> bool:
+    """Whether a pickler writes these bytes, by each of its functions."""
+    if pickler.dump:
+        file = io.BytesIO()
+        pickler.dump(obj, file, *pickler.options)
+        if file.getvalue() != expected:
+            return False
+    return pickler.dumps(obj, *pickler.options) == expected
+
+
+@contextmanager
+def make_calls(able: list[Pickler], obj: object) -> Iterator[dict[Key, Call]]:
+    """A call of dumps() for each pickler, and of dump() to a file of its own."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        calls = {}
+        for number, pickler in enumerate(able):
+            calls["dumps", pickler.name] = Call(pickler.dumps, (obj, *pickler.options))
+            if pickler.dump:
+                file = stack.enter_context((directory / str(number)).open("wb"))
+                arguments = (obj, file, *pickler.options)
+                calls["dump", pickler.name] = Call(pickler.dump, arguments, file)
+        yield calls
+
+
+def time_loops(call: Call, loops: int) -> float:
+    """The seconds that so many calls take; their pickles stand one behind the other in the file."""
+    function, arguments, file = call
+    if file:
+        file.seek(0)
     start = pyperf.perf_counter()
     for _ in repeat(None, loops):
-        dumps(obj, protocol)
+        function(*arguments)
+    if file:
+        file.flush()
     return float(pyperf.perf_counter() - start)
 
 
-def calibrate(dumps: Dumps, obj: object, protocol: int) -> int:
+def calibrate(call: Call) -> int:
     """How many calls a round needs to last ROUND_SECONDS."""
     loops = 1
-    while (seconds := time_loops(dumps, obj, protocol, loops)) < ROUND_SECONDS:
+    while (seconds := time_loops(call, loops)) < ROUND_SECONDS:
         # At most tenfold at once: the first calls are slower than those that follow.
         factor = ROUND_SECONDS / seconds if seconds else 10
         loops = math.ceil(loops * min(factor * 1.1, 10))
     return loops
 
 
-def measure(workload: str, rounds: int, protocol: int) -> Measurement:
-    """Time every pickler with one workload, after checking what it writes."""
-    obj = WORKLOADS[workload]()
-    size = check(workload, obj, protocol)
-    gc.collect()
-    gc.disable()  # whose turn it is when the collector runs would be chance
+def measure(workload: str, rounds: int, protocol: int, shown: list[str]) -> Measurement:
+    """Time everyone who can do a workload, after checking what they write."""
     try:
-        loops = {pickler.name: calibrate(pickler.dumps, obj, protocol) for pickler in PICKLERS}
-        seconds: dict[str, list[float]] = {pickler.name: [] for pickler in PICKLERS}
-        for _ in range(rounds):
-            for name, dumps, _ours in PICKLERS:
-                total = time_loops(dumps, obj, protocol, loops[name])
-                seconds[name].append(total / loops[name])
-    finally:
-        gc.enable()
-    return Measurement(size, loops, seconds)
-
-
-def format_seconds(values: list[float]) -> str:
-    """The minimum, and the median in parentheses, both in the minimum's unit."""
-    best = min(values)
-    factor, unit = next(
-        (scale for scale in ((1, "s"), (1e3, "ms"), (1e6, "us")) if best * scale[0] >= 1),
-        (1e9, "ns"),
-    )
-    return f"{best * factor:.3g} ({statistics.median(values) * factor:.3g}) {unit}"
-
-
-def make_table(measurements: dict[str, Measurement]) -> Table:
-    """The table that is printed, with the geometric means of the ratios at its end."""
-    table = Table(
-        box=SIMPLE_HEAD,
-        caption="times: minimum (median) of one dumps(); ratios: of the minima",
-    )
-    table.add_column("workload", no_wrap=True)
-    table.add_column("bytes", justify="right")
-    for pickler in PICKLERS:
-        table.add_column(pickler.name.replace(" ", "\n"), justify="right")
-    for other, ours in RATIOS:
-        table.add_column(
-            f"{other} / {ours}".replace(" (", "\n(").replace("/ ", "/\n"), justify="right"
-        )
-    for workload, measurement in measurements.items():
-        table.add_row(
-            workload,
-            f"{measurement.size:,}",
-            *(format_seconds(measurement.seconds[pickler.name]) for pickler in PICKLERS),
-            *(_format_ratio(measurement.ratio(*names)) for names in RATIOS),
-        )
-    means = [
-        statistics.geometric_mean(item.ratio(*names) for item in measurements.values())
-        for names in RATIOS
-    ]
-    table.add_section()
-    table.add_row(
-        "geometric mean", "", *("" for _ in PICKLERS), *(_format_ratio(mean) for mean in means)
-    )
-    return table
-
-
-def _format_ratio(ratio: float) -> str:
-    color = "green" if ratio >= 1 else "red"
-    return f"[{color}]{ratio:.2f}[/{color}]"
+        obj = WORKLOADS[workload]()
+    except ModuleNotFoundError as error:
+        raise LeftOutError(f"{workload}: needs {error.name}, which is not installed") from error
+    able, size, unable = take_part(workload, obj, protocol, shown)
+    with make_calls(able, obj) as calls:
+        gc.collect()
+        gc.disable()  # whose turn it is when the collector runs would be chance
+        try:
+            loops = {key: calibrate(call) for key, call in calls.items()}
+            seconds: dict[Key, list[float]] = {key: [] for key in calls}
+            for _ in range(rounds):
+                for key, call in calls.items():
+                    seconds[key].append(time_loops(call, loops[key]) / loops[key])
+        finally:
+            gc.enable()
+    return Measurement(size, loops, seconds, unable)
 
 
 def common_metadata(protocol: int) -> Metadata:
@@ -202,17 +193,25 @@ def common_metadata(protocol: int) -> Metadata:
     metadata["python_gc"] = "disabled"
     metadata["quickpickle_version"] = quickpickle.__version__
     metadata["pickle_protocol"] = protocol
+    for name in STORED_VERSIONS:
+        # Not installed, or, as marshal, a part of Python.
+        with suppress(importlib.metadata.PackageNotFoundError):
+            metadata[f"{name}_version"] = importlib.metadata.version(name)
     return metadata
 
 
 def make_suite(measurements: dict[str, Measurement], metadata: Metadata) -> Any:
-    """The result as pyperf stores it: a benchmark for each workload and pickler."""
+    """The result as pyperf stores it: a benchmark for each workload, function and pickler."""
     benchmarks = []
-    for workload, (size, loops, seconds) in measurements.items():
-        for name, values in seconds.items():
+    for workload, (size, loops, seconds, _unable) in measurements.items():
+        for (function, pickler), values in seconds.items():
             own: Metadata = {
-                "name": f"{workload}: {name}",
-                "loops": loops[name],
+                "name": f"{workload}: {function}, {pickler}",
+                "group": WORKLOADS[workload].group,
+                "workload": workload,
+                "function": function,
+                "pickler": pickler,
+                "loops": loops[function, pickler],
                 "pickle_size": size,
             }
             run = pyperf.Run(values, metadata=metadata | own, collect_metadata=False)
@@ -228,9 +227,9 @@ def _positive(text: str) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    lines = [f"  {name:28}{function.__doc__}" for name, function in WORKLOADS.items()]
+    lines = [f"  {name:28}{workload.description}" for name, workload in WORKLOADS.items()]
     parser = argparse.ArgumentParser(
-        description="Compare the time of dumps() in quickpickle and in the standard library.",
+        description="Compare quickpickle with the standard library and with competitors.",
         epilog="\n".join(["workloads:", *lines]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -241,6 +240,14 @@ def make_parser() -> argparse.ArgumentParser:
         default=list(WORKLOADS),
         metavar="NAME",
         help="only these (default: all, see below)",
+    )
+    parser.add_argument(
+        "--tables",
+        nargs="+",
+        choices=TABLES,
+        default=list(TABLES),
+        metavar="NAME",
+        help=f"only what these need, of: {', '.join(TABLES)} (default: all)",
     )
     parser.add_argument(
         "--rounds", type=_positive, metavar="N", help=f"how often each is timed (default {ROUNDS})"
@@ -257,19 +264,23 @@ def make_parser() -> argparse.ArgumentParser:
         help="pickle protocol (default: the highest)",
     )
     parser.add_argument(
-        "--output", metavar="FILE", help="store the times as pyperf JSON; FILE must not exist yet"
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="store the times as pyperf JSON, in place of what FILE holds",
+    )
+    parser.add_argument(
+        "--reasons", action="store_true", help="say why a competitor cannot do a workload"
     )
     return parser
 
 
 def main() -> None:
-    parser = make_parser()
-    args = parser.parse_args()
-    # dump() below would refuse as well, but only after minutes of work.
-    if args.output and os.path.exists(args.output):
-        parser.error(f"the JSON file {args.output!r} already exists")
+    args = make_parser().parse_args()
     rounds = args.rounds or (FAST_ROUNDS if args.fast else ROUNDS)
     metadata = common_metadata(args.protocol)
+    if args.output:
+        args.output.parent.mkdir(parents=True, exist_ok=True)  # now, not after minutes of work
 
     console = Console()
     if not console.is_terminal:
@@ -283,13 +294,18 @@ def main() -> None:
         disable=not console.is_terminal,
     ):
         try:
-            measurements[name] = measure(name, rounds, args.protocol)
-        except NotComparableError as error:
-            console.print(f"left out: {error}")
-    if measurements:
-        console.print(make_table(measurements))
-        if args.output:
-            make_suite(measurements, metadata).dump(args.output)
+            measurements[name] = measure(name, rounds, args.protocol, args.tables)
+        except LeftOutError as error:
+            console.print(f"left out: {error}", markup=False)
+    if not measurements:
+        return
+    for table in args.tables:
+        console.print(TABLES[table](measurements))
+    if args.reasons:
+        for line in tables.reasons(measurements):
+            console.print(line, markup=False, highlight=False)
+    if args.output:
+        make_suite(measurements, metadata).dump(str(args.output), replace=True)
 
 
 if __name__ == "__main__":

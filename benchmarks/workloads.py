@@ -4,6 +4,8 @@ Every function builds its object anew, from a random.Random(0) of its own, so it
 same whatever ran before. Most take the standard library's C pickler 2 to 20 ms; pyperformance's
 and the last few are small, because there the fixed costs of a dump are what counts.
 
+Those that need a library import it themselves, so the others run without it.
+
 The sizes of large containers are no multiples of 1000 (the length of a batch), nor one more:
 there the two picklers of the standard library write different bytes.
 """
@@ -28,14 +30,35 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-Workload = Callable[[], object]
+Build = Callable[[], object]
+
+
+class Workload(NamedTuple):
+    """What is pickled, and by what kind of Pickler."""
+
+    build: Build
+    group: str
+    """Its heading, here and in the chart."""
+    hooks: type | None
+    """Methods for a subclass of Pickler, and of Unpickler: both get them as their first base."""
+
+    def __call__(self) -> object:
+        return self.build()
+
+    @property
+    def description(self) -> str:
+        return self.build.__doc__ or ""
+
 
 WORKLOADS: Final[dict[str, Workload]] = {}
 
 
-def _workload(function: Workload) -> Workload:
-    WORKLOADS[function.__name__] = function
-    return function
+def _workload(group: str, hooks: type | None = None) -> Callable[[Build], Build]:
+    def add(build: Build) -> Build:
+        WORKLOADS[build.__name__] = Workload(build, group, hooks)
+        return build
+
+    return add
 
 
 def _text(rng: random.Random, shortest: int, longest: int, alphabet: str) -> str:
@@ -106,6 +129,21 @@ class Session:
         del state["cache"]
         return state
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.cache = {}
+
+
+class Money:
+    """Says itself how it is rebuilt, as classes with a constructor do that always has to run."""
+
+    def __init__(self, cents: int, currency: str) -> None:
+        self.cents = cents
+        self.currency = currency
+
+    def __reduce__(self) -> tuple[type, tuple[int, str]]:
+        return Money, (self.cents, self.currency)
+
 
 @dataclass
 class Department:
@@ -163,6 +201,52 @@ class Order:
     tags: set[int] = field(default_factory=set)
 
 
+@dataclass
+class Connection:
+    """Cannot be pickled, other than by a Pickler that knows it."""
+
+    url: str
+
+    def __reduce__(self) -> str:
+        raise TypeError("a connection is no data")
+
+
+@dataclass
+class Job:
+    """Holds on to what cannot be pickled."""
+
+    name: str
+    connection: Connection
+    arguments: list[int]
+
+
+# --- What the subclasses of Pickler do. Their methods are asked about every object, or nearly so,
+# and are written as one writes them: the call is most of what they cost.
+
+DEPARTMENTS: Final[dict[str, Department]] = {}  # what the database of a program would hold
+
+
+class StoredDepartments:
+    """Departments stay in the database, and the pickle names them: so do ZODB and PyTorch."""
+
+    def persistent_id(self, obj: object) -> tuple[str, str] | None:
+        if isinstance(obj, Department):
+            return "department", obj.name
+        return None
+
+    def persistent_load(self, pid: tuple[str, str]) -> Department:
+        return DEPARTMENTS[pid[1]]
+
+
+class ReopenedConnections:
+    """Connections are opened again by whoever reads the pickle: so do cloudpickle and Ray."""
+
+    def reducer_override(self, obj: object) -> Any:
+        if isinstance(obj, Connection):
+            return Connection, (obj.url,)
+        return NotImplemented
+
+
 # --- Objects of the kind and size that pyperformance's pickle benchmark uses
 
 
@@ -200,33 +284,33 @@ def _profile(rng: random.Random) -> dict[str, Any]:
     }
 
 
-@_workload
+@_workload("like pyperformance")
 def pyperformance_record() -> object:
     """A dict of 29 short strings and numbers (there: DICT)."""
     return _profile(random.Random(0))
 
 
-@_workload
+@_workload("like pyperformance")
 def pyperformance_tuple() -> object:
     """A tuple of a list of 270 integers and a number (there: TUPLE)."""
     rng = random.Random(0)
     return [rng.randrange(2**31) for _ in range(270)], 60
 
 
-@_workload
+@_workload("like pyperformance")
 def pyperformance_record_group() -> object:
     """Three such dicts in a list (there: DICT_GROUP)."""
     rng = random.Random(0)
     return [_profile(rng) for _ in range(3)]
 
 
-@_workload
+@_workload("like pyperformance")
 def pyperformance_list() -> object:
     """Lists of small integers in lists of two in a list of ten (there: pickle_list)."""
     return [[[*range(10)] for _ in range(2)] for _ in range(10)]
 
 
-@_workload
+@_workload("like pyperformance")
 def pyperformance_dict() -> object:
     """A hundred dicts of ten integers and None in a dict (there: pickle_dict)."""
     return {start: dict.fromkeys(range(start, start + 10)) for start in range(100)}
@@ -235,48 +319,48 @@ def pyperformance_dict() -> object:
 # --- Atoms
 
 
-@_workload
+@_workload("atoms")
 def small_ints() -> object:
     """300,000 integers of one byte."""
     rng = random.Random(0)
     return [rng.randrange(256) for _ in range(300_000)]
 
 
-@_workload
+@_workload("atoms")
 def ints_32_bit() -> object:
     """200,000 integers of 32 bits, half of them negative."""
     rng = random.Random(0)
     return [rng.randrange(-(2**31), 2**31) for _ in range(200_000)]
 
 
-@_workload
+@_workload("atoms")
 def big_ints() -> object:
     """30,000 integers of 64 to 512 bits."""
     rng = random.Random(0)
     return [rng.choice((-1, 1)) * rng.getrandbits(rng.randint(64, 512)) for _ in range(30_000)]
 
 
-@_workload
+@_workload("atoms")
 def floats() -> object:
     """200,000 floats."""
     rng = random.Random(0)
     return [rng.uniform(-1e6, 1e6) for _ in range(200_000)]
 
 
-@_workload
+@_workload("atoms")
 def bools_and_none() -> object:
     """300,000 times True, False or None."""
     return random.Random(0).choices((True, False, None), k=300_000)
 
 
-@_workload
+@_workload("atoms")
 def ascii_strings() -> object:
     """50,000 distinct strings of up to 40 ASCII characters."""
     rng = random.Random(0)
     return [_text(rng, 5, 40, string.ascii_letters + string.digits) for _ in range(50_000)]
 
 
-@_workload
+@_workload("atoms")
 def non_ascii_strings() -> object:
     """30,000 distinct strings of up to 40 Latin, Cyrillic, Chinese and emoji characters."""
     rng = random.Random(0)
@@ -284,14 +368,14 @@ def non_ascii_strings() -> object:
     return [_text(rng, 5, 40, rng.choice(alphabets)) for _ in range(30_000)]
 
 
-@_workload
+@_workload("atoms")
 def repeated_words() -> object:
     """150,000 words out of a vocabulary of 2,000: references to the memo."""
     rng = random.Random(0)
     return rng.choices([_word(rng) for _ in range(2000)], k=150_000)
 
 
-@_workload
+@_workload("atoms")
 def bytes_objects() -> object:
     """40,000 bytes objects of up to 300 bytes."""
     rng = random.Random(0)
@@ -301,14 +385,14 @@ def bytes_objects() -> object:
 # --- Containers
 
 
-@_workload
+@_workload("containers")
 def tuples() -> object:
     """20,000 tuples of an integer, a string and a float."""
     rng = random.Random(0)
     return [(rng.randrange(1000), _word(rng), rng.random()) for _ in range(20_000)]
 
 
-@_workload
+@_workload("containers")
 def nested_lists() -> object:
     """Lists of four lists each, nine deep, with integers at the bottom."""
 
@@ -318,14 +402,14 @@ def nested_lists() -> object:
     return nest(8)
 
 
-@_workload
+@_workload("containers")
 def large_dict() -> object:
     """A dict of 40,500 strings to integers."""
     rng = random.Random(0)
     return {f"{_word(rng)}-{i}": rng.randrange(100_000) for i in range(40_500)}
 
 
-@_workload
+@_workload("containers")
 def sets() -> object:
     """4,800 sets and frozensets of 10 integers, and one set of 50,500."""
     # Of integers because the order of strings in a set differs from process to process.
@@ -334,7 +418,7 @@ def sets() -> object:
     return [*small, set(rng.sample(range(10**6), 50_500))]
 
 
-@_workload
+@_workload("containers")
 def json_like_records() -> object:
     """5,000 records of the kind that json.loads gives: dicts with the same keys."""
     rng = random.Random(0)
@@ -353,7 +437,7 @@ def json_like_records() -> object:
     ]
 
 
-@_workload
+@_workload("containers")
 def ordered_dicts() -> object:
     """4,000 OrderedDicts of five items."""
     rng = random.Random(0)
@@ -368,48 +452,60 @@ def _points(make: Callable[[int, float, str], object], count: int) -> list[objec
     return [make(rng.randrange(1000), rng.random(), _word(rng)) for _ in range(count)]
 
 
-@_workload
+@_workload("instances")
 def dataclasses() -> object:
     """8,000 instances of a dataclass."""
     return _points(Point, 8000)
 
 
-@_workload
+@_workload("instances")
 def dataclasses_slots() -> object:
     """5,000 instances of a dataclass with slots."""
     return _points(SlotsPoint, 5000)
 
 
-@_workload
+@_workload("instances")
 def dataclasses_frozen() -> object:
     """8,000 instances of a frozen dataclass."""
     return _points(FrozenPoint, 8000)
 
 
-@_workload
+@_workload("instances")
 def dataclasses_frozen_slots() -> object:
     """5,000 instances of a frozen dataclass with slots."""
     return _points(FrozenSlotsPoint, 5000)
 
 
-@_workload
+@_workload("instances")
 def namedtuples() -> object:
     """8,000 instances of a namedtuple."""
     return _points(NamedPoint, 8000)
 
 
-@_workload
+@_workload("instances")
 def getstate_instances() -> object:
     """8,000 instances of a class with a __getstate__ in Python."""
     rng = random.Random(0)
     return [Session(_word(rng), rng.randrange(1000)) for _ in range(8000)]
 
 
-@_workload
+@_workload("instances")
+def reduce_instances() -> object:
+    """8,000 instances of a class with a __reduce__ in Python."""
+    rng = random.Random(0)
+    currencies = ("EUR", "USD", "JPY")
+    return [Money(rng.randrange(10**6), rng.choice(currencies)) for _ in range(8000)]
+
+
+def _departments(rng: random.Random) -> list[Department]:
+    return [Department(_word(rng), rng.randrange(20)) for _ in range(50)]
+
+
+@_workload("instances")
 def shared_members() -> object:
     """6,000 instances that share departments, managers and skills."""
     rng = random.Random(0)
-    departments = [Department(_word(rng), rng.randrange(20)) for _ in range(50)]
+    departments = _departments(rng)
     skills = [_word(rng) for _ in range(200)]
 
     def employ(manager: Employee | None) -> Employee:
@@ -419,7 +515,7 @@ def shared_members() -> object:
     return managers + [employ(rng.choice(managers)) for _ in range(5900)]
 
 
-@_workload
+@_workload("instances")
 def tree_with_parents() -> object:
     """A binary tree of 8,191 instances, each with a reference to its parent."""
 
@@ -432,7 +528,7 @@ def tree_with_parents() -> object:
     return grow(1, None)
 
 
-@_workload
+@_workload("instances")
 def orders() -> object:
     """2,000 instances that hold a bit of everything: what an application might store."""
     rng = random.Random(0)
@@ -453,7 +549,7 @@ def orders() -> object:
 # --- Types of the standard library
 
 
-@_workload
+@_workload("standard library")
 def datetimes() -> object:
     """12,000 datetimes: naive, in UTC and in another time zone."""
     rng = random.Random(0)
@@ -464,28 +560,28 @@ def datetimes() -> object:
     ]
 
 
-@_workload
+@_workload("standard library")
 def dates() -> object:
     """12,000 dates."""
     rng = random.Random(0)
     return [date.fromordinal(rng.randint(700_000, 740_000)) for _ in range(12_000)]
 
 
-@_workload
+@_workload("standard library")
 def decimals() -> object:
     """10,000 Decimals with two places."""
     rng = random.Random(0)
     return [Decimal(rng.randrange(10**8)) / 100 for _ in range(10_000)]
 
 
-@_workload
+@_workload("standard library")
 def uuids() -> object:
     """5,000 UUIDs."""
     rng = random.Random(0)
     return [UUID(int=rng.getrandbits(128), version=4) for _ in range(5000)]
 
 
-@_workload
+@_workload("standard library")
 def enums() -> object:
     """40,000 pairs of members of an Enum and an IntEnum."""
     rng = random.Random(0)
@@ -494,35 +590,132 @@ def enums() -> object:
     )
 
 
-@_workload
+@_workload("standard library")
 def syntax_trees() -> object:
     """The syntax trees of five modules of the standard library (of the running Python's)."""
     modules = (bisect, heapq, queue, shlex, textwrap)
     return [ast.parse(inspect.getsource(module)) for module in modules]
 
 
+# --- Libraries
+
+
+@_workload("libraries")
+def numpy_small_arrays() -> object:
+    """2,000 NumPy arrays of ten floats."""
+    import numpy as np
+
+    return [row.copy() for row in np.random.default_rng(0).random((2000, 10))]
+
+
+@_workload("libraries")
+def numpy_large_array() -> object:
+    """A NumPy array of 16 MB."""
+    import numpy as np
+
+    return np.random.default_rng(0).random((2000, 1000))
+
+
+@_workload("libraries")
+def pandas_dataframe() -> object:
+    """A pandas DataFrame of 20,000 rows: numbers, strings, dates, categories."""
+    import numpy as np
+    import pandas as pd
+
+    rng = random.Random(0)
+    numbers = np.random.default_rng(0)
+    rows = 20_000
+    return pd.DataFrame(
+        {
+            "id": np.arange(rows),
+            "score": numbers.random(rows),
+            "name": [_word(rng) for _ in range(rows)],
+            "placed": pd.date_range("2020-01-01", periods=rows, freq="min"),
+            "level": pd.Categorical(rng.choices(("low", "middle", "high"), k=rows)),
+        }
+    )
+
+
+@_workload("libraries")
+def networkx_graph() -> object:
+    """A networkx graph of 2,100 nodes and 8,000 edges, with weights."""
+    import networkx as nx
+
+    rng = random.Random(0)
+    graph = nx.gnm_random_graph(2100, 8000, seed=0)
+    for _, _, attributes in graph.edges(data=True):
+        attributes["weight"] = rng.random()
+    return graph
+
+
+@_workload("libraries")
+def sklearn_forest() -> object:
+    """A scikit-learn forest of 20 trees, fitted to 300 rows."""
+    import numpy as np
+    from sklearn.ensemble import RandomForestClassifier
+
+    rows = np.random.default_rng(0).random((300, 8))
+    classes = (rows[:, 0] + rows[:, 1] > 1).astype(int)
+    return RandomForestClassifier(n_estimators=20, random_state=0).fit(rows, classes)
+
+
+# --- Subclasses of Pickler
+
+
+@_workload("subclasses of Pickler", hooks=StoredDepartments)
+def with_persistent_id() -> object:
+    """3,000 instances with departments that persistent_id knows, and 1,000 records."""
+    rng = random.Random(0)
+    departments = _departments(rng)
+    DEPARTMENTS.update((department.name, department) for department in departments)
+    employees = [
+        Employee(_word(rng), rng.choice(departments), None, [_word(rng)]) for _ in range(3000)
+    ]
+    records = [
+        {"id": i, "name": _word(rng), "score": rng.random(), "department": rng.choice(departments)}
+        for i in range(1000)
+    ]
+    return employees, records
+
+
+@_workload("subclasses of Pickler", hooks=ReopenedConnections)
+def with_reducer_override() -> object:
+    """4,000 instances, 20 of which only reducer_override knows a way to pickle, in records."""
+    rng = random.Random(0)
+    connections = [Connection(f"db://{_word(rng)}.example.org") for _ in range(20)]
+    return [
+        {
+            "id": i,
+            "job": Job(_word(rng), rng.choice(connections), [rng.randrange(100) for _ in range(3)]),
+            "started": datetime.fromtimestamp(rng.randrange(10**9), UTC),
+        }
+        for i in range(4000)
+    ]
+
+
 # --- Very small and very large: what a dump costs as such, and what copying costs
 
 
-@_workload
+@_workload("very small, very large")
 def one_small_dict() -> object:
     """A dict of three items."""
     return {"id": 1234, "name": "quickpickle", "ok": True}
 
 
-@_workload
+@_workload("very small, very large")
 def one_int() -> object:
     """An integer."""
     return 42
 
 
-@_workload
+@_workload("very small, very large")
 def one_dataclass() -> object:
     """An instance of a dataclass."""
     return Point(1, 2.0, "three")
 
 
-@_workload
+@_workload("very small, very large")
 def bytes_50_mb() -> object:
     """A bytes object of 50 MB."""
-    return bytes(50_000_000)
+    # Not zeros: the memory of those is one page, over and over.
+    return random.Random(0).randbytes(50_000_000)

@@ -1,0 +1,175 @@
+"""The picklers that are measured: quickpickle's, the standard library's, and the competitors.
+
+A competitor takes part in the workloads that it can do: it has to write something that it reads
+back as the same, which `same` decides.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import marshal
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, Final, cast
+
+import quickpickle.pickler
+
+
+@dataclass(frozen=True)
+class Pickler:
+    """Who is measured, by calling `dumps(obj, *options)` and `dump(obj, file, *options)`."""
+
+    name: str
+    dumps: Callable[..., bytes]
+    dump: Callable[..., object] | None
+    """None where it is not measured."""
+    loads: Callable[[bytes], Any]
+    options: tuple[int, ...] = ()
+    classes: tuple[type, type] | None = None
+    """Pickler and Unpickler, where one can make subclasses of them."""
+
+    def with_hooks(self, hooks: type) -> Pickler:
+        """The same by way of a subclass with these methods. TypeError where there can be none."""
+        if self.classes is None:
+            raise TypeError(f"{self.name} has no Pickler to make a subclass of")
+        # Any: what subclass this is only the workload knows.
+        pickler: Any = type("Pickler", (hooks, self.classes[0]), {})
+        unpickler: Any = type("Unpickler", (hooks, self.classes[1]), {})
+
+        def dump(obj: object, file: object, *options: int) -> None:
+            pickler(file, *options).dump(obj)
+
+        def dumps(obj: object, *options: int) -> bytes:
+            file = io.BytesIO()
+            pickler(file, *options).dump(obj)
+            return file.getvalue()
+
+        def loads(data: bytes) -> Any:
+            return unpickler(io.BytesIO(data)).load()
+
+        return replace(self, dumps=dumps, dump=self.dump and dump, loads=loads)
+
+
+# The compiled implementation where it was built, else the Python one once more.
+OURS: Final = f"quickpickle ({quickpickle.implementation})"
+OURS_PYTHON: Final = "quickpickle (Python)"
+STANDARD: Final = "pickle (C)"
+STANDARD_PYTHON: Final = "pickle (Python)"
+COMPETITORS: Final = ("pyfory", "cloudpickle", "dill", "zodbpickle", "marshal")
+
+
+def ours(protocol: int) -> Pickler:
+    return Pickler(
+        OURS,
+        quickpickle.dumps,
+        quickpickle.dump,
+        pickle.loads,
+        (protocol,),
+        (quickpickle.Pickler, pickle.Unpickler),
+    )
+
+
+def standard(protocol: int) -> Pickler:
+    return Pickler(
+        STANDARD,
+        pickle.dumps,
+        pickle.dump,
+        pickle.loads,
+        (protocol,),
+        (pickle.Pickler, pickle.Unpickler),
+    )
+
+
+def ours_in_python(protocol: int) -> Pickler:
+    module = quickpickle.pickler
+    classes = (module.Pickler, pickle.Unpickler)
+    return Pickler(OURS_PYTHON, module.dumps, None, pickle.loads, (protocol,), classes)
+
+
+def standard_in_python(protocol: int) -> Pickler:
+    module: Any = pickle  # the stubs do not have the names with an underscore
+    classes = (module._Pickler, pickle.Unpickler)
+    return Pickler(STANDARD_PYTHON, module._dumps, None, pickle.loads, (protocol,), classes)
+
+
+def competitor(name: str, protocol: int) -> Pickler:
+    """A competitor, afresh: one that failed may not be as it was. ImportError if not installed."""
+    if name == "marshal":
+        return Pickler(name, marshal.dumps, None, marshal.loads)
+    if name == "pyfory":
+        return _pyfory()
+    module = cast(Any, importlib.import_module(name))
+    if name == "zodbpickle":
+        module = importlib.import_module("zodbpickle.fastpickle")
+        protocol = min(protocol, module.HIGHEST_PROTOCOL)
+    if name == "dill":
+        module.extend(use_dill=False)  # or pickle's Python pickler would be dill's from here on
+    classes = (module.Pickler, getattr(module, "Unpickler", pickle.Unpickler))
+    return Pickler(name, module.dumps, None, module.loads, (protocol,), classes)
+
+
+def _pyfory() -> Pickler:
+    pyfory = cast(Any, importlib.import_module("pyfory"))
+    # What pickle does too: any class, shared and circular references, no limits of size.
+    fory = pyfory.Fory(
+        xlang=False,
+        ref=True,
+        strict=False,
+        max_depth=10**6,
+        max_graph_memory_bytes=2**40,
+        max_unbacked_container_items=2**40,
+    )
+    return Pickler("pyfory", fory.dumps, None, fory.loads)
+
+
+_VALUES: Final = (type(None), bool, int, float, str, bytes, bytearray, set, frozenset)
+_NAMED: Final = (type, FunctionType, BuiltinFunctionType)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two objects have the same classes and values, down to the last member.
+
+    Not by `==` alone: an IntEnum equals its number, a namedtuple its tuple, and most instances
+    only themselves. The order in a dict does not count, nor what is shared.
+    """
+    pairs = [(one, other)]
+    seen: dict[int, Any] = {}  # by address, with the object, so that no other comes to lie there
+    while pairs:
+        one, other = pairs.pop()
+        if type(one) is not type(other):
+            return False
+        if isinstance(one, _NAMED):
+            if one is not other:
+                return False
+        elif type(one) in _VALUES:
+            if one != other and one == one:  # nan equals nothing
+                return False
+        elif id(one) not in seen:
+            seen[id(one)] = one
+            if type(one) is dict:
+                if one.keys() != other.keys():
+                    return False
+                pairs += [(value, other[key]) for key, value in one.items()]
+                continue
+            try:
+                mine, theirs = _parts(one), _parts(other)
+            except TypeError:  # it cannot be reduced: a hook pickled it
+                mine, theirs = [one == other], [True]
+            if len(mine) != len(theirs):
+                return False
+            pairs += zip(mine, theirs, strict=True)
+    return True
+
+
+def _parts(obj: Any) -> list[Any]:
+    """The items of a list or tuple, or the parts of a reduction."""
+    if type(obj) in (list, tuple):
+        return list(obj)
+    reduction = obj.__reduce_ex__(4)
+    if isinstance(reduction, str):
+        return [reduction]
+    function, arguments, state, items, pairs = (*reduction, None, None, None)[:5]
+    return [function, arguments, state, list(items or ()), list(pairs or ())]

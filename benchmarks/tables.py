@@ -1,0 +1,148 @@
+"""What is printed: a table against the C pickler, one of competitors, one of the Python version."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from picklers import COMPETITORS, OURS, OURS_PYTHON, STANDARD, STANDARD_PYTHON
+from workloads import WORKLOADS
+
+NOISY: Final = 1.1  # how far the median may lie above the minimum
+
+Key = tuple[str, str]
+"""A function, "dumps" or "dump", and the name of a pickler."""
+
+
+class Measurement(NamedTuple):
+    """One workload: the size of its pickle, and for each key the loops and the seconds."""
+
+    size: int
+    loops: dict[Key, int]
+    seconds: dict[Key, list[float]]  # of one call, for each round
+    unable: dict[str, str]  # who could not do it, and why
+
+    def ratio(self, function: str, ours: str, other: str) -> float | None:
+        """How many times as fast `ours` is; None where the other cannot do it."""
+        if (function, other) not in self.seconds:
+            return None
+        # Of the minima: other jobs on the machine only ever add to a time.
+        return min(self.seconds[function, other]) / min(self.seconds[function, ours])
+
+
+Measurements = dict[str, Measurement]
+
+
+def against_standard(measurements: Measurements) -> Table:
+    """dumps() and dump() of quickpickle and of the standard library's C pickler."""
+    columns = [("dumps", OURS, STANDARD), ("dump", OURS, STANDARD)]
+    return _table("dumps(), and dump() to a file", measurements, columns)
+
+
+def in_python(measurements: Measurements) -> Table:
+    """dumps() of the picklers that are written in Python."""
+    columns = [("dumps", OURS_PYTHON, STANDARD_PYTHON)]
+    return _table("The implementations in Python", measurements, columns)
+
+
+def against_competitors(measurements: Measurements) -> Table:
+    """How many times as fast dumps() of quickpickle is as that of each competitor."""
+    title = f"dumps(): how many times as fast {OURS} is"
+    table = Table(title=title, box=SIMPLE_HEAD, caption="-: cannot do it, or not here")
+    table.add_column("workload", no_wrap=True)
+    ratios: dict[str, list[float]] = {}
+    for name in COMPETITORS:
+        table.add_column(name, justify="right")
+        ratios[name] = []
+    for workload, measurement in _by_group(measurements, table):
+        row = [measurement.ratio("dumps", OURS, name) for name in COMPETITORS]
+        table.add_row(workload, *map(_format_ratio, row))
+        for name, ratio in zip(COMPETITORS, row, strict=True):
+            if ratio is not None:
+                ratios[name].append(ratio)
+    table.add_section()
+    table.add_row("geometric mean", *(_format_mean(values) for values in ratios.values()))
+    ahead = [f"{sum(ratio > 1 for ratio in values)} of {len(values)}" for values in ratios.values()]
+    table.add_row("ahead in", *ahead)
+    return table
+
+
+TABLES: Final[dict[str, Callable[[Measurements], Table]]] = {
+    "standard": against_standard,
+    "competitors": against_competitors,
+    "python": in_python,
+}
+
+
+def reasons(measurements: Measurements) -> list[str]:
+    """Why someone could not do a workload, a line each."""
+    return [
+        f"{workload}: {name}: {' '.join(reason.split())}"
+        for workload, measurement in measurements.items()
+        for name, reason in measurement.unable.items()
+    ]
+
+
+def _table(title: str, measurements: Measurements, columns: list[tuple[str, str, str]]) -> Table:
+    """Times and ratios for each function, ours and other, with the geometric means at the end."""
+    caption = "minimum of the rounds; ~: the median is more than a tenth above it"
+    table = Table(title=title, box=SIMPLE_HEAD, caption=caption)
+    table.add_column("workload", no_wrap=True)
+    table.add_column("bytes", justify="right")
+    for function, *names in columns:
+        for name in names:
+            table.add_column("\n".join([function, *name.split()]), justify="right")
+        table.add_column(f"{function}\nratio", justify="right")
+    ratios: list[list[float]] = [[] for _ in columns]
+    for workload, measurement in _by_group(measurements, table):
+        cells = []
+        for (function, ours, other), values in zip(columns, ratios, strict=True):
+            ratio = measurement.ratio(function, ours, other)
+            for name in (ours, other):
+                cells.append(_format_seconds(measurement.seconds.get((function, name))))
+            cells.append(_format_ratio(ratio))
+            if ratio is not None:
+                values.append(ratio)
+        table.add_row(workload, f"{measurement.size:,}", *cells)
+    table.add_section()
+    means = [cell for values in ratios for cell in ("", "", _format_mean(values))]
+    table.add_row("geometric mean", "", *means)
+    return table
+
+
+def _by_group(measurements: Measurements, table: Table) -> Iterator[tuple[str, Measurement]]:
+    """The measurements, with a gap in the table between groups."""
+    last = None
+    for workload, measurement in measurements.items():
+        group = WORKLOADS[workload].group
+        if last not in (None, group):
+            table.add_section()
+        last = group
+        yield workload, measurement
+
+
+def _format_seconds(values: list[float] | None) -> str:
+    if values is None:
+        return "-"
+    best = min(values)
+    factor, unit = next(
+        (scale for scale in ((1, "s"), (1e3, "ms"), (1e6, "us")) if best * scale[0] >= 1),
+        (1e9, "ns"),
+    )
+    noisy = "~" if statistics.median(values) > NOISY * best else ""
+    return f"{noisy}{best * factor:.3g} {unit}"
+
+
+def _format_ratio(ratio: float | None) -> str:
+    if ratio is None:
+        return "-"
+    color = "green" if ratio >= 1 else "red"
+    return f"[{color}]{ratio:.2f}[/{color}]"
+
+
+def _format_mean(ratios: list[float]) -> str:
+    return _format_ratio(statistics.geometric_mean(ratios)) if ratios else "-"
