@@ -181,31 +181,31 @@ cdef int save_bytearray(Stream stream, object obj) except -1:
 
 cdef int save_picklebuffer(Stream stream, object obj) except -1:
     """In band as bytes or bytearray, out of band as a reference to the next buffer (PEP 574)."""
-    cdef Py_buffer view
+    cdef const Py_buffer* view
+    cdef bint readonly
     if stream.protocol < 5:
         raise buffer_needs_protocol_5()
-    stream.settle()
-    PyObject_GetBuffer(obj, &view, PyBUF_FULL_RO)
-    try:
-        if view.suboffsets != NULL or not PyBuffer_IsContiguous(&view, c"A"):
-            raise PicklingError(
-                "PickleBuffer can not be pickled when pointing to a non-contiguous buffer"
-            )
-        if stream.buffer_callback is not None and not stream.buffer_callback(obj):
-            stream.put1(0x97)
-            if view.readonly:
-                stream.put1(0x98)
-            return 0
-        if view.readonly:
-            put_bytes_header(stream, view.len)
-        else:
-            stream.close_frame_if_large(view.len)
-            stream.put_opcode8(0x96, <uint64_t>view.len)
-        owner = None
-        if view.len >= FRAME_SIZE_TARGET and stream.write is not None:
-            owner = memoryview(obj) if PyBuffer_IsContiguous(&view, c"C") else obj.raw()
-            owner = owner.cast("B")
-        stream.payload(<const char*>view.buf, view.len, owner)
-    finally:
-        PyBuffer_Release(&view)
+    # The PickleBuffer's own view, which is there until other code releases it.
+    view = PyPickleBuffer_GetBuffer(obj)
+    if view.suboffsets != NULL or not PyBuffer_IsContiguous(<Py_buffer*>view, c"A"):
+        raise PicklingError(
+            "PickleBuffer can not be pickled when pointing to a non-contiguous buffer"
+        )
+    readonly = view.readonly
+    if stream.buffer_callback is not None:
+        stream.settle()
+        if not stream.buffer_callback(obj):
+            return stream.put(b"\x97\x98", 2 if readonly else 1)
+        view = PyPickleBuffer_GetBuffer(obj)
+    owner = None
+    if view.len >= FRAME_SIZE_TARGET and stream.write is not None:
+        stream.settle()
+        owner = memoryview(obj) if PyBuffer_IsContiguous(<Py_buffer*>view, c"C") else obj.raw()
+        owner = owner.cast("B")
+    if readonly:
+        put_bytes_header(stream, view.len)
+    else:
+        stream.close_frame_if_large(view.len)
+        stream.put_opcode8(0x96, <uint64_t>view.len)
+    stream.payload(<const char*>view.buf, view.len, owner)
     return stream.memoize(<PyObject*>obj, False)

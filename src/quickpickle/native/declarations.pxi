@@ -11,9 +11,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 cimport cython
-from cpython.buffer cimport (
-    PyBUF_FULL_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer,
-)
+from cpython.buffer cimport PyBuffer_IsContiguous
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, _PyBytes_Resize,
@@ -72,6 +70,7 @@ cdef extern from "Python.h":
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
     PyObject* PyImport_GetModuleDict() except NULL
 
+    const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
     bint PyCallable_Check(object)
     bint PyIter_Check(object)
     bint PyUnicode_Check(object)
@@ -109,19 +108,13 @@ cdef extern from *:
     #define quickpickle_go_on_collecting(was_on) ((void)(was_on))
     #endif
 
-    /* The dict of an instance; NULL without an exception where it has none. It stays the
-       instance's: no reference is returned. */
+    /* The dict of an instance, borrowed; NULL where it has none (yet), and so no attributes. */
     static inline PyObject *quickpickle_instance_dict(PyObject *obj)
     {
         int was_on = quickpickle_stop_collecting();
-        PyObject *dict = PyObject_GenericGetDict(obj, NULL);
+        PyObject **dict = _PyObject_GetDictPtr(obj);
         quickpickle_go_on_collecting(was_on);
-        if (dict == NULL) {
-            PyErr_Clear();
-            return NULL;
-        }
-        Py_DECREF(dict);
-        return dict;
+        return dict == NULL ? NULL : *dict;
     }
 
     /* Calls a method of C, or str of an object of C, that runs no other code. */
@@ -472,14 +465,19 @@ cdef extern from *:
         return values;
     }
 
-    /* Fresh memory of this size costs more in page faults than in copying: ask for large pages. */
-    static inline void quickpickle_large_pages(char *start, size_t size)
+    /* Fresh memory costs more in page faults, one for every 4 KiB, than in copying: has all pages
+       made at once that are about to be filled. Large pages would cost less still, and now and
+       then, where the system has to make room for one, a hundred times as much. */
+    static inline void quickpickle_make_pages(char *start, size_t size)
     {
-    #if defined(__linux__) && defined(MADV_HUGEPAGE)
-        uintptr_t first = ((uintptr_t)start + 0x1FFFFF) & ~(uintptr_t)0x1FFFFF;
-        uintptr_t last = ((uintptr_t)start + size) & ~(uintptr_t)0x1FFFFF;
+    #if defined(__linux__)
+    #ifndef MADV_POPULATE_WRITE
+    #define MADV_POPULATE_WRITE 23
+    #endif
+        uintptr_t first = ((uintptr_t)start + 0xFFF) & ~(uintptr_t)0xFFF;
+        uintptr_t last = ((uintptr_t)start + size) & ~(uintptr_t)0xFFF;
         if (last > first) {
-            (void)madvise((void *)first, last - first, MADV_HUGEPAGE);  /* only a hint */
+            (void)madvise((void *)first, last - first, MADV_POPULATE_WRITE);  /* may be unknown */
         }
     #else
         (void)start;
@@ -522,12 +520,6 @@ cdef extern from *:
         return NULL;
     }
 
-    /* Whether an instance has no attributes; does not make a dict to find that out. */
-    static int quickpickle_has_empty_dict(PyObject *obj)
-    {
-        PyObject **dict = _PyObject_GetDictPtr(obj);
-        return dict == NULL || *dict == NULL || PyDict_GET_SIZE(*dict) == 0;
-    }
 
     /* Whether a class, asked for its name, has one that says how it is to be pickled. */
     static int quickpickle_is_called_newobj(PyTypeObject *cls)
@@ -566,10 +558,9 @@ cdef extern from *:
     bint quickpickle_has_generic_getattr(PyTypeObject*)
     Py_ssize_t quickpickle_slot_offset(PyObject*)
     PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t)
-    void quickpickle_large_pages(char*, size_t)
+    void quickpickle_make_pages(char*, size_t)
     int quickpickle_datetime_bytes(PyObject*, char*)
     PyObject* quickpickle_tzinfo(PyObject*)
-    bint quickpickle_has_empty_dict(PyObject*)
     bint quickpickle_is_called_newobj(PyTypeObject*)
     int quickpickle_import_datetime() except -1
 

@@ -224,7 +224,7 @@ cdef class PicklerCore:
         dump.fast = self.fast
         dump.reduction_limit = self.reduction_limit
         if type(self).persistent_id is not core_persistent_id or (
-            not quickpickle_has_empty_dict(<PyObject*>self) and "persistent_id" in self.__dict__
+            quickpickle_instance_dict(<PyObject*>self) != NULL and "persistent_id" in self.__dict__
         ):
             dump.persistent_id = self.persistent_id
             if dump.persistent_id is None:

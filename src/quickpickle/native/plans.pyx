@@ -190,9 +190,9 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     cdef PyObject* state = NULL
     if plan.kind <= AST:
         return save_plain(dump, obj, unique, plan)
-    if plan.has_dict and plan.kind != REDUCE and plan.kind != ODICT:
+    if plan.has_dict:
         state = quickpickle_instance_dict(obj)
-        if state == NULL or has_special_keys(state, 0):
+        if state != NULL and has_special_keys(state, 0):
             return ASK
     if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
         return ask_planned(dump, obj, unique, plan)
@@ -205,6 +205,8 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     if plan.kind == DECIMAL:
         return save_decimal(dump, obj, unique, plan)
     if plan.kind == ODICT:
+        if state != NULL and PyDict_Size(state):
+            return ASK
         return save_odict(dump, obj, plan)
     return save_slots(dump, obj, unique, plan)
 
@@ -223,7 +225,7 @@ cdef inline bint save_class(Dump dump, Plan plan) except -1:
 
 
 cdef inline bint has_state(Plan plan, PyObject* state) except -1:
-    return plan.kind == AST or PyDict_Size(state) != 0
+    return plan.kind == AST or (state != NULL and PyDict_Size(state) != 0)
 
 
 cdef int push_plain(Dump dump, PyObject* obj, Plan plan, PyObject* state) except -1:
@@ -238,10 +240,12 @@ cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     cdef Py_ssize_t start = dump.pos - dump.buffer, count = dump.count, used = dump.used
     cdef MemoEntry* entry
     cdef int result
-    if state == NULL:
-        return ASK
+    if state == NULL and plan.kind == AST:
+        return ASK  # which makes one
     if dump.careful or dump.stop - dump.pos < SLACK or not save_class(dump, plan):
-        return ASK if has_special_keys(state, 0) else push_plain(dump, obj, plan, state)
+        if state != NULL and has_special_keys(state, 0):
+            return ASK
+        return push_plain(dump, obj, plan, state)
     dump.put(b")R" if plan.kind == AST else b")\x81", 2)
     dump.memoize(obj, unique)
     if not has_state(plan, state):
@@ -412,7 +416,7 @@ cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -
 
 
 cdef int save_odict(Dump dump, PyObject* obj, Plan plan) except -1:
-    if not quickpickle_has_empty_dict(obj) or not save_class(dump, plan):
+    if not save_class(dump, plan):
         return ASK
     dump.put(b")R", 2)
     dump.memoize(obj, False)
@@ -481,11 +485,6 @@ cdef int continue_slots(Dump dump) except -1:
     return dump.pop()
 
 
-cdef bint has_own_reduce_ex(object obj) except -1:
-    method = obj.__reduce_ex__
-    return type(method) is not BuiltinFunctionType or method != object.__reduce_ex__.__get__(obj)
-
-
 cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     """Call the one method that decides."""
     cdef PyObject* result
@@ -501,9 +500,6 @@ cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     Py_INCREF_(obj)
     try:
         if plan.kind == REDUCE:
-            # To ask for the instance dict may make one, which some reductions would show.
-            if plan.has_dict and has_own_reduce_ex(<object>obj):
-                return ASK
             reduction = (<object>obj).__reduce__()
             if PyUnicode_Check(reduction):
                 return save_global(dump, <object>obj, reduction)

@@ -116,8 +116,8 @@ cdef class Stream(Memo):
         self.buffer = PyBytes_AS_STRING_(self.holder)
         self.pos = self.buffer + used
         self.end = self.buffer + wanted
-        if wanted - used >= LARGE // 2:
-            quickpickle_large_pages(self.pos, wanted - used)
+        if size >= LARGE // 4:
+            quickpickle_make_pages(self.pos, size)
         return self.set_stop()
 
     @cython.final
