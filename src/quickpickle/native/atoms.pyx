@@ -185,22 +185,23 @@ cdef int save_picklebuffer(Stream stream, object obj) except -1:
     cdef bint readonly
     if stream.protocol < 5:
         raise buffer_needs_protocol_5()
-    # The PickleBuffer's own view, which is there until other code releases it.
+    # The PickleBuffer's own view is there until other code releases it.
+    held = None
     view = PyPickleBuffer_GetBuffer(obj)
+    if stream.buffer_callback is not None or view.len >= FRAME_SIZE_TARGET:
+        stream.settle()
+        held = memoryview(obj)
+        view = PyMemoryView_GET_BUFFER(held)
     if view.suboffsets != NULL or not PyBuffer_IsContiguous(<Py_buffer*>view, c"A"):
         raise PicklingError(
             "PickleBuffer can not be pickled when pointing to a non-contiguous buffer"
         )
     readonly = view.readonly
-    if stream.buffer_callback is not None:
-        stream.settle()
-        if not stream.buffer_callback(obj):
-            return stream.put(b"\x97\x98", 2 if readonly else 1)
-        view = PyPickleBuffer_GetBuffer(obj)
+    if stream.buffer_callback is not None and not stream.buffer_callback(obj):
+        return stream.put(b"\x97\x98", 2 if readonly else 1)
     owner = None
     if view.len >= FRAME_SIZE_TARGET and stream.write is not None:
-        stream.settle()
-        owner = memoryview(obj) if PyBuffer_IsContiguous(<Py_buffer*>view, c"C") else obj.raw()
+        owner = held if PyBuffer_IsContiguous(<Py_buffer*>view, c"C") else obj.raw()
         owner = owner.cast("B")
     if readonly:
         put_bytes_header(stream, view.len)

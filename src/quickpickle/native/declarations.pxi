@@ -71,6 +71,7 @@ cdef extern from "Python.h":
     PyObject* PyImport_GetModuleDict() except NULL
 
     const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
+    const Py_buffer* PyMemoryView_GET_BUFFER(object)
     bint PyCallable_Check(object)
     bint PyIter_Check(object)
     bint PyUnicode_Check(object)
