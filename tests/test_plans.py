@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from differential import assert_same
+from differential import assert_same, outcome
 
 
 class Plain:
@@ -380,6 +380,91 @@ def test_values_set_while_others_are_written(implementation, protocol):
 
     for make in (make_slots, move_slots, make_plain):
         assert_same(implementation, make, max(protocol, 2))
+
+
+FRESH_CHANGES = {
+    "nothing": lambda obj: None,
+    "dict made": lambda obj: vars(obj),
+    "set": lambda obj: setattr(obj, "third", ["new"]),
+    "set before": lambda obj: setattr(obj, "first", ["new"]),
+    "added": lambda obj: setattr(obj, "fifth", 5),
+    "deleted": lambda obj: delattr(obj, "fourth"),
+    "deleted before": lambda obj: delattr(obj, "first"),
+    "another dict": lambda obj: setattr(obj, "__dict__", {"second": 1, "third": 2}),
+    "another class": lambda obj: setattr(obj, "__class__", GetState),
+}
+
+
+class Attributes:
+    """Its instances have no dict until somebody asks for it."""
+
+    def __init__(self, second):
+        self.first = ["first"]
+        self.second = second
+        self.third = ["third"]
+        self.fourth = 4
+
+
+@pytest.mark.parametrize("change", FRESH_CHANGES)
+@pytest.mark.parametrize("deep", [False, True])
+def test_attributes_that_lie_beside_their_instance(implementation, protocol, change, deep):
+    def make():
+        obj = Attributes(None)
+        act = Act(lambda: FRESH_CHANGES[change](obj))
+        obj.second = [[act], "text"] if deep else act
+        return [Attributes([1]), obj, Attributes("2"), obj]
+
+    if sys.version_info >= (3, 14) or change not in ("added", "deleted", "deleted before"):
+        assert_same(implementation, make, protocol)
+    else:  # the standard pickler may crash
+        result = outcome(lambda: implementation.dumps(make(), protocol))
+        assert isinstance(result, bytes) or result[0] is RuntimeError
+
+
+def test_an_instance_dict_handed_back(implementation, protocol):
+    """Written with its instance, it is known by the time that a reduction has it."""
+
+    def make(shared):
+        obj = Attributes([1])
+        holder = [obj]
+        rest = Reduces.__new__(Reduces)
+        rest.__class__ = HandsBack
+        rest.holder = holder
+        return [obj, obj, rest, "rest"] if shared else [holder, rest, "rest", obj.third]
+
+    for shared in (False, True):
+        assert_same(implementation, lambda shared=shared: make(shared), protocol)
+
+
+class HandsBack(Reduces):
+    def __reduce__(self):
+        return list, ([vars(self.holder[0])],)
+
+
+def test_a_failed_dump_of_fresh_instances(implementation, protocol):
+    good = [Attributes([i]) for i in range(50)]
+    bad = [*[Attributes([i]) for i in range(50)], lambda: 1]
+
+    def use(pickler_class):
+        file = io.BytesIO()
+        pickler = pickler_class(file, protocol)
+        pickler.dump(good)
+        with pytest.raises((pickle.PicklingError, AttributeError)):
+            pickler.dump(bad)
+        return pickler, file
+
+    pickler, file = use(implementation.Pickler)
+    assert len(pickler.memo.copy()) == len(set(pickler.memo.copy()))
+    file.seek(0)
+    file.truncate()
+    pickler.dump([*bad[:-1], *good])
+    expected = io.BytesIO()
+    theirs = pickle.Pickler(expected, protocol)
+    theirs.dump(good)
+    expected.seek(0)
+    expected.truncate()
+    theirs.dump([*bad[:-1], *good])
+    assert file.getvalue() == expected.getvalue()
 
 
 def test_ordered_dicts_that_are_more(implementation, protocol):

@@ -11,6 +11,7 @@ cdef enum Kind:
     DICT_WORK
     SET_WORK
     FROZENSET_WORK
+    ATTRIBUTES_WORK
     REDUCTION_WORK
     SLOTS_WORK
     LIST_ITEMS_WORK
@@ -83,7 +84,7 @@ cdef class Dump(Stream):
         cdef Work* work = &self.stack[self.height - 1]
         cdef PyObject* obj = work.obj
         self.height -= 1
-        if work.first != NULL or work.kind > FROZENSET_WORK:
+        if work.first != NULL or work.kind > ATTRIBUTES_WORK:
             self.pop_rest(work)
         self.release(obj)
         return 0

@@ -73,6 +73,7 @@ cdef extern from "Python.h":
     const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
     const Py_buffer* PyMemoryView_GET_BUFFER(object)
     bint PyCallable_Check(object)
+    bint PyDict_CheckExact(object)
     bint PyIter_Check(object)
     bint PyUnicode_Check(object)
     bint PyUnicode_CheckExact(object)
@@ -84,6 +85,27 @@ cdef extern from *:
     /* Cython leaves out the last fields of types, which newer interpreters have added. */
     #if defined(__GNUC__)
     #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+    #endif
+
+    /* In 3.11 and 3.12 the attributes of most instances lie in an array beside the instance, and
+       a dict of them is made for whoever asks for one: which takes longer than to write them, and
+       half of what a dump would add in memory. So they are read where they lie, in the order of
+       quickpickle_attribute. */
+    #if PY_VERSION_HEX < 0x030D0000
+    #define QUICKPICKLE_VALUES
+
+    /* The head of what a class has for the keys of its instances, in these two versions. */
+    typedef struct {
+        Py_ssize_t refs;
+        uint8_t log2_size, log2_index_bytes, kind;
+        uint32_t version;
+        Py_ssize_t usable, entries;
+        char indices[1];
+    } quickpickle_keys;
+
+    typedef struct {
+        PyObject *key, *value;
+    } quickpickle_key;
     #endif
 
     #include "structmember.h"
@@ -108,6 +130,57 @@ cdef extern from *:
     #define quickpickle_stop_collecting() 0
     #define quickpickle_go_on_collecting(was_on) ((void)(was_on))
     #endif
+
+    /* Where the attributes of an instance lie that has no dict yet; else NULL. */
+    static inline void *quickpickle_values(PyObject *obj)
+    {
+    #ifdef QUICKPICKLE_VALUES
+        if (PyType_HasFeature(Py_TYPE(obj), Py_TPFLAGS_MANAGED_DICT)) {
+    #if PY_VERSION_HEX >= 0x030C0000
+            uintptr_t held = ((uintptr_t *)obj)[-3];  /* a dict, or, with a bit set, the array */
+            return held & 1 ? (void *)(held + 1) : NULL;
+    #else
+            return ((void **)obj)[-4];
+    #endif
+        }
+    #endif
+        (void)obj;
+        return NULL;
+    }
+
+    /* As PyDict_Next, where the attributes lie in such an array. What it counts positions by, the
+       order in which they were set, stays what it is when a dict is made of them. */
+    static inline int quickpickle_attribute(
+        PyObject *obj, void *values, Py_ssize_t *position, PyObject **key, PyObject **value)
+    {
+    #ifdef QUICKPICKLE_VALUES
+        /* In front of the array, from its end: its own size, how many are set, in what order. */
+        const uint8_t *order = (const uint8_t *)values - 3;
+        Py_ssize_t i = *position;
+        if (i < order[1]) {
+            quickpickle_keys *keys =
+                (quickpickle_keys *)((PyHeapTypeObject *)Py_TYPE(obj))->ht_cached_keys;
+            quickpickle_key *found =
+                (quickpickle_key *)(keys->indices + ((size_t)1 << keys->log2_index_bytes));
+            *position = i + 1;
+            *key = found[order[-i]].key;
+            *value = ((PyObject **)values)[order[-i]];
+            return 1;
+        }
+    #endif
+        (void)obj, (void)values, (void)position, (void)key, (void)value;
+        return 0;
+    }
+
+    static inline Py_ssize_t quickpickle_count_attributes(void *values)
+    {
+    #ifdef QUICKPICKLE_VALUES
+        return ((const uint8_t *)values)[-2];
+    #else
+        (void)values;
+        return 0;
+    #endif
+    }
 
     /* The dict of an instance, borrowed; NULL where it has none (yet), and so no attributes. */
     static inline PyObject *quickpickle_instance_dict(PyObject *obj)
@@ -537,6 +610,9 @@ cdef extern from *:
     }
     """
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
+    void* quickpickle_values(PyObject*)
+    bint quickpickle_attribute(PyObject*, void*, Py_ssize_t*, PyObject**, PyObject**)
+    Py_ssize_t quickpickle_count_attributes(void*)
     PyObject* quickpickle_instance_dict(PyObject*)
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
     PyObject* quickpickle_str_quietly(PyObject*) except NULL

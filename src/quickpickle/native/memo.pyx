@@ -12,6 +12,9 @@ cdef struct MemoEntry:
     PyObject* key  # NULL: free
     Py_ssize_t number
 
+# In the log: the dict of the instance before it, which is not made before other code runs.
+cdef PyObject* ITS_DICT = <PyObject*>1
+
 cdef enum:
     OPEN = -1  # for a number: being written, and not memoized before its members are
 
@@ -19,7 +22,7 @@ cdef uint64_t last_epoch = 0
 
 
 cdef class Memo:
-    cdef PyObject** log  # NULL for what we wrote without making it
+    cdef PyObject** log  # NULL for what we wrote without making it; or ITS_DICT
     cdef Py_ssize_t count, capacity
     cdef Py_ssize_t owned  # so many objects of the log we have a reference to
     cdef Py_ssize_t filed  # so many are in the table; behind them, those that may be met again
@@ -172,7 +175,8 @@ cdef class Memo:
         """Take a reference to all that is in the log: what they are reached by may go."""
         cdef Py_ssize_t i
         for i in range(self.owned, self.count):
-            Py_XINCREF(self.log[i])
+            if self.log[i] != ITS_DICT:
+                Py_XINCREF(self.log[i])
         self.owned = self.count
         return 0
 
@@ -188,6 +192,10 @@ cdef class Memo:
             return 0
         self.own()
         for i in range(self.filed, self.count):
+            if self.log[i] == ITS_DICT:
+                # Made after all, now that it may be handed to us.
+                self.log[i] = quickpickle_instance_dict(self.log[i - 1])
+                Py_XINCREF(self.log[i])
             if self.log[i] == NULL:
                 if not self.visible:
                     continue
@@ -232,7 +240,8 @@ cdef class Memo:
             self.log = NULL
             self.capacity = self.count = self.filed = self.owned = 0
         for i in range(length, owned):
-            Py_XDECREF(log[i])
+            if log[i] != ITS_DICT:
+                Py_XDECREF(log[i])
         if self.log == NULL:
             self.log = log
             self.capacity = capacity
@@ -321,7 +330,7 @@ cdef int traverse_memo(PyObject* memo, visitproc visit, void* arg) noexcept:
     if result:
         return result
     for i in range((<Memo>memo).owned):
-        if (<Memo>memo).log[i] != NULL:
+        if (<Memo>memo).log[i] != NULL and (<Memo>memo).log[i] != ITS_DICT:
             result = visit((<Memo>memo).log[i], arg)
             if result:
                 return result

@@ -97,6 +97,8 @@ cdef int run(Dump dump, object root) except -1:
             continue_list(dump)
         elif kind == TUPLE_WORK:
             continue_tuple(dump)
+        elif kind == ATTRIBUTES_WORK:
+            continue_attributes(dump)
         elif kind == REDUCTION_WORK:
             continue_reduction(dump)
         elif kind == SLOTS_WORK:
@@ -224,7 +226,8 @@ cdef class PicklerCore:
         dump.fast = self.fast
         dump.reduction_limit = self.reduction_limit
         if type(self).persistent_id is not core_persistent_id or (
-            quickpickle_instance_dict(<PyObject*>self) != NULL and "persistent_id" in self.__dict__
+            quickpickle_instance_dict(<PyObject*>self) != NULL
+            and "persistent_id" in self.__dict__
         ):
             dump.persistent_id = self.persistent_id
             if dump.persistent_id is None:

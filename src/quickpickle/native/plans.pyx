@@ -176,10 +176,41 @@ cdef inline bint is_special(PyObject* key) noexcept:
     return text[0] == b"_" and text[1] == b"_"
 
 
-cdef inline bint has_special_keys(PyObject* state, Py_ssize_t position) noexcept:
-    """Whether an instance dict has a special key behind a position."""
+cdef struct Attributes:
+    # Of an instance: in a dict, or where they lie while there is none.
+    PyObject* obj
+    PyObject* dict
+    void* values
+
+
+cdef inline Attributes attributes_of(PyObject* obj) noexcept:
+    cdef Attributes attributes
+    attributes.obj = obj
+    attributes.values = quickpickle_values(obj)
+    attributes.dict = NULL if attributes.values != NULL else quickpickle_instance_dict(obj)
+    return attributes
+
+
+cdef inline Py_ssize_t count_attributes(Attributes* attributes) except -1:
+    if attributes.values != NULL:
+        return quickpickle_count_attributes(attributes.values)
+    return 0 if attributes.dict == NULL else PyDict_Size(attributes.dict)
+
+
+cdef inline bint next_attribute(
+    Attributes* attributes, Py_ssize_t* position, PyObject** key, PyObject** value
+) noexcept:
+    """PyDict_Next."""
+    if attributes.values != NULL:
+        return quickpickle_attribute(attributes.obj, attributes.values, position, key, value)
+    return attributes.dict != NULL and PyDict_Next(attributes.dict, position, key, value)
+
+
+cdef inline bint has_special_keys(Attributes* attributes, Py_ssize_t position) noexcept:
+    """Whether an instance has a special key behind a position."""
     cdef PyObject* key
-    while PyDict_Next(state, &position, &key, NULL):
+    cdef PyObject* value
+    while next_attribute(attributes, &position, &key, &value):
         if is_special(key):
             return True
     return False
@@ -187,12 +218,12 @@ cdef inline bint has_special_keys(PyObject* state, Py_ssize_t position) noexcept
 
 cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     """Write an instance by the plan of its class, or return ASK."""
-    cdef PyObject* state = NULL
+    cdef Attributes attributes
     if plan.kind <= AST:
         return save_plain(dump, obj, unique, plan)
     if plan.has_dict:
-        state = quickpickle_instance_dict(obj)
-        if state != NULL and has_special_keys(state, 0):
+        attributes = attributes_of(obj)
+        if has_special_keys(&attributes, 0):
             return ASK
     if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
         return ask_planned(dump, obj, unique, plan)
@@ -205,7 +236,7 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     if plan.kind == DECIMAL:
         return save_decimal(dump, obj, unique, plan)
     if plan.kind == ODICT:
-        if state != NULL and PyDict_Size(state):
+        if count_attributes(&attributes):
             return ASK
         return save_odict(dump, obj, plan)
     return save_slots(dump, obj, unique, plan)
@@ -224,43 +255,30 @@ cdef inline bint save_class(Dump dump, Plan plan) except -1:
     return True
 
 
-cdef inline bint has_state(Plan plan, PyObject* state) except -1:
-    return plan.kind == AST or (state != NULL and PyDict_Size(state) != 0)
-
-
-cdef int push_plain(Dump dump, PyObject* obj, Plan plan, PyObject* state) except -1:
+cdef int push_plain(Dump dump, PyObject* obj, Plan plan) except -1:
     cdef char opcode = b"R" if plan.kind == AST else <char>0x81
-    given = <object>state if has_state(plan, state) else None
+    cdef PyObject* state = quickpickle_instance_dict(obj)
+    if plan.kind != AST and (state == NULL or PyDict_Size(state) == 0):
+        state = NULL
+    given = None if state == NULL else <object>state
     push_reduction(dump, <object>obj, <object>plan.cls, (), given, opcode)
     return 1
 
 
 cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
-    cdef PyObject* state = quickpickle_instance_dict(obj)
+    cdef Attributes attributes = attributes_of(obj)
     cdef Py_ssize_t start = dump.pos - dump.buffer, count = dump.count, used = dump.used
-    cdef MemoEntry* entry
+    cdef Py_ssize_t size = count_attributes(&attributes)
     cdef int result
-    if state == NULL and plan.kind == AST:
+    if plan.kind == AST and attributes.dict == NULL:
         return ASK  # which makes one
     if dump.careful or dump.stop - dump.pos < SLACK or not save_class(dump, plan):
-        if state != NULL and has_special_keys(state, 0):
-            return ASK
-        return push_plain(dump, obj, plan, state)
+        return ASK if has_special_keys(&attributes, 0) else push_plain(dump, obj, plan)
     dump.put(b")R" if plan.kind == AST else b")\x81", 2)
     dump.memoize(obj, unique)
-    if not has_state(plan, state):
+    if size == 0 and plan.kind != AST:
         return 0
-    unique = dump.is_unique(state, 1)
-    if not unique:
-        entry = dump.find(state)
-        if entry.key != NULL and entry.number >= 0:
-            dump.get(entry.number)
-            dump.put1(b"b")
-            result = ASK if has_special_keys(state, 0) else 0
-        else:
-            result = save_attributes(dump, plan, state, False)
-    else:
-        result = save_attributes(dump, plan, state, True)
+    result = save_attributes(dump, plan, &attributes, size)
     if result == ASK:
         # Undone; nothing of it has left the buffer.
         plan.keys_dump = 0
@@ -269,28 +287,41 @@ cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     return result
 
 
-cdef int save_attributes(Dump dump, Plan plan, PyObject* state, bint unique) except -1:
+cdef int save_attributes(Dump dump, Plan plan, Attributes* attributes, Py_ssize_t size) except -1:
     """Write an instance dict, and BUILD; or return ASK where it has a special key.
 
     Instances of a class have the same keys in the same order, nearly always: so the plan has
     the last one's, and what numbers they have in the memo of this dump.
     """
-    cdef Py_ssize_t i = 0, position = 0, number, size = PyDict_Size(state)
+    cdef Py_ssize_t i = 0, position = 0, number, place
+    cdef PyObject* state = attributes.dict
     cdef PyObject* key
     cdef PyObject* value
-    cdef Work* work
-    if size >= BATCHSIZE:
-        return ASK if has_special_keys(state, 0) else save_dict(dump, state, unique, b"b")
+    cdef MemoEntry* entry
+    cdef bint unique = True
+    if state != NULL:
+        unique = dump.is_unique(state, 1)
+        if not unique:
+            entry = dump.find(state)
+            if entry.key != NULL and entry.number >= 0:
+                dump.get(entry.number)
+                dump.put1(b"b")
+                return ASK if has_special_keys(attributes, 0) else 0
+        if size >= BATCHSIZE:
+            if has_special_keys(attributes, 0):
+                return ASK
+            return save_dict(dump, state, unique, b"b")
     if plan.keys_dump != dump.first_epoch:
         plan.keys_dump = dump.first_epoch
         for i in range(plan.key_count):
             plan.key_numbers[i] = OPEN
         i = 0
     dump.put1(b"}")
-    dump.memoize(state, unique)
+    dump.memoize(ITS_DICT if state == NULL else state, unique)
+    place = dump.count - 1
     if size > 1:
         dump.put1(b"(")
-    while dump.pos < dump.stop and PyDict_Next(state, &position, &key, &value):
+    while dump.pos < dump.stop and next_attribute(attributes, &position, &key, &value):
         if i < plan.key_count and plan.keys[i] == key:
             number = plan.key_numbers[i]
             if number < 0:
@@ -317,9 +348,61 @@ cdef int save_attributes(Dump dump, Plan plan, PyObject* state, bint unique) exc
             dump.put1(b"u" if size > 1 else b"s" if size else b"b")
             return dump.put1(b"b") if size else 0
         value = NULL
-    if has_special_keys(state, position):
+    if has_special_keys(attributes, position):
         return ASK
-    return push_dict(dump, state, b"b", position, i, value)
+    if state != NULL:
+        return push_dict(dump, state, b"b", position, i, value)
+    work = dump.push(ATTRIBUTES_WORK, attributes.obj)
+    work.size = size
+    work.position = position
+    work.count = i
+    work.done = place
+    work.opcode = b"b"
+    work.step = IN_BATCH if size > 1 else ALONE if i else BETWEEN
+    Py_XINCREF(value)
+    work.first = value
+    return 1
+
+
+cdef int continue_attributes(Dump dump) except -1:
+    """Go on with attributes that lie beside their instance."""
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef void* values = quickpickle_values(work.obj)
+    cdef PyObject* key
+    cdef PyObject* value
+    while True:
+        if values == NULL or work.epoch != dump.epoch or work.step == BETWEEN:
+            return continue_as_dict(dump, work)
+        if work.first != NULL:
+            value = work.first
+            work.first = NULL
+            Py_DECREF(value)  # the instance has it
+            if save(dump, value, 1):
+                return 1
+        elif quickpickle_attribute(work.obj, values, &work.position, &key, &value):
+            work.count += 1
+            if save_item(dump, work, key, value):
+                return 1
+        else:
+            break
+    dump.put1(b"u" if work.size > 1 else b"s")
+    dump.put1(b"b")
+    return dump.pop()
+
+
+cdef int continue_as_dict(Dump dump, Work* work) except -1:
+    """Go on with the dict that the attributes were in when other code began to run."""
+    cdef PyObject* obj = work.obj
+    dump.settle()
+    work.obj = dump.log[work.done]
+    Py_INCREF_(work.obj)
+    work.done = 0
+    work.kind = DICT_WORK
+    work.epoch = 0
+    dump.release(obj)
+    if not PyDict_CheckExact(<object>work.obj):  # another thread has taken it away
+        raise RuntimeError("dictionary changed size during iteration")
+    return continue_dict(dump)
 
 
 cdef inline Py_ssize_t save_key(Dump dump, PyObject* key) except -1:
