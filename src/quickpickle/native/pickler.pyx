@@ -165,6 +165,10 @@ cdef bytes write_pickle(Dump dump, object obj):
     dump.logging = not dump.fast
     dump.begin()
     run(dump, obj)
+    if dump.allocated > 1024:  # of a deep structure, and perhaps the last one
+        PyMem_Free(dump.stack)
+        dump.stack = NULL
+        dump.allocated = 0
     return dump.finish()
 
 
