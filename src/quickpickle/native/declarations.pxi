@@ -72,6 +72,8 @@ cdef extern from "Python.h":
 
     const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
     const Py_buffer* PyMemoryView_GET_BUFFER(object)
+    enum: PyBUF_READ
+    object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
     bint PyCallable_Check(object)
     bint PyDict_CheckExact(object)
     bint PyIter_Check(object)

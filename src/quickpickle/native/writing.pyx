@@ -243,12 +243,13 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int flush(self) except -1:
-        cdef bytes data
         cdef Py_ssize_t size = self.pos - self.buffer
         if size:
-            data = PyBytes_FromStringAndSize(self.buffer, size)
             self.pos = self.buffer
-            self.send(data, size)
+            if self.write_is_quiet:  # such a file takes the bytes and does not keep the object
+                self.send(PyMemoryView_FromMemory(self.buffer, size, PyBUF_READ), size)
+            else:
+                self.send(PyBytes_FromStringAndSize(self.buffer, size), size)
         return 0
 
     @cython.final
