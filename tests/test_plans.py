@@ -560,6 +560,24 @@ def test_a_collection_in_the_middle(implementation, protocol):
         gc.collect()
 
 
+@pytest.mark.parametrize("takes", [1, 10**9])
+def test_the_last_write_may_free_everything(implementation, takes):
+    """What was written is looked at no more then."""
+    graph = [Attributes([str(i)]) for i in range(100)]
+    written = []
+
+    class File:
+        def write(self, data):
+            graph.clear()
+            graph.extend([str(i)] for i in range(1000))
+            written.append(bytes(data[:takes]))
+            return len(written[-1])
+
+    expected = pickle.dumps(graph, 5)
+    implementation.dump(graph, File(), 5)
+    assert b"".join(written) == expected
+
+
 @pytest.mark.parametrize("action", ["clear", "move", "replace"])
 def test_a_write_that_changes_what_is_written(implementation, action):
     """Between two frames; what goes out of the graph then is met no more, or met elsewhere."""

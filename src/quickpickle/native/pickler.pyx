@@ -144,7 +144,8 @@ cdef int set_up(Dump dump, int protocol, object write, bint fix_imports, object 
     dump.bin = protocol > 0
     dump.fast = False
     dump.write = write
-    dump.write_is_quiet = write is not None and is_quiet(write)
+    dump.write_is_quiet = -1
+    dump.is_last_write = False
     dump.fix_imports = fix_imports
     dump.buffer_callback = callback
     dump.persistent_id = None

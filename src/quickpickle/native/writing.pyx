@@ -13,7 +13,8 @@ cdef Py_ssize_t last_size = 0
 
 cdef class Stream(Memo):
     cdef object write  # None: everything stays in the buffer, for dumps
-    cdef bint write_is_quiet  # it runs no code of Python
+    cdef int write_is_quiet  # it runs no code of Python; -1: not looked at yet
+    cdef bint is_last_write  # of a dump whose memo nobody sees: nothing in it is needed any more
     cdef int protocol
     cdef bint bin, fast, fix_imports
     cdef object buffer_callback
@@ -246,7 +247,8 @@ cdef class Stream(Memo):
         cdef Py_ssize_t size = self.pos - self.buffer
         if size:
             self.pos = self.buffer
-            if self.write_is_quiet:  # such a file takes the bytes and does not keep the object
+            if size >= 4096 and self.is_quiet():
+                # Such a file takes the bytes and does not keep the object.
                 self.send(PyMemoryView_FromMemory(self.buffer, size, PyBUF_READ), size)
             else:
                 self.send(PyBytes_FromStringAndSize(self.buffer, size), size)
@@ -256,7 +258,9 @@ cdef class Stream(Memo):
     cdef int send(self, object data, Py_ssize_t size) except -1:
         """Hand bytes to the file: see send() in writing.py."""
         global last_epoch
-        if self.write_is_quiet:
+        if self.is_last_write:
+            pass
+        elif self.is_quiet():
             # It may let other threads run. They may free what the log has, so that is owned; that
             # they move it to where it is met once more is their race with this dump, as with
             # any pickler.
@@ -267,9 +271,16 @@ cdef class Stream(Memo):
             self.settle()
         taken = self.write(data)
         if taken is not None and not (type(taken) is int and taken == size):
-            self.settle()
+            if not self.is_last_write:
+                self.settle()
             send_rest(self.write, data, size, taken)
         return 0
+
+    @cython.final
+    cdef inline bint is_quiet(self) except -1:
+        if self.write_is_quiet < 0:
+            self.write_is_quiet = is_quiet(self.write)
+        return self.write_is_quiet
 
     @cython.final
     cdef bytes finish(self):
@@ -277,6 +288,7 @@ cdef class Stream(Memo):
         self.put1(b".")
         self.close_frame()
         if self.write is not None:
+            self.is_last_write = not self.visible
             self.flush()
             return None
         if self.pos - self.buffer < FRAME_SIZE_TARGET:
