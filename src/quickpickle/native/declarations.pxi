@@ -515,8 +515,9 @@ cdef extern from *:
         return member->type == T_OBJECT_EX ? member->offset : -1;
     }
 
-    /* The values of slots, in a tuple that nobody else sees; NULL without an exception where
-       one of them is not set. */
+    #define quickpickle_slot(obj, offset) (*(PyObject **)((char *)(obj) + (offset)))
+
+    /* The values of slots, which are all set, in a tuple that nobody else sees. */
     static PyObject *quickpickle_slot_values(PyObject *obj, Py_ssize_t *offsets, Py_ssize_t size)
     {
         int was_on = quickpickle_stop_collecting();
@@ -524,20 +525,12 @@ cdef extern from *:
         Py_ssize_t i;
         quickpickle_go_on_collecting(was_on);
         if (values == NULL) {
-            PyErr_Clear();  /* the object is asked, which will fail as well, or not */
             return NULL;
         }
         for (i = 0; i < size; i++) {
-            PyObject *value = *(PyObject **)((char *)obj + offsets[i]);
-            if (value == NULL) {
-                Py_DECREF(values);
-                return NULL;
-            }
-            PyTuple_SET_ITEM(values, i, Py_NewRef(value));
+            PyTuple_SET_ITEM(values, i, Py_NewRef(quickpickle_slot(obj, offsets[i])));
         }
-        if (size) {
-            PyObject_GC_UnTrack(values);
-        }
+        PyObject_GC_UnTrack(values);
         return values;
     }
 
@@ -636,7 +629,8 @@ cdef extern from *:
     void quickpickle_store4(char*, uint32_t)
     bint quickpickle_has_generic_getattr(PyTypeObject*)
     Py_ssize_t quickpickle_slot_offset(PyObject*)
-    PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t)
+    PyObject* quickpickle_slot(PyObject*, Py_ssize_t)
+    PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t) except NULL
     void quickpickle_make_pages(char*, size_t)
     int quickpickle_datetime_bytes(PyObject*, char*)
     PyObject* quickpickle_tzinfo(PyObject*)

@@ -511,30 +511,52 @@ cdef int save_odict(Dump dump, PyObject* obj, Plan plan) except -1:
 
 cdef int save_slots(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     """Write an instance with slots: their names and values, or the values of the fields."""
+    cdef Py_ssize_t i
     cdef PyObject* values
     cdef Work* work
-    # All values as they are now: other code that a value runs may set another.
-    values = quickpickle_slot_values(obj, plan.offsets, plan.size)
-    if values == NULL:
-        return ASK  # one is not set
+    for i in range(plan.size):
+        if quickpickle_slot(obj, plan.offsets[i]) == NULL:
+            return ASK  # it is not set
     if not save_class(dump, plan):
-        Py_DECREF(values)
         return ASK
     dump.put(b")\x81", 2)
     dump.memoize(obj, unique)
-    work = dump.push(SLOTS_WORK, obj)
-    work.first = values
-    work.size = plan.size
     if plan.kind == SLOTS:
-        Py_INCREF(plan.names)
-        work.second = <PyObject*>plan.names
         dump.put(b"N}", 2)
     else:
         dump.put1(b"]")
     dump.memoize(NULL, True)
-    if work.size > 1:
+    if plan.size > 1:
         dump.put1(b"(")
+    for i in range(plan.size):
+        if plan.kind == SLOTS and not save_leaf(dump, PyTuple_GET_ITEM(<PyObject*>plan.names, i)):
+            return push_slots(dump, obj, plan, i, 0)
+        if not save_leaf(dump, quickpickle_slot(obj, plan.offsets[i])):
+            return push_slots(dump, obj, plan, i, 1)
+    return end_slots(dump, plan.kind == SLOTS, plan.size)
+
+
+cdef int push_slots(Dump dump, PyObject* obj, Plan plan, Py_ssize_t position, int step) except -1:
+    cdef Work* work = dump.push(SLOTS_WORK, obj)
+    work.size = plan.size
+    work.position = position
+    if plan.kind == SLOTS:
+        work.step = step  # 1: the name is written
+        Py_INCREF(plan.names)
+        work.second = <PyObject*>plan.names
+    # All values as they are now: other code that a value runs may set another.
+    work.first = quickpickle_slot_values(obj, plan.offsets, plan.size)
     return 1
+
+
+cdef inline int end_slots(Dump dump, bint named, Py_ssize_t size) except -1:
+    if named:
+        dump.put1(b"u" if size > 1 else b"s")
+        dump.put1(0x86)
+        dump.memoize(NULL, True)
+    elif size:
+        dump.put1(b"e" if size > 1 else b"a")
+    return dump.put1(b"b")
 
 
 cdef int continue_slots(Dump dump) except -1:
@@ -555,13 +577,7 @@ cdef int continue_slots(Dump dump) except -1:
             2 if work.epoch == dump.epoch else 0,
         ):
             return 1
-    if names != NULL:
-        dump.put1(b"u" if work.size > 1 else b"s")
-        dump.put1(0x86)
-        dump.memoize(NULL, True)
-    elif work.size:
-        dump.put1(b"e" if work.size > 1 else b"a")
-    dump.put1(b"b")
+    end_slots(dump, names != NULL, work.size)
     if work.epoch == dump.epoch:  # the slots have them still, so nothing is freed
         work.first = NULL
         Py_DECREF(values)
