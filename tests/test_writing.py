@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import pickle
 import pickletools
+import signal
 import socket
+import types
 
 import pytest
 
@@ -205,3 +208,19 @@ def test_a_failing_write_leaves_the_pickler_usable(implementation, protocol, err
         pickletools.dis(file.data, io.StringIO(), memo={0: None, 1: None})
         pickler.memo = before
         assert pickler.memo.copy() == before
+
+
+def test_ctrl_c_in_the_middle(implementation):
+    """Signals that came while no code of Python ran are looked at between two frames."""
+    interrupt = ctypes.pythonapi.PyErr_SetInterrupt  # runs no code of Python either
+    interrupt.restype = None
+    file = types.SimpleNamespace(write=interrupt)
+    pickler = implementation.Pickler(file, 5)
+    # A process started in the background ignores SIGINT.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pickler.dump(["x" * 1000] + [str(i) for i in range(50_000)])
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert pickler.memo.copy() == {}
