@@ -280,13 +280,13 @@ cdef class Memo:
     @cython.final
     cdef int reset(self) except -1:
         """Forget every object, and give back what a large memo took."""
+        cdef MemoEntry* old = self.table
         if self.entries:
             if self.mask < 64:
                 memset(self.table, 0, (self.mask + 1) * sizeof(MemoEntry))
             else:
-                PyMem_Free(self.table)
-                self.table = NULL
                 self.allocate(64)
+                PyMem_Free(old)
             self.entries = 0
         self.used = 0
         self.release_log(0)
