@@ -8,6 +8,9 @@ class BuildOptional(build_ext):
     """Goes on without the extension where Cython or the C compiler fails, and says so."""
 
     def build_extension(self, extension):
+        if self.compiler.compiler_type == "unix":
+            # What CFLAGS says is in place of the interpreter's own flags, so it may lack this one.
+            extension.extra_compile_args.append("-O3")
         try:
             super().build_extension(extension)
         except Exception as error:

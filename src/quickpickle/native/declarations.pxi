@@ -248,7 +248,7 @@ cdef extern from *:
     /* Whether an int has at most 60 bits, as nearly all have; then also its value. */
     static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
     {
-    #if PY_VERSION_HEX >= 0x030C0000
+    #if PY_VERSION_HEX >= 0x030E0000
         int overflow;
         if (PyUnstable_Long_IsCompact((PyLongObject *)obj)) {
             *value = PyUnstable_Long_CompactValue((PyLongObject *)obj);
@@ -258,9 +258,16 @@ cdef extern from *:
         return !overflow;
     #else
         /* Without branches: whether numbers of 32 bits have one digit or two cannot be foreseen. */
+    #if PY_VERSION_HEX >= 0x030C0000
+        const digit *digits = ((PyLongObject *)obj)->long_value.ob_digit;
+        uintptr_t tag = ((PyLongObject *)obj)->long_value.lv_tag;
+        Py_ssize_t size = (Py_ssize_t)(tag >> _PyLong_NON_SIZE_BITS);
+        int sign = 1 - (int)(tag & _PyLong_SIGN_MASK);
+    #else
         const digit *digits = ((PyLongObject *)obj)->ob_digit;
         Py_ssize_t size = Py_SIZE(obj), sign = (size > 0) - (size < 0);
         size *= sign;
+    #endif
         if (size > 2) {
             return 0;
         }
