@@ -487,6 +487,35 @@ def test_ordered_dicts_that_are_more(implementation, protocol):
         assert_same(implementation, make, protocol)
 
 
+def test_a_reduce_that_cannot_be_looked_up(implementation, protocol):
+    class Hidden:
+        @property
+        def __reduce__(self):
+            raise AttributeError("not here")
+
+    class Static:
+        @staticmethod
+        def __reduce__():
+            return int, ()
+
+    for cls in (Hidden, Static):
+        cls.__qualname__ = cls.__name__
+        globals()[cls.__name__] = cls
+        try:
+            assert_same(implementation, lambda cls=cls: [cls(), cls()], protocol)
+        finally:
+            del globals()[cls.__name__]
+
+
+def test_a_module_with_a_dot_in_a_name(implementation, protocol, monkeypatch):
+    class Dotted:
+        pass
+
+    Dotted.__qualname__ = "Plain.Dotted"
+    monkeypatch.setitem(globals(), "Plain.Dotted", Dotted)
+    assert_same(implementation, lambda: Dotted, protocol)
+
+
 def test_shared_strings_of_types_of_c(implementation, protocol):
     """What a type says of itself may be made for whoever asks, and gone the moment after."""
     make = lambda: [dt.date, [dt.date(1, 1, 1)], dt.time, "datetime", "x" * 5]  # noqa: E731

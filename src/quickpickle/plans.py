@@ -14,7 +14,7 @@ from __future__ import annotations
 import copyreg
 import sys
 from functools import cache
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodDescriptorType
 from typing import Any, Final, NamedTuple
 
 from .reduction import METHODS, find, has_own_attributes, is_made_in_python
@@ -71,6 +71,8 @@ def find_plan(obj: Any) -> Plan:
     own = {name for name in METHODS if find(cls, name) is not find(object, name)}
     if "__reduce__" in own and "__reduce_ex__" not in own:
         method = find(cls, "__reduce__")
+        if type(method) not in (FunctionType, MethodDescriptorType):
+            return Plan(UNPLANNED)  # looking it up may fail, and then object's is taken
         if method is vars(_known("datetime", "timedelta")).get("__reduce__"):
             return Plan(QUIET, method=method)
         # Since 3.13 it looks at what the class says of its fields.

@@ -42,8 +42,13 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     if type(modules) is not dict:
         return False
     module = PyDict_GetItemWithError(<PyObject*>modules, <PyObject*>module_name)
-    # What a module has beside its dict begins with two underscores.
-    if module == NULL or Py_TYPE(module) != module_type or (<str>name).startswith("__"):
+    # What a module has beside its dict begins with two underscores; a dot leads into a class.
+    if (
+        module == NULL
+        or Py_TYPE(module) != module_type
+        or (<str>name).startswith("__")
+        or "." in <str>name
+    ):
         return False
     found = PyDict_GetItemWithError(<PyObject*>(<object>module).__dict__, <PyObject*>name)
     if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):

@@ -82,10 +82,20 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             return False
         if plan.kind == FIELDS:
             dump.settle()
-            if not has_same_fields(plan):
+            held = plan  # other code may run, and put another plan in its place
+            if not has_same_fields(plan) or not is_kept(plan):
                 return False
     plan.epoch = dump.epoch
     return True
+
+
+cdef bint is_kept(Plan plan) noexcept:
+    cdef int i
+    cdef size_t place = plan_place(plan.cls)
+    for i in range(PLAN_PROBES):
+        if plans[(place + i) & (PLANS - 1)] == <PyObject*>plan:
+            return True
+    return False
 
 
 cdef bint has_same_fields(Plan plan) except -1:
