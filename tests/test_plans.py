@@ -436,6 +436,23 @@ def test_an_instance_dict_handed_back(implementation, protocol):
         assert_same(implementation, lambda shared=shared: make(shared), protocol)
 
 
+def test_what_was_met_before_an_instance_was_taken_back(implementation, protocol):
+    """Written once, handed back later: also if what came in between was undone."""
+
+    def make():
+        odd = Plain(name="x", last=1, __getstate__=lambda: {"state": 1})
+        rest = HandsBackFirst()
+        rest.root = [[["met", "once"]], Plain(name="x", last=1), odd, rest]
+        return rest.root
+
+    assert_same(implementation, make, protocol)
+
+
+class HandsBackFirst:
+    def __reduce__(self):
+        return list, (self.root[0],)
+
+
 class HandsBack(Reduces):
     def __reduce__(self):
         return list, ([vars(self.holder[0])],)

@@ -230,15 +230,14 @@ cdef class Memo:
         # Out of reach meanwhile: freeing an object may run code that uses this memo.
         cdef PyObject** log = self.log
         cdef Py_ssize_t i, owned = self.owned, capacity = self.capacity
+        self.count = length
+        self.filed = min(self.filed, length)  # what is kept need not have been filed yet
         if owned <= length:
-            self.count = self.filed = length
             return 0
-        if length:
-            # A Pickler that is dumping, so nobody can use it.
-            self.count = self.filed = self.owned = length
-        else:
+        self.owned = length
+        if length == 0:  # else a dump is running, and nobody else can use it
             self.log = NULL
-            self.capacity = self.count = self.filed = self.owned = 0
+            self.capacity = 0
         for i in range(length, owned):
             if log[i] != ITS_DICT:
                 Py_XDECREF(log[i])
