@@ -17,6 +17,7 @@ from functools import cache
 from types import CodeType, FunctionType, MethodDescriptorType
 from typing import Any, Final, NamedTuple
 
+from .errors import PY313
 from .reduction import METHODS, find, has_own_attributes, is_made_in_python
 
 # Below, `new` stands for copyreg.__newobj__, which becomes a NEWOBJ opcode.
@@ -77,7 +78,7 @@ def find_plan(obj: Any) -> Plan:
             return Plan(QUIET, method=method)
         # Since 3.13 it looks at what the class says of its fields.
         is_of_ast = method is vars(_known("_ast", "AST")).get("__reduce__")
-        return Plan(AST if is_of_ast and sys.version_info < (3, 13) else REDUCE)
+        return Plan(AST if is_of_ast and not PY313 else REDUCE)
     if own == {"__getnewargs__"}:
         return Plan(NAMEDTUPLE if _is_namedtuple(cls) else UNPLANNED)
     if not is_made_in_python(cls):

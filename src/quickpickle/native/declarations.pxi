@@ -23,10 +23,7 @@ from cpython.ref cimport Py_INCREF
 
 from ..containers import LAST_GOES_ALONE, LIST_SIZE_IS_CHECKED
 from ..errors import (
-    PY313,
-    bad_item, bad_newobj_ex_item, bad_newobj_ex_length, bad_optional_item, bad_reduction,
-    buffer_needs_protocol_5, empty_newobj, newobj_needs_class, newobj_wrong_class, no_reduction,
-    type_name,
+    PY313, buffer_needs_protocol_5, no_reduction,
 )
 from ..memo import PicklerMemoProxy, read_memo
 from ..names import encode_extension, encode_names, extension_code, find_global
@@ -596,7 +593,6 @@ cdef extern from *:
         return NULL;
     }
 
-
     /* Whether a class, asked for its name, has one that says how it is to be pickled. */
     static int quickpickle_is_called_newobj(PyTypeObject *cls)
     {
@@ -648,7 +644,6 @@ cdef object absent = ABSENT
 cdef PyTypeObject* function_type = <PyTypeObject*>FunctionType
 cdef PyTypeObject* module_type = <PyTypeObject*>ModuleType
 cdef PyTypeObject* picklebuffer_type = <PyTypeObject*>PickleBuffer
-cdef PyObject* empty_tuple = <PyObject*>()
 
 DEF FRAME_SIZE_MIN = 4
 DEF FRAME_SIZE_TARGET = 65536

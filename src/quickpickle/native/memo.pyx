@@ -74,10 +74,7 @@ cdef class Memo:
     @cython.final
     cdef inline MemoEntry* claim(self, PyObject* key) except NULL:
         """The entry of an object, which is OPEN if it had none."""
-        cdef MemoEntry* entry
-        if <size_t>(self.entries + 1) * 2 > self.mask + 1:
-            self.grow()
-        entry = self.find(key)
+        cdef MemoEntry* entry = self.find_or_make_room(key)
         if entry.key == NULL:
             entry.key = key
             entry.number = OPEN

@@ -176,7 +176,7 @@ cdef inline bint is_name(object name, str wanted) except -1:
 
 cdef enum:
     # The steps of a reduction's work. What is only the Work's, refs 1, cannot be met again.
-    FUNCTION, ARGUMENTS, KEYWORDS, MADE, LIST_ITEMS, DICT_ITEMS, STATE, SET_STATE
+    FUNCTION, ARGUMENTS, KEYWORDS, MADE, LIST_ITEMS, DICT_ITEMS, STATE
     BUILD, SETTER_OBJECT, SETTER_STATE, SETTER
 
 
