@@ -14,7 +14,8 @@ from __future__ import annotations
 import copyreg
 import sys
 from functools import cache
-from types import CodeType, FunctionType, MethodDescriptorType
+from pickle import PickleBuffer
+from types import CodeType, FunctionType, MemberDescriptorType, MethodDescriptorType
 from typing import Any, Final, NamedTuple
 
 from .errors import PY313
@@ -33,16 +34,20 @@ QUIET: Final = 8  # the same, where that is a function of C that runs no other c
 DATETIME: Final = 9  # cls, (bytes,) or cls, (bytes, tzinfo): date, time and datetime
 DECIMAL: Final = 10  # cls, (str,)
 ODICT: Final = 11  # cls, (), the instance dict or None, None, the items: OrderedDict
+UUID: Final = 12  # new, (cls,), {"int": the number}: those that are not said to be safe or unsafe
+NDARRAY: Final = 13  # _frombuffer, (buffer, dtype, shape, order): NumPy arrays, in protocol 5
 
 
 class Plan(NamedTuple):
     """A kind of the list above, and what it needs."""
 
     kind: int
-    names: tuple[str, ...] = ()  # of slots, for SLOTS and FIELDS
+    names: tuple[Any, ...] = ()  # of slots, for SLOTS and FIELDS; constants, for UUID and NDARRAY
     slots: tuple[Any, ...] = ()  # their descriptors
-    method: Any = None  # for QUIET
-    fields: dict[str, Any] | None = None  # for FIELDS: the class's own __dataclass_fields__
+    method: Any = None  # for QUIET; for NDARRAY, _frombuffer
+    fields: dict[str, Any] | None = None
+    """For FIELDS: the class's own __dataclass_fields__. For NDARRAY: where _frombuffer is found."""
+    code: Any = None  # of `method`, where the plan relies on what that does
 
 
 _BUILTIN_TYPES: Final = [
@@ -64,6 +69,8 @@ def find_plan(obj: Any) -> Plan:
     stays as it is.
     """
     cls = type(obj)
+    if cls is _known("numpy", "ndarray"):
+        return _plan_ndarray(cls)
     for kind, module_name, name in _BUILTIN_TYPES:
         if cls is _known(module_name, name):
             return Plan(kind)
@@ -86,6 +93,8 @@ def find_plan(obj: Any) -> Plan:
     if own == {"__getstate__"}:
         if find(cls, "__getstate__") is _known("dataclasses", "_dataclass_getstate"):
             return _plan_fields(cls)
+        if cls is _known("uuid", "UUID"):
+            return _plan_uuid(cls)
         return Plan(GETSTATE)
     if own or has_own_attributes(cls):
         return Plan(UNPLANNED)
@@ -141,6 +150,55 @@ def _plan_fields(cls: type) -> Plan:
     marker = field_marker()
     names = tuple(field.name for field in fields.values() if field._field_type is marker)
     return Plan(FIELDS, names, tuple(find(cls, name) for name in names), fields=fields)
+
+
+def _plan_uuid(cls: type) -> Plan:
+    """UUIDs, whose __getstate__ adds to the number whether they are safe, where that is known."""
+    method = find(cls, "__getstate__")
+    slots = find(cls, "int"), find(cls, "is_safe")
+    unknown = getattr(_known("uuid", "SafeUUID"), "unknown", None)
+    if (
+        type(method) is not FunctionType
+        or method.__code__.co_filename != vars(sys.modules["uuid"]).get("__file__")
+        or method.__code__.co_qualname != "UUID.__getstate__"
+        or not all(type(slot) is MemberDescriptorType for slot in slots)
+    ):
+        return Plan(GETSTATE)
+    sample: Any = object.__new__(cls)
+    for slot, value in zip(slots, (42, unknown), strict=True):
+        slot.__set__(sample, value)
+    (key,) = state = method(sample)
+    if state != {"int": 42}:
+        return Plan(GETSTATE)
+    return Plan(UUID, (key, unknown), slots, method, code=method.__code__)
+
+
+def _plan_ndarray(cls: Any) -> Plan:
+    """NumPy arrays: what they are reduced to in protocol 5, taken from one of them.
+
+    The types of numbers are objects that NumPy has one each of.
+    """
+    func, args = cls((1,)).__reduce_ex__(5)[:2]
+    module = sys.modules.get(getattr(func, "__module__", ""))
+    dtype = _known("numpy", "dtype")
+    if (
+        type(func) is not FunctionType
+        or vars(module or sys).get("_frombuffer") is not func
+        or len(args) != 4
+        or type(args[0]) is not PickleBuffer
+        or args[1] is not dtype(float)
+        or args[2] != (1,)
+        or args[3] is not chr(67)
+    ):
+        return Plan(UNPLANNED)
+    numbers = {id(number): number for number in map(dtype, "?bhilqBHILQefdgFDG")}
+    constants = [item for number in numbers.values() for item in (number, number.itemsize)]
+    return Plan(NDARRAY, tuple(constants), method=func, fields=vars(module))
+
+
+def describe_array(obj: Any) -> tuple[Any, ...]:
+    """What an array says of itself: address, shape, dtype, flags."""
+    return obj.__array_interface__["data"][0], obj.shape, obj.dtype, obj.flags.num
 
 
 def field_marker() -> Any:

@@ -14,6 +14,16 @@ cdef inline bint save_scalar(Stream stream, PyObject* obj) noexcept:
     return True
 
 
+cdef inline int put_small_int(Stream stream, Py_ssize_t value) except -1:
+    """Write an int of 31 bits that is none of Python's, from protocol 2 on."""
+    if value <= 0xFF:
+        return stream.put_opcode1(b"K", <uint8_t>value)
+    if value <= 0xFFFF:
+        stream.put_opcode1(b"M", <uint8_t>value)
+        return stream.put1(<uint8_t>(value >> 8))
+    return stream.put_opcode4(b"J", <uint32_t>value)
+
+
 cdef int save_rare_scalar(Stream stream, object obj) except -1:
     """Write the same in old protocols, or a large int."""
     if obj is None:

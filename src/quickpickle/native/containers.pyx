@@ -19,6 +19,8 @@ cdef enum Kind:
     PERSISTENT_ID_WORK
     GENERATOR_WORK
 
+DEF SET_PLACES = 64  # of a set's table, that are looked at in one go
+
 cdef enum Step:
     BETWEEN  # no batch is open
     ALONE  # an item without a batch
@@ -259,6 +261,9 @@ cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
         if entry.key != NULL and entry.number >= 0:
             dump.get(entry.number)
             return True
+    if Py_TYPE(obj) == &PyLong_Type and dump.protocol >= 2:
+        save_rare_int(dump, <object>obj)
+        return True
     return False
 
 
@@ -363,7 +368,7 @@ cdef inline Py_ssize_t save_leaf_items(
     """
     cdef Py_ssize_t count = 0, previous = 0
     cdef PyObject* key
-    while PyDict_Next(obj, position, &key, value):
+    while quickpickle_dict_next(obj, position, &key, value):
         if not save_leaf(dump, key):
             position[0] = previous
             break
@@ -430,7 +435,7 @@ cdef int continue_dict(Dump dump) except -1:
             return 1
     while True:
         if work.step == IN_BATCH:
-            while work.count < BATCHSIZE and PyDict_Next(obj, &work.position, &key, &value):
+            while work.count < BATCHSIZE and quickpickle_dict_next(obj, &work.position, &key, &value):
                 work.count += 1
                 if save_item(dump, work, key, value):
                     return 1
@@ -446,7 +451,7 @@ cdef int continue_dict(Dump dump) except -1:
             break
         if work.size - work.done == 1 and (work.done == 0 or last_goes_alone):
             work.step = ALONE
-            if not PyDict_Next(obj, &work.position, &key, &value):
+            if not quickpickle_dict_next(obj, &work.position, &key, &value):
                 raise RuntimeError("dictionary changed size during iteration")
             if save_item(dump, work, key, value):
                 return 1
@@ -484,24 +489,47 @@ cdef int save_set(Dump dump, PyObject* obj, bint unique) except -1:
     return 1
 
 
+cdef int save_members(Dump dump, Work* work, Py_ssize_t limit) except -1:
+    """Write the members of a set or frozenset, up to so many; 1 where one is on the stack now."""
+    cdef PyObject* members[SET_PLACES]
+    cdef Py_ssize_t ends[SET_PLACES]
+    cdef Py_ssize_t position, i, count
+    cdef uint64_t epoch
+    while work.count < limit and PySet_GET_SIZE(work.obj) == work.size:
+        position = work.position
+        count = quickpickle_set_members(
+            work.obj, &position, min(SET_PLACES, limit - work.count), members, ends
+        )
+        if count == 0 and position == work.position:
+            break
+        epoch = dump.epoch
+        i = 0
+        while i < count and epoch == dump.epoch:  # else the set may have other members by now
+            i += save_leaves(dump, members + i, count - i)
+            if i < count:
+                i += 1
+                work.position = ends[i - 1]
+                work.count += i
+                if save(dump, members[i - 1], 1):
+                    return 1
+                work.count -= i
+        work.count += i
+        if i == count:
+            work.position = position
+    return 0
+
+
 cdef int continue_set(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
-    cdef PyObject* obj = work.obj
-    cdef PyObject* item
     while True:
         if work.step == BETWEEN:
             dump.put1(b"(")
             work.count = 0
             work.step = IN_BATCH
-        while work.count < BATCHSIZE and PySet_GET_SIZE(obj) == work.size:
-            item = quickpickle_set_next(obj, &work.position)
-            if item == NULL:
-                break
-            work.count += 1
-            if save(dump, item, 1):
-                return 1
+        if save_members(dump, work, BATCHSIZE):
+            return 1
         dump.put1(0x90)
-        if PySet_GET_SIZE(obj) != work.size:
+        if PySet_GET_SIZE(work.obj) != work.size:
             raise RuntimeError("set changed size during iteration")
         work.done += work.count
         if work.done >= work.size and (work.count < BATCHSIZE or last_goes_alone):
@@ -510,10 +538,13 @@ cdef int continue_set(Dump dump) except -1:
 
 
 cdef int save_frozenset(Dump dump, PyObject* obj, bint unique) except -1:
+    cdef Work* work
     dump.put1(b"(")
     if not unique and not dump.fast:
         dump.claim(obj)
-    dump.push(FROZENSET_WORK, obj).done = unique
+    work = dump.push(FROZENSET_WORK, obj)
+    work.size = PySet_GET_SIZE(obj)
+    work.done = unique
     return 1
 
 
@@ -521,13 +552,8 @@ cdef int continue_frozenset(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
     cdef MemoEntry* entry = NULL
     cdef PyObject* obj = work.obj
-    cdef PyObject* item
-    while True:
-        item = quickpickle_set_next(obj, &work.position)
-        if item == NULL:
-            break
-        if save(dump, item, 1):
-            return 1
+    if save_members(dump, work, work.size):
+        return 1
     if not is_new(dump, work):
         entry = dump.find(obj)
     if entry == NULL or entry.key == NULL or entry.number < 0:

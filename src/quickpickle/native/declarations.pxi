@@ -92,8 +92,12 @@ cdef extern from *:
        quickpickle_attribute. */
     #if PY_VERSION_HEX < 0x030D0000
     #define QUICKPICKLE_VALUES
+    #endif
 
-    /* The head of what a class has for the keys of its instances, in these two versions. */
+    /* The head of a dict's keys, which the entries follow, in the versions that we have seen. Its
+       first line differs without the interpreter's lock. */
+    #if PY_VERSION_HEX < 0x03100000 && !defined(Py_GIL_DISABLED)
+    #define QUICKPICKLE_KEYS
     typedef struct {
         Py_ssize_t refs;
         uint8_t log2_size, log2_index_bytes, kind;
@@ -105,6 +109,11 @@ cdef extern from *:
     typedef struct {
         PyObject *key, *value;
     } quickpickle_key;
+
+    typedef struct {
+        Py_hash_t hash;
+        PyObject *key, *value;
+    } quickpickle_hashed_key;
     #endif
 
     #include "structmember.h"
@@ -358,11 +367,20 @@ cdef extern from *:
     #define quickpickle_list_items(obj) (((PyListObject *)(obj))->ob_item)
     #define quickpickle_tuple_items(obj) (((PyTupleObject *)(obj))->ob_item)
 
+    /* Keeps the compiler from making branches of how a number comes about. */
+    #if defined(__GNUC__)
+    #define quickpickle_opaque(number) __asm__("" : "+r"(number))
+    #else
+    #define quickpickle_opaque(number) ((void)(number))
+    #endif
+
     /* Writes a float, or an int of 32 bits, or None, True or False, from protocol 2 on, and
        returns what follows it; NULL for any other object. Needs room for nine bytes. */
     static inline char *quickpickle_scalar(char *pos, PyObject *obj)
     {
+        static const uint8_t codes[] = {0, 'N', 0x88, 0x89};
         int64_t value;
+        int which;
         if (PyLong_CheckExact(obj)) {
             if (!quickpickle_small_long(obj, &value)) {
                 return NULL;
@@ -391,8 +409,10 @@ cdef extern from *:
             return pos + 9;
         }
         /* One branch, which is foreseen where these three are mixed. */
-        if ((obj == Py_None) | (obj == Py_True) | (obj == Py_False)) {
-            pos[0] = (char)('N' + (obj == Py_True) * (0x88 - 'N') + (obj == Py_False) * (0x89 - 'N'));
+        which = (obj == Py_None) + 2 * (obj == Py_True) + 3 * (obj == Py_False);
+        quickpickle_opaque(which);
+        if (which) {
+            pos[0] = (char)codes[which];
             return pos + 1;
         }
         return NULL;
@@ -422,21 +442,65 @@ cdef extern from *:
     #define quickpickle_prefetch(obj) ((void)(obj))
     #endif
 
-    /* The next member of a set behind a position, or NULL. A place that was freed has the
-       hash -1, which no member has. */
-    static inline PyObject *quickpickle_set_next(PyObject *obj, Py_ssize_t *position)
+    /* The members of a set behind a position, and for each the position behind it; sets `position`
+       behind the last place that was looked at. Looks at `limit` places, which is how many there
+       may be. Which of them are taken cannot be foreseen, so without branches; one that was freed
+       has the hash -1, which no member has. */
+    static Py_ssize_t quickpickle_set_members(
+        PyObject *obj, Py_ssize_t *position, Py_ssize_t limit, PyObject **members, Py_ssize_t *ends)
     {
         PySetObject *set = (PySetObject *)obj;
-        while (*position <= set->mask) {
-            setentry *entry = &set->table[(*position)++];
-            if (*position + 8 <= set->mask) {
-                quickpickle_prefetch(entry[8].key);
-            }
-            if (entry->key != NULL && entry->hash != -1) {
-                return entry->key;
-            }
+        Py_ssize_t i = *position, last = set->mask + 1, count = 0;
+        if (last - i > limit) {
+            last = i + limit;
         }
-        return NULL;
+        while (i < last) {
+            setentry *entry = &set->table[i++];
+            quickpickle_prefetch(entry->key);
+            members[count] = entry->key;
+            ends[count] = i;
+            count += (entry->key != NULL) & (entry->hash != -1);
+        }
+        *position = i;
+        return count;
+    }
+
+    /* PyDict_Next, of which a call takes longer than what it does. A dict that shares its keys
+       with others is left to it. */
+    static inline int quickpickle_dict_next(
+        PyObject *dict, Py_ssize_t *position, PyObject **key, PyObject **value)
+    {
+    #ifdef QUICKPICKLE_KEYS
+        if (((PyDictObject *)dict)->ma_values == NULL) {
+            quickpickle_keys *keys = (quickpickle_keys *)((PyDictObject *)dict)->ma_keys;
+            char *entries = keys->indices + ((size_t)1 << keys->log2_index_bytes);
+            Py_ssize_t i = *position, count = keys->entries;
+            if (keys->kind != 0) {  /* of strings only */
+                quickpickle_key *entry = (quickpickle_key *)entries + i;
+                for (; i < count; i++, entry++) {
+                    if (entry->value != NULL) {
+                        *position = i + 1;
+                        *key = entry->key;
+                        *value = entry->value;
+                        return 1;
+                    }
+                }
+            }
+            else {
+                quickpickle_hashed_key *entry = (quickpickle_hashed_key *)entries + i;
+                for (; i < count; i++, entry++) {
+                    if (entry->value != NULL) {
+                        *position = i + 1;
+                        *key = entry->key;
+                        *value = entry->value;
+                        return 1;
+                    }
+                }
+            }
+            return 0;
+        }
+    #endif
+        return PyDict_Next(dict, position, key, value);
     }
 
     /* The UTF-8 that a string keeps of itself once it was asked for it; NULL for none. */
@@ -505,6 +569,17 @@ cdef extern from *:
             }
         }
     }
+
+    /* The fields of a NumPy array that its C interface has made public, and not changed since. What
+       they hold is compared with what an array says before they are relied on. */
+    typedef struct {
+        PyObject_HEAD
+        char *data;
+        int nd;
+        Py_ssize_t *dimensions, *strides;
+        PyObject *base, *descr;
+        int flags;
+    } quickpickle_array;
 
     #define quickpickle_has_generic_getattr(cls) ((cls)->tp_getattro == PyObject_GenericGetAttr)
 
@@ -625,11 +700,17 @@ cdef extern from *:
     char* quickpickle_scalars(char*, char*, PyObject**, Py_ssize_t, Py_ssize_t*)
     PyObject** quickpickle_list_items(PyObject*)
     PyObject** quickpickle_tuple_items(PyObject*)
-    PyObject* quickpickle_set_next(PyObject*, Py_ssize_t*)
+    Py_ssize_t quickpickle_set_members(PyObject*, Py_ssize_t*, Py_ssize_t, PyObject**, Py_ssize_t*)
+    bint quickpickle_dict_next(PyObject*, Py_ssize_t*, PyObject**, PyObject**)
     const char* quickpickle_kept_utf8(PyObject*, Py_ssize_t*)
     Py_ssize_t quickpickle_utf8_size(PyObject*)
     void quickpickle_write_utf8(PyObject*, char*)
     void quickpickle_store4(char*, uint32_t)
+    ctypedef struct quickpickle_array:
+        char* data
+        int nd, flags
+        Py_ssize_t* dimensions
+        PyObject* descr
     bint quickpickle_has_generic_getattr(PyTypeObject*)
     Py_ssize_t quickpickle_slot_offset(PyObject*)
     PyObject* quickpickle_slot(PyObject*, Py_ssize_t)
@@ -649,3 +730,9 @@ DEF FRAME_SIZE_MIN = 4
 DEF FRAME_SIZE_TARGET = 65536
 DEF FAST_NESTING_LIMIT = 50
 DEF BATCHSIZE = 1000
+
+cdef enum:  # flags of arrays
+    ARRAY_C_CONTIGUOUS = 1
+    ARRAY_F_CONTIGUOUS = 2
+    ARRAY_WRITEABLE = 0x400
+    ARRAY_WARN_ON_WRITE = -0x80000000

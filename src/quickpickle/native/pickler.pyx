@@ -138,12 +138,15 @@ cdef int continue_persistent_id(Dump dump) except -1:
     return dump.pop()
 
 
-cdef int set_up(Dump dump, int protocol, object write, bint fix_imports, object callback) except -1:
+cdef int set_up(
+    Dump dump, int protocol, object write, object file, bint fix_imports, object callback
+) except -1:
     """Make a Dump ready for one dump()."""
     dump.protocol = protocol
     dump.bin = protocol > 0
     dump.fast = False
     dump.write = write
+    dump.file = file
     dump.write_is_quiet = -1
     dump.is_last_write = False
     dump.fix_imports = fix_imports
@@ -226,7 +229,9 @@ cdef class PicklerCore:
             self._dumping = False
 
     cdef int take_options(self, Dump dump) except -1:
-        set_up(dump, self._protocol, self._write, self._fix_imports, self._buffer_callback)
+        set_up(
+            dump, self._protocol, self._write, None, self._fix_imports, self._buffer_callback
+        )
         dump.bin = self.bin
         dump.fast = self.fast
         dump.reduction_limit = self.reduction_limit
@@ -297,6 +302,8 @@ class Pickler(PicklerCore):
 
 cdef int default_protocol = DEFAULT_PROTOCOL
 cdef int highest_protocol = HIGHEST_PROTOCOL
+cdef object buffered_write = BufferedWriter.write
+cdef object bytesio_write = BytesIO.write
 cdef Dump spare = None  # of a dump that has ended: making a new one is what a small one costs
 
 
@@ -308,7 +315,9 @@ cdef inline int protocol_number(object protocol) except -1:
     return check_protocol(protocol)
 
 
-cdef bytes dump_once(object obj, int protocol, object write, bint fix_imports, object callback):
+cdef bytes dump_once(
+    object obj, int protocol, object write, object file, bint fix_imports, object callback
+):
     """Write a pickle with a memo that nobody sees."""
     cdef Dump dump
     global spare
@@ -316,10 +325,10 @@ cdef bytes dump_once(object obj, int protocol, object write, bint fix_imports, o
     dump, spare = spare, None
     if dump is None:
         dump = Dump.__new__(Dump)
-    set_up(dump, protocol, write, fix_imports, callback)
+    set_up(dump, protocol, write, file, fix_imports, callback)
     result = write_pickle(dump, obj)
     # After an exception it is not used again.
-    dump.write = dump.buffer_callback = None
+    dump.write = dump.file = dump.buffer_callback = None
     dump.endless_types = None
     dump.reset()
     if dump.end - dump.buffer <= FRAME_SIZE_TARGET * 2:
@@ -329,14 +338,19 @@ cdef bytes dump_once(object obj, int protocol, object write, bint fix_imports, o
 
 def dump(obj, file, protocol=None, *, fix_imports=True, buffer_callback=None):
     cdef int number = protocol_number(protocol)
-    write = getattr(file, "write", absent)
+    if has_plain_write(file):
+        write = buffered_write if type(file) is BufferedWriter else bytesio_write
+        of = file
+    else:
+        write = getattr(file, "write", absent)
+        of = None
     if write is absent:
         raise TypeError("file must have a 'write' attribute")
     if buffer_callback is not None:
         check_buffer_callback(number)
     if write is None:
         raise TypeError("'NoneType' object is not callable")
-    dump_once(obj, number, write, number < 3 and bool(fix_imports), buffer_callback)
+    dump_once(obj, number, write, of, number < 3 and bool(fix_imports), buffer_callback)
 
 
 dump.__doc__ = python.dump.__doc__
@@ -346,7 +360,7 @@ def dumps(obj, protocol=None, *, fix_imports=True, buffer_callback=None):
     cdef int number = protocol_number(protocol)
     if buffer_callback is not None:
         check_buffer_callback(number)
-    return dump_once(obj, number, None, number < 3 and bool(fix_imports), buffer_callback)
+    return dump_once(obj, number, None, None, number < 3 and bool(fix_imports), buffer_callback)
 
 
 dumps.__doc__ = python.dumps.__doc__

@@ -15,7 +15,8 @@ cdef enum:
     PLAN_KEYS = 16
 
 cdef enum PlanKind:  # see plans.py
-    UNPLANNED, PLAIN, AST, SLOTS, FIELDS, NAMEDTUPLE, GETSTATE, REDUCE, QUIET, DATETIME, DECIMAL, ODICT
+    UNPLANNED, PLAIN, AST, SLOTS, FIELDS, NAMEDTUPLE, GETSTATE, REDUCE, QUIET, DATETIME, DECIMAL
+    ODICT, UUID, NDARRAY
 
 
 @cython.final
@@ -30,7 +31,7 @@ cdef class Plan:
     cdef tuple names
     cdef Py_ssize_t* offsets  # of the slots
     cdef Py_ssize_t size
-    cdef object method
+    cdef object method, code
     cdef dict fields
     cdef tuple field_values
     cdef PyObject* keys[PLAN_KEYS]  # of the last instance; owned
@@ -46,6 +47,7 @@ cdef class Plan:
 
 
 cdef PyObject* plans[PLANS]  # owned
+cdef str c_order = chr(67), f_order = chr(70)  # of an array: the strings there are one each of
 cdef bint datetime_is_imported = False
 
 
@@ -79,6 +81,10 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
         if plan.metaclass_version != Py_TYPE(<PyObject*>cls).tp_version_tag:
             return False
         if PyDict_GetItemWithError(<PyObject*>COPYREG_TABLE, <PyObject*>cls) != NULL:
+            return False
+        if plan.code is not None and (<object>plan.method).__code__ is not plan.code:
+            return False
+        if plan.kind == NDARRAY and plan.fields.get("_frombuffer") is not plan.method:
             return False
         if plan.kind == FIELDS:
             dump.settle()
@@ -127,7 +133,7 @@ cdef Plan make_plan(Dump dump, object obj):
     getattr(<object>cls, "__reduce_ex__", None)  # now it has a tag
     plan.version = cls.tp_version_tag
     plan.metaclass_version = Py_TYPE(<PyObject*>cls).tp_version_tag
-    kind, plan.names, slots, plan.method, plan.fields = planning.find_plan(obj)
+    kind, plan.names, slots, plan.method, plan.fields, plan.code = planning.find_plan(obj)
     plan.kind = kind
     plan.has_dict = (<object>cls).__dictoffset__ != 0
     plan.size = len(slots)
@@ -138,8 +144,12 @@ cdef Plan make_plan(Dump dump, object obj):
         for i, slot in enumerate(slots):
             plan.offsets[i] = quickpickle_slot_offset(<PyObject*>slot)
             if plan.offsets[i] < 0:
-                plan.kind = GETSTATE if kind == FIELDS else UNPLANNED
-    if plan.fields is not None:
+                plan.kind = UNPLANNED if kind == SLOTS else GETSTATE
+    if kind == NDARRAY:
+        sample = (<object>cls)((2, 3))
+        if planning.describe_array(sample) != describe_array(<PyObject*>sample):
+            plan.kind = UNPLANNED  # a NumPy to come
+    elif plan.fields is not None:
         plan.field_values = tuple(plan.fields.values())
     if kind == DATETIME and not datetime_is_imported:
         quickpickle_import_datetime()
@@ -210,10 +220,10 @@ cdef inline Py_ssize_t count_attributes(Attributes* attributes) except -1:
 cdef inline bint next_attribute(
     Attributes* attributes, Py_ssize_t* position, PyObject** key, PyObject** value
 ) noexcept:
-    """PyDict_Next."""
+    """As PyDict_Next."""
     if attributes.values != NULL:
         return quickpickle_attribute(attributes.obj, attributes.values, position, key, value)
-    return attributes.dict != NULL and PyDict_Next(attributes.dict, position, key, value)
+    return attributes.dict != NULL and quickpickle_dict_next(attributes.dict, position, key, value)
 
 
 cdef inline bint has_special_keys(Attributes* attributes, Py_ssize_t position) noexcept:
@@ -249,6 +259,10 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
         if count_attributes(&attributes):
             return ASK
         return save_odict(dump, obj, plan)
+    if plan.kind == UUID:
+        return save_uuid(dump, obj, unique, plan)
+    if plan.kind == NDARRAY:
+        return save_ndarray(dump, obj, unique, plan)
     return save_slots(dump, obj, unique, plan)
 
 
@@ -503,6 +517,90 @@ cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     dump.put(<const char*>PyUnicode_DATA(pointer), PyUnicode_GET_LENGTH(pointer))
     dump.memoize(NULL, True)
     dump.put1(0x85)
+    dump.memoize(NULL, True)
+    dump.put1(b"R")
+    return dump.memoize(obj, unique)
+
+
+cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    cdef PyObject* number = quickpickle_slot(obj, plan.offsets[0])
+    cdef PyObject* is_safe = quickpickle_slot(obj, plan.offsets[1])
+    # What is not said to be safe or unsafe has the number only.
+    if (
+        number == NULL
+        or Py_TYPE(number) != &PyLong_Type
+        or is_safe != PyTuple_GET_ITEM(<PyObject*>plan.names, 1)
+        or not save_class(dump, plan)
+    ):
+        return ASK
+    dump.put(b")\x81", 2)
+    dump.memoize(obj, unique)
+    dump.put1(b"}")
+    dump.memoize(NULL, True)
+    save_str(dump, PyTuple_GET_ITEM(<PyObject*>plan.names, 0), 0)
+    dump.room(SLACK)
+    if not save_scalar(dump, number):
+        save_rare_int(dump, <object>number)
+    return dump.put(b"sb", 2)
+
+
+cdef object describe_array(PyObject* obj):
+    """See planning.describe_array."""
+    cdef quickpickle_array* array = <quickpickle_array*>obj
+    shape = tuple([array.dimensions[i] for i in range(array.nd)])
+    return <size_t>array.data, shape, <object>array.descr, array.flags
+
+
+cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    """Write a small array of numbers, all of it known: its types, and where NumPy rebuilds it."""
+    cdef quickpickle_array* array = <quickpickle_array*>obj
+    cdef PyObject* order = <PyObject*>c_order
+    cdef MemoEntry* entry = dump.find(<PyObject*>plan.method)
+    cdef Py_ssize_t func, dtype, i, size = 0
+    cdef Py_ssize_t count = len(plan.names)
+    if dump.protocol < 5 or dump.buffer_callback is not None or array.nd > 3:
+        return ASK
+    if entry.key == NULL or entry.number < 0:
+        return ASK
+    func = entry.number
+    for i in range(0, count, 2):
+        if PyTuple_GET_ITEM(<PyObject*>plan.names, i) == array.descr:
+            size = plan.names[i + 1]
+            break
+    entry = dump.find(array.descr)
+    if size == 0 or entry.key == NULL or entry.number < 0:
+        return ASK
+    dtype = entry.number
+    if not array.flags & ARRAY_C_CONTIGUOUS:
+        if not array.flags & ARRAY_F_CONTIGUOUS:
+            return ASK
+        order = <PyObject*>f_order
+    entry = dump.find(order)
+    if entry.key == NULL or entry.number < 0:
+        return ASK
+    for i in range(array.nd):
+        if array.dimensions[i] > 0x7FFFFFFF:
+            return ASK
+        size *= array.dimensions[i]
+    # Where a frame may end is not thought of here, so it all goes into this one.
+    if size == 0 or dump.stop - dump.pos <= size + SLACK:
+        return ASK
+    dump.get(func)
+    dump.put1(b"(")
+    if array.flags & ARRAY_WRITEABLE and not array.flags & ARRAY_WARN_ON_WRITE:
+        dump.put_opcode8(0x96, <uint64_t>size)
+    else:
+        put_bytes_header(dump, size)
+    dump.put(array.data, size)
+    dump.memoize(NULL, True)
+    dump.get(dtype)
+    for i in range(array.nd):
+        put_small_int(dump, array.dimensions[i])
+    dump.put1(b")" if array.nd == 0 else <uint8_t>(0x84 + array.nd))
+    if array.nd:
+        dump.memoize(NULL, True)
+    dump.get(entry.number)
+    dump.put1(b"t")
     dump.memoize(NULL, True)
     dump.put1(b"R")
     return dump.memoize(obj, unique)

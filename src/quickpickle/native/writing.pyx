@@ -13,6 +13,7 @@ cdef Py_ssize_t last_size = 0
 
 cdef class Stream(Memo):
     cdef object write  # None: everything stays in the buffer, for dumps
+    cdef object file  # what `write` is a method of, where that is not bound to it; else None
     cdef int write_is_quiet  # it runs no code of Python; -1: not looked at yet
     cdef bint is_last_write  # of a dump whose memo nobody sees: nothing in it is needed any more
     cdef int protocol
@@ -269,17 +270,17 @@ cdef class Stream(Memo):
             self.own()
         else:
             self.settle()
-        taken = self.write(data)
+        taken = self.write(data) if self.file is None else self.write(self.file, data)
         if taken is not None and not (type(taken) is int and taken == size):
             if not self.is_last_write:
                 self.settle()
-            send_rest(self.write, data, size, taken)
+            send_rest(self.write if self.file is None else self.file.write, data, size, taken)
         return 0
 
     @cython.final
     cdef inline bint is_quiet(self) except -1:
         if self.write_is_quiet < 0:
-            self.write_is_quiet = is_quiet(self.write)
+            self.write_is_quiet = is_quiet(self.write, self.file)
         return self.write_is_quiet
 
     @cython.final
@@ -340,11 +341,24 @@ cdef class Stream(Memo):
         return 0
 
 
-cdef bint is_quiet(object write) except -1:
-    """Whether a write is that of a file of the standard library, which runs no code of Python."""
-    if type(write) is not BuiltinFunctionType:
+cdef inline bint has_plain_write(object file) except -1:
+    """Whether a file's `write` is its class's, which takes longer to bind than a small dump does.
+
+    Nobody can change these classes; an instance may have a `write` of its own.
+    """
+    cdef PyObject* own
+    if type(file) is not BufferedWriter and type(file) is not BytesIO:
         return False
-    file = write.__self__
+    own = quickpickle_instance_dict(<PyObject*>file)
+    return own == NULL or PyDict_Size(own) == 0
+
+
+cdef bint is_quiet(object write, object file) except -1:
+    """Whether a write is that of a file of the standard library, which runs no code of Python."""
+    if file is None:
+        if type(write) is not BuiltinFunctionType:
+            return False
+        file = write.__self__
     if type(file) is BytesIO:
         return True
     return type(file) in (BufferedWriter, BufferedRandom) and type(file.raw) is FileIO
