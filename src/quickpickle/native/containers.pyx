@@ -189,7 +189,10 @@ cdef int save_list(Dump dump, PyObject* obj, bint unique) except -1:
     cdef Py_ssize_t done = 0, size = PyList_GET_SIZE(obj)
     cdef Step step = BETWEEN
     cdef Work* work
-    dump.put(b"]" if dump.bin else b"(l", 1 if dump.bin else 2)
+    if dump.bin:
+        dump.put1(b"]")
+    else:
+        dump.put(b"(l", 2)
     dump.memoize(obj, unique)
     if size == 0:
         return 0
@@ -319,7 +322,10 @@ cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1
     cdef Py_ssize_t position = 0, count = 0, size = PyDict_Size(obj)
     cdef PyObject* value = NULL
     cdef Work* work
-    dump.put(b"}" if dump.bin else b"(d", 1 if dump.bin else 2)
+    if dump.bin:
+        dump.put1(b"}")
+    else:
+        dump.put(b"(d", 2)
     dump.memoize(obj, unique)
     if size == 0:
         return dump.put1(<uint8_t>opcode) if opcode else 0

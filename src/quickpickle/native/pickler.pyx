@@ -11,13 +11,34 @@ cdef inline int save(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
         return save_carefully(dump, obj)
     if cls == &PyUnicode_Type:
         return save_str(dump, obj, refs)
+    if cls == &PyList_Type or cls == &PyTuple_Type or cls == &PyDict_Type:
+        return save_container(dump, obj, refs)
     if save_scalar(dump, obj):
         return 0
     return save_other(dump, obj, refs)
 
 
+cdef int save_container(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
+    """Write a list, tuple or dict, or a reference to it."""
+    cdef PyTypeObject* cls = Py_TYPE(obj)
+    cdef MemoEntry* entry
+    cdef bint unique = dump.is_unique(obj, refs)
+    if not unique:
+        entry = dump.find(obj)
+        if entry.key != NULL:
+            if entry.number >= 0:
+                return dump.get(entry.number)
+            dump.met_again()
+    if cls == &PyList_Type:
+        return save_list(dump, obj, unique)
+    if cls == &PyTuple_Type:
+        return save_tuple(dump, obj, unique)
+    return save_dict(dump, obj, unique, 0)
+
+
 cdef int save_carefully(Dump dump, PyObject* obj) except -1:
     """Write an object while other code may run before it."""
+    cdef PyTypeObject* cls
     Py_INCREF_(obj)
     try:
         dump.object_begins()
@@ -30,8 +51,11 @@ cdef int save_carefully(Dump dump, PyObject* obj) except -1:
                     pid = dump.persistent_id(<object>obj)
                     if pid is not None:
                         return save_persistent_id(dump, <object>obj, pid)
-        if Py_TYPE(obj) == &PyUnicode_Type:
+        cls = Py_TYPE(obj)
+        if cls == &PyUnicode_Type:
             return save_str(dump, obj, 0)
+        if cls == &PyList_Type or cls == &PyTuple_Type or cls == &PyDict_Type:
+            return save_container(dump, obj, 0)
         if save_scalar(dump, obj):
             return 0
         return save_other(dump, obj, 0)
@@ -54,12 +78,6 @@ cdef int save_other(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
                 return dump.get(entry.number)
             dump.met_again()
 
-    if cls == &PyTuple_Type:
-        return save_tuple(dump, obj, unique)
-    if cls == &PyDict_Type:
-        return save_dict(dump, obj, unique, 0)
-    if cls == &PyList_Type:
-        return save_list(dump, obj, unique)
     if cls == &PyBytes_Type and dump.protocol >= 3:
         return save_bytes(dump, obj, unique)
     if cls == &PySet_Type and dump.protocol >= 4:
