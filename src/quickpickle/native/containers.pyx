@@ -127,8 +127,7 @@ cdef int save_tuple(Dump dump, PyObject* obj, bint unique) except -1:
         dump.put1(b"(")
     done = save_leaves(dump, quickpickle_tuple_items(obj), size)
     if done == size:
-        put_tuple(dump, size)
-        return dump.memoize(obj, unique)
+        return put_tuple(dump, size, obj, unique)
     return push_tuple(dump, obj, unique, done, 0)
 
 
@@ -166,8 +165,7 @@ cdef int continue_tuple(Dump dump) except -1:
     if not is_new(dump, work):
         entry = dump.find(obj)
     if entry == NULL or entry.key == NULL or entry.number < 0:
-        put_tuple(dump, size)
-        dump.memoize(obj, entry == NULL)
+        put_tuple(dump, size, obj, entry == NULL)
     else:
         if size <= 3 and dump.protocol >= 2:
             for i in range(size):
@@ -181,19 +179,20 @@ cdef int continue_tuple(Dump dump) except -1:
     return dump.pop()
 
 
-cdef inline int put_tuple(Dump dump, Py_ssize_t size) except -1:
-    return dump.put1(b"t" if size > 3 or dump.protocol < 2 else <uint8_t>(0x84 + size))
+cdef inline int put_tuple(Dump dump, Py_ssize_t size, PyObject* obj, bint unique) except -1:
+    """Write the opcode that makes a tuple, and memoize it."""
+    return dump.put_memoized(
+        b"t" if size > 3 or dump.protocol < 2 else <uint8_t>(0x84 + size), obj, unique
+    )
 
 
 cdef int save_list(Dump dump, PyObject* obj, bint unique) except -1:
     cdef Py_ssize_t done = 0, size = PyList_GET_SIZE(obj)
     cdef Step step = BETWEEN
     cdef Work* work
-    if dump.bin:
-        dump.put1(b"]")
-    else:
-        dump.put(b"(l", 2)
-    dump.memoize(obj, unique)
+    if not dump.bin:
+        dump.put1(b"(")
+    dump.put_memoized(b"]" if dump.bin else b"l", obj, unique)
     if size == 0:
         return 0
     if dump.fast or dump.protocol == 0:
@@ -322,11 +321,9 @@ cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1
     cdef Py_ssize_t position = 0, count = 0, size = PyDict_Size(obj)
     cdef PyObject* value = NULL
     cdef Work* work
-    if dump.bin:
-        dump.put1(b"}")
-    else:
-        dump.put(b"(d", 2)
-    dump.memoize(obj, unique)
+    if not dump.bin:
+        dump.put1(b"(")
+    dump.put_memoized(b"}" if dump.bin else b"d", obj, unique)
     if size == 0:
         return dump.put1(<uint8_t>opcode) if opcode else 0
     if dump.protocol == 0:
@@ -487,8 +484,7 @@ def dict_items(Dump dump, dict obj):
 
 
 cdef int save_set(Dump dump, PyObject* obj, bint unique) except -1:
-    dump.put1(0x8F)
-    dump.memoize(obj, unique)
+    dump.put_memoized(0x8F, obj, unique)
     if PySet_GET_SIZE(obj) == 0:
         return 0
     dump.push(SET_WORK, obj).size = PySet_GET_SIZE(obj)
@@ -563,8 +559,7 @@ cdef int continue_frozenset(Dump dump) except -1:
     if not is_new(dump, work):
         entry = dump.find(obj)
     if entry == NULL or entry.key == NULL or entry.number < 0:
-        dump.put1(0x91)
-        dump.memoize(obj, entry == NULL)
+        dump.put_memoized(0x91, obj, entry == NULL)
     else:  # as with tuples
         dump.put1(b"1")
         dump.get(entry.number)

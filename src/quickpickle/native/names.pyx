@@ -56,8 +56,7 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     save(dump, <PyObject*>module_name, 0)
     save(dump, <PyObject*>name, 0)
     dump.own()  # what a type of C says of itself it makes for whoever asks
-    dump.put1(0x93)
-    dump.memoize(obj, False)
+    dump.put_memoized(0x93, obj, False)
     return True
 
 

@@ -185,6 +185,7 @@ cdef bytes write_pickle(Dump dump, object obj):
     # collection, and neither is worth a thought about speed.
     dump.careful = dump.persistent_id is not None or not dump.bin or dump.fast
     dump.logging = not dump.fast
+    dump.has_memoize = dump.protocol >= 4 and not dump.fast
     dump.begin()
     run(dump, obj)
     if dump.allocated > 1024:  # of a deep structure, and perhaps the last one

@@ -340,8 +340,7 @@ cdef int save_attributes(Dump dump, Plan plan, Attributes* attributes, Py_ssize_
         for i in range(plan.key_count):
             plan.key_numbers[i] = OPEN
         i = 0
-    dump.put1(b"}")
-    dump.memoize(ITS_DICT if state == NULL else state, unique)
+    dump.put_memoized(b"}", ITS_DICT if state == NULL else state, unique)
     place = dump.count - 1
     if size > 1:
         dump.put1(b"(")
@@ -451,17 +450,14 @@ cdef int save_namedtuple(Dump dump, PyObject* obj, bint unique, Plan plan) excep
     done = save_leaves(dump, quickpickle_tuple_items(obj), size)
     if done < size:
         return push_tuple(dump, obj, unique, done, <char>0x81)
-    put_tuple(dump, size)
-    dump.memoize(NULL, True)
-    dump.put1(0x81)
-    return dump.memoize(obj, unique)
+    put_tuple(dump, size, NULL, True)
+    return dump.put_memoized(0x81, obj, unique)
 
 
 cdef int end_namedtuple(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
     cdef MemoEntry* entry = NULL
-    put_tuple(dump, work.size)
-    dump.memoize(NULL, True)
+    put_tuple(dump, work.size, NULL, True)
     dump.put1(0x81)
     if not is_new(dump, work):
         entry = dump.find(work.obj)
@@ -498,8 +494,7 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
     else:
         dump.put1(0x85)
     dump.memoize(NULL, True)
-    dump.put1(b"R")
-    return dump.memoize(obj, unique)
+    return dump.put_memoized(b"R", obj, unique)
 
 
 cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
@@ -516,10 +511,8 @@ cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     put_str_header(dump, PyUnicode_GET_LENGTH(pointer))
     dump.put(<const char*>PyUnicode_DATA(pointer), PyUnicode_GET_LENGTH(pointer))
     dump.memoize(NULL, True)
-    dump.put1(0x85)
-    dump.memoize(NULL, True)
-    dump.put1(b"R")
-    return dump.memoize(obj, unique)
+    dump.put_memoized(0x85, NULL, True)
+    return dump.put_memoized(b"R", obj, unique)
 
 
 cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
@@ -535,8 +528,7 @@ cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
         return ASK
     dump.put(b")\x81", 2)
     dump.memoize(obj, unique)
-    dump.put1(b"}")
-    dump.memoize(NULL, True)
+    dump.put_memoized(b"}", NULL, True)
     save_str(dump, PyTuple_GET_ITEM(<PyObject*>plan.names, 0), 0)
     dump.room(SLACK)
     if not save_scalar(dump, number):
@@ -600,10 +592,8 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     if array.nd:
         dump.memoize(NULL, True)
     dump.get(entry.number)
-    dump.put1(b"t")
-    dump.memoize(NULL, True)
-    dump.put1(b"R")
-    return dump.memoize(obj, unique)
+    dump.put_memoized(b"t", NULL, True)
+    return dump.put_memoized(b"R", obj, unique)
 
 
 cdef int save_odict(Dump dump, PyObject* obj, Plan plan) except -1:
@@ -660,8 +650,7 @@ cdef int push_slots(Dump dump, PyObject* obj, Plan plan, Py_ssize_t position, in
 cdef inline int end_slots(Dump dump, bint named, Py_ssize_t size) except -1:
     if named:
         dump.put1(b"u" if size > 1 else b"s")
-        dump.put1(0x86)
-        dump.memoize(NULL, True)
+        dump.put_memoized(0x86, NULL, True)
     elif size:
         dump.put1(b"e" if size > 1 else b"a")
     return dump.put1(b"b")

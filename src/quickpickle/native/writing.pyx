@@ -5,6 +5,7 @@
 # where the frame is full, so that one comparison is all that most objects cost.
 
 DEF SLACK = 64
+DEF WRITE_SIZE = 1 << 21  # how much goes at once to a file that nobody can see the writes of
 DEF LARGE = 4 << 20  # from here on page faults count
 
 # What the last large dumps() took: the next may take as much, and memory of the size that was
@@ -18,6 +19,7 @@ cdef class Stream(Memo):
     cdef bint is_last_write  # of a dump whose memo nobody sees: nothing in it is needed any more
     cdef int protocol
     cdef bint bin, fast, fix_imports
+    cdef bint has_memoize  # the opcode, and not fast mode
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
     cdef Py_ssize_t few  # reductions that are counted without asking whether they may be endless
@@ -170,13 +172,30 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int memoize(self, PyObject* obj, bint unique) except -1:
         """Give `obj`, the topmost item of the unpickler's stack, the memo's next number."""
-        cdef Py_ssize_t number
-        if self.fast:
-            return 0
-        number = self.add(obj, unique)
-        if self.protocol >= 4:
-            return self.put1(0x94)
-        return self.put_memoize(number)
+        if not self.has_memoize:
+            return self.memoize_by_number(obj, unique)
+        self.room(1)
+        self.pos[0] = <char>0x94
+        self.pos += 1
+        self.add(obj, unique)
+        return 0
+
+    @cython.final
+    cdef inline int put_memoized(self, uint8_t code, PyObject* obj, bint unique) except -1:
+        """Write the opcode that makes `obj`, and memoize it."""
+        if not self.has_memoize:
+            self.put1(code)
+            return self.memoize_by_number(obj, unique)
+        self.room(2)
+        self.pos[0] = <char>code
+        self.pos[1] = <char>0x94
+        self.pos += 2
+        self.add(obj, unique)
+        return 0
+
+    @cython.final
+    cdef int memoize_by_number(self, PyObject* obj, bint unique) except -1:
+        return 0 if self.fast else self.put_memoize(self.add(obj, unique))
 
     @cython.final
     cdef int put_memoize(self, Py_ssize_t number) except -1:
@@ -237,9 +256,15 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int end_frame(self) except -1:
-        """Close the current frame, send it to the file, if any, and begin the next."""
+        """Close the current frame, send it to the file, if any, and begin the next.
+
+        Each write may let other threads run, so what is in the log has to be owned before it:
+        which costs more than the write does, and is saved where there is none but the last.
+        """
         self.close_frame()
-        if self.write is not None:
+        if self.write is not None and (
+            self.pos - self.buffer >= WRITE_SIZE or not self.is_quiet()
+        ):
             self.flush()
         return self.begin_frame()
 
