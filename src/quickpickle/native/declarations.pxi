@@ -114,6 +114,11 @@ cdef extern from *:
         Py_hash_t hash;
         PyObject *key, *value;
     } quickpickle_hashed_key;
+
+    typedef struct {  /* from 3.13 on */
+        uint8_t capacity, size, embedded, valid;
+        PyObject *values[1];
+    } quickpickle_dict_values;
     #endif
 
     #include "structmember.h"
@@ -465,8 +470,7 @@ cdef extern from *:
         return count;
     }
 
-    /* PyDict_Next, of which a call takes longer than what it does. A dict that shares its keys
-       with others is left to it. */
+    /* PyDict_Next, of which a call takes longer than what it does. */
     static inline int quickpickle_dict_next(
         PyObject *dict, Py_ssize_t *position, PyObject **key, PyObject **value)
     {
@@ -499,8 +503,32 @@ cdef extern from *:
             }
             return 0;
         }
+        else {  /* it shares its keys with other instances' dicts, each has the order of its own */
+            quickpickle_keys *keys = (quickpickle_keys *)((PyDictObject *)dict)->ma_keys;
+            quickpickle_key *entries =
+                (quickpickle_key *)(keys->indices + ((size_t)1 << keys->log2_index_bytes));
+            Py_ssize_t i = *position, place;
+            if (i >= ((PyDictObject *)dict)->ma_used) {
+                return 0;
+            }
+    #if PY_VERSION_HEX >= 0x030D0000
+            {
+                quickpickle_dict_values *values =
+                    (quickpickle_dict_values *)((PyDictObject *)dict)->ma_values;
+                place = ((const uint8_t *)&values->values[values->capacity])[i];
+                *value = values->values[place];
+            }
+    #else
+            place = ((const uint8_t *)((PyDictObject *)dict)->ma_values)[-3 - i];
+            *value = ((PyObject **)((PyDictObject *)dict)->ma_values)[place];
     #endif
+            *position = i + 1;
+            *key = entries[place].key;
+            return 1;
+        }
+    #else
         return PyDict_Next(dict, position, key, value);
+    #endif
     }
 
     /* The UTF-8 that a string keeps of itself once it was asked for it; NULL for none. */

@@ -5,8 +5,8 @@
 # class as it is now. What else a plan rests on, is_valid looks at: again whenever other code may
 # have run, and only then, as nothing can change before.
 #
-# What save_planned writes it writes without running other code, and up to a frame's end at most;
-# where that does not go it returns ASK, having written nothing, and the object is asked.
+# What save_planned writes it writes without running other code; where that does not go it returns
+# ASK, having written nothing, and the object is asked.
 
 cdef enum:
     ASK = 2
@@ -247,7 +247,7 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
             return ASK
     if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
         return ask_planned(dump, obj, unique, plan)
-    if dump.careful or dump.stop - dump.pos < SLACK:
+    if dump.careful or not dump.may_have_parts():
         return ASK
     if plan.kind == NAMEDTUPLE:
         return save_namedtuple(dump, obj, unique, plan)
@@ -442,9 +442,10 @@ cdef int save_namedtuple(Dump dump, PyObject* obj, bint unique, Plan plan) excep
     cdef Py_ssize_t done, size = PyTuple_GET_SIZE(obj)
     if not save_class(dump, plan):
         return ASK
+    dump.part_begins()
     if size == 0:
-        dump.put(b")\x81", 2)
-        return dump.memoize(obj, unique)
+        dump.put1(b")")
+        return dump.put_memoized(0x81, obj, unique)
     if size > 3:
         dump.put1(b"(")
     done = save_leaves(dump, quickpickle_tuple_items(obj), size)
@@ -485,10 +486,12 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
         number = entry.number
     if not save_class(dump, plan):
         return ASK
+    dump.part_begins()
     dump.put_opcode1(b"C", <uint8_t>size)
     dump.put(data, size)
     dump.memoize(NULL, True)
     if tzinfo != NULL:
+        dump.part_begins()
         dump.get(number)
         dump.put1(0x86)
     else:
@@ -505,9 +508,10 @@ cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     pointer = quickpickle_str_quietly(obj)
     text = <object>pointer
     Py_DECREF(pointer)
-    if not PyUnicode_IS_COMPACT_ASCII(pointer) or not fits(dump, pointer, pointer):
+    if not PyUnicode_IS_COMPACT_ASCII(pointer) or PyUnicode_GET_LENGTH(pointer) >= 1024:
         return ASK
     dump.get(entry.number)
+    dump.part_begins()
     put_str_header(dump, PyUnicode_GET_LENGTH(pointer))
     dump.put(<const char*>PyUnicode_DATA(pointer), PyUnicode_GET_LENGTH(pointer))
     dump.memoize(NULL, True)
@@ -526,11 +530,14 @@ cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
         or not save_class(dump, plan)
     ):
         return ASK
-    dump.put(b")\x81", 2)
-    dump.memoize(obj, unique)
+    dump.part_begins()
+    dump.put1(b")")
+    dump.put_memoized(0x81, obj, unique)
+    dump.part_begins()
     dump.put_memoized(b"}", NULL, True)
+    dump.part_begins()
     save_str(dump, PyTuple_GET_ITEM(<PyObject*>plan.names, 0), 0)
-    dump.room(SLACK)
+    dump.part_begins()
     if not save_scalar(dump, number):
         save_rare_int(dump, <object>number)
     return dump.put(b"sb", 2)
@@ -599,8 +606,9 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
 cdef int save_odict(Dump dump, PyObject* obj, Plan plan) except -1:
     if not save_class(dump, plan):
         return ASK
-    dump.put(b")R", 2)
-    dump.memoize(obj, False)
+    dump.part_begins()
+    dump.put1(b")")
+    dump.put_memoized(b"R", obj, False)
     dump.settle()
     items = iter((<object>obj).items())
     dump.push(DICT_ITEMS_WORK, <PyObject*>items)
@@ -617,13 +625,14 @@ cdef int save_slots(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
             return ASK  # it is not set
     if not save_class(dump, plan):
         return ASK
-    dump.put(b")\x81", 2)
-    dump.memoize(obj, unique)
+    dump.part_begins()
+    dump.put1(b")")
+    dump.put_memoized(0x81, obj, unique)
+    dump.part_begins()
     if plan.kind == SLOTS:
-        dump.put(b"N}", 2)
-    else:
-        dump.put1(b"]")
-    dump.memoize(NULL, True)
+        dump.put1(b"N")
+        dump.part_begins()
+    dump.put_memoized(b"}" if plan.kind == SLOTS else b"]", NULL, True)
     if plan.size > 1:
         dump.put1(b"(")
     for i in range(plan.size):

@@ -88,6 +88,26 @@ cdef class Stream(Memo):
         return self.room(SLACK)
 
     @cython.final
+    cdef inline int part_begins(self) except -1:
+        """The same within an object that is written in one go: no other code runs here.
+
+        What would go to the file goes with the next frame, so only where that cannot be seen.
+        """
+        return self.at_part_stop() if self.pos >= self.stop else 0
+
+    @cython.final
+    cdef int at_part_stop(self) except -1:
+        if self.pos - self.buffer - self.frame_start >= FRAME_SIZE_TARGET:
+            self.close_frame()
+            self.begin_frame()
+        return self.room(SLACK)
+
+    @cython.final
+    cdef inline bint may_have_parts(self) except -1:
+        """Whether an object may be written in one go, with part_begins() for each of its parts."""
+        return self.stop - self.pos >= SLACK or self.write is None or self.is_quiet()
+
+    @cython.final
     cdef int check_signals(self) except -1:
         """Let Ctrl-C through. Handlers of other signals have to wait, as with C code elsewhere."""
         if PyOS_InterruptOccurred():  # which forgets it
