@@ -369,15 +369,15 @@ cdef extern from *:
         return pos;
     }
 
-    #define quickpickle_list_items(obj) (((PyListObject *)(obj))->ob_item)
-    #define quickpickle_tuple_items(obj) (((PyTupleObject *)(obj))->ob_item)
-
     /* Keeps the compiler from making branches of how a number comes about. */
     #if defined(__GNUC__)
     #define quickpickle_opaque(number) __asm__("" : "+r"(number))
     #else
     #define quickpickle_opaque(number) ((void)(number))
     #endif
+
+    #define quickpickle_list_items(obj) (((PyListObject *)(obj))->ob_item)
+    #define quickpickle_tuple_items(obj) (((PyTupleObject *)(obj))->ob_item)
 
     /* Writes a float, or an int of 32 bits, or None, True or False, from protocol 2 on, and
        returns what follows it; NULL for any other object. Needs room for nine bytes. */
@@ -710,6 +710,7 @@ cdef extern from *:
         return PyDateTimeAPI == NULL ? -1 : 0;
     }
     """
+    void quickpickle_opaque(int)
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
     void* quickpickle_values(PyObject*)
     bint quickpickle_attribute(PyObject*, void*, Py_ssize_t*, PyObject**, PyObject**)

@@ -65,7 +65,12 @@ cdef class Memo:
         cdef size_t i = <size_t>(
             ((<uint64_t><size_t>key >> 4) * <uint64_t>0x9E3779B97F4A7C15) >> self.shift
         )
-        cdef MemoEntry* entry = &self.table[i]
+        # Whether it lies in its place or in the next cannot be foreseen, so without a branch.
+        cdef int beside = self.table[(i + 1) & self.mask].key == key
+        cdef MemoEntry* entry
+        quickpickle_opaque(beside)
+        i += beside
+        entry = &self.table[i & self.mask]
         while entry.key != key and entry.key != NULL:
             i += 1
             entry = &self.table[i & self.mask]

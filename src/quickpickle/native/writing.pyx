@@ -231,12 +231,21 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int get(self, Py_ssize_t number) except -1:
         """Write a reference to an object by its number in the memo."""
+        cdef int is_long = number >= 256
+        if not self.bin or <uint64_t>number >> 32:
+            return self.get_rarely(number)
+        # Which of the two it is cannot be foreseen, so without a branch.
+        quickpickle_opaque(is_long)
+        self.room(5)
+        self.pos[0] = <char>(0x68 + 2 * is_long)  # BINGET or LONG_BINGET
+        quickpickle_store4(self.pos + 1, <uint32_t>number)
+        self.pos += 2 + 3 * is_long
+        return 0
+
+    @cython.final
+    cdef int get_rarely(self, Py_ssize_t number) except -1:
         if not self.bin:
             return self.put_bytes(b"g%d\n" % number)
-        if 0 <= number < 256:
-            return self.put_opcode1(b"h", <uint8_t>number)
-        if <uint64_t>number >> 32 == 0:
-            return self.put_opcode4(b"j", <uint32_t>number)
         raise PicklingError("memo id too large for LONG_BINGET")
 
     # --- frames and the file
