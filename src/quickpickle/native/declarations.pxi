@@ -221,6 +221,16 @@ cdef extern from *:
         return result;
     }
 
+    /* Calls a hook with an object: a method without a detour by way of the bound method. */
+    static inline PyObject *quickpickle_call_hook(PyObject *hook, PyObject *obj)
+    {
+        if (PyMethod_Check(hook)) {
+            PyObject *args[] = {PyMethod_GET_SELF(hook), obj};
+            return PyObject_Vectorcall(PyMethod_GET_FUNCTION(hook), args, 2, NULL);
+        }
+        return PyObject_CallOneArg(hook, obj);
+    }
+
     /* memcpy, which for a few bytes takes longer to be called than to copy them. */
     static inline void quickpickle_copy(char *target, const char *source, Py_ssize_t size)
     {
@@ -716,6 +726,7 @@ cdef extern from *:
     bint quickpickle_attribute(PyObject*, void*, Py_ssize_t*, PyObject**, PyObject**)
     Py_ssize_t quickpickle_count_attributes(void*)
     PyObject* quickpickle_instance_dict(PyObject*)
+    object quickpickle_call_hook(object, object)
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
     PyObject* quickpickle_str_quietly(PyObject*) except NULL
     bint quickpickle_small_long(PyObject*, int64_t*)

@@ -95,16 +95,23 @@ cdef class Memo:
 
     @cython.final
     cdef inline Py_ssize_t fill(self, MemoEntry* entry, PyObject* obj) except -1:
-        """Give an object the next number and return it."""
-        if self.count == self.capacity or self.epoch != self.first_epoch:
-            return self.add_with_care(obj, False)
-        entry.key = obj
+        """Give an object the next number and return it; `entry` is its own, or what is free for it."""
+        if self.count == self.capacity:
+            self.enlarge_log()
+        if entry.key == NULL:
+            entry.key = obj
+            self.entries += 1
         entry.number = self.used
-        self.entries += 1
         self.log[self.count] = obj
+        if self.filed == self.count:
+            self.filed += 1
         self.count += 1
+        if self.epoch != self.first_epoch:
+            # Other code may have moved it, before it got its number, to where it is met again
+            # with one reference: a second one, of ours, shows that it is known.
+            self.own()
         self.used += 1
-        return entry.number
+        return self.used - 1
 
     @cython.final
     cdef int grow(self) except -1:
@@ -146,21 +153,13 @@ cdef class Memo:
     @cython.final
     cdef Py_ssize_t add_with_care(self, PyObject* obj, bint unique) except -1:
         cdef MemoEntry* entry
-        if self.count == self.capacity:
-            self.enlarge_log()
         if not unique:
-            entry = self.claim(obj)
-            if entry.number >= 0:
+            entry = self.find_or_make_room(obj)
+            if entry.key != NULL and entry.number >= 0:
                 return self.add_again(obj)
-            entry.number = self.used
-        self.log[self.count] = obj
-        self.count += 1
-        if not unique and self.epoch != self.first_epoch:
-            # Other code may have moved it, before it got its number, to where it is met again
-            # with one reference: a second one, of ours, shows that it is known.
-            self.own()
-        self.used += 1
-        return self.used - 1
+            return self.fill(entry, obj)
+        self.enlarge_log()
+        return self.add(obj, True)
 
     @cython.final
     cdef Py_ssize_t add_again(self, PyObject* obj) except -1:

@@ -46,7 +46,7 @@ cdef int ask(Dump dump, object obj) except -1:
     cdef int result
     reduction = NotImplemented
     if dump.reducer_override is not absent:
-        reduction = dump.reducer_override(obj)
+        reduction = quickpickle_call_hook(dump.reducer_override, obj)
     if reduction is NotImplemented:
         if cls is type and obj in SINGLETON_TYPES:
             reduction = type, (SINGLETON_TYPES[obj],)
