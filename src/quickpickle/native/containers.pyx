@@ -271,9 +271,11 @@ cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
 
 cdef inline Py_ssize_t save_leaves(Dump dump, PyObject** items, Py_ssize_t count) except -1:
     """Write the leaves that an array begins with; return how many."""
+    return 0 if dump.careful else save_leaves_here(dump, items, count)
+
+
+cdef Py_ssize_t save_leaves_here(Dump dump, PyObject** items, Py_ssize_t count) except -1:
     cdef Py_ssize_t i = 0, scalars = 0
-    if dump.careful:
-        return 0
     while i < count:
         if dump.protocol >= 2:
             dump.pos = quickpickle_scalars(dump.pos, dump.stop, items + i, count - i, &scalars)

@@ -450,7 +450,7 @@ cdef extern from *:
         return pos;
     }
 
-    /* Has the processor fetch an object that will be needed soon. */
+    /* Has the processor fetch what will be needed soon. */
     #if defined(__GNUC__)
     #define quickpickle_prefetch(obj) __builtin_prefetch(obj)
     #else
@@ -730,7 +730,7 @@ cdef extern from *:
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
     PyObject* quickpickle_str_quietly(PyObject*) except NULL
     bint quickpickle_small_long(PyObject*, int64_t*)
-    void quickpickle_prefetch(PyObject*)
+    void quickpickle_prefetch(const void*)
     void quickpickle_copy(char*, const char*, Py_ssize_t)
     ctypedef unsigned int digit
     enum: PyLong_SHIFT

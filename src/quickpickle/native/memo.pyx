@@ -58,13 +58,17 @@ cdef class Memo:
         return 0
 
     @cython.final
-    cdef inline MemoEntry* find(self, PyObject* key) noexcept:
-        """The entry of an object, or the free one where it would be."""
+    cdef inline size_t place(self, PyObject* key) noexcept:
         # Addresses are multiples of 16. Multiplied by 2**64 over the golden ratio, those that
         # follow each other come to lie far apart, by their highest bits (Knuth 6.4).
-        cdef size_t i = <size_t>(
+        return <size_t>(
             ((<uint64_t><size_t>key >> 4) * <uint64_t>0x9E3779B97F4A7C15) >> self.shift
         )
+
+    @cython.final
+    cdef inline MemoEntry* find(self, PyObject* key) noexcept:
+        """The entry of an object, or the free one where it would be."""
+        cdef size_t i = self.place(key)
         # Whether it lies in its place or in the next cannot be foreseen, so without a branch.
         cdef int beside = self.table[(i + 1) & self.mask].key == key
         cdef MemoEntry* entry
@@ -182,15 +186,17 @@ cdef class Memo:
         return 0
 
     @cython.final
-    cdef int settle(self) except -1:
+    cdef inline int settle(self) except -1:
         """Before other code runs: it may free what is in the log, or hand it back."""
         global last_epoch
-        cdef Py_ssize_t i
-        cdef MemoEntry* entry
         last_epoch += 1
         self.epoch = last_epoch
-        if self.filed == self.count and self.owned == self.count:
-            return 0
+        return 0 if self.filed == self.count == self.owned else self.settle_log()
+
+    @cython.final
+    cdef int settle_log(self) except -1:
+        cdef Py_ssize_t i
+        cdef MemoEntry* entry
         self.own()
         for i in range(self.filed, self.count):
             if self.log[i] == ITS_DICT:

@@ -48,6 +48,7 @@ cdef int save_carefully(Dump dump, PyObject* obj) except -1:
                 if dump.is_persistent_id:
                     dump.is_persistent_id = False  # an id has no id of its own
                 else:
+                    quickpickle_prefetch(&dump.table[dump.place(obj)])
                     pid = quickpickle_call_hook(dump.persistent_id, <object>obj)
                     if pid is not None:
                         return save_persistent_id(dump, <object>obj, pid)
