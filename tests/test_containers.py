@@ -302,3 +302,53 @@ def test_fast_mode(implementation, protocol, make):
     obj = make()
     ours = outcome(lambda: fast(implementation, obj, protocol))
     assert ours == outcome(lambda: fast(pickle, obj, protocol))
+
+
+class Holder:
+    pass
+
+
+@pytest.mark.parametrize("count", [3, 8, 100, 2500])
+@pytest.mark.parametrize("kind", ["str", "int", "mixed"])
+def test_dicts_and_sets_from_which_items_were_removed(implementation, protocol, count, kind):
+    """What lies between the members is passed over, wherever it is."""
+    key = {"str": str, "int": int, "mixed": lambda i: str(i) if i % 2 else i}[kind]
+
+    def make():
+        dicts = {key(i): [i] if i % 7 == 0 else i for i in range(count)}
+        for i in range(0, count, 3):
+            del dicts[key(i)]
+        return dicts, {n for n in range(count) if n % 3} - {1}, frozenset(range(1, count, 2))
+
+    assert_same(implementation, make, protocol)
+
+
+def test_sets_of_members_that_have_members(implementation, protocol):
+    def make():
+        text = "".join(["met ", "again"])
+        return (
+            {(i, (text, i)) for i in range(300)},
+            frozenset([frozenset([i, (i,)]) for i in range(100)]),
+            {None, True, 2, 2.5, text, b"b", (), (text,), frozenset()},
+            {*range(130), *[(i,) for i in range(5)], *range(2000, 2300)},
+        )
+
+    assert_same(implementation, make, protocol)
+
+
+def test_instance_dicts_in_orders_of_their_own(implementation, protocol):
+    """They share their keys, and not in which order they were set."""
+
+    def make():
+        holders = [Holder() for _ in range(6)]
+        for i, holder in enumerate(holders):
+            names = ["a", "b", "c", "d"]
+            for name in names[i % 4 :] + names[: i % 4]:
+                setattr(holder, name, [name] if i % 2 else name)
+            holder.__dict__  # noqa: B018  # makes one
+        del holders[1].a, holders[2].b
+        holders[2].b = 1
+        holders[3].__dict__["e"] = 2
+        return [(holder, holder.__dict__) for holder in holders]
+
+    assert_same(implementation, make, protocol)

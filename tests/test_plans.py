@@ -162,6 +162,10 @@ class DateOfMine(dt.date):
     pass
 
 
+class UuidOfMine(uuid.UUID):
+    pass
+
+
 UTC = dt.UTC
 ZONE = Zone()
 OBJECTS = {
@@ -213,7 +217,14 @@ OBJECTS = {
     "syntax trees": lambda: ast.parse(
         "def f(x: int = 1):\n    return [x, 'text', f'{x}', b'', ...]"
     ),
-    "uuids": lambda: [uuid.UUID(int=1), uuid.UUID(int=2**128 - 1)],
+    "uuids": lambda: [
+        uuid.UUID(int=1),
+        uuid.UUID(int=2**128 - 1),
+        uuid.UUID(int=2, is_safe=uuid.SafeUUID.safe),
+        uuid.UUID(int=3, is_safe=uuid.SafeUUID.unsafe),
+        UuidOfMine(int=4),
+        uuid.UUID(int=2**31),
+    ],
     "exceptions": lambda: [ValueError("a"), KeyError(), OSError(2, "b")],
 }
 
@@ -252,6 +263,70 @@ def test_several_dumps_and_the_memo_in_between(implementation, protocol, name):
         return first.getvalue(), second.getvalue(), len(pickler.memo.copy())
 
     assert dump(implementation.Pickler) == dump(pickle.Pickler)
+
+
+class Taker:
+    """A file whose write is Python code, which may do anything."""
+
+    def __init__(self):
+        self.taken = b""
+
+    def write(self, data):
+        self.taken += bytes(data)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("kind", ["memory", "disk", "Python"])
+def test_a_frame_that_ends_within_an_object(implementation, name, kind, tmp_path):
+    """Wherever it ends, and whatever the frame goes to."""
+    objects = OBJECTS[name]()
+    for size in range(65480, 65550, 7):
+        obj = [objects, b"x" * size, objects, objects]
+        # An object of its own each time, so that it is not a reference that is met at the end.
+        obj = [b"x" * size, OBJECTS[name](), b"y" * size, OBJECTS[name](), obj]
+        expected = pickle.dumps(obj, 5)
+        if kind == "disk":
+            with open(tmp_path / "file", "wb") as file:
+                implementation.dump(obj, file, 5)
+            assert (tmp_path / "file").read_bytes() == expected
+        elif kind == "memory":
+            file = io.BytesIO()
+            implementation.dump(obj, file, 5)
+            assert file.getvalue() == expected
+        else:
+            taker = Taker()
+            implementation.dump(obj, taker, 5)
+            assert taker.taken == expected
+
+
+def test_uuids_that_are_not_as_they_are_made(implementation, protocol, monkeypatch):
+    if protocol < 2:
+        pytest.skip("protocols 0 and 1 have no slots")
+
+    def make(**attributes):
+        made = uuid.UUID(int=5)
+        for name, value in attributes.items():
+            object.__setattr__(made, name, value)
+        return [uuid.UUID(int=5), made]
+
+    for value in (True, -1, "text", [1], 1.5):
+        assert_same(implementation, lambda value=value: make(int=value), protocol)
+    assert_same(implementation, lambda: make(is_safe=None), protocol)
+    assert_same(implementation, lambda: [uuid.UUID(int=5), uuid.UUID.__new__(uuid.UUID)], protocol)
+
+    objects = make()
+    assert_same(implementation, lambda: objects, protocol)
+    code = uuid.UUID.__getstate__.__code__
+    try:
+        uuid.UUID.__getstate__.__code__ = (lambda self: {"int": 7}).__code__
+        assert_same(implementation, lambda: objects, protocol)
+    finally:
+        uuid.UUID.__getstate__.__code__ = code
+    assert_same(implementation, lambda: objects, protocol)
+    with monkeypatch.context() as patch:
+        patch.setattr(uuid.UUID, "__getstate__", lambda self: {"int": 8})
+        assert_same(implementation, lambda: objects, protocol)
+    assert_same(implementation, lambda: objects, protocol)
 
 
 SPECIAL = ("__reduce_ex__", "__getstate__", "__reduce__")

@@ -224,3 +224,35 @@ def test_ctrl_c_in_the_middle(implementation):
     finally:
         signal.signal(signal.SIGINT, handler)
     assert pickler.memo.copy() == {}
+
+
+def test_a_file_with_a_write_of_its_own(implementation, protocol, tmp_path):
+    """That of the class is called without asking the file, where it has no other."""
+    for file in (io.BytesIO(), open(tmp_path / "file", "wb")):  # noqa: SIM115  # closed below
+        with file:
+            implementation.dump("before", file, protocol)
+            taken = []
+            file.write = taken.append
+            implementation.dump(["a" * 10], file, protocol)
+            del file.write
+            implementation.dump("after", file, protocol)
+            assert b"".join(map(bytes, taken)) == pickle.dumps(["a" * 10], protocol)
+            if isinstance(file, io.BytesIO):
+                written = file.getvalue()
+        if not isinstance(file, io.BytesIO):
+            written = (tmp_path / "file").read_bytes()
+        assert written == pickle.dumps("before", protocol) + pickle.dumps("after", protocol)
+        with pytest.raises(ValueError, match="closed"):
+            implementation.dump("too late", file, protocol)
+
+
+def test_frames_that_go_to_a_file_together(implementation, protocol, tmp_path):
+    """A file of the standard library gets several frames at once: all of them, in order."""
+    objects = [str(i) * (i % 30) for i in range(300_000)]
+    objects[1000] = objects[200_000] = bytes(70_000)
+    expected = pickle.dumps(objects, protocol)
+    assert len(expected) > 4_000_000
+    with open(tmp_path / "file", "wb") as file:
+        implementation.dump(objects, file, protocol)
+        implementation.Pickler(file, protocol).dump(objects)
+    assert (tmp_path / "file").read_bytes() == expected * 2

@@ -328,10 +328,12 @@ cdef Dump spare = None  # of a dump that has ended: making a new one is what a s
 
 
 cdef inline int protocol_number(object protocol) except -1:
+    cdef int64_t number = -1
     if protocol is None:
         return default_protocol
-    if type(protocol) is int and 0 <= protocol <= highest_protocol:
-        return protocol
+    if type(protocol) is int and quickpickle_small_long(<PyObject*>protocol, &number):
+        if 0 <= number <= highest_protocol:
+            return <int>number
     return check_protocol(protocol)
 
 
