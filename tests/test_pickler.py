@@ -57,7 +57,7 @@ class WriteRaises:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("file", [None, 3, "name", object(), WriteRaises()], ids=range(5))
+@pytest.mark.parametrize("file", [None, 3, b"name", object(), WriteRaises()], ids=range(5))
 def test_a_file_without_write(implementation, file):
     def use(module):
         module.Pickler(file)
@@ -573,9 +573,11 @@ def test_quickpickle_pure(value):
 
 
 def test_in_place_of_pickle(implementation):
-    assert operator.is_(quickpickle.load, pickle.load)
+    assert operator.is_(quickpickle.loads, pickle.loads)
+    assert operator.is_(quickpickle.Unpickler, pickle.Unpickler)
     data = quickpickle.dumps({"a": [1, 2.5, None]})
     assert quickpickle.loads(data) == {"a": [1, 2.5, None]}
+    assert quickpickle.load(io.BytesIO(data)) == {"a": [1, 2.5, None]}
     with pytest.raises(pickle.PicklingError):
         quickpickle.dumps(quickpickle.PickleBuffer(b""), 4)
     assert_same(implementation, lambda: ["done"], 2)

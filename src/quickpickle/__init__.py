@@ -1,7 +1,8 @@
 """quickpickle: pickle.Pickler built anew, for `import quickpickle as pickle`.
 
 Every name of `pickle.__all__` is here. What writes pickles is our own; what reads them, and
-the exceptions, are the standard library's own objects.
+the exceptions, are the standard library's own objects. (`load` takes paths too; files it hands on
+to `pickle.load`.)
 """
 
 import os as _os
@@ -15,12 +16,12 @@ from pickle import (
     PicklingError,
     Unpickler,
     UnpicklingError,
-    load,
     loads,
 )
 from typing import Literal
 
 from . import opcodes as _opcodes
+from .files import load
 from .opcodes import *  # noqa: F403
 
 if _typing.TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):

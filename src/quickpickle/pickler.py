@@ -11,6 +11,7 @@ from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingErr
 from typing import Any, Final, Protocol
 
 from . import atoms, containers
+from .files import FilePath, is_path, write_file
 from .memo import Memo, PicklerMemoProxy
 from .opcodes import BINPERSID, PERSID, STOP
 from .reduction import ABSENT, save_object, save_reduction
@@ -365,7 +366,7 @@ def encode_persistent_id(pid: Any) -> bytes:
 
 def dump(
     obj: Any,
-    file: SupportsWrite,
+    file: SupportsWrite | FilePath,
     protocol: int | None = None,
     *,
     fix_imports: bool = True,
@@ -373,8 +374,25 @@ def dump(
 ) -> None:
     """Write the pickle of `obj` to `file`: `Pickler(file, ...).dump(obj)`.
 
-    The parameters, and what it raises, are those of `Pickler` and its `dump`.
+    The parameters, and what it raises, are those of `Pickler` and its `dump`. But `file` may be a
+    path (str or os.PathLike) too: then the file of that name has the whole pickle when dump()
+    returns, and is as it was if dump() raises an exception or the process dies. A name that ends
+    in .gz, .bz2, .xz or .zst is compressed. Whatever has a `write` is a file, not a path.
+
+    With a path it may also raise OSError, where the file cannot be written, and ImportError, where
+    the module for the compression is missing; see docs/files.md.
+
+    >>> dump({"answer": 42}, "model.pkl.gz")
     """
+    if is_path(file, "write"):
+        number = check_protocol(protocol)
+        if buffer_callback is not None:
+            check_buffer_callback(number)
+        write = partial(
+            dump, obj, protocol=number, fix_imports=fix_imports, buffer_callback=buffer_callback
+        )
+        write_file(file, write)
+        return
     Pickler(file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback).dump(obj)
 
 

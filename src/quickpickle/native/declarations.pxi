@@ -25,6 +25,7 @@ from ..containers import LAST_GOES_ALONE, LIST_SIZE_IS_CHECKED
 from ..errors import (
     PY313, buffer_needs_protocol_5, no_reduction,
 )
+from ..files import is_path, write_file
 from ..memo import PicklerMemoProxy, read_memo
 from ..names import encode_extension, encode_names, extension_code, find_global
 from .. import pickler as python

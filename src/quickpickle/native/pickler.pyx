@@ -366,10 +366,14 @@ def dump(obj, file, protocol=None, *, fix_imports=True, buffer_callback=None):
     else:
         write = getattr(file, "write", absent)
         of = None
-    if write is absent:
+    if write is absent and not is_path(file, "write"):
         raise TypeError("file must have a 'write' attribute")
     if buffer_callback is not None:
         check_buffer_callback(number)
+    if write is absent:
+        options = {"fix_imports": fix_imports, "buffer_callback": buffer_callback}
+        write_file(file, partial(dump, obj, protocol=number, **options))
+        return
     if write is None:
         raise TypeError("'NoneType' object is not callable")
     dump_once(obj, number, write, of, number < 3 and bool(fix_imports), buffer_callback)

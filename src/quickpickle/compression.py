@@ -1,0 +1,183 @@
+"""Compressed files: which compression a name asks for, and which one a content has.
+
+Writing goes by the ending of the name, reading by the first bytes. The modules that do the work
+are imported when they are needed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import IO, Any, Final, Protocol
+
+_SLICE: Final = 1 << 20  # so much of a large buffer is compressed at once
+
+# No pickle begins like these. 1f, fd and b5 are no opcodes, and what comes before b5, MARK, has
+# no argument. B is BINBYTES: its protocol, 3, begins with PROTO. (tests/test_files.py looks at
+# each opcode.) The magic number of a zstd frame to be skipped begins with PERSID, so it is not
+# taken for zstd at the beginning of a file.
+_GZIP: Final = b"\x1f\x8b"
+_BZ2: Final = b"BZh"
+_XZ: Final = b"\xfd7zXZ\0"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+
+
+class Compressor(Protocol):
+    """What zlib, bz2, lzma, compression.zstd and zstandard have in common."""
+
+    def compress(self, data: Any, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+def compressor_for(name: str) -> Compressor | None:
+    """A new compressor for a file of this name; None if its ending asks for none.
+
+    The ending may be in capitals. The same data gives the same bytes, whenever it is compressed.
+    Raises ImportError where the module that the ending needs is missing.
+
+    >>> compressor_for("model.pkl") is None
+    True
+    """
+    name = name.lower()
+    module: Any
+    if name.endswith(".gz"):
+        module = import_module("zlib")
+        # 16 asks for the header of gzip, which zlib leaves without a time and a name.
+        compressor = module.compressobj(wbits=16 + module.MAX_WBITS)
+    elif name.endswith(".bz2"):
+        compressor = import_module("bz2").BZ2Compressor()
+    elif name.endswith(".xz"):
+        compressor = import_module("lzma").LZMACompressor()
+    elif name.endswith(".zst"):
+        # With a checksum, as gzip, bzip2 and xz have one anyway.
+        module = _import_zstd()
+        if module.__name__ == "zstandard":
+            compressor = module.ZstdCompressor(write_checksum=True).compressobj()
+        else:
+            options = {module.CompressionParameter.checksum_flag: 1}
+            compressor = module.ZstdCompressor(options=options)
+    else:
+        return None
+    return compressor  # type: ignore[no-any-return]  # the modules are Any
+
+
+class CompressedWriter:
+    """A file that compresses what is written to it into another; `finish` writes the end.
+
+    To leave it unfinished takes nothing: what the compressor holds is gone with it.
+    """
+
+    def __init__(self, write: Callable[[bytes], object], compressor: Compressor) -> None:
+        self._write = write
+        self._compressor = compressor
+
+    def write(self, data: Any) -> None:
+        view = memoryview(data).cast("B")
+        for start in range(0, len(view), _SLICE):
+            self._write(self._compressor.compress(view[start : start + _SLICE]))
+
+    def finish(self) -> None:
+        self._write(self._compressor.flush())
+
+
+def decompressed(file: io.BufferedReader) -> IO[bytes]:
+    """A file with the decompressed content of `file`; `file` itself if it is not compressed.
+
+    Members, streams and frames that follow each other are read as one. A file that ends too early
+    is an EOFError when its end is read. Raises ImportError where the module is missing.
+    """
+    start = file.peek(len(_XZ))
+    reader: Any = file
+    if start.startswith(_GZIP):
+        reader = import_module("gzip").GzipFile(fileobj=file)
+    elif start.startswith(_BZ2):
+        reader = import_module("bz2").BZ2File(file)
+    elif start.startswith(_XZ):
+        reader = import_module("lzma").LZMAFile(file)
+    elif start.startswith(_ZSTD):
+        module = _import_zstd()
+        if module.__name__ == "zstandard":
+            reader = io.BufferedReader(_BlockReader(_zstd_blocks(file, module)))
+        else:
+            reader = module.ZstdFile(file)
+    return reader  # type: ignore[no-any-return]  # the modules are Any
+
+
+def _import_zstd() -> Any:
+    """The standard library's module, from 3.14 on, or else the package."""
+    for name in ("compression.zstd", "zstandard"):
+        try:
+            return import_module(name)
+        except ImportError:  # an interpreter can be built without it
+            continue
+    raise ModuleNotFoundError(
+        "zstd needs Python 3.14 (compression.zstd) or the package zstandard: "
+        "pip install 'quickpickle[zstd]'",
+        name="zstandard",
+    )
+
+
+# --- zstd by way of the package zstandard
+#
+# Its own reader takes a file that ends in the middle for one that has ended, and what
+# decompresses whatever it is given does that at once, however large it gets. So a file is taken
+# apart into the blocks of RFC 8878, section 3.1.1: each is at most 128 KiB when decompressed.
+
+
+class _BlockReader(io.RawIOBase):
+    """Reads what an iterator of bytes yields."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _zstd_blocks(file: io.BufferedReader, zstandard: Any) -> Iterator[bytes]:
+    """Decompress the frames of a file block by block."""
+    while magic := file.read(4):
+        magic += _read(file, 4 - len(magic))
+        if magic[0] & 0xF0 == 0x50 and magic[1:] == b"\x2a\x4d\x18":  # a frame to be skipped
+            _read(file, int.from_bytes(_read(file, 4), "little"))
+            continue
+        decompressor = zstandard.ZstdDecompressor().decompressobj()
+        descriptor = _read(file, 1)
+        flags = descriptor[0]
+        single_segment = flags >> 5 & 1  # then there is no size of the window
+        # Of the header: the window, a dictionary's id, the content's size.
+        size = 1 - single_segment
+        size += (0, 1, 2, 4)[flags & 3]
+        size += (single_segment, 2, 4, 8)[flags >> 6]
+        yield decompressor.decompress(magic + descriptor + _read(file, size))
+        last = False
+        while not last:
+            header = _read(file, 3)
+            number = int.from_bytes(header, "little")
+            last = bool(number & 1)
+            is_run = number >> 1 & 3 == 1  # of a single byte
+            yield decompressor.decompress(header + _read(file, 1 if is_run else number >> 3))
+        if flags & 4:
+            yield decompressor.decompress(_read(file, 4))  # the checksum
+
+
+def _read(file: io.BufferedReader, size: int) -> bytes:
+    data = file.read(size)
+    if len(data) < size:
+        # In the words of bz2, lzma and compression.zstd.
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+    return data
