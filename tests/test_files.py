@@ -254,6 +254,51 @@ def test_an_error_of_the_system(implementation, tmp_path, monkeypatch, function,
     assert os.listdir(tmp_path) == ["model.pkl"]
 
 
+@needs_posix
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file can be open and nobody's yet
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", ["model.pkl", "model.pkl.gz"])
+@pytest.mark.parametrize("existing", [False, True])
+def test_an_interrupt_at_every_step(implementation, tmp_path, name, existing):
+    path = tmp_path / name
+    new = {"new": [1, 2, 3]}
+    here = sys._getframe()
+    interrupt_at = kept = replaced = 0
+    finished = False
+    while not finished:
+        if existing:
+            implementation.dump(["old"], path)
+        elif path.exists():
+            path.unlink()
+        interrupt_at += 1
+        steps = 0
+
+        def count(frame, event, argument, last=interrupt_at):
+            nonlocal steps
+            steps += frame is not here
+            if steps == last:
+                steps += 1
+                raise KeyboardInterrupt
+
+        sys.setprofile(count)
+        try:
+            implementation.dump(new, path)
+        except KeyboardInterrupt:
+            pass
+        else:
+            finished = True
+        finally:
+            sys.setprofile(None)
+        if path.exists() and quickpickle.load(path) == new:
+            replaced += 1
+        else:
+            kept += 1
+            assert not existing or quickpickle.load(path) == ["old"]
+        assert os.listdir(tmp_path) == ([name] if existing or path.exists() else [])
+    assert kept > 30
+    assert replaced > 1
+
+
 def test_an_interrupt_when_all_is_done(implementation, tmp_path, monkeypatch):
     original = os.replace
 
