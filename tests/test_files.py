@@ -88,7 +88,11 @@ def test_dump_and_load_take_a_path(implementation, protocol, tmp_path, kind):
     assert (tmp_path / "model.pkl").read_bytes() == pickle.dumps(["shorter"], protocol)
 
 
-@pytest.mark.parametrize("not_a_path", [b"model.pkl", bytearray(b"x"), 1, None, object()], ids=repr)
+@pytest.mark.parametrize(
+    "not_a_path",
+    [b"model.pkl", bytearray(b"x"), 1, None, object()],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_is_no_path_is_refused_as_pickle_does(
     implementation, tmp_path, monkeypatch, not_a_path
 ):
