@@ -473,6 +473,7 @@ cdef int end_namedtuple(Dump dump) except -1:
 cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     cdef PyObject* tzinfo = quickpickle_tzinfo(obj)
     cdef MemoEntry* entry = NULL
+    cdef Py_ssize_t number = 0
     cdef char data[16]
     cdef int size
     if dump.protocol < 4:
