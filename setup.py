@@ -1,11 +1,20 @@
 """Builds the compiled implementation where that can be done; elsewhere the Python one is used."""
 
+import contextlib
+
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+
+MESSAGE = (
+    "quickpickle: the compiled implementation was not built ({}); the Python one will be used, "
+    "with the same results, more slowly"
+)
+not_built = []
 
 
 class BuildOptional(build_ext):
-    """Goes on without the extension where Cython or the C compiler fails, and says so."""
+    """Goes on without the extensions where Cython or the C compiler fails, and says so once."""
 
     def build_extension(self, extension):
         if self.compiler.compiler_type == "unix":
@@ -14,15 +23,27 @@ class BuildOptional(build_ext):
         try:
             super().build_extension(extension)
         except Exception as error:
-            self.warn(
-                f"the compiled implementation of quickpickle was not built ({error}); the Python "
-                "one will be used, with the same results, more slowly"
-            )
+            not_built.append(extension)
+            if len(not_built) == 1:
+                self.say(MESSAGE.format(error))
+
+    def say(self, message):
+        self.warn(message)
+        # pip shows that with -v only, so the terminal is told too, where there is one.
+        with contextlib.suppress(OSError), open("/dev/tty", "w") as terminal:
+            terminal.write(f"\n{message}\n")
+
+
+class WheelOfWhatWasBuilt(bdist_wheel):
+    """Names the wheel py3-none-any where nothing in it is compiled: pip shows the name."""
+
+    def get_tag(self):
+        return ("py3", "none", "any") if not_built else super().get_tag()
 
 
 setup(
     ext_modules=[
         Extension("quickpickle.native.core", ["src/quickpickle/native/core.pyx"], optional=True)
     ],
-    cmdclass={"build_ext": BuildOptional},
+    cmdclass={"build_ext": BuildOptional, "bdist_wheel": WheelOfWhatWasBuilt},
 )
