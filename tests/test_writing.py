@@ -9,6 +9,8 @@ import pickle
 import pickletools
 import signal
 import socket
+import subprocess
+import sys
 import types
 
 import pytest
@@ -256,3 +258,34 @@ def test_frames_that_go_to_a_file_together(implementation, protocol, tmp_path):
         implementation.dump(objects, file, protocol)
         implementation.Pickler(file, protocol).dump(objects)
     assert (tmp_path / "file").read_bytes() == expected * 2
+
+
+MEASURE = """
+import gc, importlib, resource, sys
+module, kind, path = sys.argv[1:]
+dump = importlib.import_module(module).dump
+gc.disable()
+class Instance:
+    def __init__(self, i):
+        self.number, self.items = i, [i]
+objects = [f"string {i}" if kind == "strings" else Instance(i) for i in range(400_000)]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with open(path, "wb") as file:
+    dump(objects, file, 5)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in other units")
+@pytest.mark.parametrize("kind", ["strings", "instances"])
+def test_the_memory_that_a_dump_to_a_file_adds(implementation, kind, tmp_path):
+    """At most a quarter of what the standard pickler adds, with the compiled core."""
+    if not implementation.__name__.startswith("quickpickle.native"):
+        pytest.skip("the Python implementation has a memo of Python objects")
+    if kind == "instances" and sys.version_info >= (3, 13):
+        pytest.skip("from 3.13 on a dict is made of each instance, by either pickler")
+    added = {}
+    for module in ("pickle", implementation.__name__):
+        command = [sys.executable, "-c", MEASURE, module, kind, str(tmp_path / "file")]
+        added[module] = int(subprocess.check_output(command))
+    assert added[implementation.__name__] * 4 <= added["pickle"]
