@@ -282,8 +282,6 @@ def test_the_memory_that_a_dump_to_a_file_adds(implementation, kind, tmp_path):
     """At most a quarter of what the standard pickler adds, with the compiled core."""
     if not implementation.__name__.startswith("quickpickle.native"):
         pytest.skip("the Python implementation has a memo of Python objects")
-    if kind == "instances" and sys.version_info >= (3, 13):
-        pytest.skip("from 3.13 on a dict is made of each instance, by either pickler")
     added = {}
     for module in ("pickle", implementation.__name__):
         command = [sys.executable, "-c", MEASURE, module, kind, str(tmp_path / "file")]

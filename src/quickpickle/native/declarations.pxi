@@ -87,18 +87,16 @@ cdef extern from *:
     #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
     #endif
 
-    /* In 3.11 and 3.12 the attributes of most instances lie in an array beside the instance, and
-       a dict of them is made for whoever asks for one: which takes longer than to write them, and
-       half of what a dump would add in memory. So they are read where they lie, in the order of
-       quickpickle_attribute. */
-    #if PY_VERSION_HEX < 0x030D0000
+    /* The attributes of most instances lie in an array beside or within the instance, and a dict of
+       them is made for whoever asks for one: which takes longer than to write them, and half of
+       what a dump would add in memory. So they are read where they lie, in the order of
+       quickpickle_attribute, in the versions that we have seen. */
+    #if PY_VERSION_HEX < 0x03100000 && !defined(Py_GIL_DISABLED)
     #define QUICKPICKLE_VALUES
     #endif
 
-    /* The head of a dict's keys, which the entries follow, in the versions that we have seen. Its
-       first line differs without the interpreter's lock. */
-    #if PY_VERSION_HEX < 0x03100000 && !defined(Py_GIL_DISABLED)
-    #define QUICKPICKLE_KEYS
+    /* The head of a dict's keys, which the entries follow. */
+    #ifdef QUICKPICKLE_VALUES
     typedef struct {
         Py_ssize_t refs;
         uint8_t log2_size, log2_index_bytes, kind;
@@ -150,7 +148,13 @@ cdef extern from *:
     {
     #ifdef QUICKPICKLE_VALUES
         if (PyType_HasFeature(Py_TYPE(obj), Py_TPFLAGS_MANAGED_DICT)) {
-    #if PY_VERSION_HEX >= 0x030C0000
+    #if PY_VERSION_HEX >= 0x030D0000
+            if (PyType_HasFeature(Py_TYPE(obj), Py_TPFLAGS_INLINE_VALUES)) {
+                quickpickle_dict_values *values =
+                    (quickpickle_dict_values *)((char *)obj + Py_TYPE(obj)->tp_basicsize);
+                return ((void **)obj)[-3] == NULL && values->valid ? values : NULL;
+            }
+    #elif PY_VERSION_HEX >= 0x030C0000
             uintptr_t held = ((uintptr_t *)obj)[-3];  /* a dict, or, with a bit set, the array */
             return held & 1 ? (void *)(held + 1) : NULL;
     #else
@@ -162,38 +166,54 @@ cdef extern from *:
         return NULL;
     }
 
+    static inline Py_ssize_t quickpickle_count_attributes(void *values)
+    {
+    #if !defined(QUICKPICKLE_VALUES)
+        (void)values;
+        return 0;
+    #elif PY_VERSION_HEX >= 0x030D0000
+        return ((quickpickle_dict_values *)values)->size;
+    #else
+        return ((const uint8_t *)values)[-2];
+    #endif
+    }
+
+    #ifdef QUICKPICKLE_VALUES
+    /* The value that was set as the i-th, and its place among the keys. */
+    static inline PyObject *quickpickle_value(void *values, Py_ssize_t i, Py_ssize_t *place)
+    {
+    #if PY_VERSION_HEX >= 0x030D0000
+        PyObject **items = ((quickpickle_dict_values *)values)->values;
+        *place = ((const uint8_t *)&items[((quickpickle_dict_values *)values)->capacity])[i];
+        return items[*place];
+    #else
+        /* In front of the array, from its end: its own size, how many are set, in what order. */
+        *place = ((const uint8_t *)values)[-3 - i];
+        return ((PyObject **)values)[*place];
+    #endif
+    }
+    #endif
+
     /* As PyDict_Next, where the attributes lie in such an array. What it counts positions by, the
        order in which they were set, stays what it is when a dict is made of them. */
     static inline int quickpickle_attribute(
         PyObject *obj, void *values, Py_ssize_t *position, PyObject **key, PyObject **value)
     {
     #ifdef QUICKPICKLE_VALUES
-        /* In front of the array, from its end: its own size, how many are set, in what order. */
-        const uint8_t *order = (const uint8_t *)values - 3;
-        Py_ssize_t i = *position;
-        if (i < order[1]) {
+        Py_ssize_t i = *position, place;
+        if (i < quickpickle_count_attributes(values)) {
             quickpickle_keys *keys =
                 (quickpickle_keys *)((PyHeapTypeObject *)Py_TYPE(obj))->ht_cached_keys;
             quickpickle_key *found =
                 (quickpickle_key *)(keys->indices + ((size_t)1 << keys->log2_index_bytes));
             *position = i + 1;
-            *key = found[order[-i]].key;
-            *value = ((PyObject **)values)[order[-i]];
+            *value = quickpickle_value(values, i, &place);
+            *key = found[place].key;
             return 1;
         }
     #endif
         (void)obj, (void)values, (void)position, (void)key, (void)value;
         return 0;
-    }
-
-    static inline Py_ssize_t quickpickle_count_attributes(void *values)
-    {
-    #ifdef QUICKPICKLE_VALUES
-        return ((const uint8_t *)values)[-2];
-    #else
-        (void)values;
-        return 0;
-    #endif
     }
 
     /* The dict of an instance, borrowed; NULL where it has none (yet), and so no attributes. */
@@ -485,7 +505,7 @@ cdef extern from *:
     static inline int quickpickle_dict_next(
         PyObject *dict, Py_ssize_t *position, PyObject **key, PyObject **value)
     {
-    #ifdef QUICKPICKLE_KEYS
+    #ifdef QUICKPICKLE_VALUES
         if (((PyDictObject *)dict)->ma_values == NULL) {
             quickpickle_keys *keys = (quickpickle_keys *)((PyDictObject *)dict)->ma_keys;
             char *entries = keys->indices + ((size_t)1 << keys->log2_index_bytes);
@@ -522,17 +542,7 @@ cdef extern from *:
             if (i >= ((PyDictObject *)dict)->ma_used) {
                 return 0;
             }
-    #if PY_VERSION_HEX >= 0x030D0000
-            {
-                quickpickle_dict_values *values =
-                    (quickpickle_dict_values *)((PyDictObject *)dict)->ma_values;
-                place = ((const uint8_t *)&values->values[values->capacity])[i];
-                *value = values->values[place];
-            }
-    #else
-            place = ((const uint8_t *)((PyDictObject *)dict)->ma_values)[-3 - i];
-            *value = ((PyObject **)((PyDictObject *)dict)->ma_values)[place];
-    #endif
+            *value = quickpickle_value(((PyDictObject *)dict)->ma_values, i, &place);
             *position = i + 1;
             *key = entries[place].key;
             return 1;
