@@ -216,6 +216,19 @@ cdef extern from *:
         return 0;
     }
 
+    /* What changes with every change of a dict; 0 where there is no such thing. */
+    static inline uint64_t quickpickle_dict_version(PyObject *dict)
+    {
+    #if PY_VERSION_HEX < 0x030E0000
+        uint64_t version;  /* deprecated, so it is not asked for by its name */
+        memcpy(&version, (char *)dict + offsetof(PyDictObject, ma_used) + sizeof(Py_ssize_t), 8);
+        return version;
+    #else
+        (void)dict;
+        return 0;
+    #endif
+    }
+
     /* The dict of an instance, borrowed; NULL where it has none (yet), and so no attributes. */
     static inline PyObject *quickpickle_instance_dict(PyObject *obj)
     {
@@ -736,6 +749,7 @@ cdef extern from *:
     void* quickpickle_values(PyObject*)
     bint quickpickle_attribute(PyObject*, void*, Py_ssize_t*, PyObject**, PyObject**)
     Py_ssize_t quickpickle_count_attributes(void*)
+    uint64_t quickpickle_dict_version(PyObject*)
     PyObject* quickpickle_instance_dict(PyObject*)
     object quickpickle_call_hook(object, object)
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL

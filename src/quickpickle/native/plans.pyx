@@ -26,6 +26,7 @@ cdef class Plan:
     cdef int kind
     cdef bint has_dict
     cdef uint64_t epoch  # in which it was valid
+    cdef uint64_t copyreg_version  # of copyreg's table, when it was last looked at; 0: never
     cdef uint64_t dump  # in which the class has this number in the memo
     cdef Py_ssize_t class_number
     cdef tuple names
@@ -80,8 +81,11 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
     if plan.kind != UNPLANNED:
         if plan.metaclass_version != Py_TYPE(<PyObject*>cls).tp_version_tag:
             return False
-        if PyDict_GetItemWithError(<PyObject*>COPYREG_TABLE, <PyObject*>cls) != NULL:
-            return False
+        # Nobody has registered the class since it was last looked for.
+        if plan.copyreg_version == 0 or plan.copyreg_version != quickpickle_dict_version(<PyObject*>COPYREG_TABLE):
+            if PyDict_GetItemWithError(<PyObject*>COPYREG_TABLE, <PyObject*>cls) != NULL:
+                return False
+            plan.copyreg_version = quickpickle_dict_version(<PyObject*>COPYREG_TABLE)
         if plan.code is not None and (<object>plan.method).__code__ is not plan.code:
             return False
         if plan.kind == NDARRAY and plan.fields.get("_frombuffer") is not plan.method:
