@@ -240,10 +240,12 @@ def _save_frozenset_items(stream: Stream, obj: frozenset[Any]) -> Iterator[Any]:
 
 def append_items(stream: Stream, items: Iterator[Any]) -> Iterator[Any]:
     """The list items of a reduction: from any iterator, so their number is not known before."""
+    done = 0
     if stream.protocol == 0:
         while (item := next(items, _END)) is not _END:
             yield item
             stream.buffer += APPEND
+            done += 1
         return
     count = BATCHSIZE
     while count == BATCHSIZE:
@@ -263,14 +265,17 @@ def append_items(stream: Stream, items: Iterator[Any]) -> Iterator[Any]:
             count += 1
             item = next(items, _END) if count < BATCHSIZE else _END
         stream.buffer += APPENDS
+        done += count
 
 
 def set_items(stream: Stream, items: Iterator[Any]) -> Iterator[Any]:
     """The dict items of a reduction, in the same way."""
+    done = 0
     if stream.protocol == 0:
         while (item := next(items, _END)) is not _END:
             yield from _pair(item)
             stream.buffer += SETITEM
+            done += 1
         return
     count = BATCHSIZE
     while count == BATCHSIZE:
@@ -291,6 +296,7 @@ def set_items(stream: Stream, items: Iterator[Any]) -> Iterator[Any]:
             count += 1
             item = next(items, _END) if count < BATCHSIZE else _END
         stream.buffer += SETITEMS
+        done += count
 
 
 def _pair(item: Any) -> Iterator[Any]:

@@ -228,27 +228,29 @@ class Pickler(_Stateful):
 
 
 def _dump(pickler: Pickler, state: _State, obj: Any) -> None:
-    stream = Stream(
-        state.write,
-        state.memo,
-        state.protocol,
-        fix_imports=state.fix_imports,
-        buffer_callback=state.buffer_callback,
-        reduction_limit=pickler.reduction_limit,
-    )
-    stream.bin = bool(state.binary)
-    if state.fast:
-        stream.fast = True
-    persistent_id: Any = pickler.persistent_id
-    if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
-        persistent_id = ABSENT
-    _save(
-        stream,
-        obj,
-        persistent_id,
-        getattr(pickler, "reducer_override", ABSENT),
-        getattr(pickler, "dispatch_table", ABSENT),
-    )
+    try:
+        stream = Stream(
+            state.write,
+            state.memo,
+            state.protocol,
+            fix_imports=state.fix_imports,
+            buffer_callback=state.buffer_callback,
+            reduction_limit=pickler.reduction_limit,
+        )
+        stream.bin = bool(state.binary)
+        if state.fast:
+            stream.fast = True
+        persistent_id: Any = pickler.persistent_id
+        if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
+            persistent_id = ABSENT
+        reducer_override: Any = getattr(pickler, "reducer_override", ABSENT)
+        dispatch_table: Any = getattr(pickler, "dispatch_table", ABSENT)
+    except BaseException as error:  # of a property of a subclass
+        from .paths import add_path
+
+        add_path(error, obj, list, state.protocol)
+        raise
+    write_pickle(stream, obj, persistent_id, reducer_override, dispatch_table, _note_path)
 
 
 def _end_dump(state: _State, token: object, length: int | None) -> None:
@@ -288,65 +290,95 @@ def check_buffer_callback(protocol: int) -> None:
         raise ValueError("buffer_callback needs protocol >= 5")
 
 
-def _save(
-    stream: Stream, root: Any, persistent_id: Any, reducer_override: Any, dispatch_table: Any
+def write_pickle(
+    stream: Stream,
+    root: Any,
+    persistent_id: Any,
+    reducer_override: Any,
+    dispatch_table: Any,
+    on_failure: Callable[..., Iterator[Any] | None],
 ) -> None:
     """Write `root` and everything that hangs on it, to the end of the pickle.
 
     `work` gives the objects to be written next: the members of the container, or the parts of
     the reduction, that is being written. Those around it wait on `stack`.
+
+    `on_failure` gets an exception, and what was being done. It returns what to write in place of
+    the object at fault, or None to let the exception out.
     """
     buffer = stream.buffer
     numbers = stream.memo.numbers
     scalars = atoms.scalar_encoders(stream.protocol, stream.bin)
     stack: list[Iterator[Any]] = []
     work: Iterator[Any] = iter((root,))
+    obj = root
     is_persistent_id = False
 
     while True:
-        for obj in work:
-            if len(buffer) >= FRAME_SIZE_TARGET:
-                stream.end_frame()
+        try:
+            for obj in work:
+                if len(buffer) >= FRAME_SIZE_TARGET:
+                    stream.end_frame()
 
-            if persistent_id is not ABSENT:
-                if is_persistent_id:
-                    is_persistent_id = False  # an id has no id of its own
-                elif (pid := persistent_id(obj)) is not None:
-                    if stream.bin:
-                        is_persistent_id = True
-                        stack.append(work)
-                        work = _save_persistent_id(stream, obj, pid)
-                        break
-                    buffer += b"%b%b\n" % (PERSID, encode_persistent_id(pid))
+                if persistent_id is not ABSENT:
+                    if is_persistent_id:
+                        is_persistent_id = False  # an id has no id of its own
+                    elif (pid := persistent_id(obj)) is not None:
+                        if stream.bin:
+                            is_persistent_id = True
+                            stack.append(work)
+                            work = _save_persistent_id(stream, obj, pid)
+                            break
+                        buffer += b"%b%b\n" % (PERSID, encode_persistent_id(pid))
+                        continue
+
+                cls = type(obj)
+                encode = scalars.get(cls)
+                if encode is not None:
+                    buffer += encode(obj)
                     continue
-
-            cls = type(obj)
-            encode = scalars.get(cls)
-            if encode is not None:
-                buffer += encode(obj)
-                continue
-            number = numbers.get(id(obj))
-            if number is not None:
-                stream.get(number)
-                continue
-            save = _SAVERS.get(cls)
-            if save is None:
-                more = save_object(stream, obj, reducer_override, dispatch_table)
+                number = numbers.get(id(obj))
+                if number is not None:
+                    stream.get(number)
+                    continue
+                save = _SAVERS.get(cls)
+                if save is None:
+                    more = save_object(stream, obj, reducer_override, dispatch_table)
+                else:
+                    more = save(stream, obj)
+                    if type(more) is tuple:
+                        more = save_reduction(stream, obj, more)
+                if more is not None:
+                    stack.append(work)
+                    work = more
+                    break
             else:
-                more = save(stream, obj)
-                if type(more) is tuple:
-                    more = save_reduction(stream, obj, more)
-            if more is not None:
-                stack.append(work)
-                work = more
-                break
-        else:
-            if not stack:
-                break
-            work = stack.pop()
+                if not stack:
+                    buffer += STOP
+                    stream.end_frame()
+                    return
+                work = stack.pop()
+        except BaseException as error:
+            instead = on_failure(stream, root, error, stack, work, obj)
+            if instead is None:
+                raise
+            stack.append(work)
+            work = instead
 
-    buffer += STOP
-    stream.end_frame()
+
+def _note_path(
+    stream: Stream,
+    root: Any,
+    error: BaseException,
+    stack: list[Iterator[Any]],
+    work: Iterator[Any],
+    obj: Any,
+) -> None:
+    """Let an exception out with the path to the object at fault."""
+    from .paths import add_path  # only now: most programs have no use for it
+    from .steps import read_steps
+
+    add_path(error, root, lambda: read_steps(error, stack, work, obj), stream.protocol)
 
 
 def _save_persistent_id(stream: Stream, obj: Any, pid: Any) -> Iterator[Any]:
@@ -423,5 +455,5 @@ def dumps(
         buffer_callback=buffer_callback,
         reduction_limit=Pickler.reduction_limit,
     )
-    _save(stream, obj, ABSENT, ABSENT, ABSENT)
+    write_pickle(stream, obj, ABSENT, ABSENT, ABSENT, _note_path)
     return file.getvalue()

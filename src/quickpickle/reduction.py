@@ -38,6 +38,11 @@ from .writing import Stream
 
 ABSENT: Final = object()  # for what may be there and be None
 
+# How a reduction was made, where the object's own __reduce_ex__ was not asked.
+OVERRIDE: Final = 1  # by the Pickler's reducer_override
+OWN_TABLE: Final = 2  # by the Pickler's dispatch_table
+COPYREG_TABLE: Final = 3  # by copyreg's
+
 # The types of None, Ellipsis and NotImplemented have no name to be found under.
 SINGLETON_TYPES: Final = {type(value): value for value in (None, ..., NotImplemented)}
 
@@ -52,16 +57,20 @@ def save_object(
     """
     cls = type(obj)
     endless = True
+    source = 0
     reduction: Any = NotImplemented
     if reducer_override is not ABSENT:
         reduction = reducer_override(obj)
+        source = OVERRIDE
     if reduction is NotImplemented:
+        source = 0
         if cls is type and obj in SINGLETON_TYPES:
             reduction = type, (SINGLETON_TYPES[obj],)
         elif cls is type or cls is FunctionType:
             return save_global(stream, obj)
         elif (reduce := look_up(dispatch_table, cls)) is not ABSENT:
             reduction = reduce(obj)
+            source = COPYREG_TABLE if dispatch_table is ABSENT else OWN_TABLE
         elif issubclass(cls, type):
             return save_global(stream, obj)
         elif (reduce := getattr(obj, "__reduce_ex__", ABSENT)) is not ABSENT:
@@ -80,7 +89,7 @@ def save_object(
             raise no_reduction(obj)
     if issubclass(type(reduction), str):
         return save_global(stream, obj, reduction)
-    return save_reduction(stream, obj, reduction, endless)
+    return save_reduction(stream, obj, reduction, endless, source)
 
 
 def look_up(dispatch_table: Any, cls: type) -> Any:
@@ -102,15 +111,15 @@ METHODS: Final = (
 )
 
 # A metaclass may run code of its own when a class is asked for these, so ask type.
-_mro_of: Final = type.__dict__["__mro__"].__get__
-_dict_of: Final = type.__dict__["__dict__"].__get__
+mro_of: Final = type.__dict__["__mro__"].__get__
+dict_of: Final = type.__dict__["__dict__"].__get__
 _flags_of: Final = type.__dict__["__flags__"].__get__
 
 
 def find(cls: type, name: str) -> Any:
     """A class's attribute as it stands in the class or a base; None where it is absent."""
-    for base in _mro_of(cls):
-        attributes = _dict_of(base)
+    for base in mro_of(cls):
+        attributes = dict_of(base)
         if name in attributes:
             return attributes[name]
     return None
@@ -123,7 +132,7 @@ def _has_own_method(cls: type) -> bool:
 
 def is_made_in_python(cls: type, but_for: type = object) -> bool:
     """Whether a class and its bases are all of a class statement's making, but for `but_for`."""
-    bases = [base for base in _mro_of(cls) if base not in (object, but_for)]
+    bases = [base for base in mro_of(cls) if base not in (object, but_for)]
     return all(_flags_of(base) & HEAP_TYPE for base in bases)
 
 
@@ -165,15 +174,18 @@ def has_own_reduction(obj: Any, reduce_ex: Any) -> bool:
 
 
 def save_reduction(
-    stream: Stream, obj: Any, reduction: Any, endless: bool = False
+    stream: Stream, obj: Any, reduction: Any, endless: bool = False, source: int = 0
 ) -> Iterator[Any]:
-    """Write a reduction of `obj`, and memoize `obj`; returns what has to be written in between."""
+    """Write a reduction of `obj`, and memoize `obj`; returns what has to be written in between.
+
+    `source` says where it is from, see above, should a part of it fail.
+    """
     # Checked before the generator begins: what raises StopIteration in one is a RuntimeError.
     items = unpack(reduction)
     opcode, parts = construction(stream.protocol, obj, items[0], items[1])
     if endless:
         stream.enter_user_code(obj)
-    return _save_parts(stream, obj, opcode, parts, items, endless)
+    return _save_parts(stream, obj, opcode, parts, items, endless, source)
 
 
 def construction(
@@ -199,6 +211,7 @@ def _save_parts(
     parts: tuple[Any, ...],
     items: tuple[Any, ...],
     endless: bool,
+    source: int,
 ) -> Iterator[Any]:
     _, _, state, list_items, dict_items, state_setter = items
     yield from parts

@@ -51,8 +51,13 @@ cdef class Dump(Stream):
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
     cdef Work* stack
     cdef Py_ssize_t height, allocated
+    # Should the dump fail (see steps.pyx): the object that could not be written (owned), where the
+    # topmost work does not have it; or that it is the topmost work, not a member, that has failed.
+    cdef PyObject* culprit
+    cdef bint is_at_fault
 
     def __dealloc__(self):
+        self.forget_culprit()
         self.unwind()
         PyMem_Free(self.stack)
 
@@ -101,6 +106,13 @@ cdef class Dump(Stream):
             self.release(second)
         if third != NULL:
             self.release(third)
+        return 0
+
+    cdef int forget_culprit(self) noexcept:
+        cdef PyObject* culprit = self.culprit
+        self.culprit = NULL
+        self.is_at_fault = False
+        Py_XDECREF(culprit)
         return 0
 
     cdef int unwind(self) noexcept:
@@ -196,7 +208,7 @@ cdef int save_list(Dump dump, PyObject* obj, bint unique) except -1:
     if size == 0:
         return 0
     if dump.fast or dump.protocol == 0:
-        return push_generator(dump, list_items(dump, <object>obj))
+        return push_generator(dump, list_items(dump, <object>obj), obj)
     if 1 < size <= BATCHSIZE:
         dump.put1(b"(")
         done = save_leaves(dump, quickpickle_list_items(obj), size)
@@ -230,6 +242,7 @@ cdef int continue_list(Dump dump) except -1:
                         return 1
             dump.put1(b"e")
             if list_size_is_checked and PyList_GET_SIZE(obj) != work.size:
+                dump.is_at_fault = True
                 raise RuntimeError("list changed size during iteration")
         elif work.step == ALONE:
             dump.put1(b"a")
@@ -329,7 +342,7 @@ cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1
     if size == 0:
         return dump.put1(<uint8_t>opcode) if opcode else 0
     if dump.protocol == 0:
-        return push_generator(dump, dict_items(dump, <object>obj))
+        return push_generator(dump, dict_items(dump, <object>obj), obj)
     if dump.fast:
         dump.enter_fast(<object>obj)
     if size < BATCHSIZE and not dump.careful:
@@ -416,10 +429,14 @@ cdef int save_any_item(Dump dump, Work* work, PyObject* key, PyObject* value) ex
 
 cdef int save_owned(Dump dump, PyObject* obj) except -1:
     """Write an object that we have a reference to, and give that up."""
-    cdef int result
+    cdef int result = -1
     try:
         result = save(dump, obj, 0)
     finally:
+        if result == -1:
+            dump.forget_culprit()
+            Py_INCREF_(obj)
+            dump.culprit = obj
         dump.release(obj)
     return result
 
@@ -446,6 +463,7 @@ cdef int continue_dict(Dump dump) except -1:
                     return 1
             dump.put1(b"u")
             if PyDict_Size(obj) != work.size:
+                dump.is_at_fault = True
                 raise RuntimeError("dictionary changed size during iteration")
             work.done += work.count
             if work.done >= work.size and (work.count < BATCHSIZE or last_goes_alone):
@@ -457,6 +475,7 @@ cdef int continue_dict(Dump dump) except -1:
         if work.size - work.done == 1 and (work.done == 0 or last_goes_alone):
             work.step = ALONE
             if not quickpickle_dict_next(obj, &work.position, &key, &value):
+                dump.is_at_fault = True
                 raise RuntimeError("dictionary changed size during iteration")
             if save_item(dump, work, key, value):
                 return 1
@@ -534,6 +553,7 @@ cdef int continue_set(Dump dump) except -1:
             return 1
         dump.put1(0x90)
         if PySet_GET_SIZE(work.obj) != work.size:
+            dump.is_at_fault = True
             raise RuntimeError("set changed size during iteration")
         work.done += work.count
         if work.done >= work.size and (work.count < BATCHSIZE or last_goes_alone):
@@ -570,14 +590,20 @@ cdef int continue_frozenset(Dump dump) except -1:
 
 # --- what a generator or an iterator gives: other code runs to make each object
 
-cdef int push_generator(Dump dump, object generator) except -1:
-    dump.push(GENERATOR_WORK, <PyObject*>generator)
+cdef int push_generator(Dump dump, object generator, PyObject* obj) except -1:
+    cdef Work* work = dump.push(GENERATOR_WORK, <PyObject*>generator)
+    Py_INCREF_(obj)
+    work.first = obj
     return 1
 
 
 cdef PyObject* next_item(Dump dump, PyObject* items) except? NULL:
+    cdef PyObject* item
     dump.settle()
-    return PyIter_Next(items)
+    item = PyIter_Next_(items)
+    if item == NULL and PyErr_Occurred() != NULL:
+        dump.is_at_fault = True
+    return item
 
 
 cdef int continue_generator(Dump dump) except -1:
@@ -609,11 +635,13 @@ cdef int continue_list_items(Dump dump) except -1:
             dump.put1(b"e")
             if work.count < BATCHSIZE:
                 return dump.pop()
+            work.done += work.count
             work.step = BETWEEN
         elif work.step == ALONE:
             dump.put1(b"a")
             if dump.protocol:
                 return dump.pop()
+            work.done += 1
             work.step = BETWEEN
         item = next_item(dump, work.obj)
         if item == NULL:
@@ -639,7 +667,7 @@ cdef int save_pair(Dump dump, Work* work, PyObject* item) except -1:
     if Py_TYPE(item) != &PyTuple_Type:
         dump.settle()
     try:
-        pair = check_pair(<object>item)
+        pair = check_pair(dump, <object>item)
     finally:
         Py_DECREF(item)
     key = PyTuple_GET_ITEM(<PyObject*>pair, 0)
@@ -659,11 +687,12 @@ cdef int save_second(Dump dump, Work* work) except -1:
     return save_owned(dump, value)
 
 
-cdef object check_pair(object item):
+cdef object check_pair(Dump dump, object item):
     if type(item) is tuple and len(<tuple>item) == 2:
         return item
     # A subclass of tuple may lie about its items, so ask tuple.
     if not issubclass(type(item), tuple) or tuple.__len__(item) != 2:
+        dump.is_at_fault = True
         raise TypeError("dict items iterator must return 2-tuples")
     return tuple(tuple.__iter__(item))
 
@@ -689,11 +718,13 @@ cdef int continue_dict_items(Dump dump) except -1:
             dump.put1(b"u")
             if work.count < BATCHSIZE:
                 return dump.pop()
+            work.done += work.count
             work.step = BETWEEN
         elif work.step == ALONE:
             dump.put1(b"s")
             if dump.protocol:
                 return dump.pop()
+            work.done += 1
             work.step = BETWEEN
         item = next_item(dump, work.obj)
         if item == NULL:
@@ -701,7 +732,7 @@ cdef int continue_dict_items(Dump dump) except -1:
         if dump.protocol:
             # That it is one is found out before the next is asked for.
             work.third = item
-            pair = check_pair(<object>item)
+            pair = check_pair(dump, <object>item)
             work.first = next_item(dump, work.obj)
             work.third = NULL
             Py_DECREF(item)

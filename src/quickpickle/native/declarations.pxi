@@ -2,6 +2,7 @@
 
 import codecs
 import copyreg
+import sys
 from functools import partial
 from io import BufferedRandom, BufferedWriter, BytesIO, FileIO
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
@@ -32,9 +33,11 @@ from .. import pickler as python
 from .. import plans as planning
 from ..pickler import already_used, check_buffer_callback, check_protocol, encode_persistent_id
 from ..reduction import (
-    ABSENT, SINGLETON_TYPES, has_own_reduction, look_up, may_be_endless, newobj_arguments,
+    ABSENT, COPYREG_TABLE as COPYREG, OVERRIDE, OWN_TABLE, SINGLETON_TYPES, has_own_reduction, look_up, may_be_endless, newobj_arguments,
     newobj_ex_arguments, unpack,
 )
+from .. import steps as kinds
+from ..steps import UNKNOWN, Step as PathStep, part_of, shown_levels
 from ..writing import FEW, cyclic_error, endless_error, send_rest
 
 # All of these take and give borrowed references, as C does: an object that Cython holds in
@@ -43,7 +46,8 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(PyObject*)
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject*)
     void* PyUnicode_DATA(PyObject*)
-    PyObject* PyIter_Next(PyObject*) except? NULL
+    PyObject* PyIter_Next_ "PyIter_Next"(PyObject*)
+    PyObject* PyErr_Occurred()
     PyTypeObject PyBool_Type, PyLong_Type, PyFloat_Type, PyUnicode_Type, PyBytes_Type
     PyTypeObject PyTuple_Type, PyList_Type, PyDict_Type, PySet_Type, PyFrozenSet_Type
     PyTypeObject PyByteArray_Type, PyType_Type

@@ -15,7 +15,7 @@ cdef int save_global(Dump dump, object obj, object name) except -1:
         code = extension_code(obj, found.module_name, found.full_name)
         if code is not None:
             return dump.put_bytes(encode_extension(code))
-    return push_generator(dump, save_found(dump, obj, found))
+    return push_generator(dump, save_found(dump, obj, found), <PyObject*>obj)
 
 
 cdef bint save_global_here(Dump dump, PyObject* obj) except -1:

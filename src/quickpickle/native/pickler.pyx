@@ -237,9 +237,12 @@ cdef class PicklerCore:
             self.take_options(dump)
             write_pickle(dump, obj)
             dump.settle()
-        except BaseException:
-            dump.unwind()
-            dump.rollback(length, used)
+        except BaseException as error:
+            try:
+                note_path(dump, obj, error)
+            finally:
+                dump.unwind()
+                dump.rollback(length, used)
             raise
         finally:
             dump.endless_types = None
@@ -342,13 +345,24 @@ cdef bytes dump_once(
 ):
     """Write a pickle with a memo that nobody sees."""
     cdef Dump dump
+    cdef bint is_written
     global spare
     # Taken while in use, so a dumps() inside this one, or in another thread, has its own.
     dump, spare = spare, None
     if dump is None:
         dump = Dump.__new__(Dump)
     set_up(dump, protocol, write, file, fix_imports, callback)
-    result = write_pickle(dump, obj)
+    result = None
+    is_written = False
+    try:
+        result = write_pickle(dump, obj)
+        is_written = True
+    finally:  # not `except`, which has a price where nothing is raised
+        if not is_written:
+            try:
+                note_path(dump, obj, sys.exc_info()[1])
+            finally:
+                dump.unwind()  # generators on the stack have a reference to it
     # After an exception it is not used again.
     dump.write = dump.file = dump.buffer_callback = None
     dump.endless_types = None

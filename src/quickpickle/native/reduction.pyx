@@ -5,6 +5,9 @@ cdef object none_type = type(None)
 cdef object ellipsis_type = type(...)
 cdef object not_implemented_type = type(NotImplemented)
 cdef dict COPYREG_TABLE = copyreg.dispatch_table
+cdef int FROM_OVERRIDE = OVERRIDE
+cdef int FROM_OWN_TABLE = OWN_TABLE
+cdef int FROM_COPYREG = COPYREG
 
 
 cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
@@ -43,11 +46,13 @@ cdef int ask(Dump dump, object obj) except -1:
     """Find out how an object wants to be rebuilt, and write that."""
     cdef object cls = type(obj)
     cdef bint endless = True
-    cdef int result
+    cdef int result, origin = 0  # of the reduction, see reduction.py
     reduction = NotImplemented
     if dump.reducer_override is not absent:
         reduction = quickpickle_call_hook(dump.reducer_override, obj)
+        origin = FROM_OVERRIDE
     if reduction is NotImplemented:
+        origin = 0
         if cls is type and obj in SINGLETON_TYPES:
             reduction = type, (SINGLETON_TYPES[obj],)
         elif cls is type or cls is FunctionType:
@@ -59,6 +64,7 @@ cdef int ask(Dump dump, object obj) except -1:
                 reduce = look_up(dump.dispatch_table, cls)
             if reduce is not absent:
                 reduction = reduce(obj)
+                origin = FROM_COPYREG if dump.dispatch_table is absent else FROM_OWN_TABLE
             elif PyType_Check(obj):
                 return save_global(dump, obj, None)
             else:
@@ -80,7 +86,9 @@ cdef int ask(Dump dump, object obj) except -1:
                     reduction = reduce()
     if PyUnicode_Check(reduction):
         return save_global(dump, obj, reduction)
-    return save_reduction(dump, obj, reduction, endless)
+    save_reduction(dump, obj, reduction, endless)
+    dump.stack[dump.height - 1].position = origin
+    return 1
 
 
 cdef Py_ssize_t read_few(Dump dump) except -1:

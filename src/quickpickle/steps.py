@@ -1,0 +1,179 @@
+"""What a dump was doing when it failed: the stack of work, read as the steps from root to culprit.
+
+Both implementations deliver such a list: here it is read off the suspended generators, in
+native/steps.pyx off the compiled stack. What a step looks like as an expression is for paths.py
+to say. Nothing here runs before a dump has failed.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from types import GeneratorType
+from typing import Any, Final, NamedTuple
+
+from .containers import BATCHSIZE
+from .opcodes import NEWOBJ, NEWOBJ_EX
+
+# The kinds of steps, each from an object to one that was to be written next. In brackets: what
+# `position` and `key` are; both may be None where they are not known.
+ITEM: Final = "item"  # of a tuple or list [its index]
+KEY: Final = "key"  # of a dict [the number of the item]
+VALUE: Final = "value"  # of a dict [the number of the item, the key]
+MEMBER: Final = "member"  # of a set or frozenset [its number]
+ATTRIBUTE: Final = "attribute"  # of an instance [-, the name]
+PART: Final = "part"  # of a reduction [-, the indexes that lead to it from the reduction]
+STATE: Final = "state"  # of a reduction
+LIST_ITEM: Final = "list item"  # of a reduction [its number]
+DICT_KEY: Final = "dict key"  # of a reduction [the number of the item]
+DICT_VALUE: Final = "dict value"  # of a reduction [the number of the item]
+PERSISTENT_ID: Final = "persistent id"  # of an object
+GAP: Final = "gap"  # over the middle of a high stack
+
+UNKNOWN: Final = object()  # an object that is no longer, or was never, at hand
+
+# So many levels of the stack are read in full; else so many at either end.
+_MOST_LEVELS: Final = 200
+_LEVELS_AT_END: Final = 20
+
+
+class Step(NamedTuple):
+    """One step down: to `child`, from the child of the step before, at first from the root."""
+
+    kind: str
+    child: Any
+    position: int | None = None
+    key: Any = None
+    source: int = 0  # of a reduction: see reduction.py
+
+
+def shown_levels(height: int) -> tuple[int, int]:
+    """How many levels of a stack to read at its beginning, and how many at its end."""
+    if height <= _MOST_LEVELS:
+        return height, 0
+    return _LEVELS_AT_END, _LEVELS_AT_END
+
+
+def part_of(opcode: bytes, index: int) -> str:
+    """Where in a reduction one of the operands of REDUCE, NEWOBJ or NEWOBJ_EX is found."""
+    if opcode == NEWOBJ_EX:
+        return f"[1][{index}]"
+    if opcode == NEWOBJ:
+        return "[1][1:]" if index else "[1][0]"
+    return f"[{index}]"
+
+
+def read_steps(
+    error: BaseException, stack: list[Iterator[Any]], work: Iterator[Any], obj: Any
+) -> list[Step]:
+    """The steps of the Python implementation: `obj` is what the loop has taken last from `work`.
+
+    To be called where the loop has caught the exception.
+    """
+    height = len(stack) + 1
+    head, tail = shown_levels(height)
+    # Of a gap, the first level and the last: the steps before it lead to what the one is about,
+    # and go on with what the other has asked for.
+    levels = [*stack[: head + 1], *stack[height - tail - 1 :], work] if tail else [*stack, work]
+    if _has_ended(work):
+        # It has raised the exception itself, so the object that it is about is at fault.
+        below: Any = error.__traceback__ and error.__traceback__.tb_next
+        obj = below.tb_frame.f_locals.get("obj", UNKNOWN) if below else UNKNOWN
+    steps: list[Step] = []
+    for i in reversed(range(len(levels))):
+        level: Any = levels[i]
+        frame = _locals(level)
+        if tail and i == head + 1:
+            steps.append(Step(GAP, obj))
+        elif tail and i == head:
+            pass
+        elif frame and level.gi_suspended:
+            read = _READERS.get(level.gi_code.co_name)
+            if read is not None:
+                steps.append(read(level, frame, obj))
+        obj = frame.get("obj", obj)
+    steps.reverse()
+    return steps
+
+
+def _has_ended(work: Any) -> bool:
+    return type(work) is GeneratorType and work.gi_frame is None
+
+
+def _locals(level: Any) -> dict[str, Any]:
+    """The variables of a suspended generator; empty for other iterators, and for one that ended."""
+    if type(level) is GeneratorType and level.gi_frame is not None:
+        return dict(level.gi_frame.f_locals)
+    return {}
+
+
+def _left(iterator: Any) -> int | None:
+    """How many items an iterator of the standard library has left."""
+    left = operator.length_hint(iterator, -1)
+    return None if left < 0 else left
+
+
+def _number(frame: dict[str, Any]) -> int:
+    """The number of the item being written: those of the batches before, and those of this one.
+
+    What comes before a batch's first item, or without a batch, finds the last count, a full one.
+    """
+    return int(frame["done"]) + int(frame.get("count", 0)) % BATCHSIZE
+
+
+def _read_sequence(level: Any, frame: dict[str, Any], child: Any) -> Step:
+    left = _left(level.gi_yieldfrom)
+    position = None if left is None else len(frame["obj"]) - left - 1
+    kind = MEMBER if type(frame["obj"]) is frozenset else ITEM
+    return Step(kind, child, position)
+
+
+def _read_list(level: Any, frame: dict[str, Any], child: Any) -> Step:
+    return Step(ITEM, child, frame.get("done"))
+
+
+def _read_dict(level: Any, frame: dict[str, Any], child: Any) -> Step:
+    key = frame.get("key")
+    position = _number(frame) if "done" in frame else None
+    # Where a key is its own value it was the key that could not be written.
+    if child is key:
+        return Step(KEY, child, position)
+    return Step(VALUE, child, position, key)
+
+
+def _read_set(level: Any, frame: dict[str, Any], child: Any) -> Step:
+    return Step(MEMBER, child, _number(frame))
+
+
+def _read_reduction(level: Any, frame: dict[str, Any], child: Any) -> Step:
+    inner = level.gi_yieldfrom
+    source = frame["source"]
+    if type(inner) is GeneratorType:
+        frame = _locals(inner)
+        position = _number(frame)
+        if inner.gi_code.co_name == "append_items":
+            return Step(LIST_ITEM, child, position, None, source)
+        kind = DICT_KEY if _left(inner.gi_yieldfrom) else DICT_VALUE
+        return Step(kind, child, position, None, source)
+    if inner is not None:
+        left = _left(inner) or 0
+        index = len(frame["parts"]) - left - 1
+        return Step(PART, child, None, part_of(frame["opcode"], index), source)
+    if child is frame["state"]:
+        return Step(STATE, child, None, None, source)
+    return Step(PART, child, None, "[5]", source)
+
+
+def _read_persistent_id(level: Any, frame: dict[str, Any], child: Any) -> Step:
+    return Step(PERSISTENT_ID, child)
+
+
+_READERS: Final = {
+    "_save_tuple_items": _read_sequence,
+    "_save_frozenset_items": _read_sequence,
+    "_save_list_items": _read_list,
+    "_save_dict_items": _read_dict,
+    "_save_set_items": _read_set,
+    "_save_parts": _read_reduction,
+    "_save_persistent_id": _read_persistent_id,
+}
