@@ -976,3 +976,21 @@ def test_the_modules_are_imported_when_a_dump_fails():
 
 def test_the_public_module():
     assert failure(lambda: quickpickle.dumps([1, lock()])).path == "obj[1]"
+
+
+def test_a_dump_that_fails_at_the_end_of_a_program():
+    code = (
+        "import sys, threading, quickpickle\n"
+        "class Late:\n"
+        "    def __del__(self):\n"
+        "        sys.modules.pop('quickpickle.paths', None)\n"
+        "        try: self.dumps([self.lock])\n"
+        "        except Exception as error: self.write(type(error).__name__)\n"
+        "late = Late()\n"
+        "late.dumps, late.lock, late.write = quickpickle.dumps, threading.Lock(), sys.stdout.write\n"
+        "late.self = late\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert result.stdout == "TypeError"

@@ -246,9 +246,7 @@ def _dump(pickler: Pickler, state: _State, obj: Any) -> None:
         reducer_override: Any = getattr(pickler, "reducer_override", ABSENT)
         dispatch_table: Any = getattr(pickler, "dispatch_table", ABSENT)
     except BaseException as error:  # of a property of a subclass
-        from .paths import add_path
-
-        add_path(error, obj, list, state.protocol)
+        _add_path(error, obj, list, state.protocol)
         raise
     write_pickle(stream, obj, persistent_id, reducer_override, dispatch_table, _note_path)
 
@@ -375,10 +373,23 @@ def _note_path(
     obj: Any,
 ) -> None:
     """Let an exception out with the path to the object at fault."""
-    from .paths import add_path  # only now: most programs have no use for it
-    from .steps import read_steps
 
-    add_path(error, root, lambda: read_steps(error, stack, work, obj), stream.protocol)
+    def read_steps() -> Any:
+        from . import steps
+
+        return steps.read_steps(error, stack, work, obj)
+
+    _add_path(error, root, read_steps, stream.protocol)
+
+
+def _add_path(
+    error: BaseException, root: Any, read_steps: Callable[[], list[Any]], protocol: int
+) -> None:
+    try:
+        from .paths import add_path  # only now: most programs have no use for it
+    except Exception:  # no import at the end of a program: what matters is the error
+        return
+    add_path(error, root, read_steps, protocol)
 
 
 def _save_persistent_id(stream: Stream, obj: Any, pid: Any) -> Iterator[Any]:

@@ -158,7 +158,7 @@ cdef int push_tuple(
     return 1
 
 
-cdef int continue_tuple(Dump dump) except -1:
+cdef inline int continue_tuple(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
     cdef MemoEntry* entry = NULL
     cdef Py_ssize_t i, size = work.size

@@ -36,8 +36,6 @@ from ..reduction import (
     ABSENT, COPYREG_TABLE as COPYREG, OVERRIDE, OWN_TABLE, SINGLETON_TYPES, has_own_reduction, look_up, may_be_endless, newobj_arguments,
     newobj_ex_arguments, unpack,
 )
-from .. import steps as kinds
-from ..steps import UNKNOWN, Step as PathStep, part_of, shown_levels
 from ..writing import FEW, cyclic_error, endless_error, send_rest
 
 # All of these take and give borrowed references, as C does: an object that Cython holds in

@@ -2,13 +2,27 @@
 #
 # Nothing here runs before a dump has failed; then other code may, so what is in the log is owned.
 
+cdef object add_path, kinds, PathStep, UNKNOWN, part_of
+
+
+cdef int import_steps() except -1:
+    """Only now: most programs have no use for it."""
+    global add_path, kinds, PathStep, UNKNOWN, part_of
+    from .. import paths, steps
+
+    add_path, kinds = paths.add_path, steps
+    PathStep, UNKNOWN, part_of = steps.Step, steps.UNKNOWN, steps.part_of
+    return 0
+
+
 cdef int note_path(Dump dump, object root, object error) except -1:
     """Let an exception out with the path to the object at fault."""
-    from ..paths import add_path
-
     dump.own()
     try:
+        import_steps()
         add_path(error, root, partial(read_steps, dump), dump.protocol)
+    except Exception:  # no import at the end of a program, or no memory: what matters is the error
+        pass
     finally:
         dump.forget_culprit()
     return 0
@@ -17,7 +31,7 @@ cdef int note_path(Dump dump, object root, object error) except -1:
 def read_steps(Dump dump):
     cdef Py_ssize_t i
     cdef list steps = []
-    head, tail = shown_levels(dump.height)
+    head, tail = kinds.shown_levels(dump.height)
     for i in range(head):
         read_level(dump, i, steps)
     if tail:
