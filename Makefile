@@ -13,7 +13,7 @@ RESULT := benchmarks/results/latest.json
 demo: $(VENV)/.installed-cli
 	$(BIN)/quickpickle demo
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test,integration
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev

@@ -987,7 +987,8 @@ def test_a_dump_that_fails_at_the_end_of_a_program():
         "        try: self.dumps([self.lock])\n"
         "        except Exception as error: self.write(type(error).__name__)\n"
         "late = Late()\n"
-        "late.dumps, late.lock, late.write = quickpickle.dumps, threading.Lock(), sys.stdout.write\n"
+        "late.dumps, late.lock = quickpickle.dumps, threading.Lock()\n"
+        "late.write = sys.stdout.write\n"
         "late.self = late\n"
     )
     result = subprocess.run(

@@ -24,6 +24,10 @@ from . import opcodes as _opcodes
 from .files import load
 from .opcodes import *  # noqa: F403
 
+if _typing.TYPE_CHECKING:
+    from .diagnosis import Problem as Problem
+    from .diagnosis import diagnose as diagnose
+
 if _typing.TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
     from .pickler import Pickler, dump, dumps
 else:
@@ -70,10 +74,19 @@ for _name in set(_standard.__all__) - set(__all__):
     __all__ += [_name]
 
 
+# What is our own and takes a while to import. Not in __all__, which is that of pickle.
+_LATER = {"Problem": "diagnosis", "diagnose": "diagnosis"}
+
 if not _typing.TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """What `pickle` has beside the names of its __all__, such as `format_version`."""
+        """Our own names, and what `pickle` has beside those of its __all__."""
+        if name in _LATER:
+            import importlib
+
+            value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+            globals()[name] = value
+            return value
         try:
             return getattr(_standard, name)
         except AttributeError:

@@ -185,8 +185,8 @@ _LOCAL_CLASS: Final = (
     "module."
 )
 _OTHER_NAME: Final = (
-    "It is pickled by name, and that name leads elsewhere: let its __module__ and __qualname__ "
-    "say where it is (functools.wraps may have changed them), or keep the name it had."
+    "It is pickled by its name, which leads elsewhere: let its __module__ and __qualname__ say "
+    "where it is, or keep the name it had."
 )
 _ENDLESS: Final = (
     "Some __reduce__ hands out a new object each time: return only what the object holds, or give "
@@ -221,13 +221,11 @@ __setstate__.'
             return _LAMBDA
         if "<locals>" in name:
             return _LOCAL_FUNCTION if cls is FunctionType else _LOCAL_CLASS
-    if _NOT_FOUND.search(message):
-        return _OTHER_NAME
     for base in mro_of(cls):
         hint = _BY_TYPE.get(_full_name(base))
         if hint is not None:
             return hint
-    return None
+    return _OTHER_NAME if _NOT_FOUND.search(message) else None
 
 
 def full_name(cls: type) -> str:

@@ -1,0 +1,345 @@
+"""diagnose(obj): all the places that keep an object from being pickled, not just the first."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import marshal
+from collections.abc import Callable, Iterator
+from pickle import PickleBuffer
+from types import FunctionType
+from typing import Any, Final
+
+from .hints import full_name
+from .memo import Memo
+from .names import find_global
+from .paths import Place, find_place, place_hint
+from .pickler import Pickler, check_protocol, write_pickle
+from .reduction import ABSENT
+from .steps import UNKNOWN, read_steps
+from .writing import Stream
+
+_LARGE: Final = 64 * 1024  # bytes: equal copies of what is smaller are not worth a word
+_MANY: Final = 1000  # items of a container, the same
+_MAIN: Final = ("__main__", "__mp_main__")
+
+_FROM_MAIN: Final = (
+    "It is pickled by its name in __main__, so only this program reads it: move it to a module."
+)
+_OTHER_NAME: Final = "It is pickled as {0}, so whoever reads it gets what is there under that name."
+_COPY: Final = "It equals {0}: let both be one object, and it is written once."
+
+
+name_of: Final = type.__dict__["__name__"].__get__
+
+_Type = type
+
+
+class Problem:
+    """One place that keeps an object from being pickled, or makes it come back as a surprise.
+
+    Attributes
+    ----------
+    path : str
+        Where it is, an expression in which `obj` is what diagnose() was given. See docs/errors.md.
+    type : type or None
+        The type of the object at that place; None where it is not at hand.
+    exception : Exception or None
+        What pickling it raises, without its traceback; None for what pickles, but with a surprise.
+    hint : str or None
+        What to do about it.
+    """
+
+    __slots__ = ("exception", "hint", "path", "type")
+
+    def __init__(
+        self, path: str, cls: _Type | None, exception: Exception | None, hint: str | None
+    ) -> None:
+        self.path = path
+        self.type: _Type | None = cls
+        self.exception = exception
+        self.hint = hint
+
+    def _lines(self) -> list[str]:
+        kind = "" if self.type is None else f"  (type {full_name(self.type)})"
+        lines = [f"{self.path}{kind}"]
+        if self.exception is not None:
+            message = _message(self.exception)
+            lines.append(f"{full_name(type(self.exception))}: {message}".removesuffix(": "))
+        return [*lines, self.hint] if self.hint else lines
+
+    def __repr__(self) -> str:
+        first, *others = self._lines()
+        return "\n    ".join([first, *others])
+
+
+class Problems(list[Problem]):
+    """The Problems that diagnose() has found, shown as text or, in a notebook, as a table.
+
+    `complete` is false where there are more than `max_problems`, at which the search has ended.
+    """
+
+    complete: bool = True
+
+    def _summary(self) -> str:
+        if not self:
+            return "No problems: it can be pickled."
+        failures = sum(problem.exception is not None for problem in self)
+        surprises = len(self) - failures
+        counts = []
+        if failures:
+            places = "place" if failures == 1 else "places"
+            counts.append(f"{failures} {places} that cannot be pickled")
+        if surprises:
+            counts.append(f"{surprises} surprise{'' if surprises == 1 else 's'}")
+        more = "" if self.complete else ", and more (see max_problems)"
+        return f"{' and '.join(counts)}{more}:"
+
+    def __repr__(self) -> str:
+        return "\n".join([self._summary(), *map(repr, self)])
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p>{html.escape(self._summary())}</p>"]
+        if self:
+            parts.append("<table><thead><tr>")
+            parts += [f"<th>{name}</th>" for name in ("path", "type", "exception", "what to do")]
+            parts.append("</tr></thead><tbody>")
+            for problem in self:
+                kind = "" if problem.type is None else full_name(problem.type)
+                error = problem.exception
+                raised = "" if error is None else f"{full_name(type(error))}: {_message(error)}"
+                cells = [f"<code>{html.escape(problem.path)}</code>"]
+                cells += [html.escape(text) for text in (kind, raised, problem.hint or "")]
+                parts.append("<tr>")
+                parts += [f'<td style="text-align:left">{cell}</td>' for cell in cells]
+                parts.append("</tr>")
+            parts.append("</tbody></table>")
+        return "".join(parts)
+
+
+def _message(error: Exception) -> str:
+    try:
+        message = str(error)
+    except Exception as reason:  # its own code
+        message = f"<its str() raises {full_name(type(reason))}>"
+    return message if len(message) <= 500 else message[:500] + "…"
+
+
+def diagnose(
+    obj: Any,
+    *,
+    max_problems: int | None = 100,
+    strict: bool = False,
+    protocol: int | None = None,
+) -> Problems:
+    """Find every place in an object that keeps it from being pickled.
+
+    The object is walked as `dumps` walks it, and what would be written is thrown away. Where
+    something cannot be pickled, that is noted and the walk goes on behind it. The object stays
+    as it is; its own `__reduce__`, `__getstate__` and the like are called, as pickling does.
+
+    Parameters
+    ----------
+    obj
+        What is to be pickled.
+    max_problems
+        To end the search at so many; None for no limit.
+    strict
+        Also find what can be pickled, but may surprise: classes and functions from `__main__`,
+        those that are found under another name than their own, equal copies of one large object
+        (from 64 KiB on, or 1000 items).
+    protocol
+        As for `dumps`: what can be pickled may depend on it.
+
+    Returns
+    -------
+    Problems
+        A list of `Problem`s in the order in which they are met, empty where `obj` can be pickled.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a protocol that does not exist, or a limit that is no positive number.
+    KeyboardInterrupt, MemoryError, SystemExit
+        As they come: they are no property of the object.
+
+    Example
+    -------
+    >>> import threading
+    >>> diagnose({"a": [lambda: 0, 1], "b": threading.Lock()})
+    2 places that cannot be pickled:
+    obj['a'][0]  (type function)
+        ...
+    obj['b']  (type _thread.lock)
+        TypeError: cannot pickle '_thread.lock' object
+        A lock works in the process that made it: leave it out in __getstate__, and make a new one \
+in __setstate__.
+    """
+    number = check_protocol(protocol)
+    if max_problems is not None and max_problems < 1:
+        raise ValueError("max_problems must be at least 1, or None")
+    stream = Stream(
+        lambda data: None,
+        Memo(),
+        number,
+        fix_imports=number < 3,
+        buffer_callback=None,
+        reduction_limit=Pickler.reduction_limit,
+    )
+    search = _Search(stream, max_problems)
+    watch = search.watch if strict else ABSENT
+    try:
+        write_pickle(stream, obj, watch, ABSENT, ABSENT, search.on_failure)
+    except _EndError:
+        search.found.complete = False
+    return search.found
+
+
+class _EndError(Exception):
+    """There are more problems than were asked for."""
+
+
+class _SurpriseError(Exception):
+    """Raised at an object that can be pickled, so as to get to know where it is."""
+
+    def __init__(self, hint: str = "", key: Any = None) -> None:
+        self.hint = hint
+        self.key = key  # of a large object: what its equals have too
+
+
+class _Search:
+    def __init__(self, stream: Stream, max_problems: int | None) -> None:
+        self.found = Problems()
+        self.paths: set[str] = set()
+        self.stream = stream
+        self.max_problems = max_problems
+        self.looked_at: Any = ABSENT  # to be written now
+        self.large: dict[Any, str] = {}  # the paths of large objects
+        self.copies: dict[int, Any] = {}  # of them, by their addresses
+
+    def add(self, path: str, obj: Any, error: Exception | None, hint: str | None) -> None:
+        if path in self.paths:
+            return  # a reduction that hands out the same thing twice
+        if " … " not in path:
+            self.paths.add(path)
+        if len(self.found) == self.max_problems:
+            raise _EndError
+        cls = None if obj is UNKNOWN else type(obj)
+        self.found.append(Problem(path, cls, error, hint))
+
+    def on_failure(
+        self,
+        stream: Stream,
+        root: Any,
+        error: BaseException,
+        stack: list[Iterator[Any]],
+        work: Iterator[Any],
+        obj: Any,
+    ) -> Iterator[Any] | None:
+        """Note a problem; what it returns is written in place of the object at fault."""
+        if not isinstance(error, Exception) or isinstance(error, MemoryError):
+            return None
+        place = find_place(root, read_steps(error, stack, work, obj), stream.protocol)
+        if isinstance(error, _SurpriseError):
+            return self.on_surprise(error, place, obj)
+        # Where a reduction fails on its way the count of those around stays one too high.
+        stream.reduction_limit += 1
+        self.add(place.text, place.obj, _without_frames(error), place_hint(place, error))
+        return iter(())
+
+    def on_surprise(self, error: _SurpriseError, place: Place, obj: Any) -> Iterator[Any]:
+        self.looked_at = obj
+        if error.key is None:
+            self.add(place.text, place.obj, None, error.hint)
+            return iter((obj,))
+        while place.owner is not None:  # what the bytes are of
+            place = place.owner
+        first = self.large.setdefault(error.key, place.text)
+        if first is place.text:
+            return iter((obj,))
+        self.copies[id(obj)] = obj
+        self.add(place.text, place.obj, None, _COPY.format(first))
+        return iter(())  # its members are those of the first
+
+    def watch(self, obj: Any) -> None:
+        """Look at an object, as a Pickler's persistent_id, before it is written."""
+        if obj is self.looked_at:
+            self.looked_at = ABSENT
+            return
+        cls = type(obj)
+        if id(obj) in self.stream.memo.numbers:
+            return
+        if cls is FunctionType or issubclass(cls, type):
+            self.watch_global(obj)
+        elif cls in _MEASURES and _MEASURES[cls](obj) and id(obj) not in self.copies:
+            key = _content(obj)
+            if key is not None:
+                raise _SurpriseError(key=(cls, key))
+
+    def watch_global(self, obj: Any) -> None:
+        try:
+            found = find_global(obj)
+        except Exception:
+            return  # it cannot be pickled, or its own code decides
+        if found.module_name in _MAIN:
+            raise _SurpriseError(_FROM_MAIN)
+        if issubclass(type(obj), type) and name_of(obj) != found.name.rpartition(".")[2]:
+            raise _SurpriseError(_OTHER_NAME.format(f"{found.module_name}.{found.name}"))
+
+
+def _without_frames(error: Exception) -> Exception:
+    """An exception without what its traceback keeps alive: the whole walk."""
+    error = error.with_traceback(None)
+    _set_context(error, None)
+    return error
+
+
+_set_context: Final = vars(BaseException)["__context__"].__set__
+
+
+def _is_long(obj: Any) -> bool:
+    return len(obj) >= _LARGE
+
+
+def _has_many(obj: Any) -> bool:
+    return len(obj) >= _MANY
+
+
+def _is_large(obj: Any) -> bool:
+    with memoryview(obj) as view:
+        return view.nbytes >= _LARGE
+
+
+_MEASURES: Final[dict[type, Callable[[Any], bool]]] = {
+    **dict.fromkeys((str, bytes, bytearray), _is_long),
+    **dict.fromkeys((tuple, list, dict, set, frozenset), _has_many),
+    PickleBuffer: _is_large,
+}
+
+_PLAIN: Final = {type(None), bool, int, float, str, bytes}
+
+
+def _content(obj: Any) -> Any:
+    """What two objects of a type have in common where they are equal; None if it is not known.
+
+    Containers are compared where they hold nothing but scalars and strings.
+    """
+    about: Any = None
+    data: Any
+    if type(obj) is PickleBuffer:
+        with memoryview(obj) as view:
+            if not view.c_contiguous:
+                return None
+            about, data = (view.format, view.shape), view.tobytes()
+    elif type(obj) is str:
+        data = obj.encode("utf-8", "surrogatepass")
+    elif type(obj) in (bytes, bytearray):
+        data = obj
+    else:
+        items = list(obj)
+        if type(obj) is dict:
+            items += obj.values()
+        if not set(map(type, items)) <= _PLAIN:
+            return None
+        data = marshal.dumps(obj, 2)  # 2: without references, which depend on who else has an item
+    return about, hashlib.blake2b(data).digest()

@@ -1,0 +1,515 @@
+"""quickpickle.diagnose: every place that keeps an object from being pickled."""
+
+from __future__ import annotations
+
+import collections
+import contextvars
+import gc
+import html
+import io
+import json
+import logging
+import logging.config
+import pickle
+import subprocess
+import sys
+import types
+import weakref
+from html.parser import HTMLParser
+
+import pytest
+
+import quickpickle
+from quickpickle import diagnose
+from quickpickle.diagnosis import Problem, Problems
+from test_paths import NAMES, TABLE, Dict, List, Plain, Reduced, lock, slots
+
+PROTOCOLS = (0, 2, 5)
+
+
+def found(obj, **options):
+    """The paths of the problems, each of which leads to something that cannot be pickled."""
+    problems = diagnose(obj, **options)
+    assert problems.complete
+    for problem in problems:
+        culprit = eval(problem.path, {"obj": obj, **NAMES})
+        assert problem.type is type(culprit)
+        if problem.exception is not None:
+            with pytest.raises(type(problem.exception)):
+                pickle.dumps(culprit, options.get("protocol"))
+    return [problem.path for problem in problems]
+
+
+# --- what is found
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+@pytest.mark.parametrize("number", PROTOCOLS)
+def test_the_table_of_paths(number, row):
+    make, path, protocols = row
+    if number in protocols:
+        assert found(make(), protocol=number) == [path.format(number)]
+
+
+@pytest.mark.parametrize("number", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_all_of_them(number):
+    obj = Plain(
+        a=lock(),
+        b=[1, lambda: 0, (2, lock())],
+        c={"k": lock(), (lock(),): lock()},
+        d={(1, lock())},
+        e=List([lock(), [lock()], 3]),
+        f=Dict(x=lock(), y=lock()),
+        g=frozenset([(1, (i for i in ()))]),
+        h=collections.OrderedDict(x=1, y=sys),
+        i=collections.deque([lock(), lock()]),
+    )
+    assert found(obj, protocol=number) == [
+        "obj.a",
+        "obj.b[1]",
+        "obj.b[2][1]",
+        "obj.c['k']",
+        "list(obj.c)[1][0]",
+        "list(obj.c.values())[1]",
+        "list(obj.d)[0][1]",
+        "obj.e[0]",
+        "obj.e[1][0]",
+        "obj.f['x']",
+        "obj.f['y']",
+        "list(obj.g)[0][1]",
+        "obj.h['y']",
+        "obj.i[0]",
+        "obj.i[1]",
+    ]
+
+
+def test_the_parts_of_a_reduction():
+    obj = Reduced(lambda: 0, (lock(), [lock()]), {"s": lock()}, [lock(), 1, lock()], [(1, lock())])
+    assert found(obj, protocol=5) == [
+        "obj.__reduce_ex__(5)[0]",
+        "obj.__reduce_ex__(5)[1][0]",
+        "obj.__reduce_ex__(5)[1][1][0]",
+        "list(obj.__reduce_ex__(5)[3])[0]",
+        "list(obj.__reduce_ex__(5)[3])[2]",
+        "list(obj.__reduce_ex__(5)[4])[0][1]",
+        "obj.__reduce_ex__(5)[2]['s']",
+    ]
+
+
+def test_each_place_of_one_object():
+    shared = lock()
+    assert found([shared, {"k": shared}, Plain(a=shared)]) == ["obj[0]", "obj[1]['k']", "obj[2].a"]
+
+
+def test_a_shared_container_is_looked_into_once():
+    part = [lock()]
+    assert found([part, part, {"k": part}]) == ["obj[0][0]"]
+
+
+def test_nothing():
+    for obj in (None, [1, "a"], Plain(a=[1]), slots().a, logging.getLogger("x"), [1] * 100_000):
+        assert diagnose(obj) == []
+
+
+def test_what_fails_in_the_middle():
+    def items():
+        yield lock()
+        yield 1
+        raise ValueError("no more")
+
+    class Iterates:
+        def __reduce__(self):
+            return list, (), None, items()
+
+    obj = [Iterates(), lock()]
+    problems = diagnose(obj)
+    assert [problem.path for problem in problems] == [
+        "list(obj[0].__reduce_ex__(4)[3])[0]"
+        if pickle.DEFAULT_PROTOCOL == 4
+        else "list(obj[0].__reduce_ex__(5)[3])[0]",
+        "obj[0]",
+        "obj[1]",
+    ]
+    assert str(problems[1].exception) == "no more"
+
+
+def test_the_protocol_decides():
+    obj = [pickle.PickleBuffer(b"a"), slots()]
+    obj[1].b = 1
+    assert found(obj, protocol=5) == []
+    assert found(obj, protocol=4) == ["obj[0]"]
+    assert found(obj, protocol=0) == ["obj[0]", "obj[1]"]
+
+
+class Endless:
+    def __reduce__(self):
+        return Endless, (Endless(),)
+
+
+def test_a_reduction_without_end(monkeypatch):
+    monkeypatch.setattr("quickpickle.pickler.Pickler.reduction_limit", 10_000)
+    (problem,) = diagnose([Endless(), 1])
+    assert isinstance(problem.exception, RecursionError)
+    assert " … " in problem.path
+    assert "reduction_limit" in problem.hint
+
+
+def test_more_failures_than_the_reduction_limit(monkeypatch):
+    # A reduction that fails on its way still counts as one that is around the others.
+    class Fails:
+        def __reduce__(self):
+            return list, (), None, self.items()
+
+        def items(self):
+            yield 1
+            raise ValueError("no")
+
+    monkeypatch.setattr("quickpickle.pickler.Pickler.reduction_limit", 10)
+    problems = diagnose([Fails() for _ in range(50)])
+    assert {type(problem.exception) for problem in problems} == {ValueError}
+    assert len(problems) == 50
+
+
+def test_deep_objects():
+    obj = lock()
+    for i in range(100_000):
+        obj = [obj] if i % 10_000 else [obj, lock()]
+    problems = diagnose(obj)
+    assert len(problems) == 11
+    while type(obj) is list:
+        obj = obj.pop(0)
+
+
+def test_many_problems():
+    obj = {i: (lambda: 0) for i in range(20_000)}
+    problems = diagnose(obj, max_problems=None)
+    assert [problem.path for problem in problems] == [f"obj[{i}]" for i in range(20_000)]
+    keyed = {frozenset([i]): (lambda: 0) for i in range(3000)}
+    assert diagnose(keyed, max_problems=None)[2999].path == "list(obj.values())[2999]"
+    assert len(diagnose({(lambda: 0) for _ in range(3000)}, max_problems=None)) == 3000
+
+
+def test_max_problems():
+    obj = [lock() for _ in range(5)]
+    for limit in (1, 4):
+        problems = diagnose(obj, max_problems=limit)
+        assert [problem.path for problem in problems] == [f"obj[{i}]" for i in range(limit)]
+        assert not problems.complete
+    assert diagnose(obj, max_problems=5).complete
+    assert len(diagnose([lock() for _ in range(150)])) == 100
+
+
+@pytest.mark.parametrize("options", [{"max_problems": 0}, {"max_problems": -1}, {"protocol": 100}])
+def test_bad_arguments(options):
+    with pytest.raises(ValueError):  # noqa: PT011
+        diagnose([1], **options)
+
+
+def test_the_object_stays_as_it_is():
+    obj = Plain(a=[1, lock()], b={"k": (lambda: 0)}, c={1, 2})
+    before = {name: (id(value), repr(value)) for name, value in vars(obj).items()}
+    diagnose(obj, strict=True)
+    assert {name: (id(value), repr(value)) for name, value in vars(obj).items()} == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_what_is_no_property_of_the_object(error):
+    class Raises:
+        def __reduce__(self):
+            raise error
+
+    with pytest.raises(error):
+        diagnose([lock(), Raises()])
+
+
+def test_nothing_is_kept_alive():
+    class Kept(list):
+        pass
+
+    gc.collect()
+    gc.disable()
+    try:
+        obj = Kept([lock(), lambda: 0])
+        reference = weakref.ref(obj)
+        problems = diagnose(obj, protocol=2)
+        assert [problem.path for problem in problems] == ["obj", "obj[0]", "obj[1]"]
+        del obj
+        assert reference() is None
+        assert problems[0].exception.__traceback__ is None
+    finally:
+        gc.enable()
+
+
+def test_an_exception_of_somebody_else_stays_whole():
+    seen = []
+    try:
+        raise ValueError("before")
+    except ValueError as error:
+        diagnose([lock()])
+        seen.append(error.__traceback__)
+    assert seen != [None]
+
+
+# --- strict
+
+
+def test_what_is_from_main(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import json, quickpickle\n"
+        "class A: pass\n"
+        "def f(): pass\n"
+        "obj = [A(), {'k': f}, A(), (lambda: 0), len]\n"
+        "print(json.dumps([[p.path, p.exception is None, p.hint] for p in "
+        "quickpickle.diagnose(obj, strict=True)]))\n"
+        "assert len(quickpickle.diagnose(obj)) == 1\n"
+    )
+    result = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True)
+    problems = json.loads(result.stdout)
+    assert [problem[:2] for problem in problems] == [
+        ["obj[0]", True],
+        ["obj[1]['k']", True],
+        ["obj[3]", False],
+    ]
+    assert "__main__" in problems[0][2]
+
+
+class Renamed:
+    pass
+
+
+Renamed.__name__ = "Original"
+
+
+def test_a_class_under_another_name():
+    (problem,) = diagnose([Plain(), Renamed, Renamed()], strict=True)
+    assert problem.path == "obj[1]"
+    assert f"{__name__}.Renamed" in problem.hint
+    assert diagnose([Renamed]) == []
+
+
+def test_equal_copies():
+    rows = list(range(2000))
+    obj = {
+        "first": rows,
+        "again": rows,
+        "copy": list(rows),
+        "others": [list(range(2001)), tuple(rows), [[] for _ in rows], [[] for _ in rows]],
+        "text": "a" * 70_000,
+        "more": Plain(text="a" * 69_999 + "a"[:1], data=b"a" * 70_000, small=[1, 2]),
+        "smaller": [[1, 2], [1, 2], "a" * 1000, ("a" * 999) + "a"],
+        "table": dict.fromkeys(rows),
+    }
+    obj["same table"] = dict(obj["table"])
+    problems = diagnose(obj, strict=True)
+    assert [(problem.path, problem.hint.split(":")[0]) for problem in problems] == [
+        ("obj['copy']", "It equals obj['first']"),
+        ("obj['more'].text", "It equals obj['text']"),
+        ("obj['same table']", "It equals obj['table']"),
+    ]
+    assert diagnose(obj) == []
+
+
+def test_equal_buffers():
+    class Array:
+        def __init__(self, data):
+            self.data = data
+
+        def __reduce_ex__(self, protocol):
+            return bytearray, (pickle.PickleBuffer(self.data),)
+
+    obj = {"a": Array(b"x" * 70_000), "b": [Array(bytearray(b"x" * 70_000)), Array(b"y" * 70_000)]}
+    assert found(obj, protocol=5, strict=True) == ["obj['b'][0]"]
+
+
+# --- how it looks
+
+
+def test_repr():
+    problems = diagnose([lock(), Plain(a=sys)])
+    text = repr(problems)
+    assert text.split("\n")[:3] == [
+        "2 places that cannot be pickled:",
+        "obj[0]  (type _thread.lock)",
+        "    TypeError: cannot pickle '_thread.lock' object",
+    ]
+    assert repr(problems[1]) in text
+    assert repr(diagnose([lock()])).startswith("1 place that cannot be pickled:\n")
+    assert repr(diagnose([1])) == "No problems: it can be pickled."
+    assert repr(diagnose([lock(), lock()], max_problems=1)).startswith(
+        "1 place that cannot be pickled, and more (see max_problems):\n"
+    )
+
+
+class Checker(HTMLParser):
+    """Collects the text, and checks that what opens closes."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+        self.text = []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_html():
+    obj = {"<script>alert('1')</script>&": lock()}
+    problems = diagnose(obj)
+    checker = Checker()
+    checker.feed(problems._repr_html_())
+    assert checker.open == []
+    assert "script" not in problems._repr_html_().replace("&lt;script", "").replace("/script", "")
+    assert problems[0].path in checker.text
+    assert html.escape(problems[0].hint) in problems._repr_html_()
+    assert Problems()._repr_html_() == "<p>No problems: it can be pickled.</p>"
+
+
+def test_a_message_that_fails():
+    class Silent(Exception):  # noqa: N818
+        def __str__(self):
+            raise ZeroDivisionError
+
+    class Raises:
+        def __reduce__(self):
+            raise Silent
+
+    problems = diagnose([Raises()])
+    assert "its str() raises ZeroDivisionError" in repr(problems)
+    assert "its str() raises ZeroDivisionError" in problems._repr_html_()
+
+
+def test_the_public_names():
+    assert quickpickle.Problem is Problem
+    assert quickpickle.diagnose is diagnose
+    code = "import sys, quickpickle; assert 'quickpickle.diagnosis' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- objects of others
+
+
+def test_a_logging_configuration(tmp_path):
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"()": lambda: logging.Formatter("%(message)s")}},
+        "filters": {"quiet": {"()": lambda: lambda record: True}},
+        "handlers": {
+            "file": {
+                "class": "logging.FileHandler",
+                "filename": tmp_path / "log",
+                "formatter": "plain",
+                "filters": ["quiet"],
+            },
+            "memory": {
+                "class": "logging.StreamHandler",
+                "stream": io.TextIOWrapper(io.BytesIO()),
+            },
+        },
+        "loggers": {"diagnosed": {"handlers": ["file", "memory"], "level": "INFO"}},
+    }
+    assert found(config) == [
+        "obj['formatters']['plain']['()']",
+        "obj['filters']['quiet']['()']",
+        "obj['handlers']['memory']['stream']",
+    ]
+    logging.config.dictConfig(config)
+    logger = logging.getLogger("diagnosed")
+    handlers = list(logger.handlers)
+    try:
+        paths = set(found({"logger": logger, "handlers": handlers}))
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+    # A Logger is pickled by its name; its handlers are not.
+    assert paths >= {
+        "obj['handlers'][0].filters[0]",
+        "obj['handlers'][0].lock",
+        "obj['handlers'][0].stream",
+        "obj['handlers'][1].lock",
+        "obj['handlers'][1].stream",
+    }
+    assert not any("logger" in path for path in paths)
+
+
+def test_a_flask_app():
+    flask = pytest.importorskip("flask")
+    app = flask.Flask("diagnosed")
+
+    @app.route("/")
+    def index():
+        return ""
+
+    @app.template_filter("shout")
+    def shout(text):
+        return text.upper()
+
+    app.extensions["database"] = types.SimpleNamespace(pool=[lock(), contextvars.ContextVar("c")])
+    app.config["FACTORY"] = lambda: 0
+    app.before_request(lambda: None)
+    paths = set(found(app))
+    assert paths >= {
+        "obj.view_functions['index']",
+        "obj.extensions['database'].pool[0]",
+        "obj.extensions['database'].pool[1]",
+        "obj.config['FACTORY']",
+        "obj.before_request_funcs[None][0]",
+    }
+
+
+def test_a_pipeline_of_scikit_learn():
+    pytest.importorskip("sklearn")
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import FeatureUnion, Pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+    pipeline = Pipeline(
+        [
+            ("double", FunctionTransformer(lambda x: x * 2)),
+            ("union", FeatureUnion([("scale", StandardScaler()), ("f", FunctionTransformer())])),
+            ("model", LogisticRegression()),
+        ]
+    )
+    pipeline.named_steps["union"].transformer_list[1][1].func = lambda x: x[:, :1]
+    pipeline.fit(np.array([[1.0, 2.0], [3.0, 4.0], [2.0, 1.0]]), [0, 1, 0])
+    pipeline.named_steps["model"].callback = {"lock": lock()}
+    assert set(found(pipeline)) >= {
+        "obj.steps[0][1].func",
+        "obj.steps[1][1].transformer_list[1][1].func",
+        "obj.steps[2][1].callback['lock']",
+    }
+    assert len(found(pipeline)) == 3
+
+
+def test_a_pandas_accessor():
+    pandas = pytest.importorskip("pandas")
+
+    @pandas.api.extensions.register_dataframe_accessor("diagnosed")
+    class Accessor:
+        def __init__(self, frame):
+            self.frame = frame
+            self.lock = lock()
+            self.convert = {"a": lambda value: value}
+
+    try:
+        frame = pandas.DataFrame({"a": [1, 2], "b": ["x", lock()]})
+        frame.attrs["source"] = io.TextIOWrapper(io.BytesIO())
+        accessor = Plain(**vars(frame.diagnosed))  # whose class can be found
+        paths = found({"accessor": accessor})
+    finally:
+        del pandas.DataFrame.diagnosed
+    assert {"obj['accessor'].lock", "obj['accessor'].convert['a']"} < set(paths)
+    assert any(path.startswith("obj['accessor'].frame.") and "attrs" in path for path in paths)
+    assert len(paths) == 4
+    assert found({"accessor": frame.__class__}) == []
+    path = found({"accessor": Accessor(pandas.DataFrame())})[0]
+    assert path == "obj['accessor']"
