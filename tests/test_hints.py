@@ -9,6 +9,7 @@ import contextvars
 import ctypes
 import io
 import mmap
+import pickle
 import queue
 import re
 import socket
@@ -140,7 +141,8 @@ def test_the_note_says_what_to_do(implementation, number, cause):
 
 
 def test_the_hint_is_that_of_the_instance_where_its_class_is_not_found(implementation):
-    with pytest.raises(Exception, match=r"not found|lookup") as caught:
+    # Which of them is refused depends on the version.
+    with pytest.raises((TypeError, pickle.PicklingError)) as caught:
         implementation.dumps([threading.Lock()], 0)
     where, hint = caught.value.__notes__[0].split("\n")
     assert where == "pickling failed at obj[0] (type _thread.lock)"

@@ -709,7 +709,7 @@ def test_what_has_changed_since_ends_the_path(implementation):
 
     items = [1, Leaves()]
     error = failure(lambda: implementation.dumps({"k": items}))
-    assert error.path in ("obj['k']", "obj['k'][1]")
+    assert error.path == "obj['k']"
 
 
 def test_fast_mode(implementation):
@@ -927,7 +927,6 @@ def test_ctrl_c_while_the_path_is_found(implementation, monkeypatch):
     pickler = implementation.Pickler(file := io.BytesIO())
     kept = [1]
     pickler.dump(kept)
-    length = len(file.getvalue())
     with monkeypatch.context() as patch:
         patch.setattr(paths, "find_place", interrupt)
         error = failure(lambda: pickler.dump([[2], lock()]))
@@ -935,9 +934,9 @@ def test_ctrl_c_while_the_path_is_found(implementation, monkeypatch):
     assert type(error.__context__) is TypeError
     # And the Pickler is as it was.
     assert len(pickler.memo.copy()) == 1
-    file.seek(length)
     pickler.dump([kept])
-    assert pickle.loads(pickle.dumps([[1]])) == [[1]]
+    reader = pickle.Unpickler(io.BytesIO(file.getvalue()))
+    assert [reader.load(), reader.load()] == [[1], [[1]]]
 
 
 @pytest.mark.parametrize("number", ALL)
@@ -980,18 +979,18 @@ def test_the_public_module():
 
 def test_a_dump_that_fails_at_the_end_of_a_program():
     code = (
-        "import sys, threading, quickpickle\n"
+        "import sys, threading, pickle, quickpickle\n"
         "class Late:\n"
         "    def __del__(self):\n"
-        "        sys.modules.pop('quickpickle.paths', None)\n"
-        "        try: self.dumps([self.lock])\n"
-        "        except Exception as error: self.write(type(error).__name__)\n"
+        "        for dumps in self.dumps:\n"
+        "            try: dumps([self.lock])\n"
+        "            except Exception as error: self.write(repr(error) + chr(10))\n"
         "late = Late()\n"
-        "late.dumps, late.lock = quickpickle.dumps, threading.Lock()\n"
+        "late.dumps, late.lock = [quickpickle.dumps, pickle.dumps], threading.Lock()\n"
         "late.write = sys.stdout.write\n"
         "late.self = late\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    assert result.stdout == "TypeError"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    ours, theirs = result.stdout.splitlines()
+    assert ours == theirs

@@ -122,10 +122,11 @@ def _number(frame: dict[str, Any]) -> int:
 
 
 def _read_sequence(level: Any, frame: dict[str, Any], child: Any) -> Step:
+    # From 3.15 on there may be no iterator that could say how far it is.
     left = _left(level.gi_yieldfrom)
-    position = None if left is None else len(frame["obj"]) - left - 1
+    position = len(frame["obj"]) - left - 1 if left is not None else -1
     kind = MEMBER if type(frame["obj"]) is frozenset else ITEM
-    return Step(kind, child, position)
+    return Step(kind, child, position if position >= 0 else None)
 
 
 def _read_list(level: Any, frame: dict[str, Any], child: Any) -> Step:
@@ -155,10 +156,10 @@ def _read_reduction(level: Any, frame: dict[str, Any], child: Any) -> Step:
             return Step(LIST_ITEM, child, position, None, source)
         kind = DICT_KEY if _left(inner.gi_yieldfrom) else DICT_VALUE
         return Step(kind, child, position, None, source)
-    if inner is not None:
-        left = _left(inner) or 0
-        index = len(frame["parts"]) - left - 1
-        return Step(PART, child, None, part_of(frame["opcode"], index), source)
+    # What is there twice has failed the first time.
+    for index, part in enumerate(frame["parts"]):
+        if child is part:
+            return Step(PART, child, None, part_of(frame["opcode"], index), source)
     if child is frame["state"]:
         return Step(STATE, child, None, None, source)
     return Step(PART, child, None, "[5]", source)
