@@ -65,6 +65,8 @@ cdef extern from "Python.h":
     Py_ssize_t PyList_GET_SIZE(PyObject*)
     PyObject* PyList_GET_ITEM(PyObject*, Py_ssize_t)
     Py_ssize_t PySet_GET_SIZE(PyObject*)
+    ctypedef struct PySetObject:
+        Py_ssize_t mask
     Py_ssize_t PyDict_Size(PyObject*) except -1
     bint PyDict_Next(PyObject*, Py_ssize_t*, PyObject**, PyObject**)
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL

@@ -160,7 +160,7 @@ cdef int read_set(list steps, Work* work, object child) except -1:
     cdef Py_ssize_t ends[SET_PLACES]
     cdef Py_ssize_t position = 0, number = -1, count
     cdef PyObject* item = NULL
-    while position < work.position:
+    while position < work.position and position <= (<PySetObject*>work.obj).mask:
         count = quickpickle_set_members(
             work.obj, &position, min(SET_PLACES, work.position - position), members, ends
         )
