@@ -6,12 +6,14 @@ thing changed that the plan must not hide.
 
 import ast
 import collections
+import ctypes
 import dataclasses
 import datetime as dt
 import decimal
 import gc
 import io
 import pickle
+import signal
 import sys
 import types
 import uuid
@@ -297,6 +299,22 @@ def test_a_frame_that_ends_within_an_object(implementation, name, kind, tmp_path
             taker = Taker()
             implementation.dump(obj, taker, 5)
             assert taker.taken == expected
+
+
+@pytest.mark.parametrize("name", ["datetimes", "uuids", "decimals", "namedtuple", "slots"])
+def test_ctrl_c_where_every_frame_ends_within_an_object(implementation, name):
+    """Wherever the frames end, a signal is seen when the next object begins."""
+    interrupt = ctypes.pythonapi["PyErr_SetInterrupt"]  # runs no code of Python
+    interrupt.argtypes, interrupt.restype = [ctypes.py_object], None
+    objects = OBJECTS[name]() * 20_000
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for size in range(65480, 65520, 3):
+            obj = [pickle.PickleBuffer(b""), b"x" * size, objects]
+            with pytest.raises(KeyboardInterrupt):
+                implementation.dumps(obj, 5, buffer_callback=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def test_uuids_that_are_not_as_they_are_made(implementation, protocol, monkeypatch):

@@ -84,7 +84,8 @@ cdef class Stream(Memo):
     cdef int at_stop(self) except -1:
         if self.pos - self.buffer - self.frame_start >= FRAME_SIZE_TARGET:
             self.end_frame()
-            self.check_signals()
+        self.check_signals()
+        self.set_stop()
         return self.room(SLACK)
 
     @cython.final
@@ -100,12 +101,16 @@ cdef class Stream(Memo):
         if self.pos - self.buffer - self.frame_start >= FRAME_SIZE_TARGET:
             self.close_frame()
             self.begin_frame()
-        return self.room(SLACK)
+        self.room(SLACK)
+        self.stop = self.pos  # so that signals are looked at when the next object begins
+        return 0
 
     @cython.final
     cdef inline bint may_have_parts(self) except -1:
         """Whether an object may be written in one go, with part_begins() for each of its parts."""
-        return self.stop - self.pos >= SLACK or self.write is None or self.is_quiet()
+        if self.stop - self.pos >= SLACK or self.write is None:
+            return True
+        return self.pos - self.buffer < 2 * WRITE_SIZE and self.is_quiet()
 
     @cython.final
     cdef int check_signals(self) except -1:
