@@ -27,6 +27,8 @@ from .opcodes import *  # noqa: F403
 if _typing.TYPE_CHECKING:
     from .diagnosis import Problem as Problem
     from .diagnosis import diagnose as diagnose
+    from .installation import install as install
+    from .installation import uninstall as uninstall
 
 if _typing.TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
     from .pickler import Pickler, dump, dumps
@@ -75,7 +77,12 @@ for _name in set(_standard.__all__) - set(__all__):
 
 
 # What is our own and takes a while to import. Not in __all__, which is that of pickle.
-_LATER = {"Problem": "diagnosis", "diagnose": "diagnosis"}
+_LATER = {
+    "Problem": "diagnosis",
+    "diagnose": "diagnosis",
+    "install": "installation",
+    "uninstall": "installation",
+}
 
 if not _typing.TYPE_CHECKING:
 

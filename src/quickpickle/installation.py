@@ -1,0 +1,127 @@
+"""install(): quickpickle in place of pickle, for code that does not know of it."""
+
+from __future__ import annotations
+
+import copyreg
+import pickle
+import sys
+import threading
+from multiprocessing import reduction
+from types import TracebackType
+from typing import Any, Final
+
+from . import Pickler, dump, dumps
+
+_OURS: Final[dict[str, Any]] = {"Pickler": Pickler, "dump": dump, "dumps": dumps}
+_STANDARD: Final[dict[str, Any]] = {name: getattr(pickle, name) for name in _OURS}
+# Of the standard library, who keeps these names for itself: `from pickle import Pickler`.
+_HOLDERS: Final = ("pickle", "shelve")
+
+_lock: Final = threading.RLock()
+_is_installed = False
+
+
+class _QuickForkingPickler(Pickler):
+    """What `multiprocessing.reduction.ForkingPickler` makes while quickpickle is installed."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        reducers: dict[type, Any] = reduction.ForkingPickler._extra_reducers  # type: ignore[attr-defined]
+        self.dispatch_table = {**copyreg.dispatch_table, **reducers}
+
+
+def _new_forking_pickler(cls: type, *args: Any) -> Any:
+    """`ForkingPickler.__new__`: wherever the class is held already, it is asked for instances."""
+    if cls is reduction.ForkingPickler:
+        return _QuickForkingPickler(*args)
+    return _STANDARD["Pickler"].__new__(cls)  # somebody's subclass
+
+
+class Installation:
+    """What `install` returns: undoes what that call did when a with statement ends."""
+
+    def __init__(self, is_first: bool) -> None:
+        self._is_first = is_first
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._is_first:
+            uninstall()
+
+    def unreached(self) -> list[str]:
+        """The names in imported modules that still are the standard library's.
+
+        They were imported before (`from pickle import dumps`), so they are not looked up in
+        `pickle` again: import these modules later, or set the names yourself.
+        """
+        standard = {id(value) for value in _STANDARD.values()}
+        return sorted(
+            f"{module_name}.{name}"
+            for module_name, module in list(sys.modules.items())
+            if module_name.partition(".")[0] not in ("_pickle", "quickpickle")
+            for name, value in list(vars(module).items() if module else ())
+            if id(value) in standard
+        )
+
+
+def install() -> Installation:
+    """Put quickpickle in the place of `pickle`: from now on, all that uses it is faster.
+
+    `pickle.dump`, `pickle.dumps` and `pickle.Pickler` are quickpickle's, and what
+    `multiprocessing` sends between processes is written by it: pools, queues, pipes, managers and
+    `concurrent.futures.ProcessPoolExecutor`. The bytes are the same, so whoever reads them does
+    not need to know. Reading stays the standard library's.
+
+    It can be called any number of times, by any thread, and `uninstall` undoes it. It counts for
+    this process, and those that it forks; others are to call it themselves
+    (`ProcessPoolExecutor(initializer=quickpickle.install)`).
+
+    Returns an object for a with statement, at whose end all is as it was before this call.
+
+    Example
+    -------
+    >>> import pickle, quickpickle
+    >>> with quickpickle.install():
+    ...     pickle.dumps is quickpickle.dumps
+    True
+    >>> pickle.dumps is quickpickle.dumps
+    False
+    """
+    global _is_installed
+    with _lock:
+        is_first = not _is_installed
+        if is_first:
+            _swap(_STANDARD, _OURS)
+            reduction.ForkingPickler.__new__ = _new_forking_pickler  # type: ignore[method-assign]
+            _is_installed = True
+    return Installation(is_first)
+
+
+def uninstall() -> None:
+    """Undo `install`: all is as it was before, but for what others have replaced since.
+
+    Picklers that were made meanwhile go on as they are, and so do names that were imported
+    meanwhile (`from pickle import dumps`), and classes that were derived from `pickle.Pickler`.
+    """
+    global _is_installed
+    with _lock:
+        if _is_installed:
+            _swap(_OURS, _STANDARD)
+            if vars(reduction.ForkingPickler).get("__new__") is not None:
+                del reduction.ForkingPickler.__new__
+            _is_installed = False
+
+
+def _swap(old: dict[str, Any], new: dict[str, Any]) -> None:
+    for holder in _HOLDERS:
+        module = sys.modules.get(holder)
+        for name, value in old.items():
+            if getattr(module, name, None) is value:
+                setattr(module, name, new[name])

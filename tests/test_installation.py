@@ -1,0 +1,212 @@
+"""install(): who uses pickle gets quickpickle, and gets pickle back."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import io
+import logging
+import logging.handlers
+import multiprocessing
+import os
+import pickle
+import shelve
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from multiprocessing import reduction
+
+import pytest
+
+import quickpickle
+
+NAMES = ("Pickler", "dump", "dumps")
+STANDARD = {name: getattr(pickle, name) for name in NAMES}
+
+
+class Item:
+    def __init__(self, number):
+        self.number = number
+
+    def __eq__(self, other):
+        return type(other) is Item and other.number == self.number
+
+    def __hash__(self):
+        return hash(self.number)
+
+
+def give_back(item):
+    assert pickle.dumps is quickpickle.dumps
+    return item
+
+
+@pytest.fixture(autouse=True)
+def standard_again():
+    yield
+    quickpickle.uninstall()
+    assert {name: getattr(pickle, name) for name in NAMES} == STANDARD
+    assert shelve.Pickler is STANDARD["Pickler"]
+    assert "__new__" not in vars(reduction.ForkingPickler)
+    assert type(reduction.ForkingPickler(io.BytesIO())) is reduction.ForkingPickler
+
+
+def is_installed():
+    ours = {name: getattr(quickpickle, name) for name in NAMES}
+    return {name: getattr(pickle, name) for name in NAMES} == ours
+
+
+def test_it_is_done_once_and_undone_at_once():
+    quickpickle.uninstall()  # nothing to undo
+    quickpickle.install()
+    quickpickle.install()
+    assert is_installed()
+    assert isinstance(reduction.ForkingPickler(io.BytesIO()), quickpickle.Pickler)
+    quickpickle.uninstall()
+    assert not is_installed()
+
+
+def test_a_with_statement_undoes_what_it_did():
+    with quickpickle.install():
+        assert is_installed()
+        with quickpickle.install():
+            assert is_installed()
+        assert is_installed()
+    assert not is_installed()
+    quickpickle.install()
+    with pytest.raises(ZeroDivisionError), quickpickle.install():
+        raise ZeroDivisionError
+    assert is_installed()
+
+
+def test_what_others_have_replaced_is_left(monkeypatch):
+    quickpickle.install()
+
+    def of_somebody_else(obj):
+        return b""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pickle, "dumps", of_somebody_else)
+        quickpickle.uninstall()
+        assert pickle.dumps is of_somebody_else
+        quickpickle.install()
+        assert pickle.dumps is of_somebody_else
+        quickpickle.uninstall()
+    pickle.dumps = STANDARD["dumps"]
+
+
+def test_by_many_threads():
+    def turn():
+        for _ in range(200):
+            with quickpickle.install():
+                pickle.loads(pickle.dumps([Item(1)]))
+
+    threads = [threading.Thread(target=turn) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not is_installed()
+
+
+def test_what_is_sent_between_processes_has_the_same_bytes():
+    objects = [Item(1), {"a": [1.5, None]}, b"x" * 100_000]
+    expected = bytes(reduction.ForkingPickler.dumps(objects))
+    with quickpickle.install():
+        assert bytes(reduction.ForkingPickler.dumps(objects)) == expected
+        assert reduction.ForkingPickler.loads(expected) == objects
+
+
+def test_reducers_that_are_registered(monkeypatch):
+    monkeypatch.setattr(reduction.ForkingPickler, "_extra_reducers", {})
+    with quickpickle.install():
+        reduction.register(Item, lambda item: (Item, (item.number + 1,)))
+        assert pickle.loads(reduction.ForkingPickler.dumps([Item(1), Item(2)])) == [
+            Item(2),
+            Item(3),
+        ]
+        assert pickle.loads(pickle.dumps(Item(1))) == Item(1)
+
+
+def test_a_subclass_of_the_forking_pickler():
+    class Mine(reduction.ForkingPickler):
+        def persistent_id(self, obj):
+            return None
+
+    with quickpickle.install():
+        assert pickle.loads(Mine.dumps([Item(1)])) == [Item(1)]
+        assert type(Mine(io.BytesIO())) is Mine
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_pools_and_queues(method):
+    context = multiprocessing.get_context(method)
+    items = [[Item(i), {"number": i}, "x" * i] for i in range(200)]
+    with quickpickle.install():
+        with context.Pool(2, initializer=quickpickle.install) as pool:
+            assert pool.map(give_back, items) == items
+        with concurrent.futures.ProcessPoolExecutor(
+            1, mp_context=context, initializer=quickpickle.install
+        ) as executor:
+            assert list(executor.map(give_back, items[:20])) == items[:20]
+        queue = context.SimpleQueue()
+        queue.put(items[:3])
+        assert queue.get() == items[:3]
+
+
+def test_shelve(tmp_path):
+    with quickpickle.install():
+        assert shelve.Pickler is quickpickle.Pickler
+        with shelve.open(str(tmp_path / "shelf")) as shelf:
+            shelf["items"] = [Item(1)]
+    with shelve.open(str(tmp_path / "shelf")) as shelf:
+        assert shelf["items"] == [Item(1)]
+
+
+def test_socket_handler():
+    server = socket.create_server(("127.0.0.1", 0))
+    handler = logging.handlers.SocketHandler(*server.getsockname())
+    with quickpickle.install(), server:
+        handler.emit(logging.makeLogRecord({"msg": "hello"}))
+        connection, _ = server.accept()
+        with connection, connection.makefile("rb") as stream:
+            (length,) = struct.unpack(">L", stream.read(4))
+            assert pickle.loads(stream.read(length))["msg"] == "hello"
+        handler.close()
+
+
+def test_a_class_that_is_derived_meanwhile_is_ours():
+    with quickpickle.install():
+
+        class Mine(pickle.Pickler):
+            pass
+
+    assert issubclass(Mine, quickpickle.Pickler)
+
+
+def test_unreached():
+    module = type(sys)("a_module_of_before")
+    module.write = pickle.dumps
+    sys.modules["a_module_of_before"] = module
+    try:
+        with quickpickle.install() as installation:
+            names = installation.unreached()
+        assert "a_module_of_before.write" in names
+        assert not any(name.startswith(("pickle.", "shelve.", "_pickle.")) for name in names)
+    finally:
+        del sys.modules["a_module_of_before"]
+
+
+@pytest.mark.parametrize("pure", ["0", "1"])
+def test_in_a_new_process_with_either_implementation(pure):
+    code = """
+import pickle, quickpickle
+from multiprocessing.reduction import ForkingPickler
+before = pickle.dumps([1.5, {"a": (1,)}]), bytes(ForkingPickler.dumps([1.5]))
+with quickpickle.install():
+    assert pickle.dumps.__module__.startswith("quickpickle"), pickle.dumps
+    assert (pickle.dumps([1.5, {"a": (1,)}]), bytes(ForkingPickler.dumps([1.5]))) == before
+assert not pickle.dumps.__module__.startswith("quickpickle")
+"""
+    environment = os.environ | {"QUICKPICKLE_PURE": pure}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
