@@ -49,6 +49,8 @@ cdef class Dump(Stream):
     cdef bint is_persistent_id  # the next object is one
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
+    cdef uint64_t table_epoch  # in which the dispatch table was looked at
+    cdef bint has_plain_table  # a dict of classes, in which a look-up runs no other code
     cdef Work* stack
     cdef Py_ssize_t height, allocated
     # Should the dump fail (see steps.pyx): the object that could not be written (owned), where the

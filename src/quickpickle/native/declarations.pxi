@@ -647,6 +647,13 @@ cdef extern from *:
         int flags;
     } quickpickle_array;
 
+    /* Whether an object is a class that is looked for in a dict by its address. */
+    static inline int quickpickle_is_plain_class(PyObject *obj)
+    {
+        return PyType_Check(obj) && Py_TYPE(obj)->tp_hash == PyType_Type.tp_hash &&
+               Py_TYPE(obj)->tp_richcompare == PyType_Type.tp_richcompare;
+    }
+
     #define quickpickle_has_generic_getattr(cls) ((cls)->tp_getattro == PyObject_GenericGetAttr)
 
     /* Where an instance has a slot; -1 if the descriptor is not that of a slot. */
@@ -781,6 +788,7 @@ cdef extern from *:
         Py_ssize_t* dimensions
         PyObject* descr
     bint quickpickle_has_generic_getattr(PyTypeObject*)
+    bint quickpickle_is_plain_class(PyObject*)
     Py_ssize_t quickpickle_slot_offset(PyObject*)
     PyObject* quickpickle_slot(PyObject*, Py_ssize_t)
     PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t) except NULL

@@ -194,15 +194,23 @@ cdef class Memo:
         return 0 if self.filed == self.count == self.owned else self.settle_log()
 
     @cython.final
-    cdef int settle_log(self) except -1:
+    cdef int retain(self) except -1:
+        """Own what is in the log, so that it can be entered into the table at any time."""
         cdef Py_ssize_t i
-        cdef MemoEntry* entry
         self.own()
         for i in range(self.filed, self.count):
             if self.log[i] == ITS_DICT:
                 # Made after all, now that it may be handed to us.
                 self.log[i] = quickpickle_instance_dict(self.log[i - 1])
                 Py_XINCREF(self.log[i])
+        return 0
+
+    @cython.final
+    cdef int settle_log(self) except -1:
+        cdef Py_ssize_t i
+        cdef MemoEntry* entry
+        self.retain()
+        for i in range(self.filed, self.count):
             if self.log[i] == NULL:
                 if not self.visible:
                     continue

@@ -175,6 +175,7 @@ cdef int set_up(
     dump.reducer_override = dump.dispatch_table = absent
     dump.reduction_limit = dump.few = -1  # asked for when needed
     dump.nested_user_code = 0
+    dump.table_epoch = 0
     return 0
 
 
@@ -236,7 +237,7 @@ cdef class PicklerCore:
         try:
             self.take_options(dump)
             write_pickle(dump, obj)
-            dump.settle()
+            dump.retain()  # most Picklers have one dump, so the table can wait
         except BaseException as error:
             try:
                 note_path(dump, obj, error)

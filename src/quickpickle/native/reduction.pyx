@@ -15,11 +15,11 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
     cdef PyTypeObject* cls = Py_TYPE(pointer)
     cdef PyObject* plan
     cdef int result
-    if dump.reducer_override is absent and dump.dispatch_table is absent:
+    if dump.reducer_override is absent:
         if cls == &PyType_Type or cls == function_type:
             if not is_singleton_type(pointer) and save_global_here(dump, pointer):
                 return 0
-        else:
+        elif dump.dispatch_table is absent or is_unlisted(dump, cls):
             plan = find_plan(dump, cls)
             if plan != NULL and (<Plan>plan).kind != UNPLANNED:
                 result = save_planned(dump, pointer, unique, <Plan>plan)
@@ -32,6 +32,28 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
         return ask(dump, <object>pointer)
     finally:
         dump.release(pointer)
+
+
+cdef inline bint is_unlisted(Dump dump, PyTypeObject* cls) except -1:
+    """Whether a Pickler's own dispatch table lacks a class; False where that takes other code."""
+    if dump.table_epoch != dump.epoch:
+        dump.table_epoch = dump.epoch
+        dump.has_plain_table = has_plain_keys(dump.dispatch_table)
+    if not dump.has_plain_table or not quickpickle_is_plain_class(<PyObject*>cls):
+        return False
+    return PyDict_GetItemWithError(<PyObject*>dump.dispatch_table, <PyObject*>cls) == NULL
+
+
+cdef bint has_plain_keys(object table) except -1:
+    cdef Py_ssize_t position = 0
+    cdef PyObject* key
+    cdef PyObject* value
+    if type(table) is not dict:
+        return False
+    while quickpickle_dict_next(<PyObject*>table, &position, &key, &value):
+        if not quickpickle_is_plain_class(key):
+            return False
+    return True
 
 
 cdef inline bint is_singleton_type(PyObject* cls) noexcept:
