@@ -161,3 +161,31 @@ def test_sizeof_grows_with_the_memo(implementation):
     before = sys.getsizeof(pickler)
     pickler.dump([str(i) for i in range(1000)])
     assert sys.getsizeof(pickler) > before + 8000
+
+
+class Plain:
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+@pytest.mark.parametrize("change", ["none", "another dict", "emptied", "a new attribute"])
+def test_instance_dicts_between_two_dumps(implementation, protocol, change):
+    """What the first dump did not have to make is known to the second one, unless it is another."""
+
+    def use(cls, file):
+        holder = Plain(text="".join(["a ", "text"]), items=[1])
+        pickler = cls(file, protocol)
+        pickler.dump([holder])
+        if change == "another dict":
+            holder.__dict__ = {"text": holder.text}
+        elif change == "emptied":
+            holder.__dict__.clear()
+        elif change == "a new attribute":
+            holder.more = 2
+        pickler.dump([holder.__dict__, holder])
+        copy = cls(file, protocol)
+        copy.memo = pickler.memo
+        copy.dump([holder, holder.__dict__])
+        return len(pickler.memo.copy())
+
+    assert_same_dumps(implementation, use)
