@@ -43,7 +43,10 @@ class WheelOfWhatWasBuilt(bdist_wheel):
 
 setup(
     ext_modules=[
-        Extension("quickpickle.native.core", ["src/quickpickle/native/core.pyx"], optional=True)
+        Extension(
+            f"quickpickle.native.{name}", [f"src/quickpickle/native/{name}.pyx"], optional=True
+        )
+        for name in ("core", "inspection")
     ],
     cmdclass={"build_ext": BuildOptional, "bdist_wheel": WheelOfWhatWasBuilt},
 )

@@ -2,7 +2,8 @@
 
 Every name of `pickle.__all__` is here. What writes pickles is our own; what reads them, and
 the exceptions, are the standard library's own objects. (`load` takes paths too; files it hands on
-to `pickle.load`.)
+to `pickle.load`.) What pickle does not have is not in `__all__`: `from quickpickle import *` gives
+what it gives of pickle.
 """
 
 import os as _os
@@ -27,6 +28,8 @@ from .opcodes import *  # noqa: F403
 if _typing.TYPE_CHECKING:
     from .diagnosis import Problem as Problem
     from .diagnosis import diagnose as diagnose
+    from .inspection import Inspection as Inspection
+    from .inspection import inspect as inspect
     from .installation import install as install
     from .installation import uninstall as uninstall
 
@@ -79,7 +82,9 @@ for _name in set(_standard.__all__) - set(__all__):
 # What is our own and takes a while to import. Not in __all__, which is that of pickle.
 _LATER = {
     "Problem": "diagnosis",
+    "Inspection": "inspection",
     "diagnose": "diagnosis",
+    "inspect": "inspection",
     "install": "installation",
     "uninstall": "installation",
 }

@@ -1,0 +1,104 @@
+"""What is in a pickle, without loading it: nothing in it is imported and nothing is run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+    from .result import Inspection
+
+__all__ = ["Inspection", "inspect"]
+
+
+def inspect(
+    file: str | os.PathLike[str] | ReadableBuffer | BinaryIO,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Inspection:
+    """Find out what a pickle is, what it would import, and what takes the space in it.
+
+    Nothing in it is imported or run, so this is safe on a file from a stranger. What strings and
+    numbers say is not checked, only shown.
+
+    `file` is a path, the bytes themselves, or a file open for reading, read from where it is to
+    its end. It must not change as long as the Inspection is in use, which reads names and keys
+    from it. `progress` is called with the number of bytes that were read, again and again.
+
+    Returns an Inspection: its figures (`size`, `protocol`, `frames`, `opcodes`, `objects`,
+    `depth`, `memo_entries`, `memo_unused`, `buffers`, `persistent_ids`; for each pickle in
+    `pickles`), `imports`, `types`, `root`, `largest()`, `tree()`, `as_dict()`.
+
+    A file that is cut short, damaged or no pickle at all is not an exception here, as that is
+    something to find out: `error` is then a `pickle.UnpicklingError` with the attribute `offset`,
+    and the figures are those of all that comes before. Raises OSError if the file cannot be read,
+    and TypeError for any other object.
+
+    >>> import pickle
+    >>> found = inspect(pickle.dumps({"name": "pickle", "sizes": [1, 2, 3]}))
+    >>> found.error, found.objects, found.imports
+    (None, 8, [])
+    >>> [(node.path, node.type) for node in found.largest(2)]
+    [("list(obj)[1]", "str"), ...]
+
+    The opcodes are those of the standard library's `pickletools`, what they do is in PEP 307,
+    3154 and 574.
+    """
+    from .read import scan
+    from .result import Inspection
+    from .scan import InspectionError
+    from .source import open_source
+
+    source = open_source(file)
+    scanner, malformed = scan(
+        find_scanner(), source, _is_rebuilder(source), progress or (lambda position: None)
+    )
+    error = None
+    if malformed is not None:
+        error = InspectionError(malformed.offset, _describe(malformed, len(scanner.pickles)))
+    return Inspection(source, scanner, error)
+
+
+def find_scanner() -> Any:
+    """The compiled scanner where there is one and it is wanted, else the Python one."""
+    if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
+        try:
+            from ..native.inspection import Scanner
+        except ImportError:  # quickpickle/__init__.py has said why
+            pass
+        else:
+            return Scanner
+    from .scan import Scanner as PythonScanner
+
+    return PythonScanner
+
+
+def __getattr__(name: str) -> object:
+    if name == "Inspection":
+        from .result import Inspection
+
+        return Inspection
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _is_rebuilder(source: Any) -> Callable[[Any, int], bool]:
+    """Whether a name is copyreg._reconstructor, which makes instances at protocols 0 and 1."""
+    from .labels import Labels
+
+    labels: list[Labels] = []
+
+    def is_rebuilder(scanner: Any, number: int) -> bool:
+        if not labels or labels[0].scanner is not scanner:
+            labels[:] = [Labels(source, scanner)]
+        module, name = labels[0].names_of(number)
+        return name == "_reconstructor" and module in ("copyreg", "copy_reg")
+
+    return is_rebuilder
+
+
+def _describe(malformed: Any, found: int) -> str:
+    what = f"{malformed.message}, at offset {malformed.offset:,}"
+    return what if found else f"this is no pickle: {what}"

@@ -1,0 +1,370 @@
+"""What a node says: values read from the file by their offset, and the path from the root.
+
+Paths are Python expressions. The root is `obj`; in a file of several pickles it is `objs[0]`,
+`objs[1]` and so on. What a BUILD sets is shown as attributes, what is appended to an object as its
+items: that is how it is with classes that have no methods of their own for this.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+import struct
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from . import table
+from .source import Source
+
+LONGEST_TEXT: Final = 60  # characters of a value that are shown
+_LONGEST_KEY: Final = 80  # characters of the repr of a key; a longer one is named by its number
+_LONGEST_NAME: Final = 1000  # bytes of a module or a name
+_LONGEST_PATH: Final = 400  # characters
+_STEPS_AT_END: Final = 20  # of a path that has more than twice as many
+
+_WORDS: Final = {
+    table.KEY: "key",
+    table.MEMBER: "member",
+    table.CALLABLE: "callable",
+    table.ARGUMENTS: "arguments",
+    table.CLASS: "class",
+    table.NEW_ARGUMENTS: "arguments",
+    table.EX_ARGUMENTS: "arguments",
+    table.EX_KEYWORDS: "keywords",
+    table.STATE: "state",
+    table.MODULE: "module",
+    table.NAME: "name",
+    table.PERSISTENT_ID: "persistent id",
+}
+
+_NOT_SHOWN: Final = object()
+
+
+class Place(NamedTuple):
+    """A node and the expression for it; `owner` is that of the object whose state it is."""
+
+    node: int
+    text: str
+    owner: str | None = None
+
+
+class Labels:
+    """Reads labels from a source, with the columns of a scanner."""
+
+    def __init__(self, source: Source, scanner: Any) -> None:
+        self._source = source
+        self.scanner = scanner
+        self._are_many = len(scanner.pickles) > table.P_FIELDS
+        self.names_of = lru_cache(4096)(self._names_of)
+        self._literal_of = lru_cache(4096)(self._find_literal)
+
+    # --- values
+
+    def value(self, node: int, most: int) -> Any:
+        """The value of a leaf, or _NOT_SHOWN where it has none or one of more than `most` bytes."""
+        scanner = self.scanner
+        kind = scanner.kind[node]
+        if not table.NONE <= kind <= table.BYTEARRAY:
+            return _NOT_SHOWN
+        data, is_whole = self._payload(node, most)
+        if not is_whole:
+            return _NOT_SHOWN
+        try:
+            return _decode(self._code(node), kind, data)
+        except (ValueError, struct.error):
+            return _NOT_SHOWN
+
+    def text(self, node: int) -> str:
+        """A short repr of a leaf; for a class or function its name; else nothing."""
+        scanner = self.scanner
+        kind = scanner.kind[node]
+        if kind == table.GLOBAL:
+            return ".".join(self.names_of(scanner.type[node]))
+        if kind == table.PERSISTENT and self._code(node) == ord("P"):
+            data, is_whole = self._payload(node, LONGEST_TEXT)
+            return data.decode("ascii", "backslashreplace") + ("" if is_whole else "…")
+        if not table.NONE <= kind <= table.BYTEARRAY:
+            return ""
+        data, is_whole = self._payload(node, 4 * LONGEST_TEXT)
+        try:
+            value = _decode(self._code(node), kind, data)
+        except (ValueError, struct.error):
+            return ""
+        if isinstance(value, int) and not is_whole:
+            return "…"
+        is_sized = isinstance(value, (str, bytes, bytearray))
+        if is_sized and (len(value) > LONGEST_TEXT or not is_whole):
+            value = value[:LONGEST_TEXT]
+            if isinstance(value, str):
+                value = value.rstrip("\ufffd")  # a character that was cut in two
+            return repr(value) + "…"
+        try:
+            shown = repr(value)
+        except ValueError:  # an int of more digits than repr() writes
+            return "…"
+        return shown if len(shown) <= 2 * LONGEST_TEXT else shown[: 2 * LONGEST_TEXT] + "…"
+
+    def _code(self, node: int) -> int:
+        return self._source.read(self.scanner.offset[node], 1)[0]
+
+    def _payload(self, node: int, most: int) -> tuple[bytes, bool]:
+        """What is behind an opcode and its length, at most so many bytes, and if that is all."""
+        offset = self.scanner.offset[node]
+        data = self._source.read(offset, 9)
+        argument = table.ARGUMENT_OF[data[0]]
+        if argument <= 8:
+            return data[1 : 1 + argument], True
+        if argument < table.LINE:
+            width = argument % 10
+            length = int.from_bytes(data[1 : 1 + width], "little")
+            start = offset + 1 + width
+            return self._source.read(start, min(length, most)), length <= most
+        data = self._source.read(offset + 1, most + 1)
+        line, newline, _ = data.partition(b"\n")
+        return line[:most], bool(newline)
+
+    # --- names
+
+    def _names_of(self, number: int) -> tuple[str, str]:
+        """Module and name under a number of a name, as pickle.load looks for them."""
+        scanner = self.scanner
+        node = scanner.name_node[number]
+        module_node = scanner.name_module[number]
+        if module_node != table.NOTHING:
+            module = self._name_text(module_node)
+            name = self._name_text(scanner.name_name[number])
+        else:
+            code = self._code(node)
+            if table.OPCODE_NAMES[code].startswith("EXT"):
+                data, _ = self._payload(node, 4)
+                return _extension(int.from_bytes(data, "little"))
+            lines = self._source.read(scanner.offset[node] + 1, 2 * _LONGEST_NAME + 2)
+            first, _, rest = lines.partition(b"\n")
+            second, newline, _ = rest.partition(b"\n")
+            if newline:
+                module, name = _name(first), _name(second)
+            else:  # a very long name
+                module, name = _name(first[:_LONGEST_NAME]) + "…", _name(second[:80]) + "…"
+        return module, name
+
+    def _name_text(self, node: int) -> str:
+        data, is_whole = self._payload(node, _LONGEST_NAME)
+        try:
+            value = _decode(self._code(node), self.scanner.kind[node], data)
+        except ValueError:
+            value = _name(data)
+        return str(value) + ("" if is_whole else "…")
+
+    # --- paths
+
+    def path(self, node: int) -> str:
+        """The expression for a node; a long one is shortened in the middle."""
+        return self.place(node).text
+
+    def place(self, node: int) -> Place:
+        scanner = self.scanner
+        chain = [node]
+        parent, role = scanner.parent, scanner.role
+        while role[node] not in (table.NUMBERED, table.ROOT, table.REST, table.LOOSE) and node:
+            node = parent[node]
+            chain.append(node)
+        chain.reverse()
+        place = self.start(chain[0])
+        middle = len(chain) - _STEPS_AT_END
+        for i, following in enumerate(chain[1:], 1):
+            if _STEPS_AT_END < i < middle:
+                continue
+            if i == middle and i > _STEPS_AT_END + 1:
+                place = Place(chain[i - 1], place.text + " … ")
+            place = self.follow(place, following)
+        return place
+
+    def start(self, node: int) -> Place:
+        """The place of a node where paths begin."""
+        scanner = self.scanner
+        role = scanner.role[node]
+        if role == table.ROOT:
+            number = scanner.step[scanner.parent[node]]
+            return Place(node, f"objs[{number}]" if self._are_many else "obj")
+        if role == table.NUMBERED:
+            number = scanner.step[node]
+            return Place(node, f"<pickle {number}>" if self._are_many else "<pickle>")
+        if role == table.LOOSE:
+            return Place(node, f"<loose at {scanner.offset[node]}>")
+        return Place(node, "<file>" if role == table.NOWHERE else "<unread>")
+
+    def follow(self, place: Place, node: int) -> Place:
+        """The place of a child."""
+        scanner = self.scanner
+        if scanner.role[node] in (table.NUMBERED, table.ROOT, table.REST, table.LOOSE):
+            return self.start(node)
+        text, owner = self._follow(place, node)
+        if len(text) > _LONGEST_PATH:
+            half = _LONGEST_PATH // 2 - 2
+            text = f"{text[:half]} … {text[-half:]}"
+        return Place(node, text, owner)
+
+    def step(self, node: int) -> str:
+        """What a node is to its parent, in short: the last step of its path, or a word."""
+        role = self.scanner.role[node]
+        if role in _WORDS:
+            return _WORDS[role]
+        if role == table.LOOSE:
+            return "loose"
+        scanner = self.scanner
+        parent = scanner.parent[node]
+        if parent == table.NOTHING:
+            return self.start(node).text
+        owner = "" if self._holds_attributes(parent) else None
+        return self.follow(Place(parent, "", owner), node).text
+
+    def _holds_attributes(self, node: int) -> bool:
+        """Whether a dict is the state of an object, or one of two."""
+        scanner = self.scanner
+        if scanner.role[node] == table.ITEM:
+            node = scanner.parent[node]
+            return bool(scanner.role[node] == table.STATE and scanner.length[node] == 2)
+        return bool(scanner.role[node] == table.STATE)
+
+    def _follow(self, place: Place, node: int) -> tuple[str, str | None]:
+        scanner = self.scanner
+        text = place.text
+        role, step = scanner.role[node], scanner.step[node]
+        parent = scanner.parent[node]
+        if role == table.ITEM or role == table.ARGUMENT:
+            # The state of a class with slots: a tuple of two dicts.
+            is_state = scanner.role[parent] == table.STATE and scanner.kind[parent] == table.TUPLE
+            owner = place.owner if is_state and scanner.length[parent] == 2 else None
+            if role == table.ARGUMENT:
+                text += f".__reduce_ex__({self._protocol(node)})[1]"
+            return f"{text}[{step}]", owner
+        if role == table.KEY:
+            return f"list({text})[{step}]", None
+        if role == table.VALUE:
+            return self._value_text(place, node, step), None
+        if role == table.MEMBER:
+            return f"list({text})[{step}]", None
+        if role == table.CLASS:
+            return f"type({text})", None
+        if role == table.MODULE:
+            return f"{text}.__module__", None
+        if role == table.NAME:
+            return f"{text}.__qualname__", None
+        if role == table.PERSISTENT_ID:
+            return f"pickler.persistent_id({text})", None
+        if role == table.STATE and scanner.kind[node] == table.DICT:
+            return f"{text}.__dict__", text
+        part = {
+            table.CALLABLE: "[0]",
+            table.ARGUMENTS: "[1]",
+            table.NEW_ARGUMENTS: "[1][1:]",
+            table.EX_ARGUMENTS: "[1][1]",
+            table.EX_KEYWORDS: "[1][2]",
+            table.STATE: "[2]",
+        }[role]
+        owner = text if role == table.STATE else None
+        return f"{text}.__reduce_ex__({self._protocol(node)}){part}", owner
+
+    def _value_text(self, place: Place, node: int, key: int) -> str:
+        scanner = self.scanner
+        kind = scanner.kind[key]
+        is_text = kind == table.STR or kind == table.STRING
+        if place.owner is not None and is_text:
+            name = self.value(key, _LONGEST_KEY)
+            if isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name):
+                return f"{place.owner}.{name}"
+        literal = self.literal(key)
+        if literal is not None:
+            return f"{place.text}[{literal}]"
+        if scanner.role[key] == table.KEY and scanner.parent[key] == scanner.parent[node]:
+            return f"list({place.text}.values())[{scanner.step[key]}]"
+        return f"{place.text}[…]"
+
+    def literal(self, node: int) -> str | None:
+        """The repr of a key which, evaluated, equals it; None where there is no short one."""
+        return self._literal_of(node, 0)
+
+    def _find_literal(self, node: int, depth: int) -> str | None:
+        scanner = self.scanner
+        kind = scanner.kind[node]
+        if kind == table.TUPLE and scanner.length[node] <= 8 and depth < 4:
+            items = scanner.children(node)
+            if [scanner.role[item] for item in items] != [table.ITEM] * scanner.length[node]:
+                return None  # one is a reference
+            parts = [self._literal_of(item, depth + 1) for item in items]
+            if None in parts:
+                return None
+            shown = f"({', '.join(map(str, parts))}{',' if len(parts) == 1 else ''})"
+            return shown if len(shown) <= _LONGEST_KEY else None
+        if kind == table.BYTEARRAY:
+            return None
+        value = self.value(node, 4 * _LONGEST_KEY)
+        if value is _NOT_SHOWN or (isinstance(value, float) and not math.isfinite(value)):
+            return None
+        try:
+            shown = repr(value)
+        except ValueError:
+            return None
+        return shown if len(shown) <= _LONGEST_KEY else None
+
+    def _protocol(self, node: int) -> int:
+        number = find_pickle(self.scanner, node)
+        return int(self.scanner.pickles[number * table.P_FIELDS + table.P_PROTOCOL])
+
+
+def find_pickle(scanner: Any, node: int) -> int:
+    """The number of the pickle that a node is in."""
+    pickles = scanner.pickles
+    low, high = 0, len(pickles) // table.P_FIELDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        if pickles[middle * table.P_FIELDS + table.P_NODE] <= node:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _decode(code: int, kind: int, data: bytes) -> Any:
+    """The value that an opcode of a leaf has with this argument, which may be cut."""
+    opcode = table.OPCODE_NAMES[code]
+    if kind == table.NONE:
+        return None
+    if kind == table.BOOL:
+        return opcode == "NEWTRUE" or data == b"01"
+    if kind == table.INT:
+        if opcode in ("INT", "LONG"):
+            return int(data.rstrip(b"L"))
+        return int.from_bytes(data, "little", signed=opcode not in ("BININT1", "BININT2"))
+    if kind == table.FLOAT:
+        return struct.unpack(">d", data)[0] if opcode == "BINFLOAT" else float(data)
+    if opcode == "UNICODE":
+        return data.decode("raw-unicode-escape", "replace")
+    if kind == table.STR:
+        return data.decode("utf-8", "surrogatepass" if _is_utf8(data) else "replace")
+    if opcode == "STRING":
+        return data.strip(b"'\"").decode("latin-1")
+    if kind == table.STRING:
+        return data.decode("latin-1")
+    return data
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _name(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
+
+
+def _extension(code: int) -> tuple[str, str]:
+    """What a code of the extension registry stands for; looked up, not imported."""
+    import copyreg
+
+    registry: dict[int, tuple[str, str]] = copyreg._inverted_registry  # type: ignore[attr-defined]
+    found = registry.get(code)
+    return found if found is not None else ("copyreg", f"extension {code}, not registered")

@@ -1,0 +1,71 @@
+"""Reads a source to its end with one of the two scanners, a piece after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import table
+from .scan import InspectionError
+from .source import Source
+
+Progress = Callable[[int], None]
+
+
+def scan(
+    scanner_class: Any, source: Source, is_rebuilder: Callable[[Any, int], bool], progress: Progress
+) -> tuple[Any, InspectionError | None]:
+    """The scanner, finished, and what is wrong with the file.
+
+    Each pickle has a memo of its own, as for `pickle.load`. Where a reference needs that of the
+    pickle before, they are read as by one Unpickler, whichever way leads further.
+    """
+    scanner, error = _scan(scanner_class, source, is_rebuilder, progress, False)
+    if error is not None and scanner.unknown_reference and len(scanner.pickles) > table.P_FIELDS:
+        other, other_error = _scan(scanner_class, source, is_rebuilder, progress, True)
+        if other_error is None or other_error.offset > error.offset:
+            scanner, error = other, other_error
+    scanner.finish()
+    return scanner, error
+
+
+def _scan(
+    scanner_class: Any,
+    source: Source,
+    is_rebuilder: Callable[[Any, int], bool],
+    progress: Progress,
+    shared: bool,
+) -> tuple[Any, InspectionError | None]:
+    scanner: Any = None
+    scanner = scanner_class(source.size, lambda number: is_rebuilder(scanner, number), shared)
+    position = 0
+    try:
+        if not source.size:
+            raise InspectionError(0, "there is nothing in it")
+        while position < source.size:
+            reached = scanner.feed(source.piece(position), position)
+            if reached == position:
+                scanner.line_end = _find_line_end(source, position)
+            position = reached
+            progress(min(position, source.size))
+        if scanner.is_open:
+            raise InspectionError(source.size, "the file ends before STOP")
+    except InspectionError as error:
+        scanner.abandon(error.offset)
+        return scanner, error
+    return scanner, None
+
+
+def _find_line_end(source: Source, position: int) -> int:
+    """Where the line ends that is longer than a piece; it is searched, not kept."""
+    code = source.read(position, 1)[0]
+    name = table.OPCODE_NAMES[code]
+    if table.ARGUMENT_OF[code] == table.TWO_LINES:
+        raise InspectionError(position, f"{name} has a name that is too long")
+    offset = position
+    while piece := bytes(source.piece(offset)):
+        found = piece.find(b"\n")
+        if found >= 0:
+            return offset + found + 1
+        offset += len(piece)
+    raise InspectionError(position, f"the file ends in the middle of {name}")

@@ -1,0 +1,775 @@
+"""The scanner: reads opcodes as an Unpickler would, but makes a tree of nodes instead of objects.
+
+Nothing is imported and nothing is called. A node is an object that the pickle makes; each byte
+belongs to exactly one node: an opcode's to the object it makes or changes, that of a reference
+(GET, DUP) to what the reference is put into, that of PROTO, FRAME and STOP to the pickle. Payloads
+are passed over, not read; what a name or key says is read later, by the offset of its node.
+
+`native/inspection.pyx` is the same in C; the names are the same there.
+"""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections.abc import Callable, Iterator
+from pickle import UnpicklingError
+from typing import Final
+
+from . import table
+from .table import ACTION_OF, ARGUMENT_OF, KIND_OF, NOTHING, OPCODE_NAMES, PROTOCOL_OF
+
+_OWNED: Final = -1  # an entry of the stack that is the object itself, not a reference to it
+
+
+class InspectionError(UnpicklingError):
+    """What cannot be read as a pickle, and at which offset."""
+
+    def __init__(self, offset: int, message: str) -> None:
+        super().__init__(offset, message)
+        self.offset = offset
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Scanner:
+    """The columns of the tree, filled by `feed` with a piece of the file after the other.
+
+    `size` is that of the whole file. `is_rebuilder(type)` is asked once for each callable that
+    a REDUCE calls: whether the object is of the class that is its first argument. With `shared`
+    the memo goes on from one pickle to the next, as in one Unpickler.
+    """
+
+    def __init__(self, size: int, is_rebuilder: Callable[[int], bool], shared: bool) -> None:
+        self.size = size
+        self.is_rebuilder = is_rebuilder
+        self.shared = shared
+        # The columns.
+        self.kind = bytearray()
+        self.role = bytearray()
+        self.offset = array("Q")  # of the opcode that makes the object
+        self.own = array("Q")  # bytes, without those of the children
+        self.total = array("Q")
+        self.parent = array("I")
+        self.step = array("I")
+        self.type = array("I")  # the number of a name that was looked up
+        self.length = array("I")  # how many items
+        self._first_child = array("I")
+        self._next_child = array("I")
+        # The names that were looked up: the node, and for STACK_GLOBAL those of module and name.
+        self.name_node = array("I")
+        self.name_module = array("I")
+        self.name_name = array("I")
+        self._rebuilds: dict[int, bool] = {}
+        # The long rows of scalars that are no nodes.
+        self.row_count = array("Q", bytes(8 * table.KINDS))
+        self.row_bytes = array("Q", bytes(8 * table.KINDS))
+        self._row_in: dict[int, int] = {}
+        # By kind, and behind the kinds by type.
+        self.type_count = array("Q")
+        self.type_own = array("Q")
+        self.type_total = array("Q")
+        self.pickles = array("Q")
+        self.unknown_reference = False  # was what is malformed
+        self.line_end = 0  # where the line ends that is longer than a piece, with its newline
+
+        self._stack: list[int] = []
+        self._costs: list[int] = []  # the bytes of a reference, or _OWNED
+        self._marks: list[int] = []
+        self._memo: dict[int, int] = {}  # the node twice, plus 1 once it is referred to
+        self._loose: list[int] = []  # what POP has just discarded
+        self._loose_cost = 0
+        self._walked = 0
+        self._first = NOTHING  # the node of the current pickle
+        self._opcodes_before = 0
+        self._reset_counts()
+        self._new(table.FILE, 0, 0)
+
+    def _reset_counts(self) -> None:
+        self._protocol = NOTHING
+        self._seen_protocol = 0
+        self._frames = 0
+        self._opcodes = 0
+        self._objects = 0
+        self._references = 0
+        self._puts = 0
+        self._unused = 0
+        self._buffers = 0
+        self._persistent = 0
+        self._frame_end = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a pickle has begun and not ended."""
+        return self._first != NOTHING
+
+    # --- nodes
+
+    def _new(self, kind: int, offset: int, own: int, type_: int = NOTHING) -> int:
+        node = len(self.kind)
+        if node >= table.MOST_NODES:
+            raise MemoryError("more objects than can be counted")
+        self.kind.append(kind)
+        self.role.append(table.NOWHERE)
+        self.offset.append(offset)
+        self.own.append(own)
+        self.parent.append(NOTHING)
+        self.step.append(0)
+        self.type.append(type_)
+        self.length.append(0)
+        return node
+
+    def _push(self, kind: int, offset: int, own: int, type_: int = NOTHING) -> int:
+        node = self._new(kind, offset, own, type_)
+        self._objects += 1
+        self._stack.append(node)
+        self._costs.append(_OWNED)
+        return node
+
+    def _charge(self, node: int, own: int) -> None:
+        # What lies in an earlier pickle keeps its size.
+        self.own[node if node >= self._first else self._first] += own
+
+    def _place(self, i: int, parent: int, role: int, step: int = 0) -> None:
+        """Give the entry `i` of the stack its place in the tree."""
+        cost = self._costs[i]
+        if cost >= 0:
+            self._charge(parent, cost)
+            return
+        node = self._stack[i]
+        if parent < self._first:
+            parent, role = self._first, table.LOOSE
+        self.parent[node] = parent
+        self.role[node] = role
+        self.step[node] = min(step, NOTHING)
+
+    def _cut(self, height: int) -> None:
+        del self._stack[height:], self._costs[height:]
+
+    def _add_length(self, node: int, count: int) -> None:
+        self.length[node] = min(self.length[node] + count, NOTHING)
+
+    def _name_of(self, i: int) -> int:
+        """The number of the name that the entry `i` of the stack was found under."""
+        node = self._stack[i]
+        return self.type[node] if self.kind[node] == table.GLOBAL else NOTHING
+
+    def _first_name_of(self, i: int) -> int:
+        """The same for the first item of a tuple."""
+        node = self._stack[i]
+        return self.type[node] if self.kind[node] == table.TUPLE else NOTHING
+
+    def _drop_row(self, bottom: int, key: int) -> int:
+        """Drop a long row of scalars from the end of the stack and the tree; return its bytes.
+
+        They were made last and nothing refers to them. `key` is what they are in, by kind or type.
+        """
+        stack, costs, kind, role = self._stack, self._costs, self.kind, self.role
+        i, last = len(stack), len(kind) - 1
+        while (
+            i > bottom
+            and stack[i - 1] == last
+            and costs[i - 1] == _OWNED
+            and table.NONE <= kind[last] <= table.FLOAT
+            and role[last] == table.NOWHERE
+        ):
+            i -= 1
+            last -= 1
+        if len(stack) - i < table.LONG_ROW:
+            return 0
+        own = 0
+        for node in range(last + 1, len(kind)):
+            self.row_count[kind[node]] += 1
+            self.row_bytes[kind[node]] += self.own[node]
+            own += self.own[node]
+        self._row_in[key] = self._row_in.get(key, 0) + own
+        self._cut(i)
+        self._truncate(last + 1)
+        return own
+
+    def _truncate(self, count: int) -> None:
+        for column in (self.kind, self.role):
+            del column[count:]
+        for numbers in (self.offset, self.own, self.parent, self.step, self.type, self.length):
+            del numbers[count:]
+
+    def _key(self, node: int) -> int:
+        """The number under which a node's type is counted."""
+        if self.kind[node] == table.OBJECT and self.type[node] != NOTHING:
+            return table.KINDS + self.type[node]
+        return self.kind[node]
+
+    # --- reading
+
+    def feed(self, data: bytes | memoryview, base: int) -> int:
+        """Read what is whole of a piece of the file; return the offset to go on from.
+
+        `base` is the piece's offset. Raises InspectionError; all before that is in the tree.
+        """
+        data = bytes(data)  # which has find()
+        i, end = 0, len(data)
+        is_last = base + end >= self.size
+        while i < end:
+            here = base + i
+            code = data[i]
+            action = ACTION_OF[code]
+            if action == table.UNKNOWN:
+                raise InspectionError(here, f"no opcode is 0x{code:02x}")
+            argument = ARGUMENT_OF[code]
+            value = 0
+            line = b""
+            if argument <= 8:
+                size = 1 + argument
+                if i + size > end:
+                    break
+                if argument:
+                    value = int.from_bytes(data[i + 1 : i + size], "little")
+            elif argument < table.LINE:
+                width = argument % 10
+                if i + 1 + width > end:
+                    break
+                signed = argument == table.COUNTED4_SIGNED
+                value = int.from_bytes(data[i + 1 : i + 1 + width], "little", signed=signed)
+                if value < 0:
+                    raise InspectionError(here, f"{OPCODE_NAMES[code]} has a negative length")
+                size = 1 + width + value
+                if here + size > self.size:
+                    has = self.size - here - 1 - width
+                    raise InspectionError(
+                        here, f"{OPCODE_NAMES[code]} is {value:,} bytes long, the file has {has:,}"
+                    )
+            elif self.line_end > here:
+                size = self.line_end - here
+                if action == table.GET or action == table.PUT:
+                    raise InspectionError(here, f"{OPCODE_NAMES[code]} has a number too long")
+                self.line_end = 0
+            else:
+                stop = data.find(b"\n", i + 1)
+                if stop < 0:
+                    break
+                if action == table.GET or action == table.PUT or code == table.INT_CODE:
+                    line = data[i + 1 : min(stop, i + 2 + table.LONGEST_NUMBER)]
+                is_empty = stop == i + 1
+                if argument == table.TWO_LINES:
+                    second = data.find(b"\n", stop + 1)
+                    if second < 0:
+                        break
+                    is_empty |= second == stop + 1
+                    stop = second
+                may_be_empty = KIND_OF[code] in (table.STR, table.STRING) or action == table.PERSID
+                if is_empty and not may_be_empty:
+                    raise InspectionError(here, f"{OPCODE_NAMES[code]} has an empty line")
+                size = stop + 1 - i
+            if self._first == NOTHING:
+                self._begin(here)
+            self._do(action, code, here, size, value, line)
+            self._opcodes += 1
+            if PROTOCOL_OF[code] > self._seen_protocol:
+                self._seen_protocol = PROTOCOL_OF[code]
+            i += size
+            if action == table.STOP:
+                self._end(base + i)
+        if i < end and is_last:
+            raise InspectionError(
+                base + i, f"the file ends in the middle of {OPCODE_NAMES[data[i]]}"
+            )
+        return base + i
+
+    def _do(self, action: int, code: int, here: int, size: int, value: int, line: bytes) -> None:
+        """One opcode. It raises before it changes anything."""
+        stack, costs = self._stack, self._costs
+        height = len(stack)
+        fence = self._marks[-1] if self._marks else 0
+        # Every POP costs something, so this is more than 0 where something was discarded.
+        if self._loose_cost and action not in (table.POP, table.POP_MARK, table.GET):
+            self._settle_loose()
+        if action == table.PUSH:
+            # At protocols 0 and 1 INT is also how bools are written.
+            is_bool = code == table.INT_CODE and line in (b"00", b"01")
+            self._push(table.BOOL if is_bool else KIND_OF[code], here, size)
+        elif action == table.MEMOIZE or action == table.PUT:
+            self._need(1, height, fence, here, code)
+            index = len(self._memo)
+            if action == table.PUT:
+                index = value if ARGUMENT_OF[code] <= 8 else self._number(line, here, code)
+            node = stack[-1]
+            if self.role[node] == table.NOWHERE:
+                self.role[node] = table.SHARED
+            self._memo[index] = node * 2
+            self._puts += 1
+            self._unused += 1
+            self._charge(node, size)
+        elif action == table.GET:
+            index = value if ARGUMENT_OF[code] <= 8 else self._number(line, here, code)
+            entry = self._memo.get(index)
+            if entry is None:
+                self.unknown_reference = True
+                raise InspectionError(
+                    here, f"{OPCODE_NAMES[code]} refers to {index}, not in the memo"
+                )
+            node = entry >> 1
+            if not entry & 1:
+                self._memo[index] = entry | 1
+                if node >= self._first:
+                    self._unused -= 1
+            self._references += 1
+            if self._loose and self._take_back(node, size):
+                return
+            if self._loose_cost:
+                self._settle_loose()
+            stack.append(node)
+            costs.append(size)
+        elif action == table.MARK:
+            self._marks.append(height)
+        elif action == table.COLLECT:
+            self._collect(KIND_OF[code], here, size, code)
+        elif table.TUPLE1 <= action <= table.TUPLE3:
+            count = action - table.TUPLE1 + 1
+            self._need(count, height, fence, here, code)
+            self._objects += 1
+            node = self._new(table.TUPLE, here, size, self._name_of(height - count))
+            self.length[node] = count
+            for i in range(count):
+                self._place(height - count + i, node, table.ITEM, i)
+            self._replace(height - count, node)
+        elif action == table.APPEND:
+            self._need(2, height, fence, here, code)
+            node = stack[-2]
+            self._charge(node, size)
+            self._place(height - 1, node, table.ITEM, self.length[node])
+            self._add_length(node, 1)
+            self._cut(height - 1)
+        elif action == table.SETITEM:
+            self._need(3, height, fence, here, code)
+            node = stack[-3]
+            self._charge(node, size)
+            self._place(height - 2, node, table.KEY, self.length[node])
+            self._place(height - 1, node, table.VALUE, stack[-2])
+            self._add_length(node, 1)
+            self._cut(height - 2)
+        elif table.APPENDS <= action <= table.ADDITEMS:
+            self._add_items(action, size, here, code)
+        elif action == table.FIND:
+            self._push(table.GLOBAL, here, size, self._name(NOTHING, NOTHING))
+        elif action == table.FIND_ON_STACK:
+            self._need(2, height, fence, here, code)
+            module, name = stack[-2:]
+            if not {self.kind[module], self.kind[name]} <= {table.STR, table.STRING}:
+                raise InspectionError(here, "STACK_GLOBAL needs two strings")
+            self._objects += 1
+            node = self._new(table.GLOBAL, here, size, self._name(module, name))
+            self._place(height - 2, node, table.MODULE)
+            self._place(height - 1, node, table.NAME)
+            self._replace(height - 2, node)
+        elif action == table.INST or action == table.OBJ:
+            self._instantiate(action, here, size, code)
+        elif action == table.REDUCE or action == table.NEWOBJ:
+            self._need(2, height, fence, here, code)
+            self._need_tuple(-1, here, code)
+            self._reduce(action, here, size)
+        elif action == table.NEWOBJ_EX:
+            self._need(3, height, fence, here, code)
+            self._need_tuple(-2, here, code)
+            self._objects += 1
+            type_ = self._name_of(height - 3)
+            node = self._new(table.OBJECT, here, size, type_)
+            self._place(height - 3, node, table.CLASS)
+            self._place(height - 2, node, table.EX_ARGUMENTS)
+            self._place(height - 1, node, table.EX_KEYWORDS)
+            self._replace(height - 3, node)
+        elif action == table.BUILD:
+            self._need(2, height, fence, here, code)
+            self._charge(stack[-2], size)
+            self._place(height - 1, stack[-2], table.STATE)
+            self._cut(height - 1)
+        elif action == table.POP:
+            if self._marks and fence == height:
+                self._marks.pop()
+                self._loose_cost += 1
+            else:
+                self._need(1, height, fence, here, code)
+                self._discard(height - 1)
+            self._loose_cost += size
+        elif action == table.POP_MARK:
+            self._need_mark(here, code)
+            self._discard(self._marks.pop())
+            self._loose_cost += size + 1
+        elif action == table.DUP:
+            self._need(1, height, fence, here, code)
+            if self.role[stack[-1]] == table.NOWHERE:
+                self.role[stack[-1]] = table.SHARED
+            self._references += 1
+            stack.append(stack[-1])
+            costs.append(size)
+        elif action == table.STOP:
+            self._need(1, height, fence, here, code)
+            self.own[self._first] += size
+        elif action == table.PERSID:
+            self._push(table.PERSISTENT, here, size)
+            self._persistent += 1
+        elif action == table.BINPERSID:
+            self._need(1, height, fence, here, code)
+            self._objects += 1
+            node = self._new(table.PERSISTENT, here, size)
+            self._place(height - 1, node, table.PERSISTENT_ID)
+            self._replace(height - 1, node)
+            self._persistent += 1
+        elif action == table.NEXT_BUFFER:
+            self._push(table.BUFFER, here, size)
+            self._buffers += 1
+        elif action == table.READONLY_BUFFER:
+            self._need(1, height, fence, here, code)
+            self._charge(stack[-1], size)
+        elif action == table.PROTO:
+            if value > table.HIGHEST_PROTOCOL:
+                raise InspectionError(here, f"protocol {value} is not known")
+            self._protocol = value
+            self.own[self._first] += size
+        else:  # FRAME
+            self._frames += 1
+            # No file is longer than this, and it fits into 64 bits.
+            self._frame_end = max(self._frame_end, here + size + min(value, 1 << 62))
+            self.own[self._first] += size
+
+    def _need(self, count: int, height: int, fence: int, here: int, code: int) -> None:
+        if height - count < fence:
+            raise InspectionError(here, f"{OPCODE_NAMES[code]} finds too little on the stack")
+
+    def _need_mark(self, here: int, code: int) -> None:
+        if not self._marks:
+            raise InspectionError(here, f"{OPCODE_NAMES[code]} finds no mark on the stack")
+
+    def _need_tuple(self, i: int, here: int, code: int) -> None:
+        if self.kind[self._stack[i]] not in (table.TUPLE, table.OBJECT, table.PERSISTENT):
+            raise InspectionError(here, f"{OPCODE_NAMES[code]} needs a tuple of arguments")
+
+    def _number(self, line: bytes, here: int, code: int) -> int:
+        try:
+            number = int(line.partition(b"\0")[0])  # an Unpickler sees a C string
+        except ValueError:
+            number = -1
+        if number < 0:
+            raise InspectionError(here, f"{OPCODE_NAMES[code]} needs a number")
+        return number
+
+    def _replace(self, height: int, node: int) -> None:
+        self._cut(height)
+        self._stack.append(node)
+        self._costs.append(_OWNED)
+
+    def _name(self, module: int, name: int) -> int:
+        """Note that the node that comes next looks up a name."""
+        self.name_node.append(len(self.kind))
+        self.name_module.append(module)
+        self.name_name.append(name)
+        return len(self.name_node) - 1
+
+    def _collect(self, kind: int, here: int, size: int, code: int) -> None:
+        self._need_mark(here, code)
+        bottom = self._marks[-1]
+        count = len(self._stack) - bottom
+        if kind == table.DICT and count % 2:
+            raise InspectionError(here, "DICT finds a key without a value")
+        self._marks.pop()
+        self._objects += 1
+        type_ = self._name_of(bottom) if kind == table.TUPLE and count else NOTHING
+        row = self._drop_row(bottom, kind) if kind != table.DICT else 0
+        node = self._new(kind, here, size + 1 + row, type_)
+        if kind == table.DICT:
+            self._place_pairs(bottom, node)
+            count //= 2
+        else:
+            role = table.MEMBER if kind == table.FROZENSET else table.ITEM
+            for i in range(bottom, len(self._stack)):
+                self._place(i, node, role, i - bottom)
+        self.length[node] = count
+        self._replace(bottom, node)
+
+    def _place_pairs(self, bottom: int, node: int) -> None:
+        number = self.length[node]
+        for i in range(bottom, len(self._stack), 2):
+            self._place(i, node, table.KEY, number + (i - bottom) // 2)
+            self._place(i + 1, node, table.VALUE, self._stack[i])
+
+    def _add_items(self, action: int, size: int, here: int, code: int) -> None:
+        """APPENDS, SETITEMS and ADDITEMS."""
+        self._need_mark(here, code)
+        bottom = self._marks[-1]
+        below = self._marks[-2] if len(self._marks) > 1 else 0
+        self._need(1, bottom, below, here, code)
+        count = len(self._stack) - bottom
+        if action == table.SETITEMS and count % 2:
+            raise InspectionError(here, "SETITEMS finds a key without a value")
+        self._marks.pop()
+        node = self._stack[bottom - 1]
+        self._charge(node, size + 1)
+        if action == table.SETITEMS:
+            self._place_pairs(bottom, node)
+            count //= 2
+        else:
+            home = node if node >= self._first else self._first
+            self._charge(node, self._drop_row(bottom, self._key(home)))
+            role = table.ITEM if action == table.APPENDS else table.MEMBER
+            number = self.length[node]
+            for i in range(bottom, len(self._stack)):
+                self._place(i, node, role, number + i - bottom)
+        self._add_length(node, count)
+        self._cut(bottom)
+
+    def _instantiate(self, action: int, here: int, size: int, code: int) -> None:
+        """INST and OBJ."""
+        self._need_mark(here, code)
+        bottom = self._marks[-1]
+        if action == table.OBJ and bottom == len(self._stack):
+            raise InspectionError(here, "OBJ finds no class")
+        self._marks.pop()
+        self._objects += 1
+        if action == table.INST:
+            type_ = self._name(NOTHING, NOTHING)
+            first = bottom
+        else:
+            type_ = self._name_of(bottom)
+            first = bottom + 1
+        node = self._new(table.OBJECT, here, size + 1, type_)
+        if first > bottom:
+            self._place(bottom, node, table.CALLABLE)
+        for i in range(first, len(self._stack)):
+            self._place(i, node, table.ARGUMENT, i - first)
+        self._replace(bottom, node)
+
+    def _reduce(self, action: int, here: int, size: int) -> None:
+        """REDUCE and NEWOBJ."""
+        self._objects += 1
+        top = len(self._stack)
+        type_ = self._name_of(top - 2)
+        if action == table.REDUCE and type_ != NOTHING:
+            if type_ not in self._rebuilds:
+                self._rebuilds[type_] = self.is_rebuilder(type_)
+            first = self._first_name_of(top - 1)
+            if self._rebuilds[type_] and first != NOTHING:
+                type_ = first
+        node = self._new(table.OBJECT, here, size, type_)
+        is_reduce = action == table.REDUCE
+        self._place(top - 2, node, table.CALLABLE if is_reduce else table.CLASS)
+        self._place(top - 1, node, table.ARGUMENTS if is_reduce else table.NEW_ARGUMENTS)
+        self._replace(top - 2, node)
+
+    # --- what is discarded
+
+    def _discard(self, height: int) -> None:
+        for i in reversed(range(height, len(self._stack))):
+            cost = self._costs[i]
+            self._loose.append(NOTHING if cost >= 0 else self._stack[i])
+            self._loose_cost += max(cost, 0)
+        self._cut(height)
+
+    def _settle_loose(self) -> None:
+        """Nobody takes back what was discarded: it is the pickle's."""
+        for node in reversed(self._loose):
+            if node != NOTHING:
+                self._place_loose(node, self._first)
+        self._loose.clear()
+        self.own[self._first] += self._loose_cost
+        self._loose_cost = 0
+
+    def _place_loose(self, node: int, parent: int) -> None:
+        self.parent[node] = parent
+        self.role[node] = table.LOOSE
+
+    def _take_back(self, node: int, size: int) -> bool:
+        """A tuple that contains itself is written so: its items, which contain it already, are
+        discarded, and it is fetched from the memo. So it is here that it has its place, and
+        they have theirs in it.
+        """
+        top = node
+        limit = 1000 + 4 * (self._opcodes_before + self._opcodes)  # the time stays linear
+        while self.parent[top] != NOTHING and self._walked < limit:
+            top = self.parent[top]
+            self._walked += 1
+        if self.parent[top] != NOTHING or top not in self._loose:
+            return False
+        self.parent[node] = NOTHING
+        self.role[node] = table.SHARED
+        role = {table.TUPLE: table.ITEM, table.FROZENSET: table.MEMBER}.get(self.kind[node])
+        for i, item in enumerate(reversed(self._loose)):
+            if item in (NOTHING, node):
+                continue
+            if role is not None and self.role[item] == table.SHARED and i < self.length[node]:
+                self.parent[item] = node
+                self.role[item] = role
+                self.step[item] = i
+            else:
+                self._place_loose(item, node)
+        self._loose.clear()
+        self.own[node] += size + self._loose_cost
+        self._loose_cost = 0
+        self._stack.append(node)
+        self._costs.append(_OWNED)
+        return True
+
+    # --- pickles
+
+    def _begin(self, here: int) -> None:
+        self._first = self._new(table.PICKLE, here, 0)
+        self.parent[self._first] = 0
+        self.role[self._first] = table.NUMBERED
+        self.step[self._first] = min(len(self.pickles) // table.P_FIELDS, NOTHING)
+
+    def _end(self, offset: int) -> None:
+        """After a STOP."""
+        self._settle_loose()
+        self._place(len(self._stack) - 1, self._first, table.ROOT)
+        for i in range(len(self._stack) - 1):
+            self._place(i, self._first, table.LOOSE)
+        self.own[self._first] += len(self._marks)
+        frame_end = self._frame_end
+        self._note_pickle(offset)
+        if frame_end > self.size:
+            raise InspectionError(
+                offset, f"a FRAME goes on to offset {frame_end:,}, the file ends at {self.size:,}"
+            )
+
+    def _note_pickle(self, offset: int) -> None:
+        start = self.offset[self._first]
+        protocol = self._seen_protocol if self._protocol == NOTHING else self._protocol
+        self.pickles.extend(
+            (
+                start,
+                offset - start,
+                protocol,
+                self._frames,
+                self._opcodes,
+                self._objects,
+                self._references,
+                self._puts,
+                self._unused,
+                self._buffers,
+                self._persistent,
+                0,
+                self._first,
+            )
+        )
+        self._cut(0)
+        self._marks.clear()
+        if not self.shared:
+            self._memo = {}
+        self._first = NOTHING
+        self._opcodes_before += self._opcodes
+        self._reset_counts()
+
+    def abandon(self, offset: int) -> None:
+        """Give a place to what was read of a pickle that breaks off at `offset`."""
+        if self._first != NOTHING and self.offset[self._first] == offset:
+            self._truncate(self._first)
+            self._first = NOTHING
+        if self._first != NOTHING:
+            self._settle_loose()
+            while self._marks:
+                self._place_unfinished(self._marks.pop())
+            for i in range(len(self._stack)):
+                self._place(i, self._first, table.LOOSE if i else table.ROOT)
+            self._note_pickle(offset)
+        if offset < self.size:
+            rest = self._new(table.UNREAD, offset, self.size - offset)
+            self.parent[rest] = 0
+            self.role[rest] = table.REST
+
+    def _place_unfinished(self, bottom: int) -> None:
+        """Put what lies above a mark into what lies below it, where that takes items."""
+        self.own[self._first] += 1
+        fence = self._marks[-1] if self._marks else 0
+        node = self._stack[bottom - 1] if bottom > fence else self._first
+        kind = self.kind[node]
+        number = self.length[node]
+        count = 0
+        for i in range(bottom, len(self._stack)):
+            if kind == table.LIST or kind == table.SET:
+                role = table.ITEM if kind == table.LIST else table.MEMBER
+                self._place(i, node, role, number + i - bottom)
+                count += 1
+            elif kind == table.DICT and (i - bottom) % 2:
+                self._place(i, node, table.VALUE, self._stack[i - 1])
+            elif kind == table.DICT:
+                self._place(i, node, table.KEY, number + (i - bottom) // 2)
+                count += 1
+            else:
+                self._place(i, self._first, table.LOOSE)
+        self._add_length(node, count)
+        self._cut(bottom)
+
+    # --- sums
+
+    def finish(self) -> None:
+        """Find the children, the totals, the depths, and the sums by type."""
+        count = len(self.kind)
+        parent, kind = self.parent, self.kind
+        keys = table.KINDS + len(self.name_node)
+        self.type_count = array("Q", bytes(8 * keys))
+        self.type_own = array("Q", bytes(8 * keys))
+        self.type_total = array("Q", bytes(8 * keys))
+        first = self._first_child = array("I", bytes(4 * count))
+        following = self._next_child = array("I", bytes(4 * count))
+        # Backwards, so that the children come in the order of the file.
+        for node in range(count - 1, 0, -1):
+            following[node] = first[parent[node]]
+            first[parent[node]] = node
+        total = self.total = array("Q", self.own)
+        active = array("I", bytes(4 * keys))  # how many are on the way from the root
+        depth = deepest = pickle = node = 0
+        while True:
+            while first[node]:
+                active[self._key(node)] += 1
+                node = first[node]
+                depth += 1
+            deepest = max(deepest, depth)
+            while True:  # `node` is complete
+                key = self._key(node)
+                if first[node]:
+                    active[key] -= 1
+                self.type_count[key] += 1
+                self.type_own[key] += self.own[node]
+                if not active[key]:  # else it is counted with what it is in
+                    self.type_total[key] += total[node]
+                if kind[node] == table.PICKLE:
+                    self.pickles[pickle * table.P_FIELDS + table.P_DEPTH] = deepest - 1
+                    pickle += 1
+                    deepest = 0
+                if node == 0:
+                    break
+                total[parent[node]] += total[node]
+                if following[node]:
+                    node = following[node]
+                    break
+                node = parent[node]
+                depth -= 1
+            if node == 0:
+                break
+        for key in range(table.KINDS):
+            self.type_count[key] += self.row_count[key]
+            self.type_own[key] += self.row_bytes[key]
+            self.type_total[key] += self.row_bytes[key]
+        for key, own in self._row_in.items():
+            self.type_own[key] -= own
+
+    def children(self, node: int, most: int | None = None) -> list[int]:
+        """The children in the order of the file; or the `most` largest, the largest first."""
+        found = list(self._children(node))
+        if most is None:
+            return found
+        return heapq.nlargest(most, found, key=lambda i: (self.total[i], -i))
+
+    def _children(self, node: int) -> Iterator[int]:
+        child = self._first_child[node]
+        while child:
+            yield child
+            child = self._next_child[child]
+
+    def count_children(self, node: int) -> int:
+        return sum(1 for _ in self._children(node))
+
+    def largest(self, column: str, count: int) -> list[int]:
+        """The nodes of the `count` largest entries of "own" or "total", the largest first."""
+        numbers: array[int] = getattr(self, column)
+        return heapq.nlargest(count, range(len(numbers)), key=lambda i: (numbers[i], -i))

@@ -1,0 +1,3 @@
+from ..inspection.scan import Scanner as Scanner
+
+CONSTANTS: dict[str, int]

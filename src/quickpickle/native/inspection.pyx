@@ -1,0 +1,1311 @@
+# cython: language_level=3, initializedcheck=False, boundscheck=False, wraparound=False
+# cython: cdivision=True
+"""The compiled twin of inspection/scan.py: the same class, the same methods, columns in C.
+
+What is a check there is a check here; the differences are that a column is a block of memory which
+grows, and that an entry of the memo whose number is out of all proportion goes into a dict.
+"""
+
+import heapq
+
+cimport cython
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcpy, memset
+
+from ..inspection import table
+from ..inspection.scan import InspectionError
+
+cdef enum:
+    # Of table.py; `CONSTANTS` lets a test compare them.
+    FILE = 0
+    PICKLE = 1
+    UNREAD = 2
+    NONE = 3
+    BOOL = 4
+    INT = 5
+    FLOAT = 6
+    STR = 7
+    STRING = 8
+    TUPLE = 11
+    LIST = 12
+    DICT = 13
+    SET = 14
+    FROZENSET = 15
+    GLOBAL = 16
+    OBJECT = 17
+    PERSISTENT = 18
+    BUFFER = 19
+    KINDS = 20
+
+    NOWHERE = 0
+    NUMBERED = 1
+    REST = 2
+    ROOT = 3
+    LOOSE = 4
+    ITEM = 5
+    KEY = 6
+    VALUE = 7
+    MEMBER = 8
+    CALLABLE = 9
+    ARGUMENTS = 10
+    CLASS = 11
+    NEW_ARGUMENTS = 12
+    EX_ARGUMENTS = 13
+    EX_KEYWORDS = 14
+    ARGUMENT = 15
+    STATE = 16
+    MODULE = 17
+    NAME = 18
+    PERSISTENT_ID = 19
+    SHARED = 255
+
+    UNKNOWN = 0
+    PUSH = 1
+    MARK = 2
+    STOP = 3
+    POP = 4
+    POP_MARK = 5
+    DUP = 6
+    GET = 7
+    PUT = 8
+    MEMOIZE = 9
+    TUPLE1 = 10
+    TUPLE2 = 11
+    TUPLE3 = 12
+    COLLECT = 13
+    APPEND = 14
+    APPENDS = 15
+    SETITEM = 16
+    SETITEMS = 17
+    ADDITEMS = 18
+    FIND = 19
+    FIND_ON_STACK = 20
+    INST = 21
+    OBJ = 22
+    REDUCE = 23
+    NEWOBJ = 24
+    NEWOBJ_EX = 25
+    BUILD = 26
+    PERSID = 27
+    BINPERSID = 28
+    NEXT_BUFFER = 29
+    READONLY_BUFFER = 30
+    PROTO = 31
+    FRAME = 32
+
+    COUNTED1 = 11
+    COUNTED4 = 14
+    COUNTED8 = 18
+    COUNTED4_SIGNED = 24
+    LINE = 31
+    TWO_LINES = 32
+
+    INT_CODE = 73
+    MOST_NODES = 0x7FFFFFFF
+    LONGEST_NUMBER = 4300
+    HIGHEST_PROTOCOL = 5
+    LONG_ROW = 16
+    P_DEPTH = 11
+    P_FIELDS = 13
+
+cdef uint32_t NOTHING = 0xFFFFFFFF
+cdef uint32_t OWNED = 0xFFFFFFFF  # as the cost of an entry of the stack
+cdef uint32_t USED = 0x80000000  # in an entry of the memo
+
+CONSTANTS = {
+    name: value
+    for name, value in [
+        ("FILE", FILE), ("PICKLE", PICKLE), ("UNREAD", UNREAD), ("NONE", NONE), ("BOOL", BOOL),
+        ("INT", INT), ("FLOAT", FLOAT), ("STR", STR), ("STRING", STRING), ("TUPLE", TUPLE),
+        ("LIST", LIST), ("DICT", DICT), ("SET", SET), ("FROZENSET", FROZENSET),
+        ("GLOBAL", GLOBAL), ("OBJECT", OBJECT), ("PERSISTENT", PERSISTENT), ("BUFFER", BUFFER),
+        ("KINDS", KINDS), ("NOWHERE", NOWHERE), ("NUMBERED", NUMBERED), ("REST", REST),
+        ("ROOT", ROOT), ("LOOSE", LOOSE), ("ITEM", ITEM), ("KEY", KEY), ("VALUE", VALUE),
+        ("MEMBER", MEMBER), ("CALLABLE", CALLABLE), ("ARGUMENTS", ARGUMENTS), ("CLASS", CLASS),
+        ("NEW_ARGUMENTS", NEW_ARGUMENTS), ("EX_ARGUMENTS", EX_ARGUMENTS),
+        ("EX_KEYWORDS", EX_KEYWORDS), ("ARGUMENT", ARGUMENT), ("STATE", STATE),
+        ("MODULE", MODULE), ("NAME", NAME), ("PERSISTENT_ID", PERSISTENT_ID),
+        ("SHARED", SHARED), ("UNKNOWN", UNKNOWN), ("PUSH", PUSH), ("MARK", MARK),
+        ("STOP", STOP), ("POP", POP), ("POP_MARK", POP_MARK), ("DUP", DUP), ("GET", GET),
+        ("PUT", PUT), ("MEMOIZE", MEMOIZE), ("TUPLE1", TUPLE1), ("TUPLE2", TUPLE2),
+        ("TUPLE3", TUPLE3), ("COLLECT", COLLECT), ("APPEND", APPEND), ("APPENDS", APPENDS),
+        ("SETITEM", SETITEM), ("SETITEMS", SETITEMS), ("ADDITEMS", ADDITEMS), ("FIND", FIND),
+        ("FIND_ON_STACK", FIND_ON_STACK), ("INST", INST), ("OBJ", OBJ), ("REDUCE", REDUCE),
+        ("NEWOBJ", NEWOBJ), ("NEWOBJ_EX", NEWOBJ_EX), ("BUILD", BUILD), ("PERSID", PERSID),
+        ("BINPERSID", BINPERSID), ("NEXT_BUFFER", NEXT_BUFFER),
+        ("READONLY_BUFFER", READONLY_BUFFER), ("PROTO", PROTO), ("FRAME", FRAME),
+        ("COUNTED1", COUNTED1), ("COUNTED4", COUNTED4), ("COUNTED8", COUNTED8),
+        ("COUNTED4_SIGNED", COUNTED4_SIGNED), ("LINE", LINE), ("TWO_LINES", TWO_LINES),
+        ("INT_CODE", INT_CODE), ("MOST_NODES", MOST_NODES), ("LONGEST_NUMBER", LONGEST_NUMBER),
+        ("HIGHEST_PROTOCOL", HIGHEST_PROTOCOL), ("LONG_ROW", LONG_ROW), ("P_DEPTH", P_DEPTH),
+        ("P_FIELDS", P_FIELDS),
+    ]
+}
+
+cdef uint8_t ACTION_OF[256]
+cdef uint8_t ARGUMENT_OF[256]
+cdef uint8_t KIND_OF[256]
+cdef uint8_t PROTOCOL_OF[256]
+memcpy(ACTION_OF, <const char *>table.ACTION_OF, 256)
+memcpy(ARGUMENT_OF, <const char *>table.ARGUMENT_OF, 256)
+memcpy(KIND_OF, <const char *>table.KIND_OF, 256)
+memcpy(PROTOCOL_OF, <const char *>table.PROTOCOL_OF, 256)
+
+
+@cython.final
+cdef class Column:
+    """A block of unsigned integers of 1, 4 or 8 bytes that grows; others see it as a buffer."""
+
+    cdef char *memory
+    cdef Py_ssize_t count  # of entries
+    cdef Py_ssize_t room
+    cdef Py_ssize_t width
+    cdef Py_ssize_t views
+    cdef Py_ssize_t shape[1]
+    cdef Py_ssize_t strides[1]
+
+    def __cinit__(self, Py_ssize_t width, Py_ssize_t count=0):
+        self.width = width
+        self.views = 0
+        if count:
+            self.make_room(count)
+            memset(self.memory, 0, count * width)
+        self.count = count
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.memory)
+
+    cdef int make_room(self, Py_ssize_t room) except -1:
+        cdef char *memory
+        if self.views:
+            raise BufferError("a column that others look at does not grow")
+        memory = <char *>PyMem_RawRealloc(self.memory, room * self.width)
+        if memory == NULL:
+            raise MemoryError
+        self.memory = memory
+        self.room = room
+        return 0
+
+    cdef inline int one_more(self) except -1:
+        """Room for an entry, which is counted."""
+        if self.count == self.room:
+            self.make_room(self.room + (self.room >> 1) + 64)
+        self.count += 1
+        return 0
+
+    cdef inline int add4(self, uint32_t value) except -1:
+        self.one_more()
+        (<uint32_t *>self.memory)[self.count - 1] = value
+        return 0
+
+    cdef inline int add8(self, uint64_t value) except -1:
+        self.one_more()
+        (<uint64_t *>self.memory)[self.count - 1] = value
+        return 0
+
+    cdef inline uint32_t *as4(self) noexcept:
+        return <uint32_t *>self.memory
+
+    cdef inline uint64_t *as8(self) noexcept:
+        return <uint64_t *>self.memory
+
+    def __len__(self):
+        return self.count
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        self.shape[0] = self.count
+        self.strides[0] = self.width
+        if self.memory == NULL:
+            self.make_room(1)  # a view of nothing still has an address
+        buffer.buf = self.memory
+        buffer.format = 'B' if self.width == 1 else 'I' if self.width == 4 else 'Q'
+        buffer.internal = NULL
+        buffer.itemsize = self.width
+        buffer.len = self.count * self.width
+        buffer.ndim = 1
+        buffer.obj = self
+        buffer.readonly = 1
+        buffer.shape = self.shape
+        buffer.strides = self.strides
+        buffer.suboffsets = NULL
+        self.views += 1
+
+    def __releasebuffer__(self, Py_buffer *buffer):
+        self.views -= 1
+
+
+cdef struct Node:
+    uint64_t offset
+    uint64_t own
+    uint64_t total
+    uint32_t parent
+    uint32_t step
+    uint32_t type
+    uint32_t length
+    uint32_t first  # of the children, 0 for none
+    uint32_t next  # of the parent's
+    uint8_t kind
+    uint8_t role
+
+
+
+@cython.final
+cdef class Field:
+    """One member of all nodes, as a buffer; the tree does not grow while it is looked at."""
+
+    cdef Scanner scanner
+    cdef Py_ssize_t width, offset
+    cdef Py_ssize_t shape[1]
+    cdef Py_ssize_t strides[1]
+
+    def __cinit__(self, Scanner scanner, Py_ssize_t width, Py_ssize_t offset):
+        self.scanner = scanner
+        self.width = width
+        self.offset = offset
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        self.shape[0] = self.scanner.count
+        self.strides[0] = sizeof(Node)
+        buffer.buf = <char *>self.scanner.nodes + self.offset
+        buffer.format = 'B' if self.width == 1 else 'I' if self.width == 4 else 'Q'
+        buffer.internal = NULL
+        buffer.itemsize = self.width
+        buffer.len = self.scanner.count * self.width
+        buffer.ndim = 1
+        buffer.obj = self
+        buffer.readonly = 1
+        buffer.shape = self.shape
+        buffer.strides = self.strides
+        buffer.suboffsets = NULL
+        self.scanner.views += 1
+
+    def __releasebuffer__(self, Py_buffer *buffer):
+        self.scanner.views -= 1
+
+
+@cython.final
+cdef class Scanner:
+    """See inspection/scan.py."""
+
+    cdef uint64_t size
+    cdef object is_rebuilder
+    cdef bint shared
+    cdef Node *nodes
+    cdef Py_ssize_t count, room, views
+    cdef Column name_node_, name_module_, name_name_, rebuilds
+    cdef Column row_count, row_bytes
+    cdef dict row_in
+    cdef Column type_count_, type_own_, type_total_, pickles_
+    cdef public bint unknown_reference
+    cdef public unsigned long long line_end
+
+    cdef Column stack, costs, marks
+    cdef Column memo  # 0 where there is none, else the node plus 1, and USED
+    cdef dict memo_far
+    cdef bint has_far
+    cdef uint64_t memo_count
+    cdef Column loose
+    cdef uint64_t loose_cost, walked
+    cdef uint32_t first
+    cdef uint64_t opcodes_before
+    cdef uint32_t protocol, seen_protocol
+    cdef uint64_t frames, opcodes, objects, references, puts, unused, buffers, persistent
+    cdef uint64_t frame_end
+    cdef int64_t last_unused
+
+    def __init__(self, size, is_rebuilder, shared):
+        self.size = size
+        self.is_rebuilder = is_rebuilder
+        self.shared = shared
+        self.name_node_ = Column(4)
+        self.name_module_ = Column(4)
+        self.name_name_ = Column(4)
+        self.rebuilds = Column(4)  # 0: not asked yet, 1: no, 2: yes
+        self.row_count = Column(8, KINDS)
+        self.row_bytes = Column(8, KINDS)
+        self.row_in = {}
+        self.type_count_ = Column(8)
+        self.type_own_ = Column(8)
+        self.type_total_ = Column(8)
+        self.pickles_ = Column(8)
+        self.stack = Column(4)
+        self.costs = Column(4)
+        self.marks = Column(4)
+        self.memo = Column(4)
+        self.memo_far = {}
+        self.loose = Column(4)
+        self.first = NOTHING
+        self.reset_counts()
+        self.new(FILE, 0, 0, NOTHING)
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.nodes)
+
+    # The columns as others see them.
+    @property
+    def kind(self): return memoryview(Field(self, 1, <char *>&self.nodes.kind - <char *>self.nodes))
+    @property
+    def role(self): return memoryview(Field(self, 1, <char *>&self.nodes.role - <char *>self.nodes))
+    @property
+    def offset(self): return memoryview(Field(self, 8, <char *>&self.nodes.offset - <char *>self.nodes))
+    @property
+    def own(self): return memoryview(Field(self, 8, <char *>&self.nodes.own - <char *>self.nodes))
+    @property
+    def total(self): return memoryview(Field(self, 8, <char *>&self.nodes.total - <char *>self.nodes))
+    @property
+    def parent(self): return memoryview(Field(self, 4, <char *>&self.nodes.parent - <char *>self.nodes))
+    @property
+    def step(self): return memoryview(Field(self, 4, <char *>&self.nodes.step - <char *>self.nodes))
+    @property
+    def type(self): return memoryview(Field(self, 4, <char *>&self.nodes.type - <char *>self.nodes))
+    @property
+    def length(self): return memoryview(Field(self, 4, <char *>&self.nodes.length - <char *>self.nodes))
+    @property
+    def name_node(self): return memoryview(self.name_node_)
+    @property
+    def name_module(self): return memoryview(self.name_module_)
+    @property
+    def name_name(self): return memoryview(self.name_name_)
+    @property
+    def type_count(self): return memoryview(self.type_count_)
+    @property
+    def type_own(self): return memoryview(self.type_own_)
+    @property
+    def type_total(self): return memoryview(self.type_total_)
+    @property
+    def pickles(self): return memoryview(self.pickles_)
+
+    @property
+    def is_open(self):
+        return self.first != NOTHING
+
+    cdef void reset_counts(self) noexcept:
+        self.protocol = NOTHING
+        self.seen_protocol = 0
+        self.frames = self.opcodes = self.objects = self.references = 0
+        self.puts = self.unused = self.buffers = self.persistent = self.frame_end = 0
+
+    # --- nodes
+
+    cdef int grow(self) except -1:
+        cdef Py_ssize_t room = self.room + (self.room >> 1)
+        cdef Node *nodes
+        if not room:  # what is not used of it is not paid for
+            room = 64 + min(self.size // 3, <uint64_t>1 << 20)
+        if self.count >= MOST_NODES:
+            raise MemoryError("more objects than can be counted")
+        if self.views:
+            raise BufferError("a tree that others look at does not grow")
+        nodes = <Node *>PyMem_RawRealloc(self.nodes, room * sizeof(Node))
+        if nodes == NULL:
+            raise MemoryError
+        self.nodes = nodes
+        self.room = room
+        return 0
+
+    cdef inline int64_t new(
+        self, uint8_t kind, uint64_t offset, uint64_t own, uint32_t type_
+    ) except -1:
+        cdef Node *node
+        if self.count == self.room:
+            self.grow()
+        node = self.nodes + self.count
+        node.offset = offset
+        node.own = own
+        node.parent = NOTHING
+        node.step = 0
+        node.type = type_
+        node.length = 0
+        node.first = node.next = 0
+        node.kind = kind
+        node.role = NOWHERE
+        self.count += 1
+        return self.count - 1
+
+    cdef inline uint8_t kind_of(self, uint32_t node) noexcept:
+        return self.nodes[node].kind
+
+    cdef inline uint8_t role_of(self, uint32_t node) noexcept:
+        return self.nodes[node].role
+
+    cdef inline void set_role(self, uint32_t node, uint8_t role) noexcept:
+        self.nodes[node].role = role
+
+    cdef inline int64_t push(
+        self, uint8_t kind, uint64_t offset, uint64_t own, uint32_t type_
+    ) except -1:
+        cdef int64_t node = self.new(kind, offset, own, type_)
+        self.objects += 1
+        self.stack.add4(node)
+        self.costs.add4(OWNED)
+        return node
+
+    cdef inline void charge(self, uint32_t node, uint64_t own) noexcept:
+        self.nodes[node if node >= self.first else self.first].own += own
+
+    cdef inline void place(self, Py_ssize_t i, uint32_t parent, uint8_t role, uint64_t step) noexcept:
+        cdef uint32_t cost = self.costs.as4()[i]
+        cdef uint32_t node
+        if cost != OWNED:
+            self.charge(parent, cost)
+            return
+        node = self.stack.as4()[i]
+        if parent < self.first:
+            parent, role = self.first, LOOSE
+        self.nodes[node].parent = parent
+        self.set_role(node, role)
+        self.nodes[node].step = <uint32_t>(step if step < NOTHING else NOTHING)
+
+    cdef inline void cut(self, Py_ssize_t height) noexcept:
+        self.stack.count = height
+        self.costs.count = height
+
+    cdef inline void add_length(self, uint32_t node, uint64_t count) noexcept:
+        cdef uint64_t length = self.nodes[node].length + count
+        self.nodes[node].length = <uint32_t>(length if length < NOTHING else NOTHING)
+
+    cdef inline uint32_t name_of(self, Py_ssize_t i) noexcept:
+        cdef uint32_t node = self.stack.as4()[i]
+        return self.nodes[node].type if self.kind_of(node) == GLOBAL else NOTHING
+
+    cdef inline uint32_t first_name_of(self, Py_ssize_t i) noexcept:
+        cdef uint32_t node = self.stack.as4()[i]
+        return self.nodes[node].type if self.kind_of(node) == TUPLE else NOTHING
+
+    cdef int64_t drop_row(self, Py_ssize_t bottom, uint64_t key) except -1:
+        cdef Py_ssize_t i = self.stack.count
+        cdef Py_ssize_t last = self.count - 1
+        cdef Py_ssize_t node
+        cdef uint64_t own = 0
+        cdef uint8_t kind
+        while (
+            i > bottom
+            and self.stack.as4()[i - 1] == last
+            and self.costs.as4()[i - 1] == OWNED
+            and NONE <= self.kind_of(last) <= FLOAT
+            and self.role_of(last) == NOWHERE
+        ):
+            i -= 1
+            last -= 1
+        if self.stack.count - i < LONG_ROW:
+            return 0
+        for node in range(last + 1, self.count):
+            own += self.nodes[node].own
+        self.row_in[key] = self.row_in.get(key, 0) + own
+        for node in range(last + 1, self.count):
+            kind = self.kind_of(node)
+            self.row_count.as8()[kind] += 1
+            self.row_bytes.as8()[kind] += self.nodes[node].own
+        self.cut(i)
+        self.truncate(last + 1)
+        return own
+
+    cdef inline void truncate(self, Py_ssize_t count) noexcept:
+        self.count = count
+
+    cdef inline uint64_t key_of(self, uint32_t node) noexcept:
+        cdef uint8_t kind = self.kind_of(node)
+        if kind == OBJECT and self.nodes[node].type != NOTHING:
+            return KINDS + <uint64_t>self.nodes[node].type
+        return kind
+
+    # --- reading
+
+    def feed(self, const unsigned char[::1] data, unsigned long long base):
+        cdef uint64_t i = 0
+        cdef uint64_t end = data.shape[0]
+        cdef bint is_last = base + end >= self.size
+        cdef const unsigned char *start
+        cdef const unsigned char *stop
+        cdef const unsigned char *line
+        cdef uint64_t here, size, value, width, j, line_length
+        cdef int code, action, argument
+        cdef uint32_t node
+        cdef bint is_empty
+        if not end:
+            return base
+        start = &data[0]
+        while i < end:
+            here = base + i
+            code = start[i]
+            action = ACTION_OF[code]
+            if action == UNKNOWN:
+                raise InspectionError(here, f"no opcode is 0x{code:02x}")
+            argument = ARGUMENT_OF[code]
+            value = 0
+            line = NULL
+            line_length = 0
+            if argument <= 8:
+                size = 1 + argument
+                if i + size > end:
+                    break
+                if argument == 1:
+                    value = start[i + 1]
+                else:
+                    for j in range(<uint64_t>argument):
+                        value |= <uint64_t>start[i + 1 + j] << (8 * j)
+            elif argument < LINE:
+                width = argument % 10
+                if i + 1 + width > end:
+                    break
+                for j in range(width):
+                    value |= <uint64_t>start[i + 1 + j] << (8 * j)
+                if argument == COUNTED4_SIGNED and value > 0x7FFFFFFF:
+                    raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has a negative length")
+                size = 1 + width
+                if value > self.size - here - size:  # what was found of it is inside
+                    raise InspectionError(
+                        here,
+                        f"{table.OPCODE_NAMES[code]} is {value:,} bytes long, "
+                        f"the file has {self.size - here - size:,}",
+                    )
+                size += value
+            elif self.line_end > here:
+                size = self.line_end - here
+                if action == GET or action == PUT:
+                    raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has a number too long")
+                self.line_end = 0
+            else:
+                line = start + i + 1
+                stop = <const unsigned char *>memchr(line, b"\n", end - i - 1)
+                if stop == NULL:
+                    break
+                line_length = stop - line
+                is_empty = line_length == 0
+                if argument == TWO_LINES:
+                    line = stop + 1
+                    stop = <const unsigned char *>memchr(line, b"\n", start + end - line)
+                    if stop == NULL:
+                        break
+                    is_empty |= stop == line
+                if is_empty and KIND_OF[code] != STR and KIND_OF[code] != STRING and action != PERSID:
+                    raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has an empty line")
+                size = stop + 1 - (start + i)
+            # The most frequent opcodes in the same way as `do` has them, without the call.
+            if action == PUSH and argument < LINE and self.first != NOTHING:
+                if self.loose_cost:
+                    self.settle_loose()
+                self.push(KIND_OF[code], here, size, NOTHING)
+            elif action == MEMOIZE and self.stack.count > (
+                self.marks.as4()[self.marks.count - 1] if self.marks.count else 0
+            ):
+                if self.loose_cost:
+                    self.settle_loose()
+                node = self.stack.as4()[self.stack.count - 1]
+                self.put(self.memo_count, node)
+                self.after_put(node, size)
+            else:
+                if self.first == NOTHING:
+                    self.begin(here)
+                self.do(action, code, here, size, value, line, line_length)
+            self.opcodes += 1
+            if PROTOCOL_OF[code] > self.seen_protocol:
+                self.seen_protocol = PROTOCOL_OF[code]
+            i += size
+            if action == STOP:
+                self.end(base + i)
+        if i < end and is_last:
+            name = table.OPCODE_NAMES[start[i]]
+            raise InspectionError(base + i, f"the file ends in the middle of {name}")
+        return base + i
+
+    cdef int do(
+        self, int action, int code, uint64_t here, uint64_t size, uint64_t value,
+        const unsigned char *line, uint64_t line_length,
+    ) except -1:
+        cdef Py_ssize_t height = self.stack.count
+        cdef Py_ssize_t fence = self.marks.as4()[self.marks.count - 1] if self.marks.count else 0
+        cdef Py_ssize_t i, count
+        cdef uint32_t *stack = self.stack.as4()  # not after a push
+        cdef uint32_t node, type_, module, name, entry
+        cdef uint64_t index
+        cdef uint8_t kind
+        if self.loose_cost and action != POP and action != POP_MARK and action != GET:
+            self.settle_loose()
+        if action == PUSH:
+            kind = KIND_OF[code]
+            if code == INT_CODE and line_length == 2 and line[0] == c"0":
+                if line[1] == c"0" or line[1] == c"1":
+                    kind = BOOL
+            self.push(kind, here, size, NOTHING)
+        elif action == MEMOIZE or action == PUT:
+            if height - 1 < fence:
+                self.too_little(here, code)
+            if action == MEMOIZE:
+                index = self.memo_count
+            elif line == NULL:
+                index = value
+            else:
+                index = self.number(line, line_length, here, code)
+                if index > 0xFFFFFFFF:
+                    return self.put_far(bytes(line[:line_length]), size)
+            node = stack[height - 1]
+            self.put(index, node)
+            self.after_put(node, size)
+        elif action == GET:
+            if line == NULL:
+                index = value
+            else:
+                index = self.number(line, line_length, here, code)
+                if index > 0xFFFFFFFF:
+                    index = 0xFFFFFFFFFFFFFFFF
+            entry = self.find(index, line, line_length)
+            if not entry:
+                self.unknown_reference = True
+                shown = index
+                if line != NULL:
+                    shown = int(bytes(line[:line_length]).partition(b"\0")[0])
+                raise InspectionError(
+                    here, f"{table.OPCODE_NAMES[code]} refers to {shown}, not in the memo"
+                )
+            node = (entry & ~USED) - 1
+            if not entry & USED and node >= self.first:
+                self.unused -= 1
+            self.references += 1
+            if self.loose.count and self.take_back(node, size):
+                return 0
+            if self.loose_cost:
+                self.settle_loose()
+            self.stack.add4(node)
+            self.costs.add4(size)
+        elif action == MARK:
+            self.marks.add4(height)
+        elif action == COLLECT:
+            self.collect(KIND_OF[code], here, size, code)
+        elif action == TUPLE1 or action == TUPLE2 or action == TUPLE3:
+            count = action - TUPLE1 + 1
+            if height - count < fence:
+                self.too_little(here, code)
+            self.objects += 1
+            node = self.new(TUPLE, here, size, self.name_of(height - count))
+            self.nodes[node].length = count
+            for i in range(count):
+                self.place(height - count + i, node, ITEM, i)
+            self.replace(height - count, node)
+        elif action == APPEND:
+            if height - 2 < fence:
+                self.too_little(here, code)
+            node = stack[height - 2]
+            self.charge(node, size)
+            self.place(height - 1, node, ITEM, self.nodes[node].length)
+            self.add_length(node, 1)
+            self.cut(height - 1)
+        elif action == SETITEM:
+            if height - 3 < fence:
+                self.too_little(here, code)
+            node = stack[height - 3]
+            self.charge(node, size)
+            self.place(height - 2, node, KEY, self.nodes[node].length)
+            self.place(height - 1, node, VALUE, stack[height - 2])
+            self.add_length(node, 1)
+            self.cut(height - 2)
+        elif action == APPENDS or action == SETITEMS or action == ADDITEMS:
+            self.add_items(action, size, here, code)
+        elif action == FIND:
+            type_ = self.add_name(NOTHING, NOTHING)
+            self.push(GLOBAL, here, size, type_)
+        elif action == FIND_ON_STACK:
+            if height - 2 < fence:
+                self.too_little(here, code)
+            module, name = stack[height - 2], stack[height - 1]
+            if not (STR <= self.kind_of(module) <= STRING and STR <= self.kind_of(name) <= STRING):
+                raise InspectionError(here, "STACK_GLOBAL needs two strings")
+            self.objects += 1
+            type_ = self.add_name(module, name)
+            node = self.new(GLOBAL, here, size, type_)
+            self.place(height - 2, node, MODULE, 0)
+            self.place(height - 1, node, NAME, 0)
+            self.replace(height - 2, node)
+        elif action == INST or action == OBJ:
+            self.instantiate(action, here, size, code)
+        elif action == REDUCE or action == NEWOBJ:
+            if height - 2 < fence:
+                self.too_little(here, code)
+            self.need_tuple(stack[height - 1], here, code)
+            self.reduce(action, here, size)
+        elif action == NEWOBJ_EX:
+            if height - 3 < fence:
+                self.too_little(here, code)
+            self.need_tuple(stack[height - 2], here, code)
+            self.objects += 1
+            node = self.new(OBJECT, here, size, self.name_of(height - 3))
+            self.place(height - 3, node, CLASS, 0)
+            self.place(height - 2, node, EX_ARGUMENTS, 0)
+            self.place(height - 1, node, EX_KEYWORDS, 0)
+            self.replace(height - 3, node)
+        elif action == BUILD:
+            if height - 2 < fence:
+                self.too_little(here, code)
+            self.charge(stack[height - 2], size)
+            self.place(height - 1, stack[height - 2], STATE, 0)
+            self.cut(height - 1)
+        elif action == POP:
+            if self.marks.count and fence == height:
+                self.marks.count -= 1
+                self.loose_cost += 1
+            else:
+                if height - 1 < fence:
+                    self.too_little(here, code)
+                self.discard(height - 1)
+            self.loose_cost += size
+        elif action == POP_MARK:
+            if not self.marks.count:
+                self.no_mark(here, code)
+            self.discard(fence)
+            self.marks.count -= 1
+            self.loose_cost += size + 1
+        elif action == DUP:
+            if height - 1 < fence:
+                self.too_little(here, code)
+            node = stack[height - 1]
+            if self.role_of(node) == NOWHERE:
+                self.set_role(node, SHARED)
+            self.references += 1
+            self.stack.add4(node)
+            self.costs.add4(size)
+        elif action == STOP:
+            if height - 1 < fence:
+                self.too_little(here, code)
+            self.nodes[self.first].own += size
+        elif action == PERSID:
+            self.push(PERSISTENT, here, size, NOTHING)
+            self.persistent += 1
+        elif action == BINPERSID:
+            if height - 1 < fence:
+                self.too_little(here, code)
+            self.objects += 1
+            node = self.new(PERSISTENT, here, size, NOTHING)
+            self.place(height - 1, node, PERSISTENT_ID, 0)
+            self.replace(height - 1, node)
+            self.persistent += 1
+        elif action == NEXT_BUFFER:
+            self.push(BUFFER, here, size, NOTHING)
+            self.buffers += 1
+        elif action == READONLY_BUFFER:
+            if height - 1 < fence:
+                self.too_little(here, code)
+            self.charge(stack[height - 1], size)
+        elif action == PROTO:
+            if value > HIGHEST_PROTOCOL:
+                raise InspectionError(here, f"protocol {value} is not known")
+            self.protocol = value
+            self.nodes[self.first].own += size
+        else:  # FRAME
+            self.frames += 1
+            # What is cut short below is beyond the end of any file.
+            value = min(value, <uint64_t>1 << 62) + here + size
+            if value > self.frame_end:
+                self.frame_end = value
+            self.nodes[self.first].own += size
+        return 0
+
+    cdef int too_little(self, uint64_t here, int code) except -1:
+        raise InspectionError(here, f"{table.OPCODE_NAMES[code]} finds too little on the stack")
+
+    cdef int no_mark(self, uint64_t here, int code) except -1:
+        raise InspectionError(here, f"{table.OPCODE_NAMES[code]} finds no mark on the stack")
+
+    cdef int need_tuple(self, uint32_t node, uint64_t here, int code) except -1:
+        cdef uint8_t kind = self.kind_of(node)
+        if kind != TUPLE and kind != OBJECT and kind != PERSISTENT:
+            raise InspectionError(here, f"{table.OPCODE_NAMES[code]} needs a tuple of arguments")
+        return 0
+
+    # --- the memo
+
+    cdef uint64_t number(
+        self, const unsigned char *line, uint64_t length, uint64_t here, int code
+    ) except? 0xFFFFFFFFFFFFFFFE:
+        """The number in a line; one that is larger than any entry's comes back as 2 ** 64 - 1."""
+        cdef uint64_t value = 0
+        cdef uint64_t i
+        if length <= 9:
+            for i in range(length):
+                if not c"0" <= line[i] <= c"9":
+                    break
+                value = value * 10 + (line[i] - c"0")
+            else:
+                return value
+        try:
+            text = bytes(line[:min(length, <uint64_t>LONGEST_NUMBER + 1)])
+            number = int(text.partition(b"\0")[0])  # an Unpickler sees a C string
+        except ValueError:
+            number = -1
+        if number < 0:
+            raise InspectionError(here, f"{table.OPCODE_NAMES[code]} needs a number")
+        return number if number <= 0xFFFFFFFF else 0xFFFFFFFFFFFFFFFF
+
+    cdef inline int after_put(self, uint32_t node, uint64_t size) except -1:
+        if self.role_of(node) == NOWHERE:
+            self.set_role(node, SHARED)
+        self.puts += 1
+        self.unused += 1
+        self.charge(node, size)
+        return 0
+
+    cdef inline int put(self, uint64_t index, uint32_t node) except -1:
+        # The next number, the most frequent: none that is far away can be it, while there are none.
+        if index == <uint64_t>self.memo.count and index == self.memo_count and not self.has_far:
+            self.memo.add4(node + 1)
+            self.memo_count += 1
+            return 0
+        return self.put_anywhere(index, node)
+
+    cdef int put_anywhere(self, uint64_t index, uint32_t node) except -1:
+        cdef Py_ssize_t room
+        if index >= <uint64_t>self.memo.count:
+            if index > 2 * self.memo_count + 1024:  # an index of a stranger's choice
+                if index not in self.memo_far:
+                    self.memo_count += 1
+                self.memo_far[index] = node + 1
+                self.has_far = True
+                return 0
+            if <Py_ssize_t>index >= self.memo.room:
+                self.memo.make_room(index + (index >> 1) + 64)
+            room = self.memo.count
+            memset(self.memo.as4() + room, 0, (index + 1 - room) * 4)
+            self.memo.count = index + 1
+            if self.has_far:  # what has come near
+                for room in range(room, <Py_ssize_t>index + 1):
+                    entry = self.memo_far.pop(room, 0)
+                    self.memo.as4()[room] = entry
+        if not self.memo.as4()[index]:
+            self.memo_count += 1
+        self.memo.as4()[index] = node + 1
+        return 0
+
+    cdef int put_far(self, bytes line, uint64_t size) except -1:
+        """Under a number that is larger than 32 bits."""
+        cdef uint32_t node = self.stack.as4()[self.stack.count - 1]
+        index = int(line.partition(b"\0")[0])
+        if index not in self.memo_far:
+            self.memo_count += 1
+        self.memo_far[index] = node + 1
+        self.has_far = True
+        return self.after_put(node, size)
+
+    cdef inline int64_t find(
+        self, uint64_t index, const unsigned char *line, uint64_t length
+    ) except -1:
+        """The entry as it is, marked as used from now on; 0 where there is none."""
+        cdef uint32_t entry
+        if index < <uint64_t>self.memo.count:
+            entry = self.memo.as4()[index]
+            if entry:
+                self.memo.as4()[index] = entry | USED
+            return entry
+        if not self.has_far:
+            return 0
+        number = index
+        if index == 0xFFFFFFFFFFFFFFFF:
+            number = int(bytes(line[:length]).partition(b"\0")[0])
+        found = self.memo_far.get(number, 0)
+        if found:
+            self.memo_far[number] = found | USED
+        return found
+
+    cdef void forget_memo(self) noexcept:
+        self.memo.count = 0
+        if self.has_far:
+            self.memo_far = {}
+            self.has_far = False
+        self.memo_count = 0
+
+    cdef inline int replace(self, Py_ssize_t height, uint32_t node) except -1:
+        self.cut(height)
+        self.stack.add4(node)
+        self.costs.add4(OWNED)
+        return 0
+
+    cdef uint32_t add_name(self, uint32_t module, uint32_t name) except? 0xFFFFFFFE:
+        self.name_module_.add4(module)
+        self.name_name_.add4(name)
+        self.rebuilds.add4(0)
+        self.name_node_.add4(self.count)
+        return self.name_node_.count - 1
+
+    cdef int collect(self, uint8_t kind, uint64_t here, uint64_t size, int code) except -1:
+        cdef Py_ssize_t bottom, count, i
+        cdef uint32_t node
+        cdef uint32_t type_ = NOTHING
+        cdef uint64_t row = 0
+        cdef uint8_t role
+        if not self.marks.count:
+            self.no_mark(here, code)
+        bottom = self.marks.as4()[self.marks.count - 1]
+        count = self.stack.count - bottom
+        if kind == DICT and count % 2:
+            raise InspectionError(here, "DICT finds a key without a value")
+        self.marks.count -= 1
+        self.objects += 1
+        if kind == TUPLE and count:
+            type_ = self.name_of(bottom)
+        if kind != DICT:
+            row = self.drop_row(bottom, kind)
+        node = self.new(kind, here, size + 1 + row, type_)
+        if kind == DICT:
+            self.place_pairs(bottom, node)
+            count //= 2
+        else:
+            role = MEMBER if kind == FROZENSET else ITEM
+            for i in range(bottom, self.stack.count):
+                self.place(i, node, role, i - bottom)
+        self.add_length(node, count)
+        self.replace(bottom, node)
+        return 0
+
+    cdef void place_pairs(self, Py_ssize_t bottom, uint32_t node) noexcept:
+        cdef uint64_t number = self.nodes[node].length
+        cdef Py_ssize_t i = bottom
+        while i < self.stack.count:
+            self.place(i, node, KEY, number + (i - bottom) // 2)
+            self.place(i + 1, node, VALUE, self.stack.as4()[i])
+            i += 2
+
+    cdef int add_items(self, int action, uint64_t size, uint64_t here, int code) except -1:
+        cdef Py_ssize_t bottom, below, count, i
+        cdef uint32_t node, home
+        cdef uint64_t number
+        cdef uint8_t role
+        if not self.marks.count:
+            self.no_mark(here, code)
+        bottom = self.marks.as4()[self.marks.count - 1]
+        below = self.marks.as4()[self.marks.count - 2] if self.marks.count > 1 else 0
+        if bottom - 1 < below:
+            self.too_little(here, code)
+        count = self.stack.count - bottom
+        if action == SETITEMS and count % 2:
+            raise InspectionError(here, "SETITEMS finds a key without a value")
+        self.marks.count -= 1
+        node = self.stack.as4()[bottom - 1]
+        self.charge(node, size + 1)
+        if action == SETITEMS:
+            self.place_pairs(bottom, node)
+            count //= 2
+        else:
+            home = node if node >= self.first else self.first
+            self.charge(node, self.drop_row(bottom, self.key_of(home)))
+            role = ITEM if action == APPENDS else MEMBER
+            number = self.nodes[node].length
+            for i in range(bottom, self.stack.count):
+                self.place(i, node, role, number + i - bottom)
+        self.add_length(node, count)
+        self.cut(bottom)
+        return 0
+
+    cdef int instantiate(self, int action, uint64_t here, uint64_t size, int code) except -1:
+        cdef Py_ssize_t bottom, first, i
+        cdef uint32_t type_, node
+        if not self.marks.count:
+            self.no_mark(here, code)
+        bottom = self.marks.as4()[self.marks.count - 1]
+        if action == OBJ and bottom == self.stack.count:
+            raise InspectionError(here, "OBJ finds no class")
+        self.marks.count -= 1
+        self.objects += 1
+        if action == INST:
+            type_ = self.add_name(NOTHING, NOTHING)
+            first = bottom
+        else:
+            type_ = self.name_of(bottom)
+            first = bottom + 1
+        node = self.new(OBJECT, here, size + 1, type_)
+        if first > bottom:
+            self.place(bottom, node, CALLABLE, 0)
+        for i in range(first, self.stack.count):
+            self.place(i, node, ARGUMENT, i - first)
+        self.replace(bottom, node)
+        return 0
+
+    cdef int reduce(self, int action, uint64_t here, uint64_t size) except -1:
+        cdef Py_ssize_t top = self.stack.count
+        cdef uint32_t type_ = self.name_of(top - 2)
+        cdef uint32_t first, node
+        self.objects += 1
+        if action == REDUCE and type_ != NOTHING:
+            if not self.rebuilds.as4()[type_]:
+                self.rebuilds.as4()[type_] = 2 if self.is_rebuilder(type_) else 1
+            first = self.first_name_of(top - 1)
+            if self.rebuilds.as4()[type_] == 2 and first != NOTHING:
+                type_ = first
+        node = self.new(OBJECT, here, size, type_)
+        self.place(top - 2, node, CALLABLE if action == REDUCE else CLASS, 0)
+        self.place(top - 1, node, ARGUMENTS if action == REDUCE else NEW_ARGUMENTS, 0)
+        self.replace(top - 2, node)
+        return 0
+
+    # --- what is discarded
+
+    cdef int discard(self, Py_ssize_t height) except -1:
+        cdef Py_ssize_t i = self.stack.count
+        cdef uint32_t cost
+        while i > height:
+            i -= 1
+            cost = self.costs.as4()[i]
+            self.loose.add4(NOTHING if cost != OWNED else self.stack.as4()[i])
+            if cost != OWNED:
+                self.loose_cost += cost
+        self.cut(height)
+        return 0
+
+    cdef void settle_loose(self) noexcept:
+        cdef Py_ssize_t i = self.loose.count
+        while i > 0:
+            i -= 1
+            if self.loose.as4()[i] != NOTHING:
+                self.place_loose(self.loose.as4()[i], self.first)
+        self.loose.count = 0
+        self.nodes[self.first].own += self.loose_cost
+        self.loose_cost = 0
+
+    cdef void place_loose(self, uint32_t node, uint32_t parent) noexcept:
+        self.nodes[node].parent = parent
+        self.set_role(node, LOOSE)
+
+    cdef int take_back(self, uint32_t node, uint64_t size) except -1:
+        cdef Node *nodes = self.nodes
+        cdef uint32_t top = node
+        cdef uint32_t item
+        cdef uint64_t limit = 1000 + 4 * (self.opcodes_before + self.opcodes)
+        cdef Py_ssize_t i
+        cdef Py_ssize_t count = self.loose.count
+        cdef uint8_t role = NOWHERE
+        while nodes[top].parent != NOTHING and self.walked < limit:
+            top = nodes[top].parent
+            self.walked += 1
+        if nodes[top].parent != NOTHING:
+            return False
+        for i in range(count):
+            if self.loose.as4()[i] == top:
+                break
+        else:
+            return False
+        self.stack.add4(node)
+        self.costs.add4(OWNED)
+        nodes[node].parent = NOTHING
+        self.set_role(node, SHARED)
+        if self.kind_of(node) == TUPLE:
+            role = ITEM
+        elif self.kind_of(node) == FROZENSET:
+            role = MEMBER
+        for i in range(count):
+            item = self.loose.as4()[count - 1 - i]
+            if item == NOTHING or item == node:
+                continue
+            if role and self.role_of(item) == SHARED and i < self.nodes[node].length:
+                nodes[item].parent = node
+                self.set_role(item, role)
+                self.nodes[item].step = i
+            else:
+                self.place_loose(item, node)
+        self.loose.count = 0
+        self.nodes[node].own += size + self.loose_cost
+        self.loose_cost = 0
+        return True
+
+    # --- pickles
+
+    cdef int begin(self, uint64_t here) except -1:
+        cdef uint64_t number = self.pickles_.count // P_FIELDS
+        cdef uint32_t node = self.new(PICKLE, here, 0, NOTHING)
+        self.first = node
+        self.nodes[node].parent = 0
+        self.set_role(node, NUMBERED)
+        self.nodes[node].step = <uint32_t>(number if number < NOTHING else NOTHING)
+        return 0
+
+    cdef int end(self, uint64_t offset) except -1:
+        cdef Py_ssize_t i
+        cdef uint64_t frame_end
+        if self.loose_cost:
+            self.settle_loose()
+        self.place(self.stack.count - 1, self.first, ROOT, 0)
+        for i in range(self.stack.count - 1):
+            self.place(i, self.first, LOOSE, 0)
+        self.nodes[self.first].own += self.marks.count
+        frame_end = self.frame_end
+        self.note_pickle(offset)
+        if frame_end > self.size:
+            raise InspectionError(
+                offset, f"a FRAME goes on to offset {frame_end:,}, the file ends at {self.size:,}"
+            )
+        return 0
+
+    cdef int note_pickle(self, uint64_t offset) except -1:
+        cdef uint64_t start = self.nodes[self.first].offset
+        cdef uint64_t fields[P_FIELDS]
+        cdef int i
+        fields[0] = start
+        fields[1] = offset - start
+        fields[2] = self.seen_protocol if self.protocol == NOTHING else self.protocol
+        fields[3] = self.frames
+        fields[4] = self.opcodes
+        fields[5] = self.objects
+        fields[6] = self.references
+        fields[7] = self.puts
+        fields[8] = self.unused
+        fields[9] = self.buffers
+        fields[10] = self.persistent
+        fields[11] = 0
+        fields[12] = self.first
+        for i in range(P_FIELDS):
+            self.pickles_.add8(fields[i])
+        self.cut(0)
+        self.marks.count = 0
+        if not self.shared:
+            self.forget_memo()
+        self.first = NOTHING
+        self.opcodes_before += self.opcodes
+        self.reset_counts()
+        return 0
+
+    def abandon(self, unsigned long long offset):
+        cdef Py_ssize_t i
+        cdef uint32_t rest
+        if self.first != NOTHING and self.nodes[self.first].offset == offset:
+            self.truncate(self.first)
+            self.first = NOTHING
+        if self.first != NOTHING:
+            self.settle_loose()
+            while self.marks.count:
+                self.marks.count -= 1
+                self.place_unfinished(self.marks.as4()[self.marks.count])
+            for i in range(self.stack.count):
+                self.place(i, self.first, LOOSE if i else ROOT, 0)
+            self.note_pickle(offset)
+        if offset < self.size:
+            rest = self.new(UNREAD, offset, self.size - offset, NOTHING)
+            self.nodes[rest].parent = 0
+            self.set_role(rest, REST)
+
+    cdef void place_unfinished(self, Py_ssize_t bottom) noexcept:
+        cdef Py_ssize_t fence = self.marks.as4()[self.marks.count - 1] if self.marks.count else 0
+        cdef uint32_t node = self.stack.as4()[bottom - 1] if bottom > fence else self.first
+        cdef uint8_t kind = self.kind_of(node)
+        cdef uint64_t number = self.nodes[node].length
+        cdef uint64_t count = 0
+        cdef Py_ssize_t i
+        self.nodes[self.first].own += 1
+        for i in range(bottom, self.stack.count):
+            if kind == LIST or kind == SET:
+                self.place(i, node, ITEM if kind == LIST else MEMBER, number + i - bottom)
+                count += 1
+            elif kind == DICT and (i - bottom) % 2:
+                self.place(i, node, VALUE, self.stack.as4()[i - 1])
+            elif kind == DICT:
+                self.place(i, node, KEY, number + (i - bottom) // 2)
+                count += 1
+            else:
+                self.place(i, self.first, LOOSE, 0)
+        self.add_length(node, count)
+        self.cut(bottom)
+
+    # --- sums
+
+    def finish(self):
+        cdef Node *nodes = self.nodes
+        cdef Node *parent
+        cdef Py_ssize_t keys = KINDS + self.name_node_.count
+        cdef uint64_t *type_count
+        cdef uint64_t *type_own
+        cdef uint64_t *type_total
+        cdef uint64_t *pickles = self.pickles_.as8()
+        cdef uint32_t *active
+        cdef uint32_t node
+        cdef uint64_t depth, deepest, pickle, key
+        self.type_count_ = Column(8, keys)
+        self.type_own_ = Column(8, keys)
+        self.type_total_ = Column(8, keys)
+        type_count = self.type_count_.as8()
+        type_own = self.type_own_.as8()
+        type_total = self.type_total_.as8()
+        on_the_way = Column(4, keys)
+        active = (<Column>on_the_way).as4()
+        # Backwards, so that the children come in the order of the file.
+        for node in range(self.count - 1, 0, -1):
+            parent = nodes + nodes[node].parent
+            nodes[node].total = nodes[node].own
+            nodes[node].next = parent.first
+            parent.first = node
+        nodes[0].total = nodes[0].own
+        depth = deepest = pickle = 0
+        node = 0
+        while True:
+            while nodes[node].first:
+                active[self.key_of(node)] += 1
+                node = nodes[node].first
+                depth += 1
+            if depth > deepest:
+                deepest = depth
+            while True:  # `node` is complete
+                key = self.key_of(node)
+                if nodes[node].first:
+                    active[key] -= 1
+                type_count[key] += 1
+                type_own[key] += nodes[node].own
+                if not active[key]:  # else it is counted with what it is in
+                    type_total[key] += nodes[node].total
+                if nodes[node].kind == PICKLE:
+                    pickles[pickle * P_FIELDS + P_DEPTH] = deepest - 1
+                    pickle += 1
+                    deepest = 0
+                if node == 0:
+                    break
+                nodes[nodes[node].parent].total += nodes[node].total
+                if nodes[node].next:
+                    node = nodes[node].next
+                    break
+                node = nodes[node].parent
+                depth -= 1
+            if node == 0:
+                break
+        for key in range(KINDS):
+            type_count[key] += self.row_count.as8()[key]
+            type_own[key] += self.row_bytes.as8()[key]
+            type_total[key] += self.row_bytes.as8()[key]
+        for row_key, row in self.row_in.items():
+            type_own[<Py_ssize_t>row_key] -= <uint64_t>row
+
+    def children(self, uint32_t node, most=None):
+        cdef uint32_t child = self.nodes[node].first
+        cdef Py_ssize_t room = 0 if most is None else most
+        found = []
+        if most is None:
+            while child:
+                found.append(child)
+                child = self.nodes[child].next
+            return found
+        while child and room:
+            if len(found) < room:
+                heapq.heappush(found, (self.nodes[child].total, -<int64_t>child))
+            elif self.nodes[child].total > <uint64_t>found[0][0]:
+                heapq.heapreplace(found, (self.nodes[child].total, -<int64_t>child))
+            child = self.nodes[child].next
+        return [-number for _, number in sorted(found, reverse=True)]
+
+    def count_children(self, uint32_t node):
+        cdef uint32_t child = self.nodes[node].first
+        cdef Py_ssize_t count = 0
+        while child:
+            count += 1
+            child = self.nodes[child].next
+        return count
+
+    def largest(self, column, Py_ssize_t count):
+        cdef bint is_own = column == "own"
+        cdef uint64_t value
+        cdef uint64_t least = 0
+        cdef Py_ssize_t i
+        best = []
+        if count <= 0:
+            return best
+        for i in range(self.count):
+            value = self.nodes[i].own if is_own else self.nodes[i].total
+            if len(best) < count:
+                heapq.heappush(best, (value, -i))
+                least = best[0][0]
+            elif value > least:
+                heapq.heapreplace(best, (value, -i))
+                least = best[0][0]
+        return [-number for _, number in sorted(best, reverse=True)]
