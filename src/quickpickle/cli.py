@@ -10,6 +10,8 @@ from pathlib import Path
 
 from . import __version__
 
+_EXTRAS = {"rich": "cli", "plotly": "html"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments `argv`, by default the process's own.
@@ -26,11 +28,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "bench":
             return _bench(arguments.file, arguments.protocol, arguments.rounds)
+        if arguments.command == "inspect":
+            return _inspect(arguments)
         return _demo(arguments.modules, arguments.output)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "rich":
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRAS:
             raise
-        return _complain(f"the {arguments.command} needs rich: pip install 'quickpickle[cli]'", 2)
+        extra = _EXTRAS[missing]
+        return _complain(
+            f"the {arguments.command} needs {missing}: pip install 'quickpickle[{extra}]'", 2
+        )
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except OSError as error:
@@ -83,6 +91,37 @@ def _parser() -> argparse.ArgumentParser:
         default=5,
         help="how often each is timed (default: %(default)s)",
     )
+    text = "say what is in a pickle and what takes the space, without loading it"
+    inspect = commands.add_parser(
+        "inspect",
+        help=text,
+        description=f"{text.capitalize()}. Nothing in it is imported or run, so it is safe on a "
+        "file from a stranger. The exit code is 1 if the file is cut short, damaged or no pickle.",
+    )
+    inspect.add_argument(
+        "file", metavar="FILE", help="a file of one or more pickles; - is the standard input"
+    )
+    inspect.add_argument(
+        "--tree",
+        metavar="DEPTH",
+        type=_positive,
+        default=0,
+        help="also show the tree of objects, so many levels of it (in --json: 3)",
+    )
+    inspect.add_argument(
+        "--top",
+        metavar="N",
+        type=_positive,
+        default=10,
+        help="how many names, types, objects, and members of an object (default: %(default)s)",
+    )
+    inspect.add_argument("--json", action="store_true", help="print everything as JSON instead")
+    inspect.add_argument(
+        "--html",
+        metavar="OUT",
+        type=Path,
+        help="write a page with a chart of the bytes that can be zoomed, and print nothing",
+    )
     return parser
 
 
@@ -118,6 +157,41 @@ def _bench(file: Path, protocol: int | None, rounds: int) -> int:
         return _complain(str(error), 1)
     if report.identical is False:
         return _complain("the bytes are not those of the standard pickler", 1)
+    return 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from . import inspect
+
+    if not arguments.json:
+        from rich.console import Console
+
+        from .inspection.report import print_report, progress_bar
+    if arguments.html is not None:
+        from .inspection.page import write_page
+
+    is_stream = arguments.file == "-"
+    name = "standard input" if is_stream else arguments.file
+    file = sys.stdin.buffer if is_stream else Path(arguments.file)
+    if arguments.json:
+        inspection = inspect(file)
+    else:
+        size = None if is_stream else Path(arguments.file).stat().st_size
+        with progress_bar(Console(stderr=True), size) as progress:
+            inspection = inspect(file, progress=progress)
+    if arguments.html is not None:
+        write_page(arguments.html, inspection, name)
+    if arguments.json:
+        import json
+
+        json.dump(inspection.as_dict(arguments.tree or 3, arguments.top), sys.stdout, indent=1)
+        print()
+    elif arguments.html is None:
+        console = Console(highlight=False)
+        print_report(console, inspection, name, depth=arguments.tree, top=arguments.top)
+    if inspection.error is not None:
+        rest = inspection.size - inspection.error.offset
+        return _complain(f"{name}: {inspection.error}; {rest:,} bytes were not read", 1)
     return 0
 
 
