@@ -38,7 +38,8 @@ class WheelOfWhatWasBuilt(bdist_wheel):
     """Names the wheel py3-none-any where nothing in it is compiled: pip shows the name."""
 
     def get_tag(self):
-        return ("py3", "none", "any") if not_built else super().get_tag()
+        nothing_was = len(not_built) == len(self.distribution.ext_modules)
+        return ("py3", "none", "any") if nothing_was else super().get_tag()
 
 
 setup(
