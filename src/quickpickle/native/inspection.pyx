@@ -1260,7 +1260,7 @@ cdef class Scanner:
                 depth -= 1
             if node == 0:
                 break
-        for key in range(KINDS):
+        for key in range(<uint64_t>KINDS):
             type_count[key] += self.row_count.as8()[key]
             type_own[key] += self.row_bytes.as8()[key]
             type_total[key] += self.row_bytes.as8()[key]
