@@ -392,7 +392,7 @@ cdef class Scanner:
         cdef Py_ssize_t room = self.room + (self.room >> 1)
         cdef Node *nodes
         if not room:  # what is not used of it is not paid for
-            room = 64 + min(self.size // 3, <uint64_t>1 << 20)
+            room = 64 + min(self.size // 2, <uint64_t>1 << 20)
         if self.count >= MOST_NODES:
             raise MemoryError("more objects than can be counted")
         if self.views:
