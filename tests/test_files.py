@@ -376,7 +376,7 @@ def test_litter_that_cannot_be_removed_is_named(implementation, tmp_path, monkey
         implementation.dump(Bad(ValueError("no")), tmp_path / "model.pkl")
     [name] = os.listdir(tmp_path)
     assert LITTER.fullmatch(name)
-    assert name in caught.value.__notes__[0]
+    assert name in caught.value.__notes__[-1]
 
 
 def test_all_is_on_the_disk_before_the_file_has_its_name(implementation, tmp_path, monkeypatch):
