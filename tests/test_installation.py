@@ -139,6 +139,8 @@ def test_a_subclass_of_the_forking_pickler():
         assert type(Mine(io.BytesIO())) is Mine
 
 
+# pytest-xdist has a thread of its own, which Python warns of from 3.12 on when a process forks.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_pools_and_queues(method):
     context = multiprocessing.get_context(method)
