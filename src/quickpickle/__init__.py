@@ -34,10 +34,12 @@ if _typing.TYPE_CHECKING:
     from .installation import uninstall as uninstall
 
 if _typing.TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
+    from .compact import optimize as optimize
     from .pickler import Pickler, dump, dumps
 else:
     try:
         from .native import Pickler, dump, dumps
+        from .native import optimize as optimize
     except ImportError as _error:
         if not isinstance(_error, ModuleNotFoundError):  # it was built, but not for this place
             import warnings as _warnings
@@ -47,6 +49,7 @@ else:
                 RuntimeWarning,
                 stacklevel=2,
             )
+        from .compact import optimize as optimize
         from .pickler import Pickler, dump, dumps
 
 __version__ = "0.1.0"

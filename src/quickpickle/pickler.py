@@ -11,11 +11,13 @@ from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingErr
 from typing import Any, Final, Protocol
 
 from . import atoms, containers
+from .compact import check_memo_is_empty, optimize
 from .files import FilePath, is_path, write_file
 from .memo import Memo, PicklerMemoProxy
 from .opcodes import BINPERSID, PERSID, STOP
+from .progress import Pace, Report, check_progress, reporting
 from .reduction import ABSENT, save_object, save_reduction
-from .writing import FRAME_SIZE_TARGET, Stream
+from .writing import FRAME_SIZE_TARGET, Stream, send
 
 # What each of these functions returns: None where all is written, a generator of the objects
 # to be written in between, or, where the protocol has no opcode for the type, a reduction.
@@ -44,9 +46,11 @@ class _State:
 
     binary: int
     buffer_callback: Callable[[PickleBuffer], object] | None
+    compact: bool
     fast: int
     fix_imports: bool
     memo: Memo
+    progress: Any
     protocol: int
     running: dict[str, object]  # holds the token of a running dump()
     write: Callable[[Any], object]
@@ -54,9 +58,11 @@ class _State:
     __slots__ = (
         "binary",
         "buffer_callback",
+        "compact",
         "fast",
         "fix_imports",
         "memo",
+        "progress",
         "protocol",
         "running",
         "write",
@@ -88,6 +94,14 @@ class Pickler(_Stateful):
     buffer_callback
         With protocol 5: called with each `PickleBuffer`; where it returns something false,
         the buffer stays out of the pickle (PEP 574).
+    compact
+        Leave out the memo entries that nothing refers to: what `pickletools.optimize` does with a
+        pickle afterwards. All of it is held until it can be written. Each dump() needs an empty
+        memo; see docs/options.md.
+    progress
+        True for a bar on stderr, if that is a terminal; or what is called with the number of
+        objects (those with an entry in the memo) and of bytes written so far: at most ten times a
+        second, and when all is written. It must not change what is pickled. See docs/options.md.
 
     Raises
     ------
@@ -125,6 +139,8 @@ class Pickler(_Stateful):
         *,
         fix_imports: bool = True,
         buffer_callback: Callable[[PickleBuffer], object] | None = None,
+        compact: bool = False,
+        progress: bool | Report | None = None,
     ) -> None:
         state = _State()
         state.protocol = number = check_protocol(protocol)
@@ -133,11 +149,14 @@ class Pickler(_Stateful):
             raise TypeError("file must have a 'write' attribute")
         if buffer_callback is not None:
             check_buffer_callback(number)
+        check_progress(progress)
         if hasattr(self, "_quickpickle_state"):  # called once more
             _refuse_while_dumping(_get_state(self))
         state.write = write
         state.fix_imports = bool(fix_imports) and number < 3
         state.buffer_callback = buffer_callback
+        state.compact = bool(compact)
+        state.progress = progress
         state.memo = Memo()
         state.binary = int(number > 0)
         state.fast = 0
@@ -152,7 +171,8 @@ class Pickler(_Stateful):
 
         Raises PicklingError, or whatever the object's own code or the file's `write` raises;
         RecursionError where reductions nest deeper than `reduction_limit`; RuntimeError when
-        called while a dump() of this Pickler is running.
+        called while a dump() of this Pickler is running; with `compact`, ValueError where the memo
+        is not empty.
         """
         try:
             state = _get_state(self)
@@ -166,7 +186,10 @@ class Pickler(_Stateful):
             if state.running.setdefault("dump", token) is not token:
                 raise already_used()
             length = len(state.memo.objects)
-            _dump(self, state, obj)
+            if state.compact:
+                check_memo_is_empty(length)
+            with reporting(state.progress) as report:
+                _dump(self, state, obj, report)
             length = None  # all is written: nothing to forget
         finally:
             try:
@@ -227,10 +250,11 @@ class Pickler(_Stateful):
         return size
 
 
-def _dump(pickler: Pickler, state: _State, obj: Any) -> None:
+def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> None:
+    held = io.BytesIO()
     try:
         stream = Stream(
-            state.write,
+            held.write if state.compact else state.write,
             state.memo,
             state.protocol,
             fix_imports=state.fix_imports,
@@ -240,6 +264,8 @@ def _dump(pickler: Pickler, state: _State, obj: Any) -> None:
         stream.bin = bool(state.binary)
         if state.fast:
             stream.fast = True
+        if report is not None:
+            stream.pace = Pace(report)
         persistent_id: Any = pickler.persistent_id
         if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
             persistent_id = ABSENT
@@ -249,6 +275,16 @@ def _dump(pickler: Pickler, state: _State, obj: Any) -> None:
         _add_path(error, obj, list, state.protocol)
         raise
     write_pickle(stream, obj, persistent_id, reducer_override, dispatch_table, _note_path)
+    try:
+        if state.compact:
+            data = optimize(held.getbuffer())
+            send(state.write, data, len(data))
+            stream.sent = len(data)
+        if report is not None:
+            report(stream.objects, stream.sent)
+    except BaseException as error:
+        _add_path(error, obj, list, state.protocol)
+        raise
 
 
 def _end_dump(state: _State, token: object, length: int | None) -> None:
@@ -317,6 +353,7 @@ def write_pickle(
             for obj in work:
                 if len(buffer) >= FRAME_SIZE_TARGET:
                     stream.end_frame()
+                    stream.look_at_progress()
 
                 if persistent_id is not ABSENT:
                     if is_persistent_id:
@@ -414,6 +451,8 @@ def dump(
     *,
     fix_imports: bool = True,
     buffer_callback: Callable[[PickleBuffer], object] | None = None,
+    compact: bool = False,
+    progress: bool | Report | None = None,
 ) -> None:
     """Write the pickle of `obj` to `file`: `Pickler(file, ...).dump(obj)`.
 
@@ -432,11 +471,25 @@ def dump(
         if buffer_callback is not None:
             check_buffer_callback(number)
         write = partial(
-            dump, obj, protocol=number, fix_imports=fix_imports, buffer_callback=buffer_callback
+            dump,
+            obj,
+            protocol=number,
+            fix_imports=fix_imports,
+            buffer_callback=buffer_callback,
+            compact=compact,
+            progress=progress,
         )
         write_file(file, write)
         return
-    Pickler(file, protocol, fix_imports=fix_imports, buffer_callback=buffer_callback).dump(obj)
+    pickler = Pickler(
+        file,
+        protocol,
+        fix_imports=fix_imports,
+        buffer_callback=buffer_callback,
+        compact=compact,
+        progress=progress,
+    )
+    pickler.dump(obj)
 
 
 def dumps(
@@ -445,6 +498,8 @@ def dumps(
     *,
     fix_imports: bool = True,
     buffer_callback: Callable[[PickleBuffer], object] | None = None,
+    compact: bool = False,
+    progress: bool | Report | None = None,
 ) -> bytes:
     """Return the pickle of `obj` as bytes.
 
@@ -466,5 +521,11 @@ def dumps(
         buffer_callback=buffer_callback,
         reduction_limit=Pickler.reduction_limit,
     )
-    write_pickle(stream, obj, ABSENT, ABSENT, ABSENT, _note_path)
-    return file.getvalue()
+    with reporting(progress) as report:
+        if report is not None:
+            stream.pace = Pace(report)
+        write_pickle(stream, obj, ABSENT, ABSENT, ABSENT, _note_path)
+        data = optimize(file.getbuffer()) if compact else file.getvalue()
+        if report is not None:
+            report(stream.objects, len(data))
+    return data

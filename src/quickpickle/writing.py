@@ -27,6 +27,7 @@ from .opcodes import (
     PROTO,
     PUT,
 )
+from .progress import Pace
 
 FRAME_SIZE_MIN: Final = 4  # shorter frames are left out: the header would be most of them
 FRAME_SIZE_TARGET: Final = 64 * 1024
@@ -69,6 +70,9 @@ class Stream:
         self.memo = memo
         self.buffer = bytearray()
         self._write = write
+        self.pace: Pace | None = None
+        self.sent = 0  # bytes
+        self._memo_start = len(memo.objects)
         self._head = b"%b%c" % (PROTO, protocol) if protocol >= 2 else b""  # before any frame
 
     # --- the memo
@@ -114,6 +118,8 @@ class Stream:
         else:
             self.end_frame(header)
             send(self._write, data, size)
+            self.sent += size
+            self.look_at_progress()
 
     def end_frame(self, after: bytes = b"") -> None:
         """Send the current frame to the file, and then the bytes `after` it."""
@@ -127,6 +133,19 @@ class Stream:
         self._head = b""
         if data:
             send(self._write, data, len(data))
+            self.sent += len(data)
+
+    # --- progress
+
+    @property
+    def objects(self) -> int:
+        """How many objects this dump has memoized."""
+        return len(self.memo.objects) - self._memo_start
+
+    def look_at_progress(self) -> None:
+        """Tell how far this has come, if somebody wants to know and it is time."""
+        if self.pace is not None:
+            self.pace.look(self.objects, self.sent)
 
     # --- what may never end
 

@@ -210,7 +210,7 @@ cdef int save_picklebuffer(Stream stream, object obj) except -1:
     if stream.buffer_callback is not None and not stream.buffer_callback(obj):
         return stream.put(b"\x97\x98", 2 if readonly else 1)
     owner = None
-    if view.len >= FRAME_SIZE_TARGET and stream.write is not None:
+    if view.len >= FRAME_SIZE_TARGET and (stream.write is not None or stream.compact):
         owner = held if PyBuffer_IsContiguous(<Py_buffer*>view, c"C") else obj.raw()
         owner = owner.cast("B")
     if readonly:

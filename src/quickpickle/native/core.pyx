@@ -4,6 +4,7 @@
 include "declarations.pxi"
 include "memo.pyx"
 include "writing.pyx"
+include "compact.pyx"
 include "atoms.pyx"
 include "names.pyx"
 include "containers.pyx"

@@ -6,22 +6,27 @@ import sys
 from functools import partial
 from io import BufferedRandom, BufferedWriter, BytesIO, FileIO
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
+from time import monotonic
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 cimport cython
-from cpython.buffer cimport PyBuffer_IsContiguous
+from cpython.buffer cimport (
+    PyBuffer_IsContiguous, PyBuffer_Release, PyBUF_SIMPLE, PyObject_GetBuffer,
+)
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, _PyBytes_Resize,
 )
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetInterrupt
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject, traverseproc, visitproc
 from cpython.ref cimport Py_INCREF
 
+from ..compact import OPCODE_ARGUMENTS, check_memo_is_empty
+from ..compact import optimize as optimize_odd
 from ..containers import LAST_GOES_ALONE, LIST_SIZE_IS_CHECKED
 from ..errors import (
     PY313, buffer_needs_protocol_5, no_reduction,
@@ -32,6 +37,7 @@ from ..names import encode_extension, encode_names, extension_code, find_global
 from .. import pickler as python
 from .. import plans as planning
 from ..pickler import already_used, check_buffer_callback, check_protocol, encode_persistent_id
+from ..progress import INTERVAL, check_progress, reporting
 from ..reduction import (
     ABSENT, COPYREG_TABLE as COPYREG, OVERRIDE, OWN_TABLE, SINGLETON_TYPES, has_own_reduction, look_up, may_be_endless, newobj_arguments,
     newobj_ex_arguments, unpack,
@@ -60,6 +66,7 @@ cdef extern from "Python.h":
 
     Py_ssize_t PyBytes_GET_SIZE_ "PyBytes_GET_SIZE"(PyObject*)
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
+    PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(const char*, Py_ssize_t) except NULL
     Py_ssize_t PyTuple_GET_SIZE(PyObject*)
     PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t)
     Py_ssize_t PyList_GET_SIZE(PyObject*)

@@ -168,6 +168,8 @@ cdef int set_up(
     dump.file = file
     dump.write_is_quiet = -1
     dump.is_last_write = False
+    dump.compact = False
+    dump.report = None
     dump.fix_imports = fix_imports
     dump.buffer_callback = callback
     dump.persistent_id = None
@@ -187,37 +189,67 @@ cdef bytes write_pickle(Dump dump, object obj):
     # collection, and neither is worth a thought about speed.
     dump.careful = dump.persistent_id is not None or not dump.bin or dump.fast
     dump.logging = not dump.fast
+    dump.plain_gets = dump.bin and not dump.compact
+    if dump.compact:
+        begin_compact(dump)
     dump.has_memoize = dump.protocol >= 4 and not dump.fast
     dump.begin()
+    if dump.report is not None:
+        begin_report(dump)
     run(dump, obj)
     if dump.allocated > 1024:  # of a deep structure, and perhaps the last one
         PyMem_Free(dump.stack)
         dump.stack = NULL
         dump.allocated = 0
-    return dump.finish()
+    result = dump.finish()
+    if dump.report is not None:
+        end_report(dump, result)
+    return result
+
+
+cdef int begin_report(Dump dump) except -1:
+    dump.first_used = dump.used
+    dump.sent = dump.held_size = 0
+    dump.next_report = monotonic() + INTERVAL
+    return 0
+
+
+cdef int end_report(Dump dump, bytes result) except -1:
+    if dump.visible:
+        dump.settle()
+    # Else nothing that is in the memo is needed any more.
+    dump.report(dump.used - dump.first_used, dump.sent if result is None else len(result))
+    return 0
+
 
 
 cdef class PicklerCore:
     """What is compiled of `Pickler`."""
 
-    cdef object _write, _buffer_callback
+    cdef object _write, _buffer_callback, _progress
     cdef int _protocol
-    cdef bint _fix_imports, _dumping
+    cdef bint _fix_imports, _dumping, _compact
     cdef Dump _dump
     cdef public int bin, fast
 
-    def __init__(self, file, protocol=None, *, fix_imports=True, buffer_callback=None):
+    def __init__(
+        self, file, protocol=None, *, fix_imports=True, buffer_callback=None, compact=False,
+        progress=None
+    ):
         cdef int number = protocol_number(protocol)
         write = getattr(file, "write", absent)
         if write is absent:
             raise TypeError("file must have a 'write' attribute")
         if buffer_callback is not None:
             check_buffer_callback(number)
+        check_progress(progress)
         self.refuse_while_dumping()
         self._write = write
         self._protocol = number
         self._fix_imports = number < 3 and bool(fix_imports)
         self._buffer_callback = buffer_callback
+        self._compact = bool(compact)
+        self._progress = progress
         self._dump = Dump.__new__(Dump)
         self._dump.visible = True
         self.bin = number > 0
@@ -230,13 +262,19 @@ cdef class PicklerCore:
             cls = type(self).__name__
             raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
         self.refuse_while_dumping()
+        if self._compact:
+            check_memo_is_empty(dump.count)
         self._dumping = True
         dump.settle()
         length = dump.count
         used = dump.used
         try:
             self.take_options(dump)
-            write_pickle(dump, obj)
+            if self._progress is None:
+                write_pickle(dump, obj)
+            else:
+                with reporting(self._progress) as dump.report:
+                    write_pickle(dump, obj)
             dump.retain()  # most Picklers have one dump, so the table can wait
         except BaseException as error:
             try:
@@ -246,7 +284,7 @@ cdef class PicklerCore:
                 dump.rollback(length, used)
             raise
         finally:
-            dump.endless_types = None
+            dump.endless_types = dump.held = dump.held_at = dump.report = None
             dump.fast_ids = None
             dump.fast_nesting = 0
             dump.persistent_id = dump.reducer_override = dump.dispatch_table = None
@@ -258,6 +296,7 @@ cdef class PicklerCore:
         )
         dump.bin = self.bin
         dump.fast = self.fast
+        dump.compact = self._compact
         dump.reduction_limit = self.reduction_limit
         if type(self).persistent_id is not core_persistent_id or (
             quickpickle_instance_dict(<PyObject*>self) != NULL
@@ -342,7 +381,8 @@ cdef inline int protocol_number(object protocol) except -1:
 
 
 cdef bytes dump_once(
-    object obj, int protocol, object write, object file, bint fix_imports, object callback
+    object obj, int protocol, object write, object file, bint fix_imports, object callback,
+    bint compact, object progress
 ):
     """Write a pickle with a memo that nobody sees."""
     cdef Dump dump
@@ -353,10 +393,16 @@ cdef bytes dump_once(
     if dump is None:
         dump = Dump.__new__(Dump)
     set_up(dump, protocol, write, file, fix_imports, callback)
+    dump.compact = compact
     result = None
     is_written = False
     try:
-        result = write_pickle(dump, obj)
+        if progress is None:
+            result = write_pickle(dump, obj)
+        else:
+            with reporting(progress) as dump.report:
+                result = write_pickle(dump, obj)
+            dump.report = None
         is_written = True
     finally:  # not `except`, which has a price where nothing is raised
         if not is_written:
@@ -373,7 +419,10 @@ cdef bytes dump_once(
     return result
 
 
-def dump(obj, file, protocol=None, *, fix_imports=True, buffer_callback=None):
+def dump(
+    obj, file, protocol=None, *, fix_imports=True, buffer_callback=None, compact=False,
+    progress=None
+):
     cdef int number = protocol_number(protocol)
     if has_plain_write(file):
         write = buffered_write if type(file) is BufferedWriter else bytesio_write
@@ -386,22 +435,32 @@ def dump(obj, file, protocol=None, *, fix_imports=True, buffer_callback=None):
     if buffer_callback is not None:
         check_buffer_callback(number)
     if write is absent:
-        options = {"fix_imports": fix_imports, "buffer_callback": buffer_callback}
-        write_file(file, partial(dump, obj, protocol=number, **options))
+        write_file(file, partial(
+            dump, obj, protocol=number, fix_imports=fix_imports, buffer_callback=buffer_callback,
+            compact=compact, progress=progress,
+        ))
         return
     if write is None:
         raise TypeError("'NoneType' object is not callable")
-    dump_once(obj, number, write, of, number < 3 and bool(fix_imports), buffer_callback)
+    dump_once(
+        obj, number, write, of, number < 3 and bool(fix_imports), buffer_callback, bool(compact),
+        progress
+    )
 
 
 dump.__doc__ = python.dump.__doc__
 
 
-def dumps(obj, protocol=None, *, fix_imports=True, buffer_callback=None):
+def dumps(
+    obj, protocol=None, *, fix_imports=True, buffer_callback=None, compact=False, progress=None
+):
     cdef int number = protocol_number(protocol)
     if buffer_callback is not None:
         check_buffer_callback(number)
-    return dump_once(obj, number, None, None, number < 3 and bool(fix_imports), buffer_callback)
+    return dump_once(
+        obj, number, None, None, number < 3 and bool(fix_imports), buffer_callback, bool(compact),
+        progress
+    )
 
 
 dumps.__doc__ = python.dumps.__doc__

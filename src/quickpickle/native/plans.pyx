@@ -312,6 +312,7 @@ cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
         plan.keys_dump = 0
         dump.pos = dump.buffer + start
         dump.rollback(count, used)
+        dump.marks_are_right = False
     return result
 
 

@@ -6,6 +6,7 @@
 
 DEF SLACK = 64
 DEF WRITE_SIZE = 1 << 21  # how much goes at once to a file that nobody can see the writes of
+DEF USED = 0xFFFFFFFF  # QP_USED in compact.pyx
 DEF LARGE = 4 << 20  # from here on page faults count
 
 # What the last large dumps() took: the next may take as much, and memory of the size that was
@@ -20,6 +21,13 @@ cdef class Stream(Memo):
     cdef int protocol
     cdef bint bin, fast, fix_imports
     cdef bint has_memoize  # the opcode, and not fast mode
+    cdef bint compact  # see compact.pyx: all stays in the buffer to the end
+    cdef list held  # what belongs to the pickle and not into the buffer, and ...
+    cdef list held_at  # ... where
+    cdef uint32_t* marks  # which entries of the memo are referred to
+    cdef Py_ssize_t marks_room
+    cdef bint marks_are_right
+    cdef bint plain_gets  # binary, and nobody wants to know of them
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
     cdef Py_ssize_t few  # reductions that are counted without asking whether they may be endless
@@ -31,6 +39,10 @@ cdef class Stream(Memo):
     cdef char* stop
     cdef char* end
     cdef Py_ssize_t frame_start  # where in the buffer the current frame's opcodes begin
+    cdef object report  # what wants to know how far this has come; None: nobody
+    cdef double next_report
+    cdef Py_ssize_t first_used  # the next number when the dump began
+    cdef Py_ssize_t sent, held_size  # bytes that have left the buffer, or have never been in it
     cdef Py_ssize_t fast_nesting
     cdef set fast_ids
 
@@ -39,6 +51,7 @@ cdef class Stream(Memo):
 
     def __dealloc__(self):
         Py_XDECREF(self.holder)
+        PyMem_RawFree(self.marks)
 
     @cython.final
     cdef int hold(self, bytes holder) except -1:
@@ -86,6 +99,8 @@ cdef class Stream(Memo):
             self.end_frame()
         self.check_signals()
         self.set_stop()
+        if self.report is not None:
+            self.look_at_progress()
         return self.room(SLACK)
 
     @cython.final
@@ -119,6 +134,24 @@ cdef class Stream(Memo):
             PyErr_SetInterrupt()
             self.settle()
             PyErr_CheckSignals()
+        return 0
+
+    @cython.final
+    cdef int look_at_progress(self) except -1:
+        """Tell how far this has come, if it is time.
+
+        What is called may do what another thread may do while a file is written, see send().
+        """
+        global last_epoch
+        if monotonic() < self.next_report:
+            return 0
+        last_epoch += 1
+        self.epoch = last_epoch
+        self.own()
+        self.report(
+            self.used - self.first_used, self.sent + self.held_size + self.pos - self.buffer
+        )
+        self.next_report = monotonic() + INTERVAL
         return 0
 
     # --- opcodes
@@ -236,9 +269,13 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int get(self, Py_ssize_t number) except -1:
         """Write a reference to an object by its number in the memo."""
-        cdef int is_long = number >= 256
-        if not self.bin or <uint64_t>number >> 32:
+        if not self.plain_gets or <uint64_t>number >> 32:
             return self.get_rarely(number)
+        return self.put_get(number)
+
+    @cython.final
+    cdef inline int put_get(self, Py_ssize_t number) except -1:
+        cdef int is_long = number >= 256
         # Which of the two it is cannot be foreseen, so without a branch.
         quickpickle_opaque(is_long)
         self.room(5)
@@ -249,8 +286,15 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int get_rarely(self, Py_ssize_t number) except -1:
+        if self.compact:
+            if number < self.marks_room:
+                self.marks[number] = USED
+            else:
+                note_reference(self, number)
         if not self.bin:
             return self.put_bytes(b"g%d\n" % number)
+        if <uint64_t>number >> 32 == 0:
+            return self.put_get(number)
         raise PicklingError("memo id too large for LONG_BINGET")
 
     # --- frames and the file
@@ -265,12 +309,17 @@ cdef class Stream(Memo):
         """Write the `size` bytes of an opcode's last argument; `owner` has them for the file."""
         if size < FRAME_SIZE_TARGET:
             return self.put(data, size)
-        if self.write is None:
+        if self.compact and self.bin:
+            hold_back(self, owner)
+        elif self.write is None or self.compact:
             self.put(data, size)
         else:
             self.flush()
             self.send(owner, size)
-        return self.begin_frame()
+        self.begin_frame()
+        if self.report is not None:
+            self.stop = self.pos  # where the next object begins
+        return 0
 
     @cython.final
     cdef int close_frame(self) except -1:
@@ -296,7 +345,7 @@ cdef class Stream(Memo):
         which costs more than the write does, and is saved where there is none but the last.
         """
         self.close_frame()
-        if self.write is not None and (
+        if self.write is not None and not self.compact and (
             self.pos - self.buffer >= WRITE_SIZE or not self.is_quiet()
         ):
             self.flush()
@@ -318,6 +367,7 @@ cdef class Stream(Memo):
     cdef int send(self, object data, Py_ssize_t size) except -1:
         """Hand bytes to the file: see send() in writing.py."""
         global last_epoch
+        self.sent += size
         if self.is_last_write:
             pass
         elif self.is_quiet():
@@ -347,6 +397,8 @@ cdef class Stream(Memo):
         """Write STOP and close the last frame; return what has not gone to a file."""
         self.put1(b".")
         self.close_frame()
+        if self.compact:
+            return finish_compact(self)
         if self.write is not None:
             self.is_last_write = not self.visible
             self.flush()

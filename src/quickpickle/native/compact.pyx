@@ -1,0 +1,678 @@
+# Pickles without the memo entries that nothing refers to: the twin of compact.py.
+#
+# Two passes. The first reads every opcode, and notes where the memo is written and read, and which
+# entries are read. The second copies what lies between, leaves out what is of no use, renumbers
+# the rest, and makes frames. It copies within the buffer, where the pickle is a dump's.
+#
+# Only pickles whose entries count up by one, as all picklers write them, are done here. Whatever
+# else there is, and whatever is wrong, is left to compact.py: ODD.
+
+cdef extern from *:
+    """
+    typedef struct {
+        uint8_t *data, *end;  /* the pickle; once it is scanned, it ends behind STOP */
+        int protocol;  /* the highest that is declared, or that a GET needs */
+        Py_ssize_t stored;  /* entries, numbered from `base` on */
+        Py_ssize_t base;  /* 1 in Python 2's pickles */
+        uint32_t *marks;  /* by number: 0, USED, or its new number */
+        Py_ssize_t marks_room;
+        const Py_ssize_t *held, *held_end;  /* where payloads were left out, to come from elsewhere */
+        Py_ssize_t *cuts;  /* where in what is written they belong */
+        /* The second pass. */
+        uint8_t *origin;  /* what offsets in the pickle are counted from */
+        uint8_t *p;  /* the next to be copied */
+        uint8_t *pos;  /* the next to be written: before p, or there */
+        uint8_t *frame;  /* where the frame's opcodes begin, behind its header's place; or NULL */
+        uint8_t *aside;  /* what was to be read yet, when a header would have come to lie on it */
+    } quickpickle_compaction;
+
+    enum { QP_USED = 0xFFFFFFFF };
+    enum { QP_DONE = 0, QP_ODD = 1, QP_NO_MEMORY = 2 };
+    #define QP_TARGET 65536
+    #define QP_STEP 2048  /* what is copied at once, at most: so much is read twice for a frame */
+
+    static inline uint64_t quickpickle_load(const uint8_t *from, int size)
+    {
+        uint64_t value = 0;
+        while (size-- > 0) {
+            value = value << 8 | from[size];
+        }
+        return value;
+    }
+
+    /* How long the argument of an opcode is: a number of bytes; in a count of 1, 4 or 8 bytes in
+       front of it (of 4, where a negative one is refused); a line, or two; 0xFF: no such opcode. */
+    enum { QP_COUNT1 = 0x11, QP_COUNT4 = 0x14, QP_SIGNED4 = 0x34, QP_COUNT8 = 0x18,
+           QP_LINE = 0x20, QP_LINES = 0x21 };
+    static uint8_t quickpickle_arguments[256];
+    static uint8_t quickpickle_is_short[256];  /* without an argument, and of no interest here */
+
+    /* Where the opcode after this one begins; NULL if it is damaged, or unknown.
+       `left_out`: its payload lies elsewhere. */
+    static inline const uint8_t *quickpickle_next(
+        const uint8_t *p, const uint8_t *end, int left_out)
+    {
+        uint8_t kind = quickpickle_arguments[*p++];
+        int width;
+        uint64_t size;
+        if (kind <= 9) {
+            return end - p < kind ? NULL : p + kind;
+        }
+        if (kind == 0xFF) {
+            return NULL;
+        }
+        if (kind & 0x20 && kind != QP_SIGNED4) {
+            for (int lines = kind - QP_LINE; lines >= 0; lines--) {
+                p = (const uint8_t *)memchr(p, '\\n', end - p);
+                if (p == NULL) {
+                    return NULL;
+                }
+                p++;
+            }
+            return p;
+        }
+        width = kind & 0xF;
+        if (end - p < width) {
+            return NULL;
+        }
+        size = quickpickle_load(p, width);
+        p += width;
+        if (left_out) {
+            return p;
+        }
+        if (size > (uint64_t)(end - p) || (kind == QP_SIGNED4 && size > 0x7FFFFFFF)) {
+            return NULL;
+        }
+        return p + size;
+    }
+
+    /* Whether its payload is one of those that were left out. */
+    static inline int quickpickle_is_held(
+        const quickpickle_compaction *c, const Py_ssize_t *held, const uint8_t *p)
+    {
+        uint8_t kind = quickpickle_arguments[*p];
+        return held < c->held_end && kind & 0x10
+            && p + 1 + (kind & 0xF) - c->origin == *held;
+    }
+
+    static int quickpickle_enlarge_marks(quickpickle_compaction *c, Py_ssize_t least)
+    {
+        Py_ssize_t old = c->marks_room, room = old ? old : 64;
+        uint32_t *marks;
+        while (room < least) {
+            room *= 2;
+        }
+        marks = (uint32_t *)PyMem_RawRealloc(c->marks, room * sizeof(uint32_t));
+        if (marks == NULL) {
+            return QP_NO_MEMORY;
+        }
+        memset(marks + old, 0, (room - old) * sizeof(uint32_t));
+        c->marks = marks;
+        c->marks_room = room;
+        return QP_DONE;
+    }
+
+    static inline int quickpickle_mark(quickpickle_compaction *c, Py_ssize_t number)
+    {
+        if (number >= c->marks_room && quickpickle_enlarge_marks(c, number + 1)) {
+            return QP_NO_MEMORY;
+        }
+        c->marks[number] = (uint32_t)QP_USED;
+        return QP_DONE;
+    }
+
+    /* The number of a PUT or GET in decimal; -1 if it is written in another way than picklers do. */
+    static Py_ssize_t quickpickle_decimal(const uint8_t *p, const uint8_t *end)
+    {
+        Py_ssize_t number = 0, digits = 0;
+        for (; p < end && *p >= '0' && *p <= '9' && digits < 10; p++, digits++) {
+            number = number * 10 + (*p - '0');
+        }
+        return p < end && *p == '\\n' && digits ? number : -1;
+    }
+
+    static inline Py_ssize_t quickpickle_memo_number(const uint8_t *p, const uint8_t *end)
+    {
+        switch (*p) {
+        case 'h': case 'q': return p[1];
+        case 'j': case 'r': return (Py_ssize_t)quickpickle_load(p + 1, 4);
+        default: return quickpickle_decimal(p + 1, end);
+        }
+    }
+
+    /* Go over what most pickles are made of, to another opcode or to `stop`, or behind it. A branch
+       for each of these, which can be foreseen, is faster than waiting for what a table says. */
+    static inline const uint8_t *quickpickle_skip(
+        const uint8_t *p, const uint8_t *stop, const uint8_t *end, int memoize_too)
+    {
+        while (p < stop) {
+            switch (*p) {
+            case 'G':
+                do {
+                    p += 9;
+                } while (p < stop && *p == 'G');
+                continue;
+            case 'J':
+                do {
+                    p += 5;
+                } while (p < stop && *p == 'J');
+                continue;
+            case 'M':
+                do {
+                    p += 3;
+                } while (p < stop && *p == 'M');
+                continue;
+            case 'K':
+                do {
+                    p += 2;
+                } while (p < stop && *p == 'K');
+                continue;
+            case 'N': case '(': case ')': case ']': case '}': case 'a': case 'b': case 'e':
+            case 's': case 't': case 'u': case 'R': case 0x81: case 0x85: case 0x86: case 0x87:
+            case 0x88: case 0x89: case 0x8F: case 0x90: case 0x91: case 0x93:
+                do {
+                    p++;
+                } while (p < stop && quickpickle_is_short[*p]);
+                continue;
+            case 0x8C:
+                if (end - p < 2) {
+                    return p;
+                }
+                p += 2 + p[1];
+                if (!memoize_too) {
+                    return p;  /* most likely to a MEMOIZE */
+                }
+                continue;
+            case 0x94:
+                if (!memoize_too) {
+                    return p;
+                }
+                p++;
+                continue;
+            default:
+                return p;
+            }
+        }
+        return p;
+    }
+
+    /* The first pass: is all of it sound, and which entries are read? */
+    static int quickpickle_scan(quickpickle_compaction *c)
+    {
+        const uint8_t *p = c->data, *end = c->end, *next;
+        const Py_ssize_t *held = c->held;
+        Py_ssize_t number;
+        int is_held;
+        for (;;) {
+            p = quickpickle_skip(p, end, end, 0);
+            if (p >= end) {
+                return QP_ODD;
+            }
+            if (*p == 0x94) {
+                if (c->base) {
+                    return QP_ODD;
+                }
+                c->stored++;
+                p++;
+                continue;
+            }
+            is_held = quickpickle_is_held(c, held, p);
+            held += is_held;
+            next = quickpickle_next(p, end, is_held);
+            if (next == NULL) {
+                return QP_ODD;
+            }
+            switch (*p) {
+            case 'h': case 'j': case 'g':
+                number = quickpickle_memo_number(p, end);
+                if (number < c->base || number - c->base >= c->stored) {
+                    return QP_ODD;
+                }
+                if (quickpickle_mark(c, number)) {
+                    return QP_NO_MEMORY;
+                }
+                if (c->protocol == 0 && *p != 'g') {
+                    c->protocol = 1;
+                }
+                break;
+            case 'q': case 'r': case 'p':
+                number = quickpickle_memo_number(p, end);
+                if (c->stored == 0 && number == 1) {
+                    c->base = 1;
+                }
+                if (number != c->base + c->stored++) {
+                    return QP_ODD;
+                }
+                break;
+            case 0x80:
+                if (p[1] > c->protocol) {
+                    c->protocol = p[1];
+                }
+                break;
+            case '.':
+                c->end = (uint8_t *)next;
+                return c->protocol > 5 || c->stored >= (Py_ssize_t)QP_USED ? QP_ODD : QP_DONE;
+            }
+            p = next;
+        }
+    }
+
+    static int quickpickle_begin_frame(quickpickle_compaction *c)
+    {
+        if (c->frame != NULL || c->protocol < 4) {
+            return QP_DONE;
+        }
+        if (c->aside == NULL && c->pos + 9 > c->p) {
+            /* The frames were longer, and less has been left out than this header takes. */
+            size_t size = c->end - c->p;
+            c->aside = (uint8_t *)PyMem_RawMalloc(size + 1);
+            if (c->aside == NULL) {
+                return QP_NO_MEMORY;
+            }
+            memcpy(c->aside, c->p, size);
+            c->origin = c->aside - (c->p - c->origin);
+            c->p = c->aside;
+            c->end = c->aside + size;
+        }
+        c->frame = c->pos += 9;
+        return QP_DONE;
+    }
+
+    /* As CPython does: a short frame has no header. */
+    static void quickpickle_end_frame(quickpickle_compaction *c)
+    {
+        uint64_t size;
+        if (c->frame == NULL) {
+            return;
+        }
+        size = c->pos - c->frame;
+        if (size < 4) {
+            memmove(c->frame - 9, c->frame, size);
+            c->pos -= 9;
+        }
+        else {
+            c->frame[-9] = 0x95;
+            for (int i = 0; i < 8; i++) {
+                c->frame[i - 8] = (uint8_t)(size >> 8 * i);
+            }
+        }
+        c->frame = NULL;
+    }
+
+    /* Where an opcode begins, a full frame ends. */
+    static inline int quickpickle_opcode_begins(quickpickle_compaction *c)
+    {
+        if (c->frame != NULL) {
+            if (c->pos - c->frame < QP_TARGET) {
+                return QP_DONE;
+            }
+            quickpickle_end_frame(c);
+        }
+        return quickpickle_begin_frame(c);
+    }
+
+    static inline void quickpickle_copy_part(quickpickle_compaction *c, size_t size)
+    {
+        const uint8_t *from = c->p;
+        uint8_t *to = c->pos;
+        c->p += size;
+        c->pos += size;
+        if (size <= 32 && c->aside == NULL && from - to >= 32 && c->end - from >= 32) {
+            /* The bytes too many come to lie where all has been read. */
+            uint64_t words[4];
+            memcpy(words, from, 32);
+            memcpy(to, words, 32);
+        }
+        else if (to != from) {
+            memmove(to, from, size);
+        }
+    }
+
+    /* Copy opcodes, of so many bytes, as they are. */
+    static inline int quickpickle_copy_opcodes(quickpickle_compaction *c, Py_ssize_t size)
+    {
+        while (size > 0) {
+            Py_ssize_t part = size;
+            if (quickpickle_opcode_begins(c)) {
+                return QP_NO_MEMORY;
+            }
+            if (c->frame != NULL && c->pos - c->frame + size > QP_TARGET) {
+                /* A frame ends here, or an opcode is too large for one: which has to be found. */
+                Py_ssize_t used = c->pos - c->frame;
+                const uint8_t *from = c->p, *next;
+                const uint8_t *last = from + (size < QP_TARGET - used ? size : QP_TARGET - used);
+                while ((from = quickpickle_skip(from, last, c->end, 1)) < last) {
+                    next = quickpickle_next(from, c->end, 0);
+                    if (next - from > QP_TARGET) {
+                        if (from == c->p) {
+                            from = next;
+                            quickpickle_end_frame(c);
+                        }
+                        break;
+                    }
+                    from = next;
+                }
+                part = from - c->p;
+            }
+            quickpickle_copy_part(c, part);
+            size -= part;
+        }
+        return QP_DONE;
+    }
+
+    static int quickpickle_write_memo_opcode(
+        quickpickle_compaction *c, uint8_t text, uint8_t short_one, uint8_t long_one,
+        uint32_t number)
+    {
+        if (quickpickle_opcode_begins(c)) {
+            return QP_NO_MEMORY;
+        }
+        if (c->protocol == 0) {
+            char digits[16];  /* one more than may be written is put there */
+            int size = sprintf(digits, "%u\\n", (unsigned)number);
+            *c->pos++ = text;
+            memcpy(c->pos, digits, size);
+            c->pos += size;
+        }
+        else if (number < 256) {
+            *c->pos++ = short_one;
+            *c->pos++ = (uint8_t)number;
+        }
+        else {
+            *c->pos++ = long_one;
+            for (int i = 0; i < 4; i++) {
+                *c->pos++ = (uint8_t)(number >> 8 * i);
+            }
+        }
+        return QP_DONE;
+    }
+
+    /* The second pass. */
+    static int quickpickle_write(quickpickle_compaction *c)
+    {
+        Py_ssize_t number = c->base;
+        uint32_t next_number = 0, get, *marks;
+        const Py_ssize_t *held = c->held;
+        uint8_t *q, code;  /* how far it has been read; from p to q it is copied as it is */
+        int result = QP_DONE;
+        if (c->marks_room < c->base + c->stored
+            && quickpickle_enlarge_marks(c, c->base + c->stored)) {
+            return QP_NO_MEMORY;
+        }
+        marks = c->marks;
+        if (*c->data == 0x80) {
+            c->p = c->pos += 2;  /* PROTO comes before any frame */
+        }
+        q = c->p;
+        while (result == QP_DONE) {
+            uint8_t *stop = c->end - c->p > QP_STEP ? c->p + QP_STEP : c->end;
+            q = (uint8_t *)quickpickle_skip(q, stop, c->end, 0);
+            if (q < stop) {
+                code = *q;
+                if (code == 0x94 && marks[number] && c->protocol >= 4) {
+                    marks[number++] = next_number++;
+                    q++;
+                    continue;
+                }
+                if (code == 'h') {  /* nearly all: as long as before */
+                    q[1] = (uint8_t)marks[q[1]];
+                    q += 2;
+                    continue;
+                }
+                if (code == 'j') {
+                    get = marks[quickpickle_load(q + 1, 4)];
+                    if (get > 0xFF) {
+                        quickpickle_store4((char *)q + 1, get);
+                        q += 5;
+                        continue;
+                    }
+                }
+            }
+            if (quickpickle_copy_opcodes(c, q - c->p)) {
+                return QP_NO_MEMORY;
+            }
+            q = c->p;
+            if (q >= c->end) {
+                break;
+            }
+            code = *q;
+            switch (code) {
+            case 0x94: case 'q': case 'r': case 'p':
+                c->p = code == 0x94 ? q + 1 : (uint8_t *)quickpickle_next(q, c->end, 0);
+                if (marks[number]) {
+                    if (c->protocol < 4) {
+                        result = quickpickle_write_memo_opcode(c, 'p', 'q', 'r', next_number);
+                    }
+                    else if ((result = quickpickle_opcode_begins(c)) == QP_DONE) {
+                        *c->pos++ = 0x94;
+                    }
+                    marks[number] = next_number++;
+                }
+                number++;
+                break;
+            case 'h': case 'j': case 'g':
+                get = marks[quickpickle_memo_number(q, c->end)];
+                c->p = (uint8_t *)quickpickle_next(q, c->end, 0);
+                result = quickpickle_write_memo_opcode(c, 'g', 'h', 'j', get);
+                break;
+            case 0x95:
+                c->p += 9;
+                break;
+            default:
+                if (quickpickle_is_held(c, held, q)) {
+                    quickpickle_end_frame(c);
+                    quickpickle_copy_part(c, quickpickle_next(q, c->end, 1) - q);
+                    c->cuts[held++ - c->held] = c->pos - c->data;
+                    break;
+                }
+                q = (uint8_t *)quickpickle_next(q, c->end, 0);
+                continue;
+            }
+            q = c->p;
+        }
+        quickpickle_end_frame(c);
+        return result;
+    }
+    """
+    ctypedef struct quickpickle_compaction:
+        uint8_t* data
+        uint8_t* end
+        uint8_t* origin
+        uint8_t* p
+        uint8_t* pos
+        int protocol
+        Py_ssize_t stored
+        uint32_t* marks
+        Py_ssize_t marks_room
+        const Py_ssize_t* held
+        const Py_ssize_t* held_end
+        Py_ssize_t* cuts
+        uint8_t* aside
+
+    uint8_t[256] quickpickle_arguments
+    uint8_t[256] quickpickle_is_short
+    int QP_DONE, QP_ODD, QP_NO_MEMORY
+    int quickpickle_mark(quickpickle_compaction*, Py_ssize_t) noexcept
+    int quickpickle_scan(quickpickle_compaction*) noexcept
+    int quickpickle_write(quickpickle_compaction*) noexcept
+
+cdef bytes opcode_arguments = OPCODE_ARGUMENTS
+memcpy(quickpickle_arguments, PyBytes_AS_STRING(opcode_arguments), 256)
+for _code in range(256):
+    quickpickle_is_short[_code] = opcode_arguments[_code] == 0 and _code not in b".\x94"
+
+
+cdef inline Py_ssize_t room_for_frames(Py_ssize_t size) noexcept:
+    """How much longer the headers of frames may make a pickle of this size."""
+    return 9 * (2 * (size // FRAME_SIZE_TARGET) + 2)  # a large opcode ends one before it is full
+
+
+cdef int begin_compaction(quickpickle_compaction* c, char* data, Py_ssize_t size) noexcept:
+    memset(c, 0, sizeof(quickpickle_compaction))
+    c.data = c.origin = c.p = c.pos = <uint8_t*>data
+    c.end = c.data + size
+    return 0
+
+
+def optimize(data, /):
+    cdef quickpickle_compaction c
+    cdef Py_buffer view
+    cdef PyObject* result = NULL
+    cdef int done
+    if type(data) is not bytes:
+        data = memoryview(data)
+        if not data.c_contiguous:
+            data = bytes(data)
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        result = PyBytes_FromStringAndSize_(NULL, view.len + room_for_frames(view.len))
+        begin_compaction(&c, PyBytes_AS_STRING_(result), view.len)
+        memcpy(c.data, view.buf, view.len)
+        done = quickpickle_scan(&c)
+        if done == QP_DONE:
+            done = quickpickle_write(&c)
+        PyMem_RawFree(c.marks)
+        PyMem_RawFree(c.aside)
+        if done == QP_NO_MEMORY:
+            raise MemoryError
+        if done == QP_DONE:
+            _PyBytes_Resize(&result, c.pos - c.data)
+            return <bytes>result
+    finally:
+        Py_XDECREF(result)
+        PyBuffer_Release(&view)
+    return optimize_odd(data)
+
+
+optimize.__doc__ = optimize_odd.__doc__
+
+
+cdef int begin_compact(Stream stream) except -1:
+    """Forget which entries an earlier dump referred to."""
+    stream.held = stream.held_at = None
+    stream.marks_are_right = stream.bin == (stream.protocol > 0)
+    if stream.marks_room > 1024:
+        PyMem_RawFree(stream.marks)
+        stream.marks = NULL
+        stream.marks_room = 0
+    elif stream.marks_room:
+        memset(stream.marks, 0, stream.marks_room * sizeof(uint32_t))
+    return 0
+
+
+cdef int note_reference(Stream stream, Py_ssize_t number) except -1:
+    """Note that an entry of the memo is referred to."""
+    cdef quickpickle_compaction c
+    c.marks = stream.marks
+    c.marks_room = stream.marks_room
+    if quickpickle_mark(&c, number) == QP_NO_MEMORY:
+        raise MemoryError
+    stream.marks = c.marks
+    stream.marks_room = c.marks_room
+    return 0
+
+
+cdef object compact_buffer(Stream stream):
+    """Leave out of a dump's pickle, all of which is in the buffer, what nothing refers to.
+
+    Returns the places of the payloads that are held, or None.
+    """
+    cdef quickpickle_compaction c
+    cdef Py_ssize_t i, count = 0 if stream.held is None else len(stream.held)
+    cdef Py_ssize_t* places = NULL
+    cdef int done = QP_DONE
+    stream.room(room_for_frames(stream.pos - stream.buffer) + 9 * count)
+    begin_compaction(&c, stream.buffer, stream.pos - stream.buffer)
+    if count:
+        places = <Py_ssize_t*>PyMem_Malloc(2 * count * sizeof(Py_ssize_t))
+        if places == NULL:
+            raise MemoryError
+        for i in range(count):
+            places[i] = stream.held_at[i]
+        c.held = places
+        c.held_end = c.cuts = places + count
+    c.marks = stream.marks
+    c.marks_room = stream.marks_room
+    if stream.marks_are_right:
+        c.protocol = stream.protocol
+        c.stored = stream.used
+    else:
+        memset(c.marks, 0, c.marks_room * sizeof(uint32_t))
+        done = quickpickle_scan(&c)
+    if done == QP_DONE:
+        done = quickpickle_write(&c)
+    stream.marks = c.marks
+    stream.marks_room = c.marks_room
+    stream.pos = <char*>c.pos
+    PyMem_RawFree(c.aside)
+    result = [c.cuts[i] for i in range(count)] if count else None
+    PyMem_Free(places)
+    if done != QP_DONE:
+        raise MemoryError
+    return result
+
+
+cdef int hold_back(Stream stream, object owner) except -1:
+    """Note a payload that is to be written from where it lies, when all is known."""
+    if type(owner) is bytearray:
+        owner = memoryview(owner)  # so that it keeps its size
+    if stream.held is None:
+        stream.held, stream.held_at = [], []
+    stream.held.append(owner)
+    stream.held_at.append(stream.pos - stream.buffer)
+    stream.held_size += len(owner)
+    return 0
+
+
+cdef bytes finish_compact(Stream stream):
+    """Leave out what nothing refers to, and write the rest; return what does not go to a file."""
+    global last_size
+    cdef Py_ssize_t place, start = 0, size
+    cdef bytes result
+    cdef list held, places
+    cdef char* pos
+    cdef Py_ssize_t needed = stream.pos - stream.buffer
+    if stream.held is None:
+        if needed >= FRAME_SIZE_TARGET or stream.used:
+            compact_buffer(stream)
+        if stream.write is not None:
+            result = stream.take_buffer()
+            stream.send(result, PyBytes_GET_SIZE(result))
+            return None
+        if stream.pos - stream.buffer < FRAME_SIZE_TARGET:
+            return PyBytes_FromStringAndSize(stream.buffer, stream.pos - stream.buffer)
+        result = stream.take_buffer()
+        last_size = min(needed + room_for_frames(needed) + 1024, 8 * LARGE)
+        return result
+    places = compact_buffer(stream)
+    held, stream.held, stream.held_at = stream.held, None, None
+    if stream.write is None:
+        size = stream.pos - stream.buffer
+        for owner in held:
+            size += len(owner)
+        result = PyBytes_FromStringAndSize(NULL, size)
+        pos = PyBytes_AS_STRING(result)
+        quickpickle_make_pages(pos, size)
+        for owner, place in zip(held, places):
+            memcpy(pos, stream.buffer + start, place - start)
+            pos += place - start
+            pos += copy_payload(pos, owner)
+            start = place
+        memcpy(pos, stream.buffer + start, stream.pos - stream.buffer - start)
+        return result
+    result = stream.take_buffer()
+    view = memoryview(result)
+    for owner, place in zip(held, places):
+        stream.send(view[start:place], place - start)
+        stream.send(owner, len(owner))
+        start = place
+    stream.send(view[start:], len(view) - start)
+    return None
+
+
+cdef Py_ssize_t copy_payload(char* target, object owner) except -1:
+    cdef Py_buffer view
+    PyObject_GetBuffer(owner, &view, PyBUF_SIMPLE)
+    memcpy(target, view.buf, view.len)
+    PyBuffer_Release(&view)
+    return view.len

@@ -1,0 +1,491 @@
+"""compact=True and optimize(): the bytes of pickletools.optimize, and what it cannot do."""
+
+from __future__ import annotations
+
+import array
+import gc
+import io
+import os
+import pickle
+import pickletools
+import random
+import re
+import subprocess
+import sys
+import threading
+import weakref
+from types import ModuleType
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import quickpickle
+from conftest import IMPLEMENTATIONS
+from differential import outcome
+from quickpickle import compact
+from test_graphs import graphs
+
+TARGET = 64 * 1024
+
+
+@pytest.fixture
+def optimize(implementation):
+    return optimize_of(implementation)
+
+
+def optimize_of(implementation: ModuleType):
+    if implementation is IMPLEMENTATIONS["python"]:
+        return compact.optimize
+    return implementation.optimize
+
+
+def words(count: int, different: int) -> list[str]:
+    rng = random.Random(0)
+    each = [f"word {i}" for i in range(different)]
+    return [rng.choice(each) for _ in range(count)]
+
+
+class Instance:
+    def __init__(self, **attributes: object) -> None:
+        self.__dict__.update(attributes)
+
+
+def recursive() -> object:
+    one: list[object] = ["a"]
+    one.append((one, {"self": one}))
+    return one
+
+
+OBJECTS = {
+    "None": lambda: None,
+    "int": lambda: 5,
+    "str": lambda: "word",
+    "shared": lambda: ["a", "a", "b", ["c"], ["c"]],
+    "recursive": recursive,
+    "many words": lambda: words(12_000, 3000),
+    "all different": lambda: ["x" * 30 + str(i) for i in range(7000)],
+    "numbers": lambda: [*range(-300, 20_000), 2**70, 1.5, True, None, *range(20_000)],
+    "floats": lambda: [float(i) for i in range(15_000)],
+    "instances": lambda: [Instance(a=i, b=str(i % 7), c=[i]) for i in range(2500)],
+    "sets": lambda: [{str(i), i} for i in range(900)] + [frozenset([i]) for i in range(900)],
+    "large": lambda: [
+        "é" * TARGET, b"x" * TARGET, bytearray(TARGET), "s" * TARGET, "after", b"y" * (TARGET - 5),
+    ],
+    "one large": lambda: b"x" * (3 * TARGET),
+    "text": lambda: ["line\n", "\\ \u20ac \ud800", b"by\ntes", 1.25, 2**40, -1, Instance],
+    "bytes": lambda: [bytes(range(256)) * (i % 5) for i in range(2000)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_the_bytes_are_those_of_pickletools(implementation, optimize, protocol, name):
+    obj = OBJECTS[name]()
+    plain = implementation.dumps(obj, protocol)
+    expected = pickletools.optimize(plain)
+    assert optimize(plain) == expected
+    assert implementation.dumps(obj, protocol, compact=True) == expected
+    file = io.BytesIO()
+    implementation.dump(obj, file, protocol, compact=True)
+    assert file.getvalue() == expected
+    assert optimize(expected) == expected
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.writes: list[object] = []
+
+    def write(self, data):
+        self.writes.append(data)
+
+    def value(self) -> bytes:
+        return b"".join(map(bytes, self.writes))
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_a_file_with_a_write_of_its_own(implementation, protocol, name):
+    obj = OBJECTS[name]()
+    file = Recorder()
+    implementation.Pickler(file, protocol, compact=True).dump(obj)
+    assert file.value() == pickletools.optimize(pickle.dumps(obj, protocol))
+
+
+@pytest.mark.parametrize("size", [TARGET + delta for delta in (*range(-14, 4), 17, 255)])
+def test_opcodes_about_as_large_as_a_frame(implementation, optimize, protocol, size):
+    for obj in (
+        b"x" * size,
+        ["x" * size, 1],
+        ["first", "x" * size, "x" * size, b"y" * size, bytearray(size), ["z"]],
+        ["x" * (size // 2), "y" * (size - size // 2), ["z"], {}],
+        [["x" * size], 1, 2, "x" * size, ["x" * size]],
+        [*range(3000), "x" * (size - 9000), *range(3000)],
+    ):
+        plain = implementation.dumps(obj, protocol)
+        expected = pickletools.optimize(plain)
+        assert optimize(plain) == expected
+        assert implementation.dumps(obj, protocol, compact=True) == expected
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
+@given(obj=graphs(), protocol=st.integers(0, 5))
+def test_generated_graphs(obj, protocol):
+    try:
+        plain = pickle.dumps(obj, protocol)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        assume(False)
+    expected = pickletools.optimize(plain)
+    for implementation in IMPLEMENTATIONS.values():
+        assert optimize_of(implementation)(plain) == expected
+        assert optimize_of(implementation)(expected) == expected
+        assert len(expected) <= len(plain)
+        ours = implementation.dumps(obj, protocol, compact=True)
+        assert ours == pickletools.optimize(implementation.dumps(obj, protocol))
+        # The first to be read interns names, which shows in what others share; so not compared.
+        _kept = outcome(lambda: pickle.loads(plain))
+        again = [outcome(lambda d=d: pickle.dumps(pickle.loads(d))) for d in (plain, ours)]
+        assert again[0] == again[1]
+
+
+def test_the_tail_of_deep_lists_in_fast_mode(implementation, protocol):
+    # One long frame becomes many, and nothing is left out to make room for their headers.
+    obj: object = "end"
+    for _ in range(150_000):
+        obj = [obj]
+    results = []
+    for options in ({}, {"compact": True}):
+        file = io.BytesIO()
+        pickler = implementation.Pickler(file, protocol, **options)
+        pickler.fast = 1
+        pickler.dump(("head", b"x" * 2 * TARGET, obj, b"y" * TARGET, [[]]))
+        results.append(file.getvalue())
+    expected = pickletools.optimize(results[0])
+    assert results[1] == expected
+    if protocol >= 4:
+        assert len(expected) > len(results[0])
+
+
+# --- Pickles of others, and what is none.
+
+PICKLES = {
+    "gaps": b"\x80\x02](X\x01\x00\x00\x00aq\x07X\x01\x00\x00\x00bq\x09h\x07h\x09e.",
+    "from 1 on": b"\x80\x02](X\x01\x00\x00\x00aq\x01X\x01\x00\x00\x00bq\x02h\x02e.",
+    "from 300 on": b"\x80\x02](X\x01\x00\x00\x00ar\x2c\x01\x00\x00j\x2c\x01\x00\x00e.",
+    "downwards": b"\x80\x02](X\x01\x00\x00\x00aq\x07X\x01\x00\x00\x00bq\x03h\x07h\x03e.",
+    "twice": b"\x80\x02](X\x01\x00\x00\x00aq\x00h\x00X\x01\x00\x00\x00bq\x00h\x00e.",
+    "twice, unused": b"\x80\x02](X\x01\x00\x00\x00aq\x00X\x01\x00\x00\x00bq\x00e.",
+    "a huge number": b"\x80\x02](X\x01\x00\x00\x00ar\xff\xff\xff\xfej\xff\xff\xff\xfee.",
+    "PUT and MEMOIZE": b"\x80\x04](\x8c\x01aq\x00\x8c\x01b\x94h\x01h\x00e.",
+    "a gap and MEMOIZE": b"\x80\x04](\x8c\x01aq\x01\x8c\x01b\x94h\x01e.",
+    "PUT in protocol 4": b"\x80\x04](\x8c\x01aq\x00\x8c\x01br\x01\x00\x00\x00h\x01e.",
+    "BINGET in protocol 0": b"(lp0\nI1\nag0\nah\x00a.",
+    "LONG_BINGET in protocol 0": b"(lp0\nI1\nag0\naj\x00\x00\x00\x00a.",
+    "spaces": b"(lp 0\nI1\nag+0 \na.",
+    "00": b"(lp00\nag000\na.",
+    "no PROTO": b"\x8c\x01a\x940\x8c\x01b.",
+    "PROTO in between": b"]\x80\x05q\x00h\x00a.",
+    "PROTO twice": b"\x80\x02]\x80\x03q\x00h\x00a.",
+    "frames that do not end where they say": b"\x80\x04\x95\x03" + bytes(7) + b"]\x94(K\x01h\x00e.",
+    "a frame of nothing": b"\x80\x04\x95" + bytes(8) + b"N.",
+    "more behind": b"\x80\x04]\x94.more",
+    "STOP only": b".",
+    "INST and OBJ": b"(icollections\nOrderedDict\np0\n0(ccollections\nOrderedDict\np1\nop2\n.",
+    "buffers": b"\x80\x05]\x94(\x97\x94\x97\x98\x94h\x01e.",
+    "GET without PUT": b"\x80\x02h\x00.",
+    "GET before PUT": b"\x80\x02](h\x00X\x01\x00\x00\x00aq\x00e.",
+    "GET of another": b"\x80\x02](X\x01\x00\x00\x00aq\x00h\x01e.",
+    "GET in protocol 0": b"g0\n.",
+    "a later protocol": b"\x80\x06N.",
+    "no such opcode": b"\x80\x02\xffN.",
+    "empty": b"",
+    "no STOP": b"\x80\x04N",
+    "no number": b"(lpx\n.",
+    "a negative length": b"\x80\x02T\xff\xff\xff\xffaaa.",
+    "no newline": b"(lp0",
+}
+
+
+@pytest.mark.parametrize("name", PICKLES)
+def test_odd_pickles(optimize, name):
+    data = PICKLES[name]
+    expected = outcome(lambda: pickletools.optimize(data))
+    ours = outcome(lambda: optimize(data))
+    if name.startswith("GET"):  # there a TypeError, or "gNone"
+        assert expected == b"gNone\n." or expected[0] is TypeError
+        assert ours[0] is ValueError
+        assert re.fullmatch(
+            r"at position \d+: memo entry \d is referred to, and not stored before", ours[1]
+        )
+    else:
+        assert ours == expected
+
+
+SAMPLE = pickle.dumps(
+    ["a", "a", b"b" * 300, (1, 2.5, 2**100, "x" * 300), {"k": None}, Instance(a=1)], 5
+)
+TEXT_SAMPLE = pickle.dumps(["a", "a", 1, 2.5, 2**100, True, Instance(a=1)], 0)
+
+
+@pytest.mark.parametrize("sample", [SAMPLE, TEXT_SAMPLE, pickle.dumps([[1], "a" * 300], 2)])
+def test_pickles_cut_off(optimize, sample):
+    for size in range(len(sample)):
+        assert outcome(lambda size=size: optimize(sample[:size]))[0] is ValueError
+
+
+def result(function, data):
+    try:
+        return function(data)
+    except ValueError:
+        return ValueError
+
+
+def test_both_implementations_agree_on_damaged_pickles():
+    rng = random.Random(0)
+    optimizers = [optimize_of(implementation) for implementation in IMPLEMENTATIONS.values()]
+    for _ in range(6000):
+        data = bytearray(rng.choice([SAMPLE, TEXT_SAMPLE]))
+        for _ in range(rng.choice([1, 1, 1, 3])):
+            data[rng.randrange(len(data))] = rng.choice(b"hjgqrp\x94\x95\x80.KX\x8c\0\x01\xff\n")
+        assert len({result(optimize, bytes(data)) for optimize in optimizers}) == 1
+
+
+@pytest.mark.parametrize("op", pickletools.opcodes, ids=lambda op: op.name)
+def test_every_opcode(optimize, op):
+    code = op.code.encode("latin1")
+    argument = {
+        None: b"", "uint1": b"\x01", "uint2": b"\x01\x02", "int4": b"\1\2\3\4",
+        "uint4": b"\0\0\0\0", "uint8": b"\x01" + bytes(7), "float8": bytes(8),
+        "stringnl": b"'x'\n", "stringnl_noescape": b"x\n", "stringnl_noescape_pair": b"x\ny\n",
+        "unicodestringnl": b"x\n", "decimalnl_short": b"0\n", "decimalnl_long": b"0L\n",
+        "floatnl": b"1.5\n", "string1": b"\x02ab", "string4": b"\x02\0\0\0ab",
+        "bytes1": b"\x02ab", "bytes4": b"\x02\0\0\0ab", "bytes8": b"\x02" + bytes(7) + b"ab",
+        "bytearray8": b"\x02" + bytes(7) + b"ab", "unicodestring1": b"\x02ab",
+        "unicodestring4": b"\x02\0\0\0ab", "unicodestring8": b"\x02" + bytes(7) + b"ab",
+        "long1": b"\x02ab", "long4": b"\x02\0\0\0ab",
+    }[op.arg and op.arg.name]  # fmt: skip
+    if op.name == "BINGET":
+        argument = b"\0"
+    elif op.name == "PROTO":
+        argument = b"\x04"
+    for start in (b"(lp0\n0", b"\x80\x02]q\x000", b"\x80\x04]\x940"):
+        data = start + code + argument + b"N."
+        assert optimize(data) == pickletools.optimize(data)
+
+
+@pytest.mark.parametrize("convert", [bytearray, memoryview, lambda data: array.array("B", data)])
+def test_anything_with_a_buffer(optimize, convert):
+    assert optimize(convert(SAMPLE)) == pickletools.optimize(SAMPLE)
+    assert optimize(convert(PICKLES["gaps"])) == pickletools.optimize(PICKLES["gaps"])
+
+
+def test_buffers_that_are_not_in_one_piece(optimize):
+    spread = bytearray(2 * len(SAMPLE))
+    spread[::2] = SAMPLE
+    assert optimize(memoryview(spread)[::2]) == pickletools.optimize(SAMPLE)
+
+
+@pytest.mark.parametrize("data", ["text", None, 5, io.BytesIO()])
+def test_what_has_no_buffer(optimize, data):
+    with pytest.raises(TypeError):
+        optimize(data)
+
+
+def test_nothing_is_imported_for_a_sound_pickle():
+    # pickletools takes longer to import than most pickles to write.
+    code = (
+        "import sys, quickpickle; quickpickle.dumps([[1], 'a'], compact=True); "
+        "quickpickle.optimize(quickpickle.dumps([1])); assert 'pickletools' not in sys.modules"
+    )
+    for pure in "", "1":
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, env=os.environ | {"QUICKPICKLE_PURE": pure}
+        )
+
+
+# --- A Pickler with compact=True.
+
+
+def test_off_by_default(implementation):
+    obj = ["a", ["b"]]
+    assert implementation.dumps(obj, 4) == pickle.dumps(obj, 4)
+    assert implementation.dumps(obj, 4, compact=False) == pickle.dumps(obj, 4)
+    with pytest.raises(TypeError):
+        implementation.dumps(obj, 4, True)
+    with pytest.raises(TypeError):
+        implementation.Pickler(io.BytesIO(), 4, True)
+
+
+def test_a_second_dump_needs_an_empty_memo(implementation):
+    file = io.BytesIO()
+    pickler = implementation.Pickler(file, compact=True)
+    shared = ["shared"]
+    pickler.dump([shared, shared])
+    size = len(file.getvalue())
+    with pytest.raises(ValueError, match=r"clear_memo\(\)"):
+        pickler.dump(shared)
+    assert len(file.getvalue()) == size
+    pickler.clear_memo()
+    pickler.dump([shared, shared])
+    assert file.getvalue()[:size] == file.getvalue()[size:]
+
+
+def test_a_memo_of_another_pickler(implementation):
+    other = implementation.Pickler(io.BytesIO())
+    other.dump(["shared"])
+    pickler = implementation.Pickler(io.BytesIO(), compact=True)
+    pickler.memo = other.memo
+    with pytest.raises(ValueError, match=r"clear_memo\(\)"):
+        pickler.dump(1)
+
+
+def test_scalars_do_not_use_the_memo(implementation):
+    pickler = implementation.Pickler(file := io.BytesIO(), 2, compact=True)
+    pickler.dump(1)
+    pickler.dump(2)
+    assert file.getvalue() == b"\x80\x02K\x01.\x80\x02K\x02."
+
+
+def test_a_failed_dump_writes_nothing(implementation, protocol):
+    file = Recorder()
+    pickler = implementation.Pickler(file, protocol, compact=True)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickler.dump([b"x" * TARGET, bytearray(TARGET), words(30_000, 9), lambda: 0])
+    assert not file.writes
+    pickler.dump(["a", "a"])
+    assert file.value() == pickletools.optimize(pickle.dumps(["a", "a"], protocol))
+
+
+def test_what_a_failed_dump_held_is_let_go(implementation):
+    class Bytes:
+        def __reduce__(self):
+            return bytearray, (self.data,)
+
+    holder = Bytes()
+    holder.data = memoryview(bytearray(TARGET))
+    array_ = bytearray(2 * TARGET)
+    pickler = implementation.Pickler(io.BytesIO(), 5, compact=True)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickler.dump([array_, lambda: 0])
+    array_.append(1)  # a BufferError while it is held
+    pickler.dump([array_])
+    array_.append(1)
+
+
+def test_hooks(implementation, protocol):
+    class Hooked:
+        def persistent_id(self, obj):
+            return obj.id if isinstance(obj, weakref.ref) else None
+
+        def reducer_override(self, obj):
+            return (complex, (obj.real, 2)) if type(obj) is complex else NotImplemented
+
+    class Reference(weakref.ref):
+        __slots__ = ("id",)
+
+    references = [Reference(Instance) for _ in range(300)]
+    for i, reference in enumerate(references):
+        reference.id = str(i // 2)
+    obj = [references, [1j, 1j], references, words(300, 20)]
+    results = []
+    for options in ({}, {"compact": True}):
+        file = io.BytesIO()
+        type("P", (Hooked, implementation.Pickler), {})(file, protocol, **options).dump(obj)
+        results.append(file.getvalue())
+    assert results[1] == pickletools.optimize(results[0])
+    assert len(results[1]) < len(results[0])
+
+
+def test_what_was_written_of_an_instance_is_taken_back(implementation, protocol):
+    # The reference to the first string is, and so its entry is of no use after all.
+    name = "the name of an attribute"
+    odd = Instance(**{name: 1, "__reduce_ex__": lambda protocol: (list, ("ab",))})
+    obj = [name, Instance(a=1), odd, Instance(a=2), "ab"]
+    plain = implementation.dumps(obj, protocol)
+    expected = pickletools.optimize(plain)
+    assert implementation.dumps(obj, protocol, compact=True) == expected
+    assert expected.count(name.encode()) == 1
+
+
+def test_bin_is_set(implementation):
+    for bin_, protocol in ((0, 4), (0, 2), (1, 0)):
+        results = []
+        for options in ({}, {"compact": True}):
+            file = io.BytesIO()
+            pickler = implementation.Pickler(file, protocol, **options)
+            pickler.bin = bin_
+            pickler.dump(words(900, 300))
+            results.append(file.getvalue())
+        assert results[1] == pickletools.optimize(results[0])
+
+
+def test_buffers_out_of_band(implementation):
+    buffers: list[pickle.PickleBuffer] = []
+    small, large = bytearray(b"small"), bytearray(2 * TARGET)
+    obj = ["a", "a", pickle.PickleBuffer(small), pickle.PickleBuffer(large), "b"]
+    for keep in (lambda buffer: buffers.append(buffer), lambda buffer: True):
+        buffers.clear()
+        plain = implementation.dumps(obj, 5, buffer_callback=keep)
+        buffers.clear()
+        ours = implementation.dumps(obj, 5, buffer_callback=keep, compact=True)
+        assert ours == pickletools.optimize(plain)
+        assert pickle.loads(ours, buffers=buffers) == ["a", "a", small, large, "b"]
+
+
+def test_large_buffers_are_written_from_where_they_lie(implementation):
+    large, array_ = b"x" * 100_000, bytearray(100_000)
+    obj = ["a", large, array_, pickle.PickleBuffer(array_), "b"]
+    file = Recorder()
+    implementation.Pickler(file, 5, compact=True).dump(obj)
+    assert file.value() == pickletools.optimize(pickle.dumps(obj, 5))
+    if implementation is not IMPLEMENTATIONS["python"]:  # which holds a copy
+        assert any(data is large for data in file.writes)
+        views = [data for data in file.writes if isinstance(data, memoryview)]
+        assert sum(view.obj is array_ for view in views) == 2
+
+
+def test_dump_to_a_path(implementation, tmp_path):
+    path = tmp_path / "file.pkl.gz"
+    obj = words(3000, 100)
+    implementation.dump(obj, path, compact=True)
+    assert quickpickle.load(path) == obj
+    implementation.dump(obj, tmp_path / "plain.pkl", 4, compact=True)
+    assert (tmp_path / "plain.pkl").read_bytes() == pickletools.optimize(pickle.dumps(obj, 4))
+
+
+def test_short_writes(implementation):
+    class Slow(Recorder):
+        def write(self, data):
+            super().write(bytes(memoryview(data).cast("B")[:50_000]))
+            return min(memoryview(data).nbytes, 50_000)
+
+    obj = ["x", words(30_000, 20), b"b" * 200_000, "x"]
+    file = Slow()
+    implementation.dump(obj, file, 5, compact=True)
+    assert file.value() == pickletools.optimize(pickle.dumps(obj, 5))
+
+
+def test_dumps_inside_a_dumps_and_in_threads(implementation):
+    class Inner:
+        def __reduce__(self):
+            return pickle.loads, (implementation.dumps(words(50, 5), compact=True),)
+
+    obj = [words(100, 10), Inner(), Inner(), words(100, 10)]
+    expected = pickletools.optimize(implementation.dumps(obj))
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(implementation.dumps(obj, compact=True)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 4
+
+
+def test_plain_dumps_after_compact_ones(implementation, protocol):
+    obj = words(5000, 700)
+    for options in ({"compact": True}, {}, {"compact": True}, {}):
+        ours = implementation.dumps(obj, protocol, **options)
+        plain = pickle.dumps(obj, protocol)
+        assert ours == (pickletools.optimize(plain) if options else plain)
+        gc.collect()
