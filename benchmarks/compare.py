@@ -142,6 +142,20 @@ def make_calls(able: list[Pickler], obj: object) -> Iterator[dict[Key, Call]]:
         yield calls
 
 
+def add_compact_calls(calls: dict[Key, Call], workload: str, obj: object, protocol: int) -> int:
+    """Calls of dumps() with compact=True, and of loads() with and without; the compact size."""
+    hooks = WORKLOADS[workload].hooks
+    sizes = []
+    for pickler in (picklers.ours(protocol), picklers.ours_compact(protocol)):
+        if hooks:
+            pickler = pickler.with_hooks(hooks)
+        data = pickler.dumps(obj, *pickler.options)
+        sizes.append(len(data))
+        calls["dumps", pickler.name] = Call(pickler.dumps, (obj, *pickler.options))
+        calls["loads", pickler.name] = Call(pickler.loads, (data,))
+    return sizes[-1]
+
+
 def time_loops(call: Call, loops: int) -> float:
     """The seconds that so many calls take; their pickles stand one behind the other in the file."""
     function, arguments, file = call
@@ -172,7 +186,10 @@ def measure(workload: str, rounds: int, protocol: int, shown: list[str]) -> Meas
     except ModuleNotFoundError as error:
         raise LeftOutError(f"{workload}: needs {error.name}, which is not installed") from error
     able, size, unable = take_part(workload, obj, protocol, shown)
+    compact_size = None
     with make_calls(able, obj) as calls:
+        if "compact" in shown:
+            compact_size = add_compact_calls(calls, workload, obj, protocol)
         gc.collect()
         gc.disable()  # whose turn it is when the collector runs would be chance
         try:
@@ -183,7 +200,7 @@ def measure(workload: str, rounds: int, protocol: int, shown: list[str]) -> Meas
                     seconds[key].append(time_loops(call, loops[key]) / loops[key])
         finally:
             gc.enable()
-    return Measurement(size, loops, seconds, unable)
+    return Measurement(size, loops, seconds, unable, compact_size)
 
 
 def common_metadata(protocol: int) -> Metadata:
@@ -203,7 +220,7 @@ def common_metadata(protocol: int) -> Metadata:
 def make_suite(measurements: dict[str, Measurement], metadata: Metadata) -> Any:
     """The result as pyperf stores it: a benchmark for each workload, function and pickler."""
     benchmarks = []
-    for workload, (size, loops, seconds, _unable) in measurements.items():
+    for workload, (size, loops, seconds, _unable, _compact_size) in measurements.items():
         for (function, pickler), values in seconds.items():
             own: Metadata = {
                 "name": f"{workload}: {function}, {pickler}",

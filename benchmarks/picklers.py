@@ -12,6 +12,7 @@ import marshal
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, cast
 
@@ -56,6 +57,7 @@ class Pickler:
 # The compiled implementation where it was built, else the Python one once more.
 OURS: Final = f"quickpickle ({quickpickle.implementation})"
 OURS_PYTHON: Final = "quickpickle (Python)"
+COMPACT: Final = "quickpickle, compact"
 STANDARD: Final = "pickle (C)"
 STANDARD_PYTHON: Final = "pickle (Python)"
 COMPETITORS: Final = ("pyfory", "cloudpickle", "dill", "zodbpickle", "marshal")
@@ -70,6 +72,17 @@ def ours(protocol: int) -> Pickler:
         (protocol,),
         (quickpickle.Pickler, pickle.Unpickler),
     )
+
+
+class _CompactPickler(quickpickle.Pickler):
+    def __init__(self, file: Any, protocol: int) -> None:
+        super().__init__(file, protocol, compact=True)
+
+
+def ours_compact(protocol: int) -> Pickler:
+    dumps = partial(quickpickle.dumps, compact=True)
+    classes = (_CompactPickler, pickle.Unpickler)
+    return Pickler(COMPACT, dumps, None, pickle.loads, (protocol,), classes)
 
 
 def standard(protocol: int) -> Pickler:

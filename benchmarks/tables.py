@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from picklers import COMPETITORS, OURS, OURS_PYTHON, STANDARD, STANDARD_PYTHON
+from picklers import COMPACT, COMPETITORS, OURS, OURS_PYTHON, STANDARD, STANDARD_PYTHON
 from workloads import WORKLOADS
 
 NOISY: Final = 1.1  # how far the median may lie above the minimum
@@ -25,6 +25,7 @@ class Measurement(NamedTuple):
     loops: dict[Key, int]
     seconds: dict[Key, list[float]]  # of one call, for each round
     unable: dict[str, str]  # who could not do it, and why
+    compact_size: int | None = None
 
     def ratio(self, function: str, ours: str, other: str) -> float | None:
         """How many times as fast `ours` is; None where the other cannot do it."""
@@ -47,6 +48,29 @@ def in_python(measurements: Measurements) -> Table:
     """dumps() of the picklers that are written in Python."""
     columns = [("dumps", OURS_PYTHON, STANDARD_PYTHON)]
     return _table("The implementations in Python", measurements, columns)
+
+
+def compact(measurements: Measurements) -> Table:
+    """What compact=True costs when writing, and gains in size and when reading."""
+    table = Table(title="compact=True, as a part of what it is without", box=SIMPLE_HEAD)
+    table.add_column("workload", no_wrap=True)
+    columns: dict[str, list[float]] = {"dumps": [], "size": [], "loads": []}
+    for name in columns:
+        table.add_column(name, justify="right")
+    for workload, measurement in _by_group(measurements, table):
+        values = [
+            measurement.ratio("dumps", OURS, COMPACT),
+            (measurement.compact_size or measurement.size) / measurement.size,
+            measurement.ratio("loads", OURS, COMPACT),
+        ]
+        table.add_row(workload, *("-" if value is None else f"{value:.2f}" for value in values))
+        for kept, value in zip(columns.values(), values, strict=True):
+            if value is not None:
+                kept.append(value)
+    table.add_section()
+    means = (f"{statistics.geometric_mean(kept):.2f}" if kept else "-" for kept in columns.values())
+    table.add_row("geometric mean", *means)
+    return table
 
 
 def against_competitors(measurements: Measurements) -> Table:
@@ -75,6 +99,7 @@ TABLES: Final[dict[str, Callable[[Measurements], Table]]] = {
     "standard": against_standard,
     "competitors": against_competitors,
     "python": in_python,
+    "compact": compact,
 }
 
 

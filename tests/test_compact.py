@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections import Counter
 from types import ModuleType
 
 import pytest
@@ -129,10 +130,8 @@ def test_opcodes_about_as_large_as_a_frame(implementation, optimize, protocol, s
 @settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 @given(obj=graphs(), protocol=st.integers(0, 5))
 def test_generated_graphs(obj, protocol):
-    try:
-        plain = pickle.dumps(obj, protocol)
-    except (pickle.PicklingError, TypeError, AttributeError):
-        assume(False)
+    plain = outcome(lambda: pickle.dumps(obj, protocol))
+    assume(isinstance(plain, bytes))  # a list in itself has no end below protocol 2, for one
     expected = pickletools.optimize(plain)
     for implementation in IMPLEMENTATIONS.values():
         assert optimize_of(implementation)(plain) == expected
@@ -142,8 +141,19 @@ def test_generated_graphs(obj, protocol):
         assert ours == pickletools.optimize(implementation.dumps(obj, protocol))
         # The first to be read interns names, which shows in what others share; so not compared.
         _kept = outcome(lambda: pickle.loads(plain))
-        again = [outcome(lambda d=d: pickle.dumps(pickle.loads(d))) for d in (plain, ours)]
-        assert again[0] == again[1]
+        assert parts_when_read(ours) == parts_when_read(plain)
+
+
+def parts_when_read(data: bytes) -> object:
+    """What is in a pickle's object, and how much is shared: without order, as sets have none."""
+    again = outcome(lambda: pickle.dumps(pickle.loads(data), 4))
+    if not isinstance(again, bytes):
+        return again
+    return Counter(
+        (op.name.removeprefix("LONG_"), None if "GET" in op.name else repr(arg))
+        for op, arg, _ in pickletools.genops(again)
+        if op.name != "FRAME"
+    )
 
 
 def test_the_tail_of_deep_lists_in_fast_mode(implementation, protocol):

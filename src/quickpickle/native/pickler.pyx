@@ -169,7 +169,6 @@ cdef int set_up(
     dump.write_is_quiet = -1
     dump.is_last_write = False
     dump.compact = False
-    dump.report = None
     dump.fix_imports = fix_imports
     dump.buffer_callback = callback
     dump.persistent_id = None

@@ -269,13 +269,9 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int get(self, Py_ssize_t number) except -1:
         """Write a reference to an object by its number in the memo."""
+        cdef int is_long = number >= 256
         if not self.plain_gets or <uint64_t>number >> 32:
             return self.get_rarely(number)
-        return self.put_get(number)
-
-    @cython.final
-    cdef inline int put_get(self, Py_ssize_t number) except -1:
-        cdef int is_long = number >= 256
         # Which of the two it is cannot be foreseen, so without a branch.
         quickpickle_opaque(is_long)
         self.room(5)
@@ -293,9 +289,12 @@ cdef class Stream(Memo):
                 note_reference(self, number)
         if not self.bin:
             return self.put_bytes(b"g%d\n" % number)
-        if <uint64_t>number >> 32 == 0:
-            return self.put_get(number)
-        raise PicklingError("memo id too large for LONG_BINGET")
+        if <uint64_t>number >> 32:
+            raise PicklingError("memo id too large for LONG_BINGET")
+        self.plain_gets = True
+        self.get(number)
+        self.plain_gets = False
+        return 0
 
     # --- frames and the file
 
