@@ -994,3 +994,40 @@ def test_a_dump_that_fails_at_the_end_of_a_program():
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     ours, theirs = result.stdout.splitlines()
     assert ours == theirs
+
+
+# --- with options
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+@pytest.mark.parametrize("number", ALL)
+def test_the_path_of_a_deterministic_pickle(implementation, number, row):
+    make, path, protocols = row
+    if number in protocols:
+        error = failure(lambda: implementation.dumps(make(), number, deterministic=True))
+        assert error.path == path.format(number)
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_a_member_that_has_to_be_put_in_order(implementation, kind):
+    members = kind([Plain(a=1), Plain(a=2), Plain(a=kind([Plain(b=1), Plain(lock=lock())]))])
+    error = failure(lambda: implementation.dumps([members], 5, deterministic=True))
+    assert isinstance(eval(error.path, {"obj": [members]}), type(lock()))
+    error = failure(lambda: implementation.object_digest({Plain(): 1, Plain(lock=lock()): 2}))
+    assert re.fullmatch(r"list\(obj\)\[[01]\]\.lock", error.path)
+
+
+def test_a_member_that_fails_only_once(implementation):
+    class Flaky:
+        failures = 1
+
+        def __reduce__(self):
+            Flaky.failures -= 1
+            if Flaky.failures == 0:
+                raise ValueError("this time")
+            return Plain, ()
+
+    error = failure(
+        lambda: implementation.dumps({Flaky(), Plain(), Plain(a=1)}, deterministic=True)
+    )
+    assert str(error) == "this time"

@@ -36,9 +36,11 @@ if _typing.TYPE_CHECKING:
 if _typing.TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
     from .compact import optimize as optimize
     from .pickler import Pickler, dump, dumps
+    from .pickler import object_digest as object_digest
 else:
     try:
         from .native import Pickler, dump, dumps
+        from .native import object_digest as object_digest
         from .native import optimize as optimize
     except ImportError as _error:
         if not isinstance(_error, ModuleNotFoundError):  # it was built, but not for this place
@@ -51,6 +53,7 @@ else:
             )
         from .compact import optimize as optimize
         from .pickler import Pickler, dump, dumps
+        from .pickler import object_digest as object_digest
 
 __version__ = "0.1.0"
 
@@ -73,6 +76,7 @@ __all__ = [
     "dumps",
     "load",
     "loads",
+    "object_digest",
 ]
 __all__ += [_name for _name in vars(_opcodes) if _name.isupper()]
 

@@ -39,7 +39,7 @@ from .opcodes import (
     SHORT_BINUNICODE,
     UNICODE,
 )
-from .writing import Stream
+from .writing import Pieces, Stream
 
 Encoder = Callable[[Any], bytes]
 
@@ -175,6 +175,10 @@ def save_picklebuffer(stream: Stream, obj: Any) -> None:
         flat = view if view.c_contiguous else obj.raw()
         stream.payload(header, flat.cast("B") if size else b"", size)
     stream.memoize(obj)
+
+
+def save_pieces(stream: Stream, obj: Pieces) -> None:
+    stream.payload_in_pieces(_bytearray_header(obj.size), obj)
 
 
 def _bytes_header(stream: Stream, size: int) -> bytes:

@@ -11,11 +11,10 @@ a reduction (see reduction.py).
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from .errors import PY315
 from .opcodes import (
     ADDITEMS,
     APPEND,
@@ -40,10 +39,6 @@ from .opcodes import (
 from .writing import Stream
 
 BATCHSIZE: Final = 1000  # how many items there are to an APPENDS, SETITEMS or ADDITEMS
-
-
-# From 3.15 on a single item that is left over goes without a batch.
-LAST_GOES_ALONE: Final = PY315
 
 
 def _list_size_is_checked() -> bool:
@@ -117,7 +112,7 @@ def _save_list_items(stream: Stream, obj: list[Any]) -> Iterator[Any]:
         items = iter(obj)
         done = 0
         while done < len(obj):
-            if len(obj) - done == 1 and (done == 0 or LAST_GOES_ALONE):
+            if len(obj) - done == 1 and (done == 0 or stream.last_goes_alone):
                 yield obj[done]
                 stream.buffer += APPEND
                 break
@@ -142,19 +137,19 @@ def _save_dict_items(stream: Stream, obj: dict[Any, Any]) -> Iterator[Any]:
     if stream.fast:
         stream.enter_fast(obj)
     if stream.protocol == 0:
-        for key, value in obj.items():
+        for key, value in _in_order(stream, obj):
             yield key
             yield value
             stream.buffer += SETITEM
     else:
         size = len(obj)
-        items = iter(obj.items())
+        items = iter(_in_order(stream, obj))
         key = None
         done = 0
         count = BATCHSIZE
-        # Before 3.15 a last batch that is full is followed by an empty one.
-        while done < size or (count == BATCHSIZE and not LAST_GOES_ALONE):
-            if size - done == 1 and (done == 0 or LAST_GOES_ALONE):
+        # Without last_goes_alone a last batch that is full is followed by an empty one.
+        while done < size or (count == BATCHSIZE and not stream.last_goes_alone):
+            if size - done == 1 and (done == 0 or stream.last_goes_alone):
                 key, value = next(items)
                 yield key
                 yield value
@@ -179,6 +174,13 @@ def _save_dict_items(stream: Stream, obj: dict[Any, Any]) -> Iterator[Any]:
         stream.leave_fast(obj)
 
 
+def _in_order(stream: Stream, obj: dict[Any, Any]) -> Iterable[Any]:
+    """The items of a dict: by its own order, or sorted."""
+    if stream.order is None or not stream.order.sort_dicts:
+        return obj.items()
+    return stream.order.items(list(obj.items()), stream.number)
+
+
 def _items_after(obj: dict[Any, Any], last: object) -> Iterator[Any]:
     """The items behind a key, in a dict that has changed since that key was written.
 
@@ -194,7 +196,7 @@ def _items_after(obj: dict[Any, Any], last: object) -> Iterator[Any]:
 
 def save_set(stream: Stream, obj: set[Any]) -> Iterator[Any] | tuple[Any, ...] | None:
     if stream.protocol < 4:
-        return set, (list(obj),)
+        return set, (list(_members(stream, obj)),)
     stream.buffer += EMPTY_SET
     stream.memoize(obj)
     return _save_set_items(stream, obj) if obj else None
@@ -202,10 +204,10 @@ def save_set(stream: Stream, obj: set[Any]) -> Iterator[Any] | tuple[Any, ...] |
 
 def _save_set_items(stream: Stream, obj: set[Any]) -> Iterator[Any]:
     size = len(obj)
-    items = iter(obj)
+    items = iter(_members(stream, obj))
     done = 0
     count = BATCHSIZE
-    while done < size or (count == BATCHSIZE and not LAST_GOES_ALONE):  # as with dicts
+    while done < size or (count == BATCHSIZE and not stream.last_goes_alone):  # as with dicts
         stream.buffer += MARK
         count = 0
         while count < BATCHSIZE and len(obj) == size:
@@ -222,13 +224,13 @@ def _save_set_items(stream: Stream, obj: set[Any]) -> Iterator[Any]:
 
 def save_frozenset(stream: Stream, obj: frozenset[Any]) -> Iterator[Any] | tuple[Any, ...]:
     if stream.protocol < 4:
-        return frozenset, (list(obj),)
+        return frozenset, (list(_members(stream, obj)),)
     return _save_frozenset_items(stream, obj)
 
 
 def _save_frozenset_items(stream: Stream, obj: frozenset[Any]) -> Iterator[Any]:
     stream.buffer += MARK
-    yield from obj
+    yield from _members(stream, obj)
     number = stream.memo.numbers.get(id(obj))
     if number is None:
         stream.buffer += FROZENSET
@@ -236,6 +238,11 @@ def _save_frozenset_items(stream: Stream, obj: frozenset[Any]) -> Iterator[Any]:
     else:  # as with tuples
         stream.buffer += POP_MARK
         stream.get(number)
+
+
+def _members(stream: Stream, obj: Any) -> Iterable[Any]:
+    """The members of a set or frozenset: as they come, or in an order of their own."""
+    return obj if stream.order is None else stream.order.members(list(obj), stream.number)
 
 
 def append_items(stream: Stream, items: Iterator[Any]) -> Iterator[Any]:

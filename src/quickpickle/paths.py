@@ -241,12 +241,19 @@ def _list_item(place: Place, step: Step, reduction: str) -> Place:
     return Place(f"list({reduction}[3])[{number}]", step.child, place)
 
 
-def _dict_item(place: Place, step: Step, reduction: str) -> Place:
+def _dict_item(place: Place, step: Step, reduction: str) -> Place | None:
     """The key or the value of one of the dict items of a reduction."""
     text, obj, *_ = place
     number = step.position
     is_key = step.kind == DICT_KEY
-    if issubclass(type(obj), dict) and number is not None:
+    if number is None:
+        if not issubclass(type(obj), dict):
+            return None
+        parts = dict.keys(obj) if is_key else dict.values(obj)
+        number = next((i for i, part in enumerate(parts) if part is step.child), None)
+        if number is None:
+            return None
+    if issubclass(type(obj), dict):
         kind: Any = OrderedDict if issubclass(type(obj), OrderedDict) else dict
         key, value = next(islice(kind.items(obj), number, None), (UNKNOWN, UNKNOWN))
         child = step.child

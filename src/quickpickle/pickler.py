@@ -12,12 +12,15 @@ from typing import Any, Final, Protocol
 
 from . import atoms, containers
 from .compact import check_memo_is_empty, optimize
+from .deterministic import Failure, Order, Representatives, raise_failure
+from .digest import PROTOCOL as DIGEST_PROTOCOL
+from .digest import HashObject, new_hash, reduce_for_digest
 from .files import FilePath, is_path, write_file
 from .memo import Memo, PicklerMemoProxy
 from .opcodes import BINPERSID, PERSID, STOP
-from .progress import Pace, Report, check_progress, reporting
+from .progress import Pace, Report, Reporting, check_progress
 from .reduction import ABSENT, save_object, save_reduction
-from .writing import FRAME_SIZE_TARGET, Stream, send
+from .writing import FRAME_SIZE_TARGET, Pieces, Stream, send
 
 # What each of these functions returns: None where all is written, a generator of the objects
 # to be written in between, or, where the protocol has no opcode for the type, a reduction.
@@ -31,6 +34,8 @@ _SAVERS: Final[dict[type, Callable[[Stream, Any], Any]]] = {
     dict: containers.save_dict,
     set: containers.save_set,
     frozenset: containers.save_frozenset,
+    Pieces: atoms.save_pieces,
+    Failure: raise_failure,
 }
 
 
@@ -50,6 +55,7 @@ class _State:
     fast: int
     fix_imports: bool
     memo: Memo
+    order: Order | None  # None: not deterministic
     progress: Any
     protocol: int
     running: dict[str, object]  # holds the token of a running dump()
@@ -62,6 +68,7 @@ class _State:
         "fast",
         "fix_imports",
         "memo",
+        "order",
         "progress",
         "protocol",
         "running",
@@ -94,6 +101,10 @@ class Pickler(_Stateful):
     buffer_callback
         With protocol 5: called with each `PickleBuffer`; where it returns something false,
         the buffer stays out of the pickle (PEP 574).
+    deterministic
+        The same value gives the same bytes, in whatever process, whichever of its equal strings,
+        bytes, tuples and frozensets are one object, before and after a round trip; sets are
+        ordered by their members. See docs/options.md for what no pickler can make deterministic.
     compact
         Leave out the memo entries that nothing refers to: what `pickletools.optimize` does with a
         pickle afterwards. All of it is held until it can be written. Each dump() needs an empty
@@ -139,6 +150,7 @@ class Pickler(_Stateful):
         *,
         fix_imports: bool = True,
         buffer_callback: Callable[[PickleBuffer], object] | None = None,
+        deterministic: bool = False,
         compact: bool = False,
         progress: bool | Report | None = None,
     ) -> None:
@@ -158,6 +170,7 @@ class Pickler(_Stateful):
         state.compact = bool(compact)
         state.progress = progress
         state.memo = Memo()
+        state.order = make_order(number, buffer_callback) if deterministic else None
         state.binary = int(number > 0)
         state.fast = 0
         state.running = {}
@@ -188,7 +201,7 @@ class Pickler(_Stateful):
             length = len(state.memo.objects)
             if state.compact:
                 check_memo_is_empty(length)
-            with reporting(state.progress) as report:
+            with Reporting(state.progress) as report:
                 _dump(self, state, obj, report)
             length = None  # all is written: nothing to forget
         finally:
@@ -233,12 +246,18 @@ class Pickler(_Stateful):
     @memo.setter
     def memo(self, memo: object) -> None:
         _refuse_while_dumping(_get_state(self))
-        _get_state(self).memo.replace(memo)
+        state = _get_state(self)
+        state.memo.replace(memo)
+        if state.order is not None:
+            state.order.values.replace(state.memo.objects)
 
     def clear_memo(self) -> None:
         """Forget what was written so far, so that the next dump() stands on its own."""
-        _refuse_while_dumping(_get_state(self))
-        _get_state(self).memo.clear()
+        state = _get_state(self)
+        _refuse_while_dumping(state)
+        state.memo.clear()
+        if state.order is not None:
+            state.order.values.clear()
 
     def __getstate__(self) -> object:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
@@ -263,18 +282,29 @@ def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> N
         )
         stream.bin = bool(state.binary)
         if state.fast:
+            if state.order is not None:
+                raise no_fast_mode()
             stream.fast = True
         if report is not None:
             stream.pace = Pace(report)
         persistent_id: Any = pickler.persistent_id
         if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
             persistent_id = ABSENT
-        reducer_override: Any = getattr(pickler, "reducer_override", ABSENT)
-        dispatch_table: Any = getattr(pickler, "dispatch_table", ABSENT)
+        hooks = (
+            persistent_id,
+            getattr(pickler, "reducer_override", ABSENT),
+            getattr(pickler, "dispatch_table", ABSENT),
+        )
+        if state.order is not None:
+            _put_in_order(stream, state.order, hooks)
     except BaseException as error:  # of a property of a subclass
         _add_path(error, obj, list, state.protocol)
         raise
-    write_pickle(stream, obj, persistent_id, reducer_override, dispatch_table, _note_path)
+    try:
+        write_pickle(stream, obj, *hooks, _note_path)
+    finally:
+        if state.order is not None:
+            state.order.forget()
     try:
         if state.compact:
             data = optimize(held.getbuffer())
@@ -285,6 +315,39 @@ def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> N
     except BaseException as error:
         _add_path(error, obj, list, state.protocol)
         raise
+
+
+def make_order(
+    protocol: int, buffer_callback: Callable[[PickleBuffer], object] | None, **options: Any
+) -> Order:
+    """What makes a dump deterministic."""
+    values = Representatives(protocol, protocol >= 5 and buffer_callback is None)
+    return Order(values, protocol, **options)
+
+
+def _put_in_order(stream: Stream, order: Order, hooks: tuple[Any, Any, Any]) -> None:
+    """Make a stream deterministic, with the hooks of its Pickler for what is written alone."""
+
+    def alone(obj: Any) -> bytes:
+        file = io.BytesIO()
+        inner = Stream(
+            file.write,
+            Memo(),
+            stream.protocol,
+            fix_imports=stream.fix_imports,
+            buffer_callback=None,
+            reduction_limit=stream.reduction_limit,
+        )
+        inner.bin = stream.bin
+        inner.order = order
+        inner.last_goes_alone = False
+        write_pickle(inner, obj, *hooks, _let_out)
+        return file.getvalue()
+
+    order.alone = alone
+    order.reduction_limit = stream.reduction_limit
+    stream.order = order
+    stream.last_goes_alone = False
 
 
 def _end_dump(state: _State, token: object, length: int | None) -> None:
@@ -303,6 +366,12 @@ def already_used() -> RuntimeError:
     return RuntimeError(
         "Pickler object is already used: its dump() is running, further up or in another "
         "thread (use another Pickler here)"
+    )
+
+
+def no_fast_mode() -> ValueError:
+    return ValueError(
+        "deterministic=True needs the memo, which fast mode goes without: leave `fast` at 0"
     )
 
 
@@ -343,6 +412,7 @@ def write_pickle(
     buffer = stream.buffer
     numbers = stream.memo.numbers
     scalars = atoms.scalar_encoders(stream.protocol, stream.bin)
+    representative = None if stream.order is None else stream.order.values.representative
     stack: list[Iterator[Any]] = []
     work: Iterator[Any] = iter((root,))
     obj = root
@@ -372,6 +442,9 @@ def write_pickle(
                 if encode is not None:
                     buffer += encode(obj)
                     continue
+                if representative is not None:
+                    obj = representative(obj)
+                    cls = type(obj)
                 number = numbers.get(id(obj))
                 if number is not None:
                     stream.get(number)
@@ -419,6 +492,10 @@ def _note_path(
     _add_path(error, root, read_steps, stream.protocol)
 
 
+def _let_out(*_: Any) -> None:
+    """Let an exception out to the dump around this one, which knows the path."""
+
+
 def _add_path(
     error: BaseException, root: Any, read_steps: Callable[[], list[Any]], protocol: int
 ) -> None:
@@ -451,6 +528,7 @@ def dump(
     *,
     fix_imports: bool = True,
     buffer_callback: Callable[[PickleBuffer], object] | None = None,
+    deterministic: bool = False,
     compact: bool = False,
     progress: bool | Report | None = None,
 ) -> None:
@@ -476,6 +554,7 @@ def dump(
             protocol=number,
             fix_imports=fix_imports,
             buffer_callback=buffer_callback,
+            deterministic=deterministic,
             compact=compact,
             progress=progress,
         )
@@ -486,6 +565,7 @@ def dump(
         protocol,
         fix_imports=fix_imports,
         buffer_callback=buffer_callback,
+        deterministic=deterministic,
         compact=compact,
         progress=progress,
     )
@@ -498,6 +578,7 @@ def dumps(
     *,
     fix_imports: bool = True,
     buffer_callback: Callable[[PickleBuffer], object] | None = None,
+    deterministic: bool = False,
     compact: bool = False,
     progress: bool | Report | None = None,
 ) -> bytes:
@@ -521,11 +602,66 @@ def dumps(
         buffer_callback=buffer_callback,
         reduction_limit=Pickler.reduction_limit,
     )
-    with reporting(progress) as report:
+    hooks = ABSENT, ABSENT, ABSENT
+    if deterministic:
+        _put_in_order(stream, make_order(number, buffer_callback), hooks)
+    with Reporting(progress) as report:
         if report is not None:
             stream.pace = Pace(report)
-        write_pickle(stream, obj, ABSENT, ABSENT, ABSENT, _note_path)
+        write_pickle(stream, obj, *hooks, _note_path)
         data = optimize(file.getbuffer()) if compact else file.getvalue()
         if report is not None:
             report(stream.objects, len(data))
     return data
+
+
+def object_digest(
+    obj: Any,
+    digest: str | Callable[[], HashObject] = "sha256",
+    *,
+    sort_dicts: bool = True,
+) -> Any:
+    """Return a hash object updated with the deterministic pickle of `obj`.
+
+    It is never held in memory as a whole. Equal objects have equal digests, in whatever process,
+    on whatever version of Python from 3.11 on if all in them is of builtin types. Classes and
+    functions count by their module and name, not by their code. NumPy arrays count by dtype, shape
+    and contents, whatever their byte order and how they lie in memory.
+
+    Parameters
+    ----------
+    digest
+        The name of an algorithm, for `hashlib.new`, or a callable that returns a hash object,
+        such as `hashlib.blake2b`, `blake3.blake3` or `xxhash.xxh3_128`.
+    sort_dicts
+        Whether dicts that are equal count as equal, whatever the order of their keys. It is part
+        of the value of an OrderedDict in any case.
+
+    Raises
+    ------
+    ValueError, TypeError
+        `digest` is the name of no algorithm, or gives no hash object.
+    Exception
+        Whatever `Pickler.dump` raises for what cannot be pickled.
+
+    Example
+    -------
+    >>> object_digest({"b", "a"}).hexdigest()[:16]
+    '804411514b0c6ccf'
+
+    Source: the manner of https://docs.python.org/3/library/hashlib.html#hashlib.file_digest
+    """
+    made = new_hash(digest)
+    stream = Stream(
+        made.update,
+        Memo(),
+        DIGEST_PROTOCOL,
+        fix_imports=False,
+        buffer_callback=None,
+        reduction_limit=Pickler.reduction_limit,
+    )
+    hooks = ABSENT, reduce_for_digest, ABSENT
+    order = Order(Representatives(DIGEST_PROTOCOL, False), DIGEST_PROTOCOL, sort_dicts=sort_dicts)
+    _put_in_order(stream, order, hooks)
+    write_pickle(stream, obj, *hooks, _note_path)
+    return made

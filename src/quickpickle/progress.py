@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
@@ -24,19 +23,26 @@ def check_progress(progress: object) -> None:
         )
 
 
-@contextmanager
-def reporting(progress: Any) -> Iterator[Report | None]:
-    """Give what a dump() is to call, or None; it is over when the context ends."""
-    check_progress(progress)
-    if progress is True:
-        bar = _bar()
-        try:
-            yield bar
-        finally:
-            if bar is not None:
-                bar.close()
-    else:
-        yield None if progress is False else progress  # a callable may be falsy
+class Reporting:
+    """A context that gives what a dump() is to call, or None.
+
+    No generator with `contextmanager`: that sets attributes of exceptions, which some refuse.
+    """
+
+    def __init__(self, progress: Any) -> None:
+        check_progress(progress)
+        self._progress = progress
+        self._bar: _RichBar | _TqdmBar | None = None
+
+    def __enter__(self) -> Report | None:
+        if self._progress is True:
+            self._bar = _bar()
+            return self._bar
+        return None if self._progress is False else self._progress  # a callable may be falsy
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 class Pace:

@@ -182,6 +182,8 @@ def save_reduction(
     """
     # Checked before the generator begins: what raises StopIteration in one is a RuntimeError.
     items = unpack(reduction)
+    if stream.order is not None:
+        items = stream.order.reduction(obj, items, stream.number)
     opcode, parts = construction(stream.protocol, obj, items[0], items[1])
     if endless:
         stream.enter_user_code(obj)

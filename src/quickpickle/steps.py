@@ -121,12 +121,18 @@ def _number(frame: dict[str, Any]) -> int:
     return int(frame["done"]) + int(frame.get("count", 0)) % BATCHSIZE
 
 
+def _is_ordered(frame: dict[str, Any]) -> bool:
+    """Whether members may come in an order that is not their container's: see deterministic.py."""
+    return frame["stream"].order is not None
+
+
 def _read_sequence(level: Any, frame: dict[str, Any], child: Any) -> Step:
     # From 3.15 on there may be no iterator that could say how far it is.
     left = _left(level.gi_yieldfrom)
     position = len(frame["obj"]) - left - 1 if left is not None else -1
-    kind = MEMBER if type(frame["obj"]) is frozenset else ITEM
-    return Step(kind, child, position if position >= 0 else None)
+    if type(frame["obj"]) is frozenset:
+        return Step(MEMBER, child, None if _is_ordered(frame) or position < 0 else position)
+    return Step(ITEM, child, position if position >= 0 else None)
 
 
 def _read_list(level: Any, frame: dict[str, Any], child: Any) -> Step:
@@ -135,7 +141,7 @@ def _read_list(level: Any, frame: dict[str, Any], child: Any) -> Step:
 
 def _read_dict(level: Any, frame: dict[str, Any], child: Any) -> Step:
     key = frame.get("key")
-    position = _number(frame) if "done" in frame else None
+    position = _number(frame) if "done" in frame and not _is_ordered(frame) else None
     # Where a key is its own value it was the key that could not be written.
     if child is key:
         return Step(KEY, child, position)
@@ -143,7 +149,7 @@ def _read_dict(level: Any, frame: dict[str, Any], child: Any) -> Step:
 
 
 def _read_set(level: Any, frame: dict[str, Any], child: Any) -> Step:
-    return Step(MEMBER, child, _number(frame))
+    return Step(MEMBER, child, None if _is_ordered(frame) else _number(frame))
 
 
 def _read_reduction(level: Any, frame: dict[str, Any], child: Any) -> Step:
@@ -151,10 +157,12 @@ def _read_reduction(level: Any, frame: dict[str, Any], child: Any) -> Step:
     source = frame["source"]
     if type(inner) is GeneratorType:
         frame = _locals(inner)
-        position = _number(frame)
+        position: int | None = _number(frame)
         if inner.gi_code.co_name == "append_items":
             return Step(LIST_ITEM, child, position, None, source)
         kind = DICT_KEY if _left(inner.gi_yieldfrom) else DICT_VALUE
+        if _is_ordered(frame) and frame["stream"].order.sort_dicts:
+            position = None
         return Step(kind, child, position, None, source)
     # What is there twice has failed the first time.
     for index, part in enumerate(frame["parts"]):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pickle import PicklingError
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .errors import type_name
+from .errors import PY315, type_name
 from .memo import Memo
 from .opcodes import (
     BINGET,
@@ -29,6 +30,9 @@ from .opcodes import (
 )
 from .progress import Pace
 
+if TYPE_CHECKING:
+    from .deterministic import Order
+
 FRAME_SIZE_MIN: Final = 4  # shorter frames are left out: the header would be most of them
 FRAME_SIZE_TARGET: Final = 64 * 1024
 
@@ -38,6 +42,13 @@ FEW: Final = 50  # so many nested reductions are counted without a look at their
 Payload = Any  # bytes, bytearray, memoryview or PickleBuffer: whatever has a buffer
 
 
+class Pieces(NamedTuple):
+    """Bytes that are written as those of a bytearray, without being in one place: for digests."""
+
+    size: int
+    pieces: Iterable[Any]
+
+
 class Stream:
     """One pickle being written: `buffer` takes the opcodes of the current frame.
 
@@ -45,6 +56,8 @@ class Stream:
     """
 
     fast = False
+    last_goes_alone = PY315  # a single item that is left over goes without a batch
+    order: Order | None = None  # of the members of sets; None: as they come
     nested_user_code = 0  # reductions and persistent ids around the current object
     _fast_nesting = 0
     _fast_ids: set[int] | None = None
@@ -108,6 +121,10 @@ class Stream:
         else:
             raise PicklingError("memo id too large for LONG_BINGET")
 
+    def number(self, obj: object) -> int:
+        """The number that `obj` has in the memo; a very high one if it is not there."""
+        return self.memo.numbers.get(id(obj), sys.maxsize)
+
     # --- frames and the file
 
     def payload(self, header: bytes, data: Payload, size: int) -> None:
@@ -120,6 +137,17 @@ class Stream:
             send(self._write, data, size)
             self.sent += size
             self.look_at_progress()
+
+    def payload_in_pieces(self, header: bytes, data: Pieces) -> None:
+        """The same, where `data` is not in one place."""
+        if data.size < FRAME_SIZE_TARGET:
+            self.buffer += header
+            for piece in data.pieces:
+                self.buffer += piece
+        else:
+            self.end_frame(header)
+            for piece in data.pieces:
+                send(self._write, piece, len(piece))
 
     def end_frame(self, after: bytes = b"") -> None:
         """Send the current frame to the file, and then the bytes `after` it."""

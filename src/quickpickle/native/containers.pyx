@@ -16,6 +16,7 @@ cdef enum Kind:
     SLOTS_WORK
     LIST_ITEMS_WORK
     DICT_ITEMS_WORK
+    ORDERED_WORK
     PERSISTENT_ID_WORK
     GENERATOR_WORK
 
@@ -51,6 +52,10 @@ cdef class Dump(Stream):
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
     cdef uint64_t table_epoch  # in which the dispatch table was looked at
     cdef bint has_plain_table  # a dict of classes, in which a look-up runs no other code
+    cdef object order  # None: not deterministic
+    cdef Values values
+    cdef bint sort_dicts
+    cdef bint last_goes_alone  # a single item that is left over goes without a batch
     cdef Work* stack
     cdef Py_ssize_t height, allocated
     # Should the dump fail (see steps.pyx): the object that could not be written (owned), where the
@@ -62,6 +67,11 @@ cdef class Dump(Stream):
         self.forget_culprit()
         self.unwind()
         PyMem_Free(self.stack)
+
+    def number(self, obj):
+        """The number that an object has in the memo; a very high one if it is not there."""
+        cdef MemoEntry* entry = self.find(<PyObject*>obj)
+        return PY_SSIZE_T_MAX if entry.key == NULL or entry.number < 0 else entry.number
 
     cdef inline Work* push(self, Kind kind, PyObject* obj) except NULL:
         cdef Work* work
@@ -251,7 +261,7 @@ cdef int continue_list(Dump dump) except -1:
             return dump.pop()
         if position >= PyList_GET_SIZE(obj):
             return dump.pop()
-        if PyList_GET_SIZE(obj) - position == 1 and (position == 0 or last_goes_alone):
+        if PyList_GET_SIZE(obj) - position == 1 and (position == 0 or dump.last_goes_alone):
             work.step = ALONE
             if save(dump, PyList_GET_ITEM(obj, position), 1):
                 return 1
@@ -316,7 +326,7 @@ def list_items(Dump dump, list obj):
         size = len(obj)
         done = 0
         while done < len(obj):
-            if len(obj) - done == 1 and (done == 0 or last_goes_alone):
+            if len(obj) - done == 1 and (done == 0 or dump.last_goes_alone):
                 yield obj[done]
                 dump.put1(b"a")
                 break
@@ -468,13 +478,13 @@ cdef int continue_dict(Dump dump) except -1:
                 dump.is_at_fault = True
                 raise RuntimeError("dictionary changed size during iteration")
             work.done += work.count
-            if work.done >= work.size and (work.count < BATCHSIZE or last_goes_alone):
+            if work.done >= work.size and (work.count < BATCHSIZE or dump.last_goes_alone):
                 break
             work.step = BETWEEN
         elif work.step == ALONE:
             dump.put1(b"s")
             break
-        if work.size - work.done == 1 and (work.done == 0 or last_goes_alone):
+        if work.size - work.done == 1 and (work.done == 0 or dump.last_goes_alone):
             work.step = ALONE
             if not quickpickle_dict_next(obj, &work.position, &key, &value):
                 dump.is_at_fault = True
@@ -558,7 +568,7 @@ cdef int continue_set(Dump dump) except -1:
             dump.is_at_fault = True
             raise RuntimeError("set changed size during iteration")
         work.done += work.count
-        if work.done >= work.size and (work.count < BATCHSIZE or last_goes_alone):
+        if work.done >= work.size and (work.count < BATCHSIZE or dump.last_goes_alone):
             return dump.pop()
         work.step = BETWEEN
 
@@ -751,5 +761,4 @@ cdef int continue_dict_items(Dump dump) except -1:
             return 1
 
 
-cdef bint last_goes_alone = LAST_GOES_ALONE
 cdef bint list_size_is_checked = LIST_SIZE_IS_CHECKED

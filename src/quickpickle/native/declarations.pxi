@@ -27,22 +27,26 @@ from cpython.ref cimport Py_INCREF
 
 from ..compact import OPCODE_ARGUMENTS, check_memo_is_empty
 from ..compact import optimize as optimize_odd
-from ..containers import LAST_GOES_ALONE, LIST_SIZE_IS_CHECKED
+from ..containers import LIST_SIZE_IS_CHECKED
+from ..deterministic import SMALL, Failure, Order, with_parts
 from ..errors import (
-    PY313, buffer_needs_protocol_5, no_reduction,
+    PY313, PY315, buffer_needs_protocol_5, no_reduction,
 )
+from ..digest import PROTOCOL as DIGEST_PROTOCOL, new_hash, reduce_for_digest
 from ..files import is_path, write_file
 from ..memo import PicklerMemoProxy, read_memo
 from ..names import encode_extension, encode_names, extension_code, find_global
 from .. import pickler as python
 from .. import plans as planning
-from ..pickler import already_used, check_buffer_callback, check_protocol, encode_persistent_id
-from ..progress import INTERVAL, check_progress, reporting
+from ..pickler import (
+    already_used, check_buffer_callback, check_protocol, encode_persistent_id, no_fast_mode,
+)
+from ..progress import INTERVAL, Reporting, check_progress
 from ..reduction import (
     ABSENT, COPYREG_TABLE as COPYREG, OVERRIDE, OWN_TABLE, SINGLETON_TYPES, has_own_reduction, look_up, may_be_endless, newobj_arguments,
     newobj_ex_arguments, unpack,
 )
-from ..writing import FEW, cyclic_error, endless_error, send_rest
+from ..writing import FEW, Pieces, cyclic_error, endless_error, send_rest
 
 # All of these take and give borrowed references, as C does: an object that Cython holds in
 # a variable of its own is counted up and down, and the counts are what the memo goes by.
@@ -77,6 +81,7 @@ cdef extern from "Python.h":
     Py_ssize_t PyDict_Size(PyObject*) except -1
     bint PyDict_Next(PyObject*, Py_ssize_t*, PyObject**, PyObject**)
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
+    PyObject* PyDict_SetDefault(PyObject*, PyObject*, PyObject*) except NULL
     PyObject* PyImport_GetModuleDict() except NULL
 
     const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
@@ -89,6 +94,10 @@ cdef extern from "Python.h":
     bint PyUnicode_Check(object)
     bint PyUnicode_CheckExact(object)
     bint PyType_Check(object)
+    const Py_ssize_t PY_SSIZE_T_MAX
+    double PyFloat_AS_DOUBLE(PyObject*)
+    object PyLong_FromVoidPtr(void*)
+    PyObject* _PyType_Lookup(PyTypeObject*, object)
     int PyOS_InterruptOccurred()
 
 cdef extern from *:

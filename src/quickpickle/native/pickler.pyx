@@ -52,6 +52,8 @@ cdef int save_carefully(Dump dump, PyObject* obj) except -1:
                     pid = quickpickle_call_hook(dump.persistent_id, <object>obj)
                     if pid is not None:
                         return save_persistent_id(dump, <object>obj, pid)
+        if dump.order is not None:
+            return save_in_order(dump, obj)
         cls = Py_TYPE(obj)
         if cls == &PyUnicode_Type:
             return save_str(dump, obj, 0)
@@ -132,6 +134,8 @@ cdef int run(Dump dump, object root) except -1:
             continue_dict_items(dump)
         elif kind == GENERATOR_WORK:
             continue_generator(dump)
+        elif kind == ORDERED_WORK:
+            continue_ordered(dump)
         else:
             continue_persistent_id(dump)
     return 0
@@ -174,6 +178,8 @@ cdef int set_up(
     dump.persistent_id = None
     dump.is_persistent_id = False
     dump.reducer_override = dump.dispatch_table = absent
+    dump.order = None
+    dump.last_goes_alone = last_goes_alone
     dump.reduction_limit = dump.few = -1  # asked for when needed
     dump.nested_user_code = 0
     dump.table_epoch = 0
@@ -186,7 +192,9 @@ cdef bytes write_pickle(Dump dump, object obj):
     dump.first_epoch = dump.epoch
     # In protocol 0 and in fast mode making an opcode may run other code, by way of a garbage
     # collection, and neither is worth a thought about speed.
-    dump.careful = dump.persistent_id is not None or not dump.bin or dump.fast
+    dump.careful = (
+        dump.persistent_id is not None or not dump.bin or dump.fast or dump.order is not None
+    )
     dump.logging = not dump.fast
     dump.plain_gets = dump.bin and not dump.compact
     if dump.compact:
@@ -221,19 +229,19 @@ cdef int end_report(Dump dump, bytes result) except -1:
     return 0
 
 
-
 cdef class PicklerCore:
     """What is compiled of `Pickler`."""
 
     cdef object _write, _buffer_callback, _progress
+    cdef object _order  # None: not deterministic
     cdef int _protocol
     cdef bint _fix_imports, _dumping, _compact
     cdef Dump _dump
     cdef public int bin, fast
 
     def __init__(
-        self, file, protocol=None, *, fix_imports=True, buffer_callback=None, compact=False,
-        progress=None
+        self, file, protocol=None, *, fix_imports=True, buffer_callback=None, deterministic=False,
+        compact=False, progress=None
     ):
         cdef int number = protocol_number(protocol)
         write = getattr(file, "write", absent)
@@ -247,6 +255,7 @@ cdef class PicklerCore:
         self._protocol = number
         self._fix_imports = number < 3 and bool(fix_imports)
         self._buffer_callback = buffer_callback
+        self._order = new_order(number, buffer_callback) if deterministic else None
         self._compact = bool(compact)
         self._progress = progress
         self._dump = Dump.__new__(Dump)
@@ -272,7 +281,7 @@ cdef class PicklerCore:
             if self._progress is None:
                 write_pickle(dump, obj)
             else:
-                with reporting(self._progress) as dump.report:
+                with Reporting(self._progress) as dump.report:
                     write_pickle(dump, obj)
             dump.retain()  # most Picklers have one dump, so the table can wait
         except BaseException as error:
@@ -287,6 +296,9 @@ cdef class PicklerCore:
             dump.fast_ids = None
             dump.fast_nesting = 0
             dump.persistent_id = dump.reducer_override = dump.dispatch_table = None
+            if self._order is not None:
+                dump.order = dump.values = self._order.alone = None
+                self._order.forget()
             self._dumping = False
 
     cdef int take_options(self, Dump dump) except -1:
@@ -306,6 +318,10 @@ cdef class PicklerCore:
                 raise TypeError("'NoneType' object is not callable")
         dump.reducer_override = getattr(self, "reducer_override", absent)
         dump.dispatch_table = getattr(self, "dispatch_table", absent)
+        if self._order is not None:
+            if self.fast:
+                raise no_fast_mode()
+            put_in_order(dump, self._order)
         return 0
 
     def persistent_id(self, obj):
@@ -319,10 +335,14 @@ cdef class PicklerCore:
     def memo(self, memo):
         self.refuse_while_dumping()
         self._dump.replace(memo)
+        if self._order is not None:
+            self._order.values.replace([obj for _, obj in self._dump.contents().values()])
 
     def clear_memo(self):
         self.refuse_while_dumping()
         self._dump.clear()
+        if self._order is not None:
+            self._order.values.clear()
 
     cdef int refuse_while_dumping(self) except -1:
         if self._dumping:
@@ -362,6 +382,7 @@ class Pickler(PicklerCore):
     reduction_limit = python.Pickler.reduction_limit
 
 
+cdef bint last_goes_alone = PY315
 cdef int default_protocol = DEFAULT_PROTOCOL
 cdef int highest_protocol = HIGHEST_PROTOCOL
 cdef object buffered_write = BufferedWriter.write
@@ -381,7 +402,7 @@ cdef inline int protocol_number(object protocol) except -1:
 
 cdef bytes dump_once(
     object obj, int protocol, object write, object file, bint fix_imports, object callback,
-    bint compact, object progress
+    object order, bint compact, object progress, object reducer_override=absent
 ):
     """Write a pickle with a memo that nobody sees."""
     cdef Dump dump
@@ -393,17 +414,22 @@ cdef bytes dump_once(
         dump = Dump.__new__(Dump)
     set_up(dump, protocol, write, file, fix_imports, callback)
     dump.compact = compact
+    dump.reducer_override = reducer_override
+    if order is not None:
+        put_in_order(dump, order)
     result = None
     is_written = False
     try:
         if progress is None:
             result = write_pickle(dump, obj)
         else:
-            with reporting(progress) as dump.report:
+            with Reporting(progress) as dump.report:
                 result = write_pickle(dump, obj)
             dump.report = None
         is_written = True
     finally:  # not `except`, which has a price where nothing is raised
+        if order is not None:
+            order.alone = None  # which refers to the dump
         if not is_written:
             try:
                 note_path(dump, obj, sys.exc_info()[1])
@@ -412,6 +438,9 @@ cdef bytes dump_once(
     # After an exception it is not used again.
     dump.write = dump.file = dump.buffer_callback = None
     dump.endless_types = None
+    if order is not None:
+        dump.order = dump.values = None
+        dump.reducer_override = None
     dump.reset()
     if dump.end - dump.buffer <= FRAME_SIZE_TARGET * 2:
         spare = dump
@@ -419,8 +448,8 @@ cdef bytes dump_once(
 
 
 def dump(
-    obj, file, protocol=None, *, fix_imports=True, buffer_callback=None, compact=False,
-    progress=None
+    obj, file, protocol=None, *, fix_imports=True, buffer_callback=None, deterministic=False,
+    compact=False, progress=None
 ):
     cdef int number = protocol_number(protocol)
     if has_plain_write(file):
@@ -436,14 +465,14 @@ def dump(
     if write is absent:
         write_file(file, partial(
             dump, obj, protocol=number, fix_imports=fix_imports, buffer_callback=buffer_callback,
-            compact=compact, progress=progress,
+            deterministic=deterministic, compact=compact, progress=progress,
         ))
         return
     if write is None:
         raise TypeError("'NoneType' object is not callable")
     dump_once(
-        obj, number, write, of, number < 3 and bool(fix_imports), buffer_callback, bool(compact),
-        progress
+        obj, number, write, of, number < 3 and bool(fix_imports), buffer_callback,
+        new_order(number, buffer_callback) if deterministic else None, bool(compact), progress
     )
 
 
@@ -451,14 +480,15 @@ dump.__doc__ = python.dump.__doc__
 
 
 def dumps(
-    obj, protocol=None, *, fix_imports=True, buffer_callback=None, compact=False, progress=None
+    obj, protocol=None, *, fix_imports=True, buffer_callback=None, deterministic=False,
+    compact=False, progress=None
 ):
     cdef int number = protocol_number(protocol)
     if buffer_callback is not None:
         check_buffer_callback(number)
     return dump_once(
-        obj, number, None, None, number < 3 and bool(fix_imports), buffer_callback, bool(compact),
-        progress
+        obj, number, None, None, number < 3 and bool(fix_imports), buffer_callback,
+        new_order(number, buffer_callback) if deterministic else None, bool(compact), progress
     )
 
 

@@ -90,12 +90,13 @@ cdef int ask(Dump dump, object obj) except -1:
             elif PyType_Check(obj):
                 return save_global(dump, obj, None)
             else:
-                plan = make_plan(dump, obj)
-                if plan.kind != UNPLANNED:
-                    result = save_planned(dump, <PyObject*>obj, False, plan)
-                    if result != ASK:
-                        return result
-                    dump.settle()
+                if dump.order is None:
+                    plan = make_plan(dump, obj)
+                    if plan.kind != UNPLANNED:
+                        result = save_planned(dump, <PyObject*>obj, False, plan)
+                        if result != ASK:
+                            return result
+                        dump.settle()
                 reduce = getattr(obj, "__reduce_ex__", absent)
                 if reduce is not absent:
                     reduction = reduce(dump.protocol)
@@ -108,6 +109,8 @@ cdef int ask(Dump dump, object obj) except -1:
                     reduction = reduce()
     if PyUnicode_Check(reduction):
         return save_global(dump, obj, reduction)
+    if dump.order is not None:
+        reduction = reduce_in_order(dump, obj, reduction)
     save_reduction(dump, obj, reduction, endless)
     dump.stack[dump.height - 1].position = origin
     return 1

@@ -54,7 +54,7 @@ cdef object subject(Dump dump, Py_ssize_t level):
         work.kind == LIST_ITEMS_WORK
         or work.kind == DICT_ITEMS_WORK
         or work.kind == PERSISTENT_ID_WORK
-        or (work.kind == DICT_WORK and work.opcode)
+        or ((work.kind == DICT_WORK or work.kind == ORDERED_WORK) and work.opcode)
     ):
         return UNKNOWN
     return <object>work.obj
@@ -90,6 +90,8 @@ cdef int read_level(Dump dump, Py_ssize_t level, list steps) except -1:
             steps.append(PathStep(kinds.ATTRIBUTE, (<tuple>work.first)[work.position - 1], None, name))
     elif kind == SET_WORK or kind == FROZENSET_WORK:
         read_set(steps, work, child)
+    elif kind == ORDERED_WORK:
+        read_ordered(steps, work, child)
     elif kind == REDUCTION_WORK:
         read_reduction(steps, work, is_last)
     elif kind == LIST_ITEMS_WORK:
@@ -99,7 +101,7 @@ cdef int read_level(Dump dump, Py_ssize_t level, list steps) except -1:
             PathStep(
                 kinds.DICT_KEY if work.second != NULL else kinds.DICT_VALUE,
                 child,
-                item_number(work),
+                None if dump.order is not None and dump.sort_dicts else item_number(work),
                 None,
                 source(dump, level),
             )
@@ -169,6 +171,25 @@ cdef int read_set(list steps, Work* work, object child) except -1:
             item = members[count - 1]
     if item != NULL:
         steps.append(PathStep(kinds.MEMBER, <object>item if child is UNKNOWN else child, number))
+    return 0
+
+
+cdef int read_ordered(list steps, Work* work, object child) except -1:
+    # In this order an item has another number than in its container.
+    cdef list members = <list>work.first
+    cdef Py_ssize_t last = work.position - 1
+    if work.opcode:  # of an instance
+        steps.append(PathStep(kinds.STATE, <object>work.obj))
+    if last < 0:
+        return 0
+    if child is UNKNOWN:
+        child = members[last]
+    if type(<object>work.obj) is not dict:
+        steps.append(PathStep(kinds.MEMBER, child))
+    elif last % 2:
+        steps.append(PathStep(kinds.VALUE, child, None, members[last - 1]))
+    else:
+        steps.append(PathStep(kinds.KEY, child))
     return 0
 
 
