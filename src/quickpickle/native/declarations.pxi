@@ -95,6 +95,7 @@ cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object)
     bint PyType_Check(object)
     const Py_ssize_t PY_SSIZE_T_MAX
+    object PyTuple_GetSlice(object, Py_ssize_t, Py_ssize_t)
     double PyFloat_AS_DOUBLE(PyObject*)
     object PyLong_FromVoidPtr(void*)
     PyObject* _PyType_Lookup(PyTypeObject*, object)

@@ -372,7 +372,30 @@ cdef int save_object_in_order(Dump dump, PyObject* obj) except -1:
             result = save_plain_in_order(dump, obj, plan)
             if result != ASK:
                 return result
+        elif not plan.has_dict and push_planned(dump, obj, plan):
+            return 1
     return ask(dump, <object>obj)
+
+
+cdef bint push_planned(Dump dump, PyObject* obj, Plan plan) except -1:
+    """Put the reduction of an instance without a dict on the stack, if the plan says what it is."""
+    cdef Py_ssize_t i
+    cdef PyObject* value
+    if plan.kind == NAMEDTUPLE:
+        items = PyTuple_GetSlice(<object>obj, 0, PyTuple_GET_SIZE(obj))
+        push_reduction(dump, <object>obj, <object>plan.cls, items, None, <char>0x81)
+        return True
+    if plan.kind != SLOTS and plan.kind != FIELDS:
+        return False
+    values = []
+    for i in range(plan.size):
+        value = quickpickle_slot(obj, plan.offsets[i])
+        if value == NULL:
+            return False  # it is not set
+        values.append(<object>value)
+    state = values if plan.kind == FIELDS else (None, dict(zip(plan.names, values)))
+    push_reduction(dump, <object>obj, <object>plan.cls, (), state, <char>0x81)
+    return True
 
 
 cdef int save_plain_in_order(Dump dump, PyObject* obj, Plan plan) except -1:
@@ -407,8 +430,21 @@ cdef int save_plain_in_order(Dump dump, PyObject* obj, Plan plan) except -1:
 
 cdef object reduce_in_order(Dump dump, object obj, object reduction):
     """A reduction without what may be otherwise for an equal object."""
-    if type(reduction) is tuple and len(<tuple>reduction) == 2:
+    cdef Py_ssize_t i
+    cdef bint is_plain = type(reduction) is tuple
+    if is_plain and len(<tuple>reduction) == 2:
         return reduction  # a function and its arguments only
+    # Most others have nothing that Order.reduction changes: it is asked where they may.
+    is_plain = is_plain and not issubclass(type(obj), (set, frozenset))
+    is_plain = is_plain and type(obj).__name__ != "ndarray"
+    if is_plain:
+        for i in range(3, len(<tuple>reduction)):
+            is_plain = is_plain and (<tuple>reduction)[i] is None
+        state = (<tuple>reduction)[2] if len(<tuple>reduction) > 2 else None
+        if type(state) is tuple and len(<tuple>state) == 2:
+            state = (<tuple>state)[0]
+        if is_plain and type(state) is not dict:
+            return reduction
     return dump.order.reduction(obj, unpack(reduction), dump.number)
 
 
