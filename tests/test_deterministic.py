@@ -19,7 +19,6 @@ import sys
 import threading
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -503,7 +502,7 @@ def test_dicts_keep_their_order(implementation, protocol):
 
 def test_several_dumps(implementation):
     file = io.BytesIO()
-    pickler = implementation.Pickler(file, deterministic=True)
+    pickler = implementation.Pickler(file, 4, deterministic=True)
     pickler.dump(["text", ("a", 1)])
     length = file.tell()
     pickler.dump([anew("text"), (anew("a"), 1)])
@@ -516,14 +515,14 @@ def test_several_dumps(implementation):
     file.seek(0)
     file.truncate()
     pickler.dump([anew("text"), (anew("a"), 1)])
-    assert file.getvalue() == dumps(implementation, ["text", ("a", 1)])
+    assert file.getvalue() == dumps(implementation, ["text", ("a", 1)], 4)
 
 
 def test_the_memo_of_another_pickler(implementation):
     first = implementation.Pickler(io.BytesIO())
     first.dump(["text", ("a", 1)])
     file = io.BytesIO()
-    second = implementation.Pickler(file, deterministic=True)
+    second = implementation.Pickler(file, 4, deterministic=True)
     second.memo = first.memo
     second.dump([anew("text"), (anew("a"), 1)])
     assert file.getvalue() == b"\x80\x04\x95\x09\x00\x00\x00\x00\x00\x00\x00]\x94(h\x01h\x03e."
@@ -735,7 +734,7 @@ def test_nested_sets(implementation, members, protocol):
 
 HASH_SEED_PROGRAM = """
 import hashlib, importlib, sys
-sys.path.insert(0, {tests!r})
+sys.path[:] = {path!r}
 module = importlib.import_module({module!r})
 import test_deterministic as tests
 for protocol in range(6):
@@ -746,7 +745,7 @@ for protocol in range(6):
 
 def test_the_same_in_other_processes_and_with_other_hash_seeds(implementation):
     module = implementation.__name__
-    program = HASH_SEED_PROGRAM.format(tests=str(Path(__file__).parent), module=module)
+    program = HASH_SEED_PROGRAM.format(path=sys.path, module=module)
     outputs = set()
     for seed in range(10):
         environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
