@@ -127,6 +127,18 @@ def test_opcodes_about_as_large_as_a_frame(implementation, optimize, protocol, s
         assert implementation.dumps(obj, protocol, compact=True) == expected
 
 
+@pytest.mark.parametrize("before", range(24))
+def test_a_reference_where_a_frame_begins(implementation, optimize, protocol, before):
+    # So many entries are left out in front of it, of a byte each, and a header takes nine.
+    names = [f"name {i}" for i in range(before)]
+    for large in (b"y" * (TARGET - 1), "y" * (TARGET - 1)):
+        for obj in ([*names, large, large], [[names], *names, large, names, large]):
+            plain = pickle.dumps(obj, protocol)
+            expected = pickletools.optimize(plain)
+            assert optimize(plain) == expected
+            assert implementation.dumps(obj, protocol, compact=True) == expected
+
+
 @settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 @given(obj=graphs(), protocol=st.integers(0, 5))
 def test_generated_graphs(obj, protocol):

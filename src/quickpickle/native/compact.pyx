@@ -360,13 +360,17 @@ cdef extern from *:
         return QP_DONE;
     }
 
-    static int quickpickle_write_memo_opcode(
+    /* Leave the next opcode out. Only once the frame of what takes its place has begun: that looks
+       how much room there is before p, and may move what is behind it. */
+    static inline void quickpickle_pass(quickpickle_compaction *c)
+    {
+        c->p = (uint8_t *)quickpickle_next(c->p, c->end, 0);
+    }
+
+    static void quickpickle_write_memo_opcode(
         quickpickle_compaction *c, uint8_t text, uint8_t short_one, uint8_t long_one,
         uint32_t number)
     {
-        if (quickpickle_opcode_begins(c)) {
-            return QP_NO_MEMORY;
-        }
         if (c->protocol == 0) {
             char digits[16];  /* one more than may be written is put there */
             int size = sprintf(digits, "%u\\n", (unsigned)number);
@@ -384,7 +388,6 @@ cdef extern from *:
                 *c->pos++ = (uint8_t)(number >> 8 * i);
             }
         }
-        return QP_DONE;
     }
 
     /* The second pass. */
@@ -394,7 +397,6 @@ cdef extern from *:
         uint32_t next_number = 0, get, *marks;
         const Py_ssize_t *held = c->held;
         uint8_t *q, code;  /* how far it has been read; from p to q it is copied as it is */
-        int result = QP_DONE;
         if (c->marks_room < c->base + c->stored
             && quickpickle_enlarge_marks(c, c->base + c->stored)) {
             return QP_NO_MEMORY;
@@ -404,7 +406,7 @@ cdef extern from *:
             c->p = c->pos += 2;  /* PROTO comes before any frame */
         }
         q = c->p;
-        while (result == QP_DONE) {
+        for (;;) {
             uint8_t *stop = c->end - c->p > QP_STEP ? c->p + QP_STEP : c->end;
             q = (uint8_t *)quickpickle_skip(q, stop, c->end, 0);
             if (q < stop) {
@@ -438,22 +440,31 @@ cdef extern from *:
             code = *q;
             switch (code) {
             case 0x94: case 'q': case 'r': case 'p':
-                c->p = code == 0x94 ? q + 1 : (uint8_t *)quickpickle_next(q, c->end, 0);
                 if (marks[number]) {
-                    if (c->protocol < 4) {
-                        result = quickpickle_write_memo_opcode(c, 'p', 'q', 'r', next_number);
+                    if (quickpickle_opcode_begins(c)) {
+                        return QP_NO_MEMORY;
                     }
-                    else if ((result = quickpickle_opcode_begins(c)) == QP_DONE) {
+                    quickpickle_pass(c);
+                    if (c->protocol < 4) {
+                        quickpickle_write_memo_opcode(c, 'p', 'q', 'r', next_number);
+                    }
+                    else {
                         *c->pos++ = 0x94;
                     }
                     marks[number] = next_number++;
+                }
+                else {
+                    quickpickle_pass(c);
                 }
                 number++;
                 break;
             case 'h': case 'j': case 'g':
                 get = marks[quickpickle_memo_number(q, c->end)];
-                c->p = (uint8_t *)quickpickle_next(q, c->end, 0);
-                result = quickpickle_write_memo_opcode(c, 'g', 'h', 'j', get);
+                if (quickpickle_opcode_begins(c)) {
+                    return QP_NO_MEMORY;
+                }
+                quickpickle_pass(c);
+                quickpickle_write_memo_opcode(c, 'g', 'h', 'j', get);
                 break;
             case 0x95:
                 c->p += 9;
@@ -471,7 +482,7 @@ cdef extern from *:
             q = c->p;
         }
         quickpickle_end_frame(c);
-        return result;
+        return QP_DONE;
     }
     """
     ctypedef struct quickpickle_compaction:
