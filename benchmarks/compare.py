@@ -156,6 +156,19 @@ def add_compact_calls(calls: dict[Key, Call], workload: str, obj: object, protoc
     return sizes[-1]
 
 
+def add_digest_calls(calls: dict[Key, Call], obj: object) -> dict[str, str]:
+    """Calls of object_digest and joblib.hash, by both algorithms; and who cannot, and why."""
+    unable = {}
+    for (name, algorithm), digest in picklers.digests().items():
+        try:
+            digest(obj)
+        except Exception as error:  # an object of the hooks, or one that joblib cannot hash
+            unable[f"{name}, {algorithm}"] = f"{type(error).__name__}: {error}"
+        else:
+            calls[f"digest, {algorithm}", name] = Call(digest, (obj,))
+    return unable
+
+
 def time_loops(call: Call, loops: int) -> float:
     """The seconds that so many calls take; their pickles stand one behind the other in the file."""
     function, arguments, file = call
@@ -190,6 +203,8 @@ def measure(workload: str, rounds: int, protocol: int, shown: list[str]) -> Meas
     with make_calls(able, obj) as calls:
         if "compact" in shown:
             compact_size = add_compact_calls(calls, workload, obj, protocol)
+        if "digests" in shown:
+            unable |= add_digest_calls(calls, obj)
         gc.collect()
         gc.disable()  # whose turn it is when the collector runs would be chance
         try:

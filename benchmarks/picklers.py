@@ -58,6 +58,7 @@ class Pickler:
 OURS: Final = f"quickpickle ({quickpickle.implementation})"
 OURS_PYTHON: Final = "quickpickle (Python)"
 COMPACT: Final = "quickpickle, compact"
+JOBLIB: Final = "joblib.hash"
 STANDARD: Final = "pickle (C)"
 STANDARD_PYTHON: Final = "pickle (Python)"
 COMPETITORS: Final = ("pyfory", "cloudpickle", "dill", "zodbpickle", "marshal")
@@ -83,6 +84,17 @@ def ours_compact(protocol: int) -> Pickler:
     dumps = partial(quickpickle.dumps, compact=True)
     classes = (_CompactPickler, pickle.Unpickler)
     return Pickler(COMPACT, dumps, None, pickle.loads, (protocol,), classes)
+
+
+def digests() -> dict[tuple[str, str], Callable[[Any], object]]:
+    """What makes a key of any object, by name and algorithm; joblib's default is MD5."""
+    import joblib
+
+    return {
+        (OURS, "sha256"): quickpickle.object_digest,
+        (OURS, "md5"): lambda obj: quickpickle.object_digest(obj, "md5"),
+        (JOBLIB, "md5"): joblib.hash,
+    }
 
 
 def standard(protocol: int) -> Pickler:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from picklers import COMPACT, COMPETITORS, OURS, OURS_PYTHON, STANDARD, STANDARD_PYTHON
+from picklers import COMPACT, COMPETITORS, JOBLIB, OURS, OURS_PYTHON, STANDARD, STANDARD_PYTHON
 from workloads import WORKLOADS
 
 NOISY: Final = 1.1  # how far the median may lie above the minimum
@@ -73,6 +73,28 @@ def compact(measurements: Measurements) -> Table:
     return table
 
 
+def digests(measurements: Measurements) -> Table:
+    """object_digest and joblib.hash, by their defaults and by the same algorithm."""
+    title = "Milliseconds for a digest, and how many times as fast object_digest is"
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("workload", no_wrap=True)
+    keys = [("digest, sha256", OURS), ("digest, md5", OURS), ("digest, md5", JOBLIB)]
+    for name in ("object_digest", "by MD5", JOBLIB, "ratio", "both MD5"):
+        table.add_column(name, justify="right")
+    ratios: list[list[float]] = [[], []]
+    for workload, measurement in _by_group(measurements, table):
+        if any(key not in measurement.seconds for key in keys):
+            continue
+        ours, ours_by_md5, theirs = (min(measurement.seconds[key]) * 1000 for key in keys)
+        for kept, time in zip(ratios, (ours, ours_by_md5), strict=True):
+            kept.append(theirs / time)
+        times = (ours, ours_by_md5, theirs, theirs / ours, theirs / ours_by_md5)
+        table.add_row(workload, *(f"{time:.2f}" for time in times))
+    table.add_section()
+    table.add_row("geometric mean", "", "", "", *map(_format_mean, ratios))
+    return table
+
+
 def against_competitors(measurements: Measurements) -> Table:
     """How many times as fast dumps() of quickpickle is as that of each competitor."""
     title = f"dumps(): how many times as fast {OURS} is"
@@ -100,6 +122,7 @@ TABLES: Final[dict[str, Callable[[Measurements], Table]]] = {
     "competitors": against_competitors,
     "python": in_python,
     "compact": compact,
+    "digests": digests,
 }
 
 

@@ -617,6 +617,14 @@ def numpy_large_array() -> object:
 
 
 @_workload("libraries")
+def numpy_fortran_array() -> object:
+    """A NumPy array of 16 MB, in Fortran order."""
+    import numpy as np
+
+    return np.asfortranarray(np.random.default_rng(0).random((2000, 1000)))
+
+
+@_workload("libraries")
 def pandas_dataframe() -> object:
     """A pandas DataFrame of 20,000 rows: numbers, strings, dates, categories."""
     import numpy as np
