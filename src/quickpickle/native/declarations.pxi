@@ -281,7 +281,11 @@ cdef extern from *:
     {
         if (PyMethod_Check(hook)) {
             PyObject *args[] = {PyMethod_GET_SELF(hook), obj};
-            return PyObject_Vectorcall(PyMethod_GET_FUNCTION(hook), args, 2, NULL);
+            PyObject *function = PyMethod_GET_FUNCTION(hook);
+            if (PyFunction_Check(function)) {  /* whose results are none of those to be checked */
+                return PyVectorcall_Function(function)(function, args, 2, NULL);
+            }
+            return PyObject_Vectorcall(function, args, 2, NULL);
         }
         return PyObject_CallOneArg(hook, obj);
     }
