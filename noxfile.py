@@ -10,6 +10,6 @@ nox.options.sessions = ["tests"]
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all tests; arguments behind -- go to pytest."""
+    """Run the tests, without the slow ones; arguments behind -- go to pytest, instead of these."""
     session.install("-e", ".[test]")
-    session.run("python", "-m", "pytest", *(session.posargs or ["-n", "auto"]))
+    session.run("python", "-m", "pytest", *(session.posargs or ["-n", "auto", "-m", "not slow"]))

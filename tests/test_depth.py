@@ -8,9 +8,18 @@ import sys
 
 import pytest
 
+from conftest import IMPLEMENTATIONS
 from quickpickle.writing import FRAME_SIZE_TARGET
 
 MILLION = 1_000_000
+
+
+@pytest.fixture(
+    params=[pytest.param(n, marks=[pytest.mark.slow] * (n == "python")) for n in IMPLEMENTATIONS]
+)
+def patient(request):
+    """An implementation for millions of objects, which takes the one in Python a while."""
+    return IMPLEMENTATIONS[request.param]
 
 
 def deep_list(depth):
@@ -20,7 +29,7 @@ def deep_list(depth):
     return obj
 
 
-def test_ten_million_nested_lists(implementation):
+def test_ten_million_nested_lists(patient):
     depth = 10_000_000
 
     class Counter:
@@ -37,7 +46,7 @@ def test_ten_million_nested_lists(implementation):
                 self.counts[code] += data.count(code)
 
     file = Counter()
-    implementation.Pickler(file, 5).dump(deep_list(depth))
+    patient.Pickler(file, 5).dump(deep_list(depth))
     # A list opens in two bytes and closes in one; frames end where an object begins.
     frames = (depth - 1) // (FRAME_SIZE_TARGET // 2) + 1
     assert file.size == 2 + 2 * depth + (depth - 1) + 1 + 9 * frames
@@ -90,20 +99,20 @@ def unchain(obj, attribute):
     return length
 
 
-def test_a_linked_list_of_a_million_instances(implementation):
-    loaded = pickle.loads(implementation.dumps(chain(Node, MILLION)))
+def test_a_linked_list_of_a_million_instances(patient):
+    loaded = pickle.loads(patient.dumps(chain(Node, MILLION)))
     assert unchain(loaded, "next") == MILLION
 
 
-def test_a_chain_of_a_million_reductions(implementation):
-    data = implementation.dumps(chain(Reduced, MILLION))
+def test_a_chain_of_a_million_reductions(patient):
+    data = patient.dumps(chain(Reduced, MILLION))
     loaded = pickle.loads(data)
     assert unchain(loaded, "inner") == MILLION
 
 
-def test_one_more_is_an_endless_reduction(implementation):
+def test_one_more_is_an_endless_reduction(patient):
     with pytest.raises(RecursionError, match=r"more than 1000000 nested .*Reduced object"):
-        implementation.Pickler(io.BytesIO()).dump(chain(Reduced, MILLION + 1))
+        patient.Pickler(io.BytesIO()).dump(chain(Reduced, MILLION + 1))
 
 
 MAKERS = {
