@@ -62,6 +62,10 @@ def test_the_tree(file: Path, capsys: Output) -> None:
     assert "The tree, 2 deep" in out
     assert lines_with(out, "['records']", "list")
     assert lines_with(out, "… 3 others")
+    assert main(["inspect", str(file), "--tree", "2", "--top", "3"]) == 0
+    out = capsys.readouterr().out
+    assert lines_with(out, "… 1 other")
+    assert not lines_with(out, "1 others")
 
 
 def test_json(file: Path, capsys: Output) -> None:

@@ -6,6 +6,7 @@ import collections
 import copyreg
 import datetime as dt
 import decimal
+import gc
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import pickle
 import pickletools
 import subprocess
 import sys
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,32 @@ def test_objects(name: str, protocol: int) -> None:
     optimized = [o.name for o, _, _ in pickletools.genops(pickletools.optimize(data))]
     kept = sum("PUT" in name or name == "MEMOIZE" for name in optimized)
     assert inspection.memo_unused == inspection.memo_entries - kept
+
+
+def test_the_protocol_of_a_pickle_without_proto() -> None:
+    """It is the highest of its opcodes, also of those that are read in one turn with MEMOIZE."""
+    assert check(b"\x96\x01\0\0\0\0\0\0\0x\x94.").protocol == 5
+    assert check(b"]\x94.").protocol == 4
+    assert check(b"]q\x00.").protocol == 1
+    assert check(b"\x8c\x01x\x94" + b"]\x94" * 3 + b".").opcodes == 9
+
+
+def test_an_inspection_is_freed_at_once(inspect: Any) -> None:
+    """Its tree may be gigabytes: that must not wait for the garbage collector."""
+    data = pickle.dumps([Order(1, {"a": [2]}), Plain(), dt.date(2026, 1, 2)], 0)
+    gc.collect()
+    gc.disable()
+    try:
+        for damaged in (data, data[:-1]):
+            inspection = inspect(damaged)
+            inspection.as_dict()
+            scanner, kept = type(inspection._scanner), weakref.ref(inspection)
+            before = sum(type(found) is scanner for found in gc.get_objects())
+            del inspection
+            assert kept() is None
+            assert sum(type(found) is scanner for found in gc.get_objects()) == before - 1
+    finally:
+        gc.enable()
 
 
 def test_numbers_in_rows_are_counted_by_their_type(inspect: Any, protocol: int) -> None:

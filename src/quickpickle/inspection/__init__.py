@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def inspect(
 
     source = open_source(file)
     scanner, malformed = scan(
-        find_scanner(), source, _is_rebuilder(source), progress or (lambda position: None)
+        find_scanner(), source, partial(_is_rebuilder, source), progress or (lambda position: None)
     )
     error = None
     if malformed is not None:
@@ -84,19 +85,12 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _is_rebuilder(source: Any) -> Callable[[Any, int], bool]:
+def _is_rebuilder(source: Any, scanner: Any, number: int) -> bool:
     """Whether a name is copyreg._reconstructor, which makes instances at protocols 0 and 1."""
     from .labels import Labels
 
-    labels: list[Labels] = []
-
-    def is_rebuilder(scanner: Any, number: int) -> bool:
-        if not labels or labels[0].scanner is not scanner:
-            labels[:] = [Labels(source, scanner)]
-        module, name = labels[0].names_of(number)
-        return name == "_reconstructor" and module in ("copyreg", "copy_reg")
-
-    return is_rebuilder
+    module, name = Labels(source, scanner).names_of(number)
+    return name == "_reconstructor" and module in ("copyreg", "copy_reg")
 
 
 def _describe(malformed: Any, found: int) -> str:

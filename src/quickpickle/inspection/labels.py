@@ -10,8 +10,8 @@ from __future__ import annotations
 import keyword
 import math
 import struct
-from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar
 
 from . import table
 from .source import Source
@@ -37,7 +37,12 @@ _WORDS: Final = {
     table.PERSISTENT_ID: "persistent id",
 }
 
+_MOST_KEPT: Final = 4096  # names and keys that are read once
+
 _NOT_SHOWN: Final = object()
+
+
+_T = TypeVar("_T")
 
 
 class Place(NamedTuple):
@@ -55,8 +60,8 @@ class Labels:
         self._source = source
         self.scanner = scanner
         self._are_many = len(scanner.pickles) > table.P_FIELDS
-        self.names_of = lru_cache(4096)(self._names_of)
-        self._literal_of = lru_cache(4096)(self._find_literal)
+        self._names: dict[int, tuple[str, str]] = {}
+        self._literals: dict[int, str | None] = {}
 
     # --- values
 
@@ -125,8 +130,11 @@ class Labels:
 
     # --- names
 
-    def _names_of(self, number: int) -> tuple[str, str]:
+    def names_of(self, number: int) -> tuple[str, str]:
         """Module and name under a number of a name, as pickle.load looks for them."""
+        return _keep(self._names, number, self._names_of)
+
+    def _names_of(self, number: int) -> tuple[str, str]:
         scanner = self.scanner
         node = scanner.name_node[number]
         module_node = scanner.name_module[number]
@@ -282,16 +290,16 @@ class Labels:
 
     def literal(self, node: int) -> str | None:
         """The repr of a key which, evaluated, equals it; None where there is no short one."""
-        return self._literal_of(node, 0)
+        return _keep(self._literals, node, self._find_literal)
 
-    def _find_literal(self, node: int, depth: int) -> str | None:
+    def _find_literal(self, node: int, depth: int = 0) -> str | None:
         scanner = self.scanner
         kind = scanner.kind[node]
         if kind == table.TUPLE and scanner.length[node] <= 8 and depth < 4:
             items = scanner.children(node)
             if [scanner.role[item] for item in items] != [table.ITEM] * scanner.length[node]:
                 return None  # one is a reference
-            parts = [self._literal_of(item, depth + 1) for item in items]
+            parts = [self._find_literal(item, depth + 1) for item in items]
             if None in parts:
                 return None
             shown = f"({', '.join(map(str, parts))}{',' if len(parts) == 1 else ''})"
@@ -310,6 +318,17 @@ class Labels:
     def _protocol(self, node: int) -> int:
         number = find_pickle(self.scanner, node)
         return int(self.scanner.pickles[number * table.P_FIELDS + table.P_PROTOCOL])
+
+
+def _keep(kept: dict[int, _T], number: int, find: Callable[[int], _T]) -> _T:
+    """What `find` finds, from what was kept of it. (An lru_cache of a method of its own would keep
+    the tree alive.)
+    """
+    if number not in kept:
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[number] = find(number)
+    return kept[number]
 
 
 def find_pickle(scanner: Any, node: int) -> int:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from plotly.offline import get_plotlyjs
 
 from .dangers import PROMISE
-from .printable import printable
+from .printable import counted, printable
 
 if TYPE_CHECKING:
     from .result import Inspection, Node
@@ -132,6 +132,6 @@ def _boxes(inspection: Inspection, name: str) -> list[list[Any]]:
                 heapq.heappush(queue, entry)
         others = len(node) - len(children)
         if others:
-            label = f"… {others:,} others"
+            label = f"… {counted(others, 'other')}"
             boxes.append([number, label, f"{printable(node.path)} {label}", "", "", 0, rest, 0])
     return boxes

@@ -36,8 +36,7 @@ def _scan(
     progress: Progress,
     shared: bool,
 ) -> tuple[Any, InspectionError | None]:
-    scanner: Any = None
-    scanner = scanner_class(source.size, lambda number: is_rebuilder(scanner, number), shared)
+    scanner = scanner_class(source.size, is_rebuilder, shared)
     position = 0
     try:
         if not source.size:
@@ -52,7 +51,7 @@ def _scan(
             raise InspectionError(source.size, "the file ends before STOP")
     except InspectionError as error:
         scanner.abandon(error.offset)
-        return scanner, error
+        return scanner, error.with_traceback(None)  # which would keep the tree alive
     return scanner, None
 
 

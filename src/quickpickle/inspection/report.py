@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .dangers import PROMISE
-from .printable import printable
+from .printable import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,7 +199,7 @@ def _tree(inspection: Inspection, depth: int, top: int) -> Table:
         # Deeper than a terminal is wide, the indent says nothing any more.
         indent = "  " * min(row.depth, 12)
         if row.node is None:
-            label, kind = Text(f"{indent}… {row.others:,} others", "dim"), Text()
+            label, kind = Text(f"{indent}… {counted(row.others, 'other')}", "dim"), Text()
         else:
             label = Text(indent).append(_described(row.node.step, row.node))
             kind = Text(printable(row.node.type))

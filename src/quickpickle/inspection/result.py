@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from . import table
 from .dangers import danger_of
 from .labels import Labels, Place, find_pickle
+from .printable import counted
 from .scan import InspectionError
 from .source import Source
 
@@ -167,8 +168,8 @@ class Inspection:
     def __repr__(self) -> str:
         state = f", {self.error}" if self.error else ""
         return (
-            f"<Inspection of {self.size:,} bytes: {len(self.pickles):,} pickles, "
-            f"{self.objects:,} objects{state}>"
+            f"<Inspection of {counted(self.size, 'byte')}: {counted(len(self.pickles), 'pickle')}, "
+            f"{counted(self.objects, 'object')}{state}>"
         )
 
     # --- figures

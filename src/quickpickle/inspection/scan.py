@@ -37,12 +37,14 @@ class InspectionError(UnpicklingError):
 class Scanner:
     """The columns of the tree, filled by `feed` with a piece of the file after the other.
 
-    `size` is that of the whole file. `is_rebuilder(type)` is asked once for each callable that
-    a REDUCE calls: whether the object is of the class that is its first argument. With `shared`
-    the memo goes on from one pickle to the next, as in one Unpickler.
+    `size` is that of the whole file. `is_rebuilder(scanner, type)` is asked once for each callable
+    that a REDUCE calls: whether the object is of the class that is its first argument. With
+    `shared` the memo goes on from one pickle to the next, as in one Unpickler.
     """
 
-    def __init__(self, size: int, is_rebuilder: Callable[[int], bool], shared: bool) -> None:
+    def __init__(
+        self, size: int, is_rebuilder: Callable[[Scanner, int], bool], shared: bool
+    ) -> None:
         self.size = size
         self.is_rebuilder = is_rebuilder
         self.shared = shared
@@ -546,7 +548,7 @@ class Scanner:
         type_ = self._name_of(top - 2)
         if action == table.REDUCE and type_ != NOTHING:
             if type_ not in self._rebuilds:
-                self._rebuilds[type_] = self.is_rebuilder(type_)
+                self._rebuilds[type_] = self.is_rebuilder(self, type_)
             first = self._first_name_of(top - 1)
             if self._rebuilds[type_] and first != NOTHING:
                 type_ = first

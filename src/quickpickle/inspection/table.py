@@ -245,6 +245,7 @@ KIND_OF: Final = bytes(_made)  # the kind that PUSH and COLLECT make
 PROTOCOL_OF: Final = bytes(_protocols)
 
 INT_CODE: Final = ord("I")  # whose argument may be that of a bool
+MEMOIZE_CODE: Final = 0x94
 
 # --- limits
 

@@ -10,11 +10,21 @@ import heapq
 
 cimport cython
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
 from ..inspection import table
 from ..inspection.scan import InspectionError
+
+cdef extern from *:
+    """
+    #define NOTHING 0xFFFFFFFFu
+    #define OWNED 0xFFFFFFFFu
+    #define USED 0x80000000u
+    """
+    const uint32_t NOTHING
+    const uint32_t OWNED  # as the cost of an entry of the stack
+    const uint32_t USED  # in an entry of the memo
 
 cdef enum:
     # Of table.py; `CONSTANTS` lets a test compare them.
@@ -102,16 +112,13 @@ cdef enum:
     TWO_LINES = 32
 
     INT_CODE = 73
+    MEMOIZE_CODE = 148
     MOST_NODES = 0x7FFFFFFF
     LONGEST_NUMBER = 4300
     HIGHEST_PROTOCOL = 5
     LONG_ROW = 16
     P_DEPTH = 11
     P_FIELDS = 13
-
-cdef uint32_t NOTHING = 0xFFFFFFFF
-cdef uint32_t OWNED = 0xFFFFFFFF  # as the cost of an entry of the stack
-cdef uint32_t USED = 0x80000000  # in an entry of the memo
 
 CONSTANTS = {
     name: value
@@ -137,20 +144,34 @@ CONSTANTS = {
         ("READONLY_BUFFER", READONLY_BUFFER), ("PROTO", PROTO), ("FRAME", FRAME),
         ("COUNTED1", COUNTED1), ("COUNTED4", COUNTED4), ("COUNTED8", COUNTED8),
         ("COUNTED4_SIGNED", COUNTED4_SIGNED), ("LINE", LINE), ("TWO_LINES", TWO_LINES),
-        ("INT_CODE", INT_CODE), ("MOST_NODES", MOST_NODES), ("LONGEST_NUMBER", LONGEST_NUMBER),
+        ("INT_CODE", INT_CODE), ("MEMOIZE_CODE", MEMOIZE_CODE), ("MOST_NODES", MOST_NODES), ("LONGEST_NUMBER", LONGEST_NUMBER),
         ("HIGHEST_PROTOCOL", HIGHEST_PROTOCOL), ("LONG_ROW", LONG_ROW), ("P_DEPTH", P_DEPTH),
         ("P_FIELDS", P_FIELDS),
     ]
 }
 
-cdef uint8_t ACTION_OF[256]
-cdef uint8_t ARGUMENT_OF[256]
-cdef uint8_t KIND_OF[256]
-cdef uint8_t PROTOCOL_OF[256]
-memcpy(ACTION_OF, <const char *>table.ACTION_OF, 256)
-memcpy(ARGUMENT_OF, <const char *>table.ARGUMENT_OF, 256)
-memcpy(KIND_OF, <const char *>table.KIND_OF, 256)
-memcpy(PROTOCOL_OF, <const char *>table.PROTOCOL_OF, 256)
+cdef struct Opcode:
+    uint8_t action
+    uint8_t argument
+    uint8_t kind
+    uint8_t protocol
+    uint8_t fixed  # so many bytes at least, with the opcode
+
+cdef Opcode OPCODES[256]
+for _code in range(256):
+    OPCODES[_code].action = table.ACTION_OF[_code]
+    OPCODES[_code].argument = table.ARGUMENT_OF[_code]
+    OPCODES[_code].kind = table.KIND_OF[_code]
+    OPCODES[_code].protocol = table.PROTOCOL_OF[_code]
+    OPCODES[_code].fixed = 1 + table.ARGUMENT_OF[_code] % 10 * (table.ARGUMENT_OF[_code] < LINE)
+
+
+cdef inline uint64_t little_endian(const unsigned char *data, int width) noexcept:
+    cdef uint64_t value = data[0]
+    cdef int i
+    for i in range(1, width):
+        value |= <uint64_t>data[i] << (8 * i)
+    return value
 
 
 @cython.final
@@ -236,52 +257,85 @@ cdef class Column:
 
 
 cdef struct Node:
-    uint64_t offset
-    uint64_t own
-    uint64_t total
+    uint32_t offset_low
+    uint16_t offset_high
+    uint8_t kind
+    uint8_t role
+    uint64_t size  # its own bytes; from finish() on with all below
     uint32_t parent
     uint32_t step
     uint32_t type
     uint32_t length
     uint32_t first  # of the children, 0 for none
     uint32_t next  # of the parent's
-    uint8_t kind
-    uint8_t role
 
+cdef struct Entry:
+    uint32_t node
+    uint32_t cost  # the bytes of a reference, or OWNED
 
 
 @cython.final
 cdef class Field:
-    """One member of all nodes, as a buffer; the tree does not grow while it is looked at."""
+    """One member of all nodes, as a sequence."""
 
     cdef Scanner scanner
-    cdef Py_ssize_t width, offset
-    cdef Py_ssize_t shape[1]
-    cdef Py_ssize_t strides[1]
+    cdef str name
 
-    def __cinit__(self, Scanner scanner, Py_ssize_t width, Py_ssize_t offset):
+    def __cinit__(self, Scanner scanner, str name):
         self.scanner = scanner
-        self.width = width
-        self.offset = offset
+        self.name = name
 
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        self.shape[0] = self.scanner.count
-        self.strides[0] = sizeof(Node)
-        buffer.buf = <char *>self.scanner.nodes + self.offset
-        buffer.format = 'B' if self.width == 1 else 'I' if self.width == 4 else 'Q'
-        buffer.internal = NULL
-        buffer.itemsize = self.width
-        buffer.len = self.scanner.count * self.width
-        buffer.ndim = 1
-        buffer.obj = self
-        buffer.readonly = 1
-        buffer.shape = self.shape
-        buffer.strides = self.strides
-        buffer.suboffsets = NULL
-        self.scanner.views += 1
+    def __len__(self):
+        return self.scanner.count
 
-    def __releasebuffer__(self, Py_buffer *buffer):
-        self.scanner.views -= 1
+    def __getitem__(self, Py_ssize_t i):
+        cdef Node *node
+        if not 0 <= i < self.scanner.count:
+            raise IndexError(i)
+        node = self.scanner.nodes + i
+        if self.name == "kind":
+            return node.kind
+        if self.name == "role":
+            return node.role
+        if self.name == "offset":
+            return offset_of(node)
+        if self.name == "own":
+            return self.scanner.own_of(node)
+        if self.name == "total":
+            return node.size
+        if self.name == "parent":
+            return node.parent
+        if self.name == "step":
+            return node.step
+        if self.name == "type":
+            return node.type
+        return node.length
+
+
+cdef inline const unsigned char *find_newline(
+    const unsigned char *data, const unsigned char *end
+) noexcept:
+    cdef const unsigned char *near = data + min(16, end - data)
+    while data < near:  # most lines are short
+        if data[0] == c"\n":
+            return data
+        data += 1
+    return <const unsigned char *>memchr(data, b"\n", end - data)
+
+
+cdef inline bint is_bool(const unsigned char *line, uint64_t length) noexcept:
+    """At protocols 0 and 1 INT is also how bools are written."""
+    return length == 2 and line[0] == c"0" and (line[1] == c"0" or line[1] == c"1")
+
+
+cdef inline uint64_t key_of(Node *node) noexcept:
+    if node.kind == OBJECT and node.type != NOTHING:
+        return KINDS + <uint64_t>node.type
+    return node.kind
+
+
+cdef inline uint64_t offset_of(Node *node) noexcept:
+    return node.offset_low | <uint64_t>node.offset_high << 32
 
 
 @cython.final
@@ -292,7 +346,7 @@ cdef class Scanner:
     cdef object is_rebuilder
     cdef bint shared
     cdef Node *nodes
-    cdef Py_ssize_t count, room, views
+    cdef Py_ssize_t count, room
     cdef Column name_node_, name_module_, name_name_, rebuilds
     cdef Column row_count, row_bytes
     cdef dict row_in
@@ -300,7 +354,10 @@ cdef class Scanner:
     cdef public bint unknown_reference
     cdef public unsigned long long line_end
 
-    cdef Column stack, costs, marks
+    cdef Entry *stack
+    cdef Py_ssize_t height, stack_room
+    cdef uint32_t *marks  # heights of the stack; the first is 0 and no mark
+    cdef Py_ssize_t mark_count, marks_room
     cdef Column memo  # 0 where there is none, else the node plus 1, and USED
     cdef dict memo_far
     cdef bint has_far
@@ -313,6 +370,10 @@ cdef class Scanner:
     cdef uint64_t frames, opcodes, objects, references, puts, unused, buffers, persistent
     cdef uint64_t frame_end
     cdef int64_t last_unused
+
+    def __cinit__(self):
+        self.grow_marks()
+        self.marks[0] = 0
 
     def __init__(self, size, is_rebuilder, shared):
         self.size = size
@@ -329,9 +390,6 @@ cdef class Scanner:
         self.type_own_ = Column(8)
         self.type_total_ = Column(8)
         self.pickles_ = Column(8)
-        self.stack = Column(4)
-        self.costs = Column(4)
-        self.marks = Column(4)
         self.memo = Column(4)
         self.memo_far = {}
         self.loose = Column(4)
@@ -341,26 +399,28 @@ cdef class Scanner:
 
     def __dealloc__(self):
         PyMem_RawFree(self.nodes)
+        PyMem_RawFree(self.stack)
+        PyMem_RawFree(self.marks)
 
     # The columns as others see them.
     @property
-    def kind(self): return memoryview(Field(self, 1, <char *>&self.nodes.kind - <char *>self.nodes))
+    def kind(self): return Field(self, "kind")
     @property
-    def role(self): return memoryview(Field(self, 1, <char *>&self.nodes.role - <char *>self.nodes))
+    def role(self): return Field(self, "role")
     @property
-    def offset(self): return memoryview(Field(self, 8, <char *>&self.nodes.offset - <char *>self.nodes))
+    def offset(self): return Field(self, "offset")
     @property
-    def own(self): return memoryview(Field(self, 8, <char *>&self.nodes.own - <char *>self.nodes))
+    def own(self): return Field(self, "own")
     @property
-    def total(self): return memoryview(Field(self, 8, <char *>&self.nodes.total - <char *>self.nodes))
+    def total(self): return Field(self, "total")
     @property
-    def parent(self): return memoryview(Field(self, 4, <char *>&self.nodes.parent - <char *>self.nodes))
+    def parent(self): return Field(self, "parent")
     @property
-    def step(self): return memoryview(Field(self, 4, <char *>&self.nodes.step - <char *>self.nodes))
+    def step(self): return Field(self, "step")
     @property
-    def type(self): return memoryview(Field(self, 4, <char *>&self.nodes.type - <char *>self.nodes))
+    def type(self): return Field(self, "type")
     @property
-    def length(self): return memoryview(Field(self, 4, <char *>&self.nodes.length - <char *>self.nodes))
+    def length(self): return Field(self, "length")
     @property
     def name_node(self): return memoryview(self.name_node_)
     @property
@@ -392,16 +452,32 @@ cdef class Scanner:
         cdef Py_ssize_t room = self.room + (self.room >> 1)
         cdef Node *nodes
         if not room:  # what is not used of it is not paid for
-            room = 64 + min(self.size // 2, <uint64_t>1 << 20)
+            room = 64 + min(self.size // 2, <uint64_t>1 << 18)
         if self.count >= MOST_NODES:
             raise MemoryError("more objects than can be counted")
-        if self.views:
-            raise BufferError("a tree that others look at does not grow")
         nodes = <Node *>PyMem_RawRealloc(self.nodes, room * sizeof(Node))
         if nodes == NULL:
             raise MemoryError
         self.nodes = nodes
         self.room = room
+        return 0
+
+    cdef int grow_stack(self) except -1:
+        cdef Py_ssize_t room = self.stack_room + (self.stack_room >> 1) + 64
+        cdef Entry *stack = <Entry *>PyMem_RawRealloc(self.stack, room * sizeof(Entry))
+        if stack == NULL:
+            raise MemoryError
+        self.stack = stack
+        self.stack_room = room
+        return 0
+
+    cdef int grow_marks(self) except -1:
+        cdef Py_ssize_t room = self.marks_room + (self.marks_room >> 1) + 64
+        cdef uint32_t *marks = <uint32_t *>PyMem_RawRealloc(self.marks, room * sizeof(uint32_t))
+        if marks == NULL:
+            raise MemoryError
+        self.marks = marks
+        self.marks_room = room
         return 0
 
     cdef inline int64_t new(
@@ -411,17 +487,26 @@ cdef class Scanner:
         if self.count == self.room:
             self.grow()
         node = self.nodes + self.count
-        node.offset = offset
-        node.own = own
+        node.offset_low = <uint32_t>offset
+        node.offset_high = <uint16_t>(offset >> 32)
+        node.kind = kind
+        node.role = NOWHERE
+        node.size = own
         node.parent = NOTHING
         node.step = 0
         node.type = type_
         node.length = 0
         node.first = node.next = 0
-        node.kind = kind
-        node.role = NOWHERE
         self.count += 1
         return self.count - 1
+
+    cdef inline uint64_t own_of(self, Node *node) noexcept:
+        cdef uint64_t own = node.size
+        cdef uint32_t child = node.first
+        while child:
+            own -= self.nodes[child].size
+            child = self.nodes[child].next
+        return own
 
     cdef inline uint8_t kind_of(self, uint32_t node) noexcept:
         return self.nodes[node].kind
@@ -432,83 +517,106 @@ cdef class Scanner:
     cdef inline void set_role(self, uint32_t node, uint8_t role) noexcept:
         self.nodes[node].role = role
 
+    cdef inline int push_entry(self, uint32_t node, uint32_t cost) except -1:
+        if self.height == self.stack_room:
+            self.grow_stack()
+        self.stack[self.height].node = node
+        self.stack[self.height].cost = cost
+        self.height += 1
+        return 0
+
     cdef inline int64_t push(
         self, uint8_t kind, uint64_t offset, uint64_t own, uint32_t type_
     ) except -1:
         cdef int64_t node = self.new(kind, offset, own, type_)
         self.objects += 1
-        self.stack.add4(node)
-        self.costs.add4(OWNED)
+        self.push_entry(node, OWNED)
         return node
 
     cdef inline void charge(self, uint32_t node, uint64_t own) noexcept:
-        self.nodes[node if node >= self.first else self.first].own += own
+        self.nodes[node if node >= self.first else self.first].size += own
 
     cdef inline void place(self, Py_ssize_t i, uint32_t parent, uint8_t role, uint64_t step) noexcept:
-        cdef uint32_t cost = self.costs.as4()[i]
+        cdef uint32_t cost = self.stack[i].cost
         cdef uint32_t node
         if cost != OWNED:
             self.charge(parent, cost)
             return
-        node = self.stack.as4()[i]
+        node = self.stack[i].node
         if parent < self.first:
             parent, role = self.first, LOOSE
         self.nodes[node].parent = parent
         self.set_role(node, role)
         self.nodes[node].step = <uint32_t>(step if step < NOTHING else NOTHING)
 
+    cdef void place_all(
+        self, Py_ssize_t bottom, uint32_t parent, uint8_t role, uint64_t step
+    ) noexcept:
+        """Place what lies from `bottom` up; their steps begin with `step`."""
+        cdef Node *nodes = self.nodes
+        cdef Node *node
+        cdef Entry *entry = self.stack + bottom
+        cdef Entry *end = self.stack + self.height
+        if parent < self.first:
+            parent, role = self.first, LOOSE
+        while entry < end:
+            if entry.cost != OWNED:
+                nodes[parent].size += entry.cost
+            else:
+                node = nodes + entry.node
+                node.parent = parent
+                node.role = role
+                node.step = <uint32_t>(step if step < NOTHING else NOTHING)
+            entry += 1
+            step += 1
+
     cdef inline void cut(self, Py_ssize_t height) noexcept:
-        self.stack.count = height
-        self.costs.count = height
+        self.height = height
 
     cdef inline void add_length(self, uint32_t node, uint64_t count) noexcept:
         cdef uint64_t length = self.nodes[node].length + count
         self.nodes[node].length = <uint32_t>(length if length < NOTHING else NOTHING)
 
     cdef inline uint32_t name_of(self, Py_ssize_t i) noexcept:
-        cdef uint32_t node = self.stack.as4()[i]
+        cdef uint32_t node = self.stack[i].node
         return self.nodes[node].type if self.kind_of(node) == GLOBAL else NOTHING
 
     cdef inline uint32_t first_name_of(self, Py_ssize_t i) noexcept:
-        cdef uint32_t node = self.stack.as4()[i]
+        cdef uint32_t node = self.stack[i].node
         return self.nodes[node].type if self.kind_of(node) == TUPLE else NOTHING
 
     cdef int64_t drop_row(self, Py_ssize_t bottom, uint64_t key) except -1:
-        cdef Py_ssize_t i = self.stack.count
+        cdef Py_ssize_t i = self.height
         cdef Py_ssize_t last = self.count - 1
         cdef Py_ssize_t node
         cdef uint64_t own = 0
         cdef uint8_t kind
+        if i - bottom < LONG_ROW:
+            return 0
         while (
             i > bottom
-            and self.stack.as4()[i - 1] == last
-            and self.costs.as4()[i - 1] == OWNED
+            and self.stack[i - 1].node == last
+            and self.stack[i - 1].cost == OWNED
             and NONE <= self.kind_of(last) <= FLOAT
             and self.role_of(last) == NOWHERE
         ):
             i -= 1
             last -= 1
-        if self.stack.count - i < LONG_ROW:
+        if self.height - i < LONG_ROW:
             return 0
         for node in range(last + 1, self.count):
-            own += self.nodes[node].own
+            own += self.nodes[node].size
         self.row_in[key] = self.row_in.get(key, 0) + own
         for node in range(last + 1, self.count):
             kind = self.kind_of(node)
             self.row_count.as8()[kind] += 1
-            self.row_bytes.as8()[kind] += self.nodes[node].own
+            self.row_bytes.as8()[kind] += self.nodes[node].size
         self.cut(i)
         self.truncate(last + 1)
         return own
 
     cdef inline void truncate(self, Py_ssize_t count) noexcept:
         self.count = count
-
-    cdef inline uint64_t key_of(self, uint32_t node) noexcept:
-        cdef uint8_t kind = self.kind_of(node)
-        if kind == OBJECT and self.nodes[node].type != NOTHING:
-            return KINDS + <uint64_t>self.nodes[node].type
-        return kind
 
     # --- reading
 
@@ -517,43 +625,36 @@ cdef class Scanner:
         cdef uint64_t end = data.shape[0]
         cdef bint is_last = base + end >= self.size
         cdef const unsigned char *start
+        cdef const unsigned char *at  # behind the opcode
         cdef const unsigned char *stop
-        cdef const unsigned char *line
-        cdef uint64_t here, size, value, width, j, line_length
+        cdef Opcode *opcode
+        cdef uint64_t here, size, value
+        cdef const unsigned char *line = NULL  # of an opcode with a line
+        cdef uint64_t line_length = 0
         cdef int code, action, argument
         cdef uint32_t node
         cdef bint is_empty
         if not end:
             return base
+        if (base + end) >> 48:
+            raise MemoryError("more bytes than can be counted")
         start = &data[0]
         while i < end:
             here = base + i
             code = start[i]
-            action = ACTION_OF[code]
-            if action == UNKNOWN:
-                raise InspectionError(here, f"no opcode is 0x{code:02x}")
-            argument = ARGUMENT_OF[code]
-            value = 0
-            line = NULL
-            line_length = 0
+            at = start + i + 1
+            opcode = OPCODES + code
+            action = opcode.action
+            argument = opcode.argument
+            size = opcode.fixed
+            if size > end - i:
+                break
             if argument <= 8:
-                size = 1 + argument
-                if i + size > end:
-                    break
-                if argument == 1:
-                    value = start[i + 1]
-                else:
-                    for j in range(<uint64_t>argument):
-                        value |= <uint64_t>start[i + 1 + j] << (8 * j)
+                pass
             elif argument < LINE:
-                width = argument % 10
-                if i + 1 + width > end:
-                    break
-                for j in range(width):
-                    value |= <uint64_t>start[i + 1 + j] << (8 * j)
+                value = at[0] if argument == COUNTED1 else little_endian(at, opcode.fixed - 1)
                 if argument == COUNTED4_SIGNED and value > 0x7FFFFFFF:
                     raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has a negative length")
-                size = 1 + width
                 if value > self.size - here - size:  # what was found of it is inside
                     raise InspectionError(
                         here,
@@ -566,42 +667,57 @@ cdef class Scanner:
                 if action == GET or action == PUT:
                     raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has a number too long")
                 self.line_end = 0
+                line = at
+                line_length = 0  # of those that are looked at
             else:
-                line = start + i + 1
-                stop = <const unsigned char *>memchr(line, b"\n", end - i - 1)
+                line = at
+                stop = find_newline(at, start + end)
                 if stop == NULL:
                     break
                 line_length = stop - line
                 is_empty = line_length == 0
                 if argument == TWO_LINES:
                     line = stop + 1
-                    stop = <const unsigned char *>memchr(line, b"\n", start + end - line)
+                    stop = find_newline(line, start + end)
                     if stop == NULL:
                         break
                     is_empty |= stop == line
-                if is_empty and KIND_OF[code] != STR and KIND_OF[code] != STRING and action != PERSID:
+                if is_empty and opcode.kind != STR and opcode.kind != STRING and action != PERSID:
                     raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has an empty line")
-                size = stop + 1 - (start + i)
-            # The most frequent opcodes in the same way as `do` has them, without the call.
-            if action == PUSH and argument < LINE and self.first != NOTHING:
-                if self.loose_cost:
-                    self.settle_loose()
-                self.push(KIND_OF[code], here, size, NOTHING)
-            elif action == MEMOIZE and self.stack.count > (
-                self.marks.as4()[self.marks.count - 1] if self.marks.count else 0
-            ):
-                if self.loose_cost:
-                    self.settle_loose()
-                node = self.stack.as4()[self.stack.count - 1]
-                self.put(self.memo_count, node)
-                self.after_put(node, size)
+                size = stop + 1 - (at - 1)
+            if self.first == NOTHING and action != UNKNOWN:
+                self.begin(here)
+            if self.loose_cost and action != POP and action != POP_MARK and action != GET:
+                self.settle_loose()
+            # The most frequent opcodes are here, the others in `do`.
+            if action == PUSH:
+                node = self.push(
+                    BOOL if code == INT_CODE and is_bool(line, line_length) else opcode.kind,
+                    here, size, NOTHING,
+                )
+                # From protocol 4 on MEMOIZE follows nearly always: in the same turn of the loop.
+                if i + size < end and start[i + size] == MEMOIZE_CODE:
+                    self.put(self.memo_count, node, 1)
+                    self.opcodes += 1
+                    self.seen_protocol = max(self.seen_protocol, OPCODES[<int>MEMOIZE_CODE].protocol)
+                    size += 1
+            elif action == MEMOIZE or (action == PUT and argument <= 8):
+                if self.height == self.marks[self.mark_count]:
+                    self.too_little(here, code)
+                value = self.memo_count if action == MEMOIZE else little_endian(at, argument)
+                self.put(value, self.stack[self.height - 1].node, size)
+            elif action == GET and argument <= 8:
+                self.get(little_endian(at, argument), here, size, code)
+            elif action == MARK:
+                if self.mark_count + 1 == self.marks_room:
+                    self.grow_marks()
+                self.mark_count += 1
+                self.marks[self.mark_count] = self.height
             else:
-                if self.first == NOTHING:
-                    self.begin(here)
-                self.do(action, code, here, size, value, line, line_length)
+                self.do(action, code, here, size, at, line, line_length)
             self.opcodes += 1
-            if PROTOCOL_OF[code] > self.seen_protocol:
-                self.seen_protocol = PROTOCOL_OF[code]
+            if opcode.protocol > self.seen_protocol:
+                self.seen_protocol = opcode.protocol
             i += size
             if action == STOP:
                 self.end(base + i)
@@ -611,68 +727,33 @@ cdef class Scanner:
         return base + i
 
     cdef int do(
-        self, int action, int code, uint64_t here, uint64_t size, uint64_t value,
+        self, int action, int code, uint64_t here, uint64_t size, const unsigned char *at,
         const unsigned char *line, uint64_t line_length,
     ) except -1:
-        cdef Py_ssize_t height = self.stack.count
-        cdef Py_ssize_t fence = self.marks.as4()[self.marks.count - 1] if self.marks.count else 0
-        cdef Py_ssize_t i, count
-        cdef uint32_t *stack = self.stack.as4()  # not after a push
-        cdef uint32_t node, type_, module, name, entry
+        cdef Py_ssize_t height = self.height
+        cdef Py_ssize_t fence = self.marks[self.mark_count]
+        cdef Py_ssize_t count
+        cdef Entry *stack = self.stack  # not after a push
+        cdef uint32_t node, type_, module, name
         cdef uint64_t index
-        cdef uint8_t kind
-        if self.loose_cost and action != POP and action != POP_MARK and action != GET:
-            self.settle_loose()
-        if action == PUSH:
-            kind = KIND_OF[code]
-            if code == INT_CODE and line_length == 2 and line[0] == c"0":
-                if line[1] == c"0" or line[1] == c"1":
-                    kind = BOOL
-            self.push(kind, here, size, NOTHING)
-        elif action == MEMOIZE or action == PUT:
+        if action == PUT:
             if height - 1 < fence:
                 self.too_little(here, code)
-            if action == MEMOIZE:
-                index = self.memo_count
-            elif line == NULL:
-                index = value
+            node = stack[height - 1].node
+            index = self.number(line, line_length, here, code)
+            if index > 0xFFFFFFFF:
+                self.put_far(int(bytes(line[:line_length]).partition(b"\0")[0]), node, size)
             else:
-                index = self.number(line, line_length, here, code)
-                if index > 0xFFFFFFFF:
-                    return self.put_far(bytes(line[:line_length]), size)
-            node = stack[height - 1]
-            self.put(index, node)
-            self.after_put(node, size)
+                self.put(index, node, size)
         elif action == GET:
-            if line == NULL:
-                index = value
+            index = self.number(line, line_length, here, code)
+            if index > 0xFFFFFFFF:
+                far = int(bytes(line[:line_length]).partition(b"\0")[0])
+                self.get_far(far, here, size, code)
             else:
-                index = self.number(line, line_length, here, code)
-                if index > 0xFFFFFFFF:
-                    index = 0xFFFFFFFFFFFFFFFF
-            entry = self.find(index, line, line_length)
-            if not entry:
-                self.unknown_reference = True
-                shown = index
-                if line != NULL:
-                    shown = int(bytes(line[:line_length]).partition(b"\0")[0])
-                raise InspectionError(
-                    here, f"{table.OPCODE_NAMES[code]} refers to {shown}, not in the memo"
-                )
-            node = (entry & ~USED) - 1
-            if not entry & USED and node >= self.first:
-                self.unused -= 1
-            self.references += 1
-            if self.loose.count and self.take_back(node, size):
-                return 0
-            if self.loose_cost:
-                self.settle_loose()
-            self.stack.add4(node)
-            self.costs.add4(size)
-        elif action == MARK:
-            self.marks.add4(height)
+                self.get(index, here, size, code)
         elif action == COLLECT:
-            self.collect(KIND_OF[code], here, size, code)
+            self.collect(OPCODES[code].kind, here, size, code)
         elif action == TUPLE1 or action == TUPLE2 or action == TUPLE3:
             count = action - TUPLE1 + 1
             if height - count < fence:
@@ -680,13 +761,12 @@ cdef class Scanner:
             self.objects += 1
             node = self.new(TUPLE, here, size, self.name_of(height - count))
             self.nodes[node].length = count
-            for i in range(count):
-                self.place(height - count + i, node, ITEM, i)
+            self.place_all(height - count, node, ITEM, 0)
             self.replace(height - count, node)
         elif action == APPEND:
             if height - 2 < fence:
                 self.too_little(here, code)
-            node = stack[height - 2]
+            node = stack[height - 2].node
             self.charge(node, size)
             self.place(height - 1, node, ITEM, self.nodes[node].length)
             self.add_length(node, 1)
@@ -694,10 +774,10 @@ cdef class Scanner:
         elif action == SETITEM:
             if height - 3 < fence:
                 self.too_little(here, code)
-            node = stack[height - 3]
+            node = stack[height - 3].node
             self.charge(node, size)
             self.place(height - 2, node, KEY, self.nodes[node].length)
-            self.place(height - 1, node, VALUE, stack[height - 2])
+            self.place(height - 1, node, VALUE, stack[height - 2].node)
             self.add_length(node, 1)
             self.cut(height - 2)
         elif action == APPENDS or action == SETITEMS or action == ADDITEMS:
@@ -708,7 +788,7 @@ cdef class Scanner:
         elif action == FIND_ON_STACK:
             if height - 2 < fence:
                 self.too_little(here, code)
-            module, name = stack[height - 2], stack[height - 1]
+            module, name = stack[height - 2].node, stack[height - 1].node
             if not (STR <= self.kind_of(module) <= STRING and STR <= self.kind_of(name) <= STRING):
                 raise InspectionError(here, "STACK_GLOBAL needs two strings")
             self.objects += 1
@@ -722,12 +802,12 @@ cdef class Scanner:
         elif action == REDUCE or action == NEWOBJ:
             if height - 2 < fence:
                 self.too_little(here, code)
-            self.need_tuple(stack[height - 1], here, code)
+            self.need_tuple(stack[height - 1].node, here, code)
             self.reduce(action, here, size)
         elif action == NEWOBJ_EX:
             if height - 3 < fence:
                 self.too_little(here, code)
-            self.need_tuple(stack[height - 2], here, code)
+            self.need_tuple(stack[height - 2].node, here, code)
             self.objects += 1
             node = self.new(OBJECT, here, size, self.name_of(height - 3))
             self.place(height - 3, node, CLASS, 0)
@@ -737,12 +817,12 @@ cdef class Scanner:
         elif action == BUILD:
             if height - 2 < fence:
                 self.too_little(here, code)
-            self.charge(stack[height - 2], size)
-            self.place(height - 1, stack[height - 2], STATE, 0)
+            self.charge(stack[height - 2].node, size)
+            self.place(height - 1, stack[height - 2].node, STATE, 0)
             self.cut(height - 1)
         elif action == POP:
-            if self.marks.count and fence == height:
-                self.marks.count -= 1
+            if self.mark_count and fence == height:
+                self.mark_count -= 1
                 self.loose_cost += 1
             else:
                 if height - 1 < fence:
@@ -750,24 +830,23 @@ cdef class Scanner:
                 self.discard(height - 1)
             self.loose_cost += size
         elif action == POP_MARK:
-            if not self.marks.count:
+            if not self.mark_count:
                 self.no_mark(here, code)
             self.discard(fence)
-            self.marks.count -= 1
+            self.mark_count -= 1
             self.loose_cost += size + 1
         elif action == DUP:
             if height - 1 < fence:
                 self.too_little(here, code)
-            node = stack[height - 1]
+            node = stack[height - 1].node
             if self.role_of(node) == NOWHERE:
                 self.set_role(node, SHARED)
             self.references += 1
-            self.stack.add4(node)
-            self.costs.add4(size)
+            self.push_entry(node, size)
         elif action == STOP:
             if height - 1 < fence:
                 self.too_little(here, code)
-            self.nodes[self.first].own += size
+            self.nodes[self.first].size += size
         elif action == PERSID:
             self.push(PERSISTENT, here, size, NOTHING)
             self.persistent += 1
@@ -785,19 +864,21 @@ cdef class Scanner:
         elif action == READONLY_BUFFER:
             if height - 1 < fence:
                 self.too_little(here, code)
-            self.charge(stack[height - 1], size)
+            self.charge(stack[height - 1].node, size)
         elif action == PROTO:
-            if value > HIGHEST_PROTOCOL:
-                raise InspectionError(here, f"protocol {value} is not known")
-            self.protocol = value
-            self.nodes[self.first].own += size
-        else:  # FRAME
+            if at[0] > HIGHEST_PROTOCOL:
+                raise InspectionError(here, f"protocol {at[0]} is not known")
+            self.protocol = at[0]
+            self.nodes[self.first].size += size
+        elif action == FRAME:
             self.frames += 1
             # What is cut short below is beyond the end of any file.
-            value = min(value, <uint64_t>1 << 62) + here + size
-            if value > self.frame_end:
-                self.frame_end = value
-            self.nodes[self.first].own += size
+            index = min(little_endian(at, 8), <uint64_t>1 << 62) + here + size
+            if index > self.frame_end:
+                self.frame_end = index
+            self.nodes[self.first].size += size
+        else:
+            raise InspectionError(here, f"no opcode is 0x{code:02x}")
         return 0
 
     cdef int too_little(self, uint64_t here, int code) except -1:
@@ -836,6 +917,15 @@ cdef class Scanner:
             raise InspectionError(here, f"{table.OPCODE_NAMES[code]} needs a number")
         return number if number <= 0xFFFFFFFF else 0xFFFFFFFFFFFFFFFF
 
+    cdef inline int put(self, uint64_t index, uint32_t node, uint64_t size) except -1:
+        # The next number, the most frequent: none that is far away can be it, while there are none.
+        if index == <uint64_t>self.memo.count and index == self.memo_count and not self.has_far:
+            self.memo.add4(node + 1)
+            self.memo_count += 1
+        else:
+            self.put_anywhere(index, node)
+        return self.after_put(node, size)
+
     cdef inline int after_put(self, uint32_t node, uint64_t size) except -1:
         if self.role_of(node) == NOWHERE:
             self.set_role(node, SHARED)
@@ -843,14 +933,6 @@ cdef class Scanner:
         self.unused += 1
         self.charge(node, size)
         return 0
-
-    cdef inline int put(self, uint64_t index, uint32_t node) except -1:
-        # The next number, the most frequent: none that is far away can be it, while there are none.
-        if index == <uint64_t>self.memo.count and index == self.memo_count and not self.has_far:
-            self.memo.add4(node + 1)
-            self.memo_count += 1
-            return 0
-        return self.put_anywhere(index, node)
 
     cdef int put_anywhere(self, uint64_t index, uint32_t node) except -1:
         cdef Py_ssize_t room
@@ -875,35 +957,44 @@ cdef class Scanner:
         self.memo.as4()[index] = node + 1
         return 0
 
-    cdef int put_far(self, bytes line, uint64_t size) except -1:
+    cdef int put_far(self, object index, uint32_t node, uint64_t size) except -1:
         """Under a number that is larger than 32 bits."""
-        cdef uint32_t node = self.stack.as4()[self.stack.count - 1]
-        index = int(line.partition(b"\0")[0])
         if index not in self.memo_far:
             self.memo_count += 1
         self.memo_far[index] = node + 1
         self.has_far = True
         return self.after_put(node, size)
 
-    cdef inline int64_t find(
-        self, uint64_t index, const unsigned char *line, uint64_t length
-    ) except -1:
-        """The entry as it is, marked as used from now on; 0 where there is none."""
-        cdef uint32_t entry
+    cdef inline int get(self, uint64_t index, uint64_t here, uint64_t size, int code) except -1:
+        cdef uint32_t entry = 0
         if index < <uint64_t>self.memo.count:
             entry = self.memo.as4()[index]
-            if entry:
-                self.memo.as4()[index] = entry | USED
-            return entry
-        if not self.has_far:
-            return 0
-        number = index
-        if index == 0xFFFFFFFFFFFFFFFF:
-            number = int(bytes(line[:length]).partition(b"\0")[0])
-        found = self.memo_far.get(number, 0)
-        if found:
-            self.memo_far[number] = found | USED
-        return found
+        if not entry:
+            return self.get_far(index, here, size, code)
+        self.memo.as4()[index] = entry | USED
+        return self.refer(entry, size)
+
+    cdef int get_far(self, object index, uint64_t here, uint64_t size, int code) except -1:
+        cdef uint32_t entry = self.memo_far.get(index, 0)
+        if not entry:
+            self.unknown_reference = True
+            raise InspectionError(
+                here, f"{table.OPCODE_NAMES[code]} refers to {index}, not in the memo"
+            )
+        self.memo_far[index] = entry | USED
+        return self.refer(entry, size)
+
+    cdef inline int refer(self, uint32_t entry, uint64_t size) except -1:
+        """Push what an entry of the memo refers to; `entry` is as it was."""
+        cdef uint32_t node = (entry & ~USED) - 1
+        if not entry & USED and node >= self.first:
+            self.unused -= 1
+        self.references += 1
+        if self.loose_cost:
+            if self.loose.count and self.take_back(node, size):
+                return 0
+            self.settle_loose()
+        return self.push_entry(node, size)
 
     cdef void forget_memo(self) noexcept:
         self.memo.count = 0
@@ -914,8 +1005,7 @@ cdef class Scanner:
 
     cdef inline int replace(self, Py_ssize_t height, uint32_t node) except -1:
         self.cut(height)
-        self.stack.add4(node)
-        self.costs.add4(OWNED)
+        self.push_entry(node, OWNED)
         return 0
 
     cdef uint32_t add_name(self, uint32_t module, uint32_t name) except? 0xFFFFFFFE:
@@ -931,13 +1021,13 @@ cdef class Scanner:
         cdef uint32_t type_ = NOTHING
         cdef uint64_t row = 0
         cdef uint8_t role
-        if not self.marks.count:
+        if not self.mark_count:
             self.no_mark(here, code)
-        bottom = self.marks.as4()[self.marks.count - 1]
-        count = self.stack.count - bottom
+        bottom = self.marks[self.mark_count]
+        count = self.height - bottom
         if kind == DICT and count % 2:
             raise InspectionError(here, "DICT finds a key without a value")
-        self.marks.count -= 1
+        self.mark_count -= 1
         self.objects += 1
         if kind == TUPLE and count:
             type_ = self.name_of(bottom)
@@ -949,8 +1039,7 @@ cdef class Scanner:
             count //= 2
         else:
             role = MEMBER if kind == FROZENSET else ITEM
-            for i in range(bottom, self.stack.count):
-                self.place(i, node, role, i - bottom)
+            self.place_all(bottom, node, role, 0)
         self.add_length(node, count)
         self.replace(bottom, node)
         return 0
@@ -958,9 +1047,9 @@ cdef class Scanner:
     cdef void place_pairs(self, Py_ssize_t bottom, uint32_t node) noexcept:
         cdef uint64_t number = self.nodes[node].length
         cdef Py_ssize_t i = bottom
-        while i < self.stack.count:
+        while i < self.height:
             self.place(i, node, KEY, number + (i - bottom) // 2)
-            self.place(i + 1, node, VALUE, self.stack.as4()[i])
+            self.place(i + 1, node, VALUE, self.stack[i].node)
             i += 2
 
     cdef int add_items(self, int action, uint64_t size, uint64_t here, int code) except -1:
@@ -968,28 +1057,26 @@ cdef class Scanner:
         cdef uint32_t node, home
         cdef uint64_t number
         cdef uint8_t role
-        if not self.marks.count:
+        if not self.mark_count:
             self.no_mark(here, code)
-        bottom = self.marks.as4()[self.marks.count - 1]
-        below = self.marks.as4()[self.marks.count - 2] if self.marks.count > 1 else 0
+        bottom = self.marks[self.mark_count]
+        below = self.marks[self.mark_count - 1]
         if bottom - 1 < below:
             self.too_little(here, code)
-        count = self.stack.count - bottom
+        count = self.height - bottom
         if action == SETITEMS and count % 2:
             raise InspectionError(here, "SETITEMS finds a key without a value")
-        self.marks.count -= 1
-        node = self.stack.as4()[bottom - 1]
+        self.mark_count -= 1
+        node = self.stack[bottom - 1].node
         self.charge(node, size + 1)
         if action == SETITEMS:
             self.place_pairs(bottom, node)
             count //= 2
         else:
             home = node if node >= self.first else self.first
-            self.charge(node, self.drop_row(bottom, self.key_of(home)))
+            self.charge(node, self.drop_row(bottom, key_of(self.nodes + home)))
             role = ITEM if action == APPENDS else MEMBER
-            number = self.nodes[node].length
-            for i in range(bottom, self.stack.count):
-                self.place(i, node, role, number + i - bottom)
+            self.place_all(bottom, node, role, self.nodes[node].length)
         self.add_length(node, count)
         self.cut(bottom)
         return 0
@@ -997,12 +1084,12 @@ cdef class Scanner:
     cdef int instantiate(self, int action, uint64_t here, uint64_t size, int code) except -1:
         cdef Py_ssize_t bottom, first, i
         cdef uint32_t type_, node
-        if not self.marks.count:
+        if not self.mark_count:
             self.no_mark(here, code)
-        bottom = self.marks.as4()[self.marks.count - 1]
-        if action == OBJ and bottom == self.stack.count:
+        bottom = self.marks[self.mark_count]
+        if action == OBJ and bottom == self.height:
             raise InspectionError(here, "OBJ finds no class")
-        self.marks.count -= 1
+        self.mark_count -= 1
         self.objects += 1
         if action == INST:
             type_ = self.add_name(NOTHING, NOTHING)
@@ -1013,19 +1100,18 @@ cdef class Scanner:
         node = self.new(OBJECT, here, size + 1, type_)
         if first > bottom:
             self.place(bottom, node, CALLABLE, 0)
-        for i in range(first, self.stack.count):
-            self.place(i, node, ARGUMENT, i - first)
+        self.place_all(first, node, ARGUMENT, 0)
         self.replace(bottom, node)
         return 0
 
     cdef int reduce(self, int action, uint64_t here, uint64_t size) except -1:
-        cdef Py_ssize_t top = self.stack.count
+        cdef Py_ssize_t top = self.height
         cdef uint32_t type_ = self.name_of(top - 2)
         cdef uint32_t first, node
         self.objects += 1
         if action == REDUCE and type_ != NOTHING:
             if not self.rebuilds.as4()[type_]:
-                self.rebuilds.as4()[type_] = 2 if self.is_rebuilder(type_) else 1
+                self.rebuilds.as4()[type_] = 2 if self.is_rebuilder(self, type_) else 1
             first = self.first_name_of(top - 1)
             if self.rebuilds.as4()[type_] == 2 and first != NOTHING:
                 type_ = first
@@ -1038,12 +1124,12 @@ cdef class Scanner:
     # --- what is discarded
 
     cdef int discard(self, Py_ssize_t height) except -1:
-        cdef Py_ssize_t i = self.stack.count
+        cdef Py_ssize_t i = self.height
         cdef uint32_t cost
         while i > height:
             i -= 1
-            cost = self.costs.as4()[i]
-            self.loose.add4(NOTHING if cost != OWNED else self.stack.as4()[i])
+            cost = self.stack[i].cost
+            self.loose.add4(NOTHING if cost != OWNED else self.stack[i].node)
             if cost != OWNED:
                 self.loose_cost += cost
         self.cut(height)
@@ -1056,7 +1142,7 @@ cdef class Scanner:
             if self.loose.as4()[i] != NOTHING:
                 self.place_loose(self.loose.as4()[i], self.first)
         self.loose.count = 0
-        self.nodes[self.first].own += self.loose_cost
+        self.nodes[self.first].size += self.loose_cost
         self.loose_cost = 0
 
     cdef void place_loose(self, uint32_t node, uint32_t parent) noexcept:
@@ -1081,8 +1167,7 @@ cdef class Scanner:
                 break
         else:
             return False
-        self.stack.add4(node)
-        self.costs.add4(OWNED)
+        self.push_entry(node, OWNED)
         nodes[node].parent = NOTHING
         self.set_role(node, SHARED)
         if self.kind_of(node) == TUPLE:
@@ -1100,7 +1185,7 @@ cdef class Scanner:
             else:
                 self.place_loose(item, node)
         self.loose.count = 0
-        self.nodes[node].own += size + self.loose_cost
+        self.nodes[node].size += size + self.loose_cost
         self.loose_cost = 0
         return True
 
@@ -1120,10 +1205,10 @@ cdef class Scanner:
         cdef uint64_t frame_end
         if self.loose_cost:
             self.settle_loose()
-        self.place(self.stack.count - 1, self.first, ROOT, 0)
-        for i in range(self.stack.count - 1):
+        self.place(self.height - 1, self.first, ROOT, 0)
+        for i in range(self.height - 1):
             self.place(i, self.first, LOOSE, 0)
-        self.nodes[self.first].own += self.marks.count
+        self.nodes[self.first].size += self.mark_count
         frame_end = self.frame_end
         self.note_pickle(offset)
         if frame_end > self.size:
@@ -1133,7 +1218,7 @@ cdef class Scanner:
         return 0
 
     cdef int note_pickle(self, uint64_t offset) except -1:
-        cdef uint64_t start = self.nodes[self.first].offset
+        cdef uint64_t start = offset_of(self.nodes + self.first)
         cdef uint64_t fields[P_FIELDS]
         cdef int i
         fields[0] = start
@@ -1152,7 +1237,7 @@ cdef class Scanner:
         for i in range(P_FIELDS):
             self.pickles_.add8(fields[i])
         self.cut(0)
-        self.marks.count = 0
+        self.mark_count = 0
         if not self.shared:
             self.forget_memo()
         self.first = NOTHING
@@ -1163,15 +1248,15 @@ cdef class Scanner:
     def abandon(self, unsigned long long offset):
         cdef Py_ssize_t i
         cdef uint32_t rest
-        if self.first != NOTHING and self.nodes[self.first].offset == offset:
+        if self.first != NOTHING and offset_of(self.nodes + self.first) == offset:
             self.truncate(self.first)
             self.first = NOTHING
         if self.first != NOTHING:
             self.settle_loose()
-            while self.marks.count:
-                self.marks.count -= 1
-                self.place_unfinished(self.marks.as4()[self.marks.count])
-            for i in range(self.stack.count):
+            while self.mark_count:
+                self.mark_count -= 1
+                self.place_unfinished(self.marks[self.mark_count + 1])
+            for i in range(self.height):
                 self.place(i, self.first, LOOSE if i else ROOT, 0)
             self.note_pickle(offset)
         if offset < self.size:
@@ -1180,19 +1265,19 @@ cdef class Scanner:
             self.set_role(rest, REST)
 
     cdef void place_unfinished(self, Py_ssize_t bottom) noexcept:
-        cdef Py_ssize_t fence = self.marks.as4()[self.marks.count - 1] if self.marks.count else 0
-        cdef uint32_t node = self.stack.as4()[bottom - 1] if bottom > fence else self.first
+        cdef Py_ssize_t fence = self.marks[self.mark_count]
+        cdef uint32_t node = self.stack[bottom - 1].node if bottom > fence else self.first
         cdef uint8_t kind = self.kind_of(node)
         cdef uint64_t number = self.nodes[node].length
         cdef uint64_t count = 0
         cdef Py_ssize_t i
-        self.nodes[self.first].own += 1
-        for i in range(bottom, self.stack.count):
+        self.nodes[self.first].size += 1
+        for i in range(bottom, self.height):
             if kind == LIST or kind == SET:
                 self.place(i, node, ITEM if kind == LIST else MEMBER, number + i - bottom)
                 count += 1
             elif kind == DICT and (i - bottom) % 2:
-                self.place(i, node, VALUE, self.stack.as4()[i - 1])
+                self.place(i, node, VALUE, self.stack[i - 1].node)
             elif kind == DICT:
                 self.place(i, node, KEY, number + (i - bottom) // 2)
                 count += 1
@@ -1205,6 +1290,7 @@ cdef class Scanner:
 
     def finish(self):
         cdef Node *nodes = self.nodes
+        cdef Node *node
         cdef Node *parent
         cdef Py_ssize_t keys = KINDS + self.name_node_.count
         cdef uint64_t *type_count
@@ -1212,7 +1298,7 @@ cdef class Scanner:
         cdef uint64_t *type_total
         cdef uint64_t *pickles = self.pickles_.as8()
         cdef uint32_t *active
-        cdef uint32_t node
+        cdef uint32_t number
         cdef uint64_t depth, deepest, pickle, key
         self.type_count_ = Column(8, keys)
         self.type_own_ = Column(8, keys)
@@ -1223,42 +1309,42 @@ cdef class Scanner:
         on_the_way = Column(4, keys)
         active = (<Column>on_the_way).as4()
         # Backwards, so that the children come in the order of the file.
-        for node in range(self.count - 1, 0, -1):
-            parent = nodes + nodes[node].parent
-            nodes[node].total = nodes[node].own
-            nodes[node].next = parent.first
-            parent.first = node
-        nodes[0].total = nodes[0].own
+        for number in range(self.count - 1, 0, -1):
+            parent = nodes + nodes[number].parent
+            nodes[number].next = parent.first
+            parent.first = number
         depth = deepest = pickle = 0
-        node = 0
-        while True:
-            while nodes[node].first:
-                active[self.key_of(node)] += 1
-                node = nodes[node].first
+        node = nodes
+        while True:  # `node` is new
+            key = key_of(node)
+            type_count[key] += 1
+            type_own[key] += node.size
+            if node.first:
+                active[key] += 1
                 depth += 1
+                node = nodes + node.first
+                continue
             if depth > deepest:
                 deepest = depth
             while True:  # `node` is complete
-                key = self.key_of(node)
-                if nodes[node].first:
-                    active[key] -= 1
-                type_count[key] += 1
-                type_own[key] += nodes[node].own
                 if not active[key]:  # else it is counted with what it is in
-                    type_total[key] += nodes[node].total
-                if nodes[node].kind == PICKLE:
+                    type_total[key] += node.size
+                if node.kind == PICKLE:
                     pickles[pickle * P_FIELDS + P_DEPTH] = deepest - 1
                     pickle += 1
                     deepest = 0
-                if node == 0:
+                if node == nodes:
                     break
-                nodes[nodes[node].parent].total += nodes[node].total
-                if nodes[node].next:
-                    node = nodes[node].next
+                parent = nodes + node.parent
+                parent.size += node.size
+                if node.next:
+                    node = nodes + node.next
                     break
-                node = nodes[node].parent
+                node = parent
                 depth -= 1
-            if node == 0:
+                key = key_of(node)
+                active[key] -= 1
+            if node == nodes:
                 break
         for key in range(<uint64_t>KINDS):
             type_count[key] += self.row_count.as8()[key]
@@ -1278,9 +1364,9 @@ cdef class Scanner:
             return found
         while child and room:
             if len(found) < room:
-                heapq.heappush(found, (self.nodes[child].total, -<int64_t>child))
-            elif self.nodes[child].total > <uint64_t>found[0][0]:
-                heapq.heapreplace(found, (self.nodes[child].total, -<int64_t>child))
+                heapq.heappush(found, (self.nodes[child].size, -<int64_t>child))
+            elif self.nodes[child].size > <uint64_t>found[0][0]:
+                heapq.heapreplace(found, (self.nodes[child].size, -<int64_t>child))
             child = self.nodes[child].next
         return [-number for _, number in sorted(found, reverse=True)]
 
@@ -1301,7 +1387,7 @@ cdef class Scanner:
         if count <= 0:
             return best
         for i in range(self.count):
-            value = self.nodes[i].own if is_own else self.nodes[i].total
+            value = self.own_of(self.nodes + i) if is_own else self.nodes[i].size
             if len(best) < count:
                 heapq.heappush(best, (value, -i))
                 least = best[0][0]
