@@ -10,8 +10,6 @@ hash, no property; keys are shown where they are of a builtin type, else by thei
 
 from __future__ import annotations
 
-import keyword
-import math
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
@@ -22,6 +20,7 @@ from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, Membe
 from typing import Any, Final, NamedTuple
 
 from .hints import find_hint, full_name
+from .notation import LONGEST_KEY, can_follow_a_dot, literal
 from .reduction import COPYREG_TABLE, OVERRIDE, OWN_TABLE, dict_of, find, mro_of
 from .steps import (
     ATTRIBUTE,
@@ -42,7 +41,6 @@ from .steps import (
 HEAD: Final = "pickling failed at "
 _INNER: Final = ", in whose own dump it failed at "
 
-_LONGEST_KEY: Final = 80  # characters of its repr; a longer one is named by its number
 _LONGEST_PATH: Final = 4000  # characters
 _STEPS_AT_END: Final = 20  # of a path that is longer
 _MOST_ATTRIBUTES: Final = 1000  # of an object that are looked through for one
@@ -117,8 +115,8 @@ def place_hint(place: Place, error: BaseException) -> str | None:
 def _describe_keys(steps: list[Step]) -> list[str]:
     """The beginnings of keys that are named by their numbers because they are long."""
     keys = [step.key for step in steps if step.kind == VALUE and type(step.key) in (str, bytes)]
-    long = [key for key in keys if _literal(key) is None]
-    return [f"under the key {key[: _LONGEST_KEY // 2]!r}…" for key in long[-1:]]
+    long = [key for key in keys if literal(key) is None]
+    return [f"under the key {key[: LONGEST_KEY // 2]!r}…" for key in long[-1:]]
 
 
 def _follow(place: Place, steps: list[Step], protocol: int) -> Place:
@@ -213,7 +211,7 @@ def _dict_part(place: Place, step: Step) -> Place | None:
         return reached
     if owner is not None and owner.obj is UNKNOWN and text == f"{owner.text}.__dict__":
         return Place(_attribute(owner.text, None, key), child)
-    if (shown := _literal(key)) is not None:
+    if (shown := literal(key)) is not None:
         return Place(f"{text}[{shown}]", child, owner)
     number = _number(lambda values: dict.values(values).__iter__(), place, step)
     return None if number is None else Place(f"list({text}.values())[{number}]", child, owner)
@@ -260,7 +258,7 @@ def _dict_item(place: Place, step: Step, reduction: str) -> Place | None:
         if child is UNKNOWN:
             child = key if is_key else value
         if child is not UNKNOWN and child is (key if is_key else value):
-            shown = None if is_key else _literal(key)
+            shown = None if is_key else literal(key)
             if shown is not None:
                 return Place(_call(text, obj, kind, "__getitem__", shown), child)
             items = f"dict.{'keys' if is_key else 'values'}({text})"
@@ -336,7 +334,7 @@ def _reached(
                     text = f"{full_name(members)}.copy({text})"
                 return Place(f"list({text})[{index}]", child)
     if issubclass(cls, dict):
-        shown = _literal(key)
+        shown = literal(key)
         if shown is not None and dict.get(obj, key, UNKNOWN) is child:
             return Place(_call(text, obj, dict, "__getitem__", shown), child)
     return None
@@ -379,33 +377,12 @@ def _attribute(text: str, obj: Any, name: str) -> str:
     is_shadowed = own is not None and find(type(own), "__set__") is not None
     if type(own) in (MemberDescriptorType, _FIELD_TYPE):
         is_shadowed = False
-    if not name.isidentifier() or keyword.iskeyword(name) or is_shadowed:
+    if is_shadowed or not can_follow_a_dot(name):
         return f"{text}.__dict__[{name!r}]"
     getattribute = find(type(obj), "__getattribute__")
     if type(getattribute) is FunctionType:
         return f"object.__getattribute__({text}, {name!r})"
     return f"{text}.{name}"
-
-
-def _literal(key: Any, depth: int = 0) -> str | None:
-    """The repr of a key which, evaluated, equals it; None where there is no short one."""
-    cls = type(key)
-    if cls in (str, bytes):
-        shown = repr(key) if len(key) < _LONGEST_KEY else ""
-    elif cls in (bool, type(None)):
-        shown = repr(key)
-    elif cls is int:
-        shown = repr(key) if key.bit_length() <= 200 else ""
-    elif cls is float:
-        shown = repr(key) if math.isfinite(key) else ""
-    elif cls is tuple and len(key) <= 8 and depth < 4:
-        parts = [_literal(item, depth + 1) for item in key]
-        if None in parts:
-            return None
-        shown = f"({', '.join(map(str, parts))}{',' if len(parts) == 1 else ''})"
-    else:
-        return None
-    return shown if 0 < len(shown) <= _LONGEST_KEY else None
 
 
 # --- the note and the attribute

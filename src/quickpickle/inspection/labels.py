@@ -7,17 +7,15 @@ items: that is how it is with classes that have no methods of their own for this
 
 from __future__ import annotations
 
-import keyword
-import math
 import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
+from ..notation import DEEPEST, LONGEST_KEY, MOST_ITEMS, can_follow_a_dot, literal
 from . import table
 from .source import Source
 
 LONGEST_TEXT: Final = 60  # characters of a value that are shown
-_LONGEST_KEY: Final = 80  # characters of the repr of a key; a longer one is named by its number
 _LONGEST_NAME: Final = 1000  # bytes of a module or a name
 _LONGEST_PATH: Final = 400  # characters
 _STEPS_AT_END: Final = 20  # of a path that has more than twice as many
@@ -278,8 +276,8 @@ class Labels:
         kind = scanner.kind[key]
         is_text = kind == table.STR or kind == table.STRING
         if place.owner is not None and is_text:
-            name = self.value(key, _LONGEST_KEY)
-            if isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name):
+            name = self.value(key, LONGEST_KEY)
+            if isinstance(name, str) and can_follow_a_dot(name):
                 return f"{place.owner}.{name}"
         literal = self.literal(key)
         if literal is not None:
@@ -292,28 +290,20 @@ class Labels:
         """The repr of a key which, evaluated, equals it; None where there is no short one."""
         return _keep(self._literals, node, self._find_literal)
 
-    def _find_literal(self, node: int, depth: int = 0) -> str | None:
+    def _find_literal(self, node: int) -> str | None:
+        return literal(self._key(node))
+
+    def _key(self, node: int, depth: int = 0) -> Any:
+        """The value of a key; _NOT_SHOWN, which has no literal, in place of what is too long."""
         scanner = self.scanner
-        kind = scanner.kind[node]
-        if kind == table.TUPLE and scanner.length[node] <= 8 and depth < 4:
-            items = scanner.children(node)
-            if [scanner.role[item] for item in items] != [table.ITEM] * scanner.length[node]:
-                return None  # one is a reference
-            parts = [self._find_literal(item, depth + 1) for item in items]
-            if None in parts:
-                return None
-            shown = f"({', '.join(map(str, parts))}{',' if len(parts) == 1 else ''})"
-            return shown if len(shown) <= _LONGEST_KEY else None
-        if kind == table.BYTEARRAY:
-            return None
-        value = self.value(node, 4 * _LONGEST_KEY)
-        if value is _NOT_SHOWN or (isinstance(value, float) and not math.isfinite(value)):
-            return None
-        try:
-            shown = repr(value)
-        except ValueError:
-            return None
-        return shown if len(shown) <= _LONGEST_KEY else None
+        length = scanner.length[node]
+        if scanner.kind[node] != table.TUPLE or length > MOST_ITEMS or depth == DEEPEST:
+            is_key = scanner.kind[node] != table.BYTEARRAY
+            return self.value(node, 4 * LONGEST_KEY) if is_key else _NOT_SHOWN
+        items = scanner.children(node)
+        if [scanner.role[item] for item in items] != [table.ITEM] * length:
+            return _NOT_SHOWN  # one is a reference
+        return tuple(self._key(item, depth + 1) for item in items)
 
     def _protocol(self, node: int) -> int:
         number = find_pickle(self.scanner, node)
