@@ -294,7 +294,7 @@ def test_equal_copies():
         "first": rows,
         "again": rows,
         "copy": list(rows),
-        "others": [list(range(2001)), tuple(rows), [[] for _ in rows], [[] for _ in rows]],
+        "others": [list(range(2001)), tuple(rows), [[] for _ in rows], [{} for _ in rows]],
         "text": "a" * 70_000,
         "more": Plain(text="a" * 69_999 + "a"[:1], data=b"a" * 70_000, small=[1, 2]),
         "smaller": [[1, 2], [1, 2], "a" * 1000, ("a" * 999) + "a"],
@@ -308,6 +308,81 @@ def test_equal_copies():
         ("obj['same table']", "It equals obj['table']"),
     ]
     assert diagnose(obj) == []
+
+
+def hints(obj, **options):
+    return {problem.path: problem.hint for problem in diagnose(obj, strict=True, **options)}
+
+
+def test_equal_copies_of_nested_containers():
+    def rows():
+        return [{"id": i, "tags": ("a", i), "s": {i}, "f": frozenset([i])} for i in range(300)]
+
+    shared = rows()
+    obj = {
+        "a": {"deep": [rows()]},
+        "b": {"deep": [rows()]},
+        "inside": [1, rows()],
+        "list": shared[:1],
+        "unlike": [*rows()[:-1], {}],
+        "float": [[float(i) for i in range(1000)], [list(range(1000))]],
+    }
+    assert hints(obj) == {
+        "obj['b']": "It equals obj['a']: let both be one object, and it is written once.",
+        "obj['inside'][1]": "It equals obj['a']['deep'][0]: let both be one object, and it is "
+        "written once.",
+    }
+    # Small ones are not worth a word, however many.
+    assert hints([[[1, 2], [3]] for _ in range(900)]) == {}
+    # The same members: what is written again is references.
+    assert hints([shared, list(shared), shared]) == {}
+    assert hints([{"text": "a" * 70_000}, {"text": "a" * 69_999 + "a"[:1]}]).keys() == {"obj[1]"}
+    text = "a" * 70_000
+    assert hints([{"text": text}, {"text": text}]) == {}
+    assert hints([[bytearray(70_000)], [bytearray(70_000)]]).keys() == {"obj[1]"}
+
+
+def test_equal_sets_in_any_order():
+    numbers = [i * 2**40 for i in range(1000)]
+    one, other = set(numbers), set(numbers[::-1])
+    assert list(one) != list(other)
+    assert hints([one, other]).keys() == {"obj[1]"}
+    assert hints([set(numbers), frozenset(numbers)]) == {}
+
+
+def test_what_cannot_be_compared_is_no_copy():
+    def cyclic():
+        items = [list(range(500)), tuple(range(500))]
+        items.append(items)
+        return items
+
+    class Owner:
+        def __init__(self, numbers, extra):
+            self.numbers, self.extra = numbers, extra
+
+    assert hints([cyclic(), cyclic()]) == {}
+    assert hints([[*range(1000), Plain()], [*range(1000), Plain()]]) == {}
+    # Equal states alone are no equal objects; their equal members are.
+    found = hints([Plain(a=[[1] * 2000]), Plain(a=[[1] * 2000])])
+    assert found == {
+        "obj[1].a": "It equals obj[0].a: let both be one object, and it is written once."
+    }
+
+
+def test_the_cost_of_looking_for_copies_is_bounded():
+    doubled = [1]
+    for _ in range(200):  # 2 ** 200 items
+        doubled = [doubled, doubled]
+    assert hints([doubled, [doubled]]) == {}
+    deep = list(range(1000))
+    for _ in range(9_000):
+        deep = [deep]
+    assert hints([deep, list(range(1000))]).keys() == {"obj[1]"}
+    for _ in range(50_000):
+        deep = [deep]
+    assert hints([deep, list(range(1000))]) == {}  # it was too many to compare with
+    row = tuple(range(999))
+    assert hints([[row] * 200_000, [row] * 200_000]).keys() == {"obj[1]"}
 
 
 def test_equal_buffers():

@@ -8,7 +8,7 @@ import marshal
 from collections.abc import Callable, Iterator
 from pickle import PickleBuffer
 from types import FunctionType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .hints import full_name
 from .memo import Memo
@@ -20,7 +20,8 @@ from .steps import UNKNOWN, read_steps
 from .writing import Stream
 
 _LARGE: Final = 64 * 1024  # bytes: equal copies of what is smaller are not worth a word
-_MANY: Final = 1000  # items of a container, the same
+_MANY: Final = 1000  # items of a container and of those in it, the same
+_MOST_NOTED: Final = 10_000  # large objects whose paths are kept, to be compared with
 _MAIN: Final = ("__main__", "__mp_main__")
 
 _FROM_MAIN: Final = (
@@ -147,7 +148,8 @@ def diagnose(
     strict
         Also find what can be pickled, but may surprise: classes and functions from `__main__`,
         those that are found under another name than their own, equal copies of one large object
-        (from 64 KiB on, or 1000 items).
+        (from 64 KiB on, or 1000 items with those of the containers in it). That takes about 250
+        bytes of memory for each container.
     protocol
         As for `dumps`: what can be pickled may depend on it.
 
@@ -214,8 +216,9 @@ class _Search:
         self.stream = stream
         self.max_problems = max_problems
         self.looked_at: Any = ABSENT  # to be written now
-        self.large: dict[Any, str] = {}  # the paths of large objects
+        self.large: dict[Any, str] = {}  # the paths of large objects, by what they hold
         self.copies: dict[int, Any] = {}  # of them, by their addresses
+        self.contents = _Contents()
 
     def add(self, path: str, obj: Any, error: Exception | None, hint: str | None) -> None:
         if path in self.paths:
@@ -252,6 +255,8 @@ class _Search:
         if error.key is None:
             self.add(place.text, place.obj, None, error.hint)
             return iter((obj,))
+        if place.owner is not None and type(obj) in _CONTAINERS:
+            return iter((obj,))  # only a part of what it is the state or an argument of
         while place.owner is not None:  # what the bytes are of
             place = place.owner
         first = self.large.setdefault(error.key, place.text)
@@ -271,10 +276,41 @@ class _Search:
             return
         if cls is FunctionType or issubclass(cls, type):
             self.watch_global(obj)
+        elif cls in _CONTAINERS:
+            content = self.contents.of(obj)
+            if content is not None and content.is_large and id(obj) not in self.copies:
+                self.watch_large(obj, content.digest)
         elif cls in _MEASURES and _MEASURES[cls](obj) and id(obj) not in self.copies:
-            key = _content(obj)
-            if key is not None:
-                raise _SurpriseError(key=(cls, key))
+            self.watch_large(obj, _digest(obj))
+
+    def watch_large(self, obj: Any, digest: Any) -> None:
+        key = (type(obj), digest)
+        if digest is None or (len(self.large) >= _MOST_NOTED and key not in self.large):
+            return
+        # A copy of what has the same large members writes references to them, no second time.
+        if key not in self.large or type(obj) not in _CONTAINERS or self.writes_much(obj):
+            raise _SurpriseError(key=key)
+
+    def writes_much(self, obj: Any) -> bool:
+        """Whether what is large in a container is not written yet."""
+        numbers = self.stream.memo.numbers
+        seen: set[int] = set()
+        todo = [obj]
+        items = size = 0
+        while todo:
+            members = _members(todo.pop())
+            items += len(members)
+            if items >= _MANY:
+                return True
+            for member in members:
+                if id(member) in numbers or id(member) in seen:
+                    continue
+                seen.add(id(member))
+                if type(member) in _CONTAINERS:
+                    todo.append(member)
+                elif type(member) in (str, bytes, bytearray):
+                    size += len(member)
+        return size >= _LARGE
 
     def watch_global(self, obj: Any) -> None:
         try:
@@ -301,10 +337,6 @@ def _is_long(obj: Any) -> bool:
     return len(obj) >= _LARGE
 
 
-def _has_many(obj: Any) -> bool:
-    return len(obj) >= _MANY
-
-
 def _is_large(obj: Any) -> bool:
     with memoryview(obj) as view:
         return view.nbytes >= _LARGE
@@ -312,20 +344,16 @@ def _is_large(obj: Any) -> bool:
 
 _MEASURES: Final[dict[type, Callable[[Any], bool]]] = {
     **dict.fromkeys((str, bytes, bytearray), _is_long),
-    **dict.fromkeys((tuple, list, dict, set, frozenset), _has_many),
     PickleBuffer: _is_large,
 }
-
+_CONTAINERS: Final = {tuple, list, dict, set, frozenset}
 _PLAIN: Final = {type(None), bool, int, float, str, bytes}
 
 
-def _content(obj: Any) -> Any:
-    """What two objects of a type have in common where they are equal; None if it is not known.
-
-    Containers are compared where they hold nothing but scalars and strings.
-    """
+def _digest(obj: Any) -> Any:
+    """What two strings or buffers of a type have in common where they are equal."""
     about: Any = None
-    data: Any
+    data: Any = obj
     if type(obj) is PickleBuffer:
         with memoryview(obj) as view:
             if not view.c_contiguous:
@@ -333,13 +361,80 @@ def _content(obj: Any) -> Any:
             about, data = (view.format, view.shape), view.tobytes()
     elif type(obj) is str:
         data = obj.encode("utf-8", "surrogatepass")
-    elif type(obj) in (bytes, bytearray):
-        data = obj
-    else:
-        items = list(obj)
-        if type(obj) is dict:
-            items += obj.values()
-        if not set(map(type, items)) <= _PLAIN:
-            return None
-        data = marshal.dumps(obj, 2)  # 2: without references, which depend on who else has an item
     return about, hashlib.blake2b(data).digest()
+
+
+def _members(obj: Any) -> list[Any]:
+    return [*obj, *obj.values()] if type(obj) is dict else list(obj)
+
+
+class _Content(NamedTuple):
+    """What a container holds, with all that is nested in it; numbers beyond large are cut."""
+
+    digest: bytes
+    items: int
+    size: int  # bytes of strings
+
+    @property
+    def is_large(self) -> bool:
+        return self.items >= _MANY or self.size >= _LARGE
+
+
+class _Contents:
+    """The contents of containers, each found once, however often it is referred to.
+
+    They are known where there is nothing but scalars, strings and other such containers, and none
+    that contains itself.
+    """
+
+    def __init__(self) -> None:
+        # By the address of the container, which is kept, so that no other gets its address.
+        self.known: dict[int, tuple[Any, _Content | None]] = {}
+
+    def of(self, root: Any) -> _Content | None:
+        known = self.known
+        todo = [root]
+        open_ones: set[int] = set()  # from the root to the last of `todo`
+        while todo:
+            obj = todo[-1]
+            if id(obj) not in known and id(obj) not in open_ones:
+                open_ones.add(id(obj))
+                todo += [
+                    member
+                    for member in _members(obj)
+                    if type(member) in _CONTAINERS
+                    and id(member) not in known
+                    and id(member) not in open_ones
+                ]
+                continue
+            todo.pop()
+            if id(obj) not in known:
+                open_ones.remove(id(obj))
+                known[id(obj)] = obj, self._read(obj)
+        return known[id(root)][1]
+
+    def _read(self, obj: Any) -> _Content | None:
+        members = _members(obj)
+        items = len(members) if type(obj) is not dict else len(obj)
+        size = 0
+        types = set(map(type, members))
+        if not types <= _PLAIN:
+            for i, member in enumerate(members):
+                if type(member) is bytearray:
+                    size += len(member)
+                    members[i] = (_digest(member),)
+                elif type(member) not in _PLAIN:
+                    content = self.known.get(id(member), (None, None))[1]
+                    if content is None:
+                        return None
+                    items += content.items
+                    size += content.size
+                    members[i] = (content.digest,)
+        if str in types or bytes in types:
+            size += sum(len(member) for member in members if type(member) in (str, bytes))
+        if type(obj) in (set, frozenset):
+            members = sorted(marshal.dumps(member, 2) for member in members)
+        # 2: without references, which depend on who else has an item
+        data = marshal.dumps([type(obj).__name__, *members], 2)
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        return _Content(digest, min(items, _MANY), min(size, _LARGE))
