@@ -6,6 +6,7 @@ thing changed that the plan must not hide.
 
 import ast
 import collections
+import copyreg
 import ctypes
 import dataclasses
 import datetime as dt
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from differential import assert_same, outcome
+from quickpickle.reduction import only_globals
 
 
 class Plain:
@@ -748,3 +750,257 @@ def test_a_write_that_changes_what_is_written(implementation, action):
         return b"".join(written)
 
     assert dump(implementation.dump) == dump(pickle.dump)
+
+
+# --- a reducer_override that is declared to be for classes and functions only (see reduction.py)
+
+
+class AsFunction:
+    __class__ = property(lambda self: types.FunctionType)
+
+
+class Disguised:
+    """Not a function, but says that it is one."""
+
+    def __init__(self, cls=types.FunctionType):
+        self.cls = cls
+
+    @property
+    def __class__(self):
+        return self.cls
+
+    def __reduce__(self):
+        return Plain, ()
+
+
+class Undisguised:
+    pass
+
+
+class DisguisedLater(Undisguised):
+    def __reduce__(self):
+        return Plain, ()
+
+
+class SubDict(dict):
+    pass
+
+
+def functions_as_text(cls, file, declare=lambda hook: hook):
+    """A Pickler as cloudpickle's: its hook concerns what is, or says it is, a class or function."""
+
+    @declare
+    def reducer_override(self, obj):
+        asked.append(obj)
+        if issubclass(type(obj), type):
+            return (str, (obj.__name__,)) if obj in (Plain, Slots, dt.date) else NotImplemented
+        if isinstance(obj, types.FunctionType):
+            return str, ("function",)
+        return NotImplemented
+
+    asked = []
+    return type("Sub", (cls,), {"reducer_override": reducer_override, "asked": asked})(file, 5)
+
+
+def plans_of_each_kind():
+    date = dt.date(2024, 1, 1)
+    return [
+        Plain(a=1), Plain(b=[Plain]), Slots(1, 2, 3), OneSlot(), MoreSlots(1), Frozen(1, [2]),
+        Named(1, [2]), date, dt.timedelta(1), decimal.Decimal(2), collections.OrderedDict(a=1),
+        uuid.UUID(int=5), collections.deque([1]), SubDict(a=[1]), Act(int), Disguised(),
+        DisguisedLater(), SlotsAndDict(1), range(3), 1j, object(), Disguised(int), len, assert_same,
+        [Plain, dt.date, Disguised, Disguised(type)], ast.parse("a = 1 + b"),
+        types.SimpleNamespace(),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("table", [None, {}, collections.ChainMap({}, copyreg.dispatch_table)])
+def test_a_hook_for_classes_and_functions_writes_the_same(implementation, table):
+    results = []
+    for cls, declare in (
+        (pickle.Pickler, only_globals),
+        (implementation.Pickler, lambda hook: hook),
+        (implementation.Pickler, only_globals),
+    ):
+        file = io.BytesIO()
+        pickler = functions_as_text(cls, file, declare)
+        if table is not None:
+            pickler.dispatch_table = table
+        for _ in range(3):  # no plans yet, then plans, whose classes are in the memo
+            pickler.dump(plans_of_each_kind() * 2)
+            pickler.clear_memo()
+        results.append(file.getvalue())
+        # Whatever it might have a say in, it was asked for.
+        globals_ = [obj for obj in pickler.asked if isinstance(obj, type | types.FunctionType)]
+        results.append(len(globals_))
+    assert results[0] == results[2] == results[4]
+    assert results[1] == results[3] == results[5]
+
+
+def test_only_classes_and_functions_are_asked_for():
+    core = pytest.importorskip("quickpickle.native.core")
+    pickler = functions_as_text(core.Pickler, io.BytesIO(), only_globals)
+    pickler.dump([Plain(), SubDict(), dt.date(2024, 1, 1)])
+    pickler.clear_memo()
+    pickler.asked.clear()
+    pickler.dump([[Plain(a=i), SubDict(), dt.date.fromordinal(i + 1)] for i in range(100)])
+    assert {type(obj) for obj in pickler.asked} <= {type, Plain, SubDict, dt.date}
+    assert len(pickler.asked) < 8
+
+
+def test_a_class_that_begins_to_disguise_its_instances(implementation):
+    results = []
+    for cls in (pickle.Pickler, implementation.Pickler):
+        file = io.BytesIO()
+        pickler = functions_as_text(cls, file, only_globals)
+        pickler.dump([DisguisedLater() for _ in range(3)])
+        DisguisedLater.__bases__ = (AsFunction,)
+        try:
+            pickler.dump([DisguisedLater() for _ in range(3)])
+        finally:
+            DisguisedLater.__bases__ = (Undisguised,)
+        pickler.dump([DisguisedLater() for _ in range(3)])
+        results.append(file.getvalue())
+    assert results[0] == results[1]
+    assert results[0].count(b"function") == 1  # the others refer to it
+
+
+def test_a_hook_that_overrides_the_declared_one_is_called_with_everything(implementation):
+    class Declared(implementation.Pickler):
+        @only_globals
+        def reducer_override(self, obj):
+            return NotImplemented
+
+    class Sub(Declared):
+        def reducer_override(self, obj):
+            return (str, ("plain",)) if type(obj) is Plain else super().reducer_override(obj)
+
+    def of_an_instance(file):
+        pickler = Declared(file)
+        hook = Sub(file).reducer_override
+        pickler.reducer_override = lambda obj: hook(obj)
+        return pickler
+
+    for make in (Sub, of_an_instance):
+        file = io.BytesIO()
+        pickler = make(file)
+        for _ in range(2):
+            pickler.dump([Plain(), Plain()])
+        file.seek(0)
+        unpickler = pickle.Unpickler(file)
+        assert [unpickler.load() for _ in range(2)] == [["plain"] * 2] * 2
+
+
+# --- a dispatch table that is a ChainMap, as cloudpickle's
+
+
+class Meta(type):
+    """Classes that are equal to others."""
+
+    def __eq__(cls, other):
+        return other in (Plain, Meta.made)
+
+    def __hash__(cls):
+        return hash(Plain)
+
+
+Meta.made = Meta("made", (), {})
+
+
+def reduced(obj):
+    return str, ("from the table",)
+
+
+def missing(table, key):
+    return reduced
+
+
+class SubChainMap(collections.ChainMap):
+    def __missing__(self, key):
+        return reduced
+
+
+def with_missing():
+    table = collections.ChainMap({}, {})
+    table.__missing__ = lambda key: reduced
+    return table
+
+
+def with_maps(maps):
+    table = collections.ChainMap()
+    table.maps = maps
+    return table
+
+
+CHAINS = {
+    "empty": collections.ChainMap,
+    "first": lambda: collections.ChainMap({Plain: reduced}, {}),
+    "second": lambda: collections.ChainMap({}, {dt.date: reduced}),
+    "a function as a key": lambda: collections.ChainMap({reduced: reduced}, {Slots: reduced}),
+    "a class that is equal": lambda: collections.ChainMap({}, {Meta.made: reduced}),
+    "a subclass": SubChainMap,
+    "__missing__": with_missing,
+    "other mappings": lambda: collections.ChainMap(collections.defaultdict(lambda: reduced)),
+    "a chain in it": lambda: collections.ChainMap(collections.ChainMap({Plain: reduced})),
+    "many": lambda: collections.ChainMap(*({} for _ in range(9)), {Plain: reduced}),
+    "a tuple": lambda: with_maps(({}, {Plain: reduced})),
+    "no maps": lambda: with_maps([]),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("place", ["class", "instance"])
+def test_a_chain_map(implementation, name, place):
+    results = []
+    for cls in (pickle.Pickler, implementation.Pickler):
+        file = io.BytesIO()
+        table = CHAINS[name]()
+        pickler = type("Sub", (cls,), {"dispatch_table": table} if place == "class" else {})(file)
+        if place == "instance":
+            pickler.dispatch_table = table
+
+        def dump(pickler=pickler):
+            pickler.dump([Plain(a=1), Slots(1, 2, 3), dt.date(2024, 1, 1), SubDict(), 1j] * 2)
+            pickler.clear_memo()
+
+        def change(table=table):
+            table.maps = [{}, {SubDict: reduced}]
+
+        results += [outcome(dump), outcome(dump)]
+        outcome(lambda: pickler.dump([Plain(), Act(change), Plain(), SubDict()]))  # noqa: B023
+        results += [file.getvalue()]
+    assert results[:3] == results[3:]
+
+
+def test_an_entry_that_comes_while_a_chain_map_is_in_use(implementation):
+    results = []
+    for cls in (pickle.Pickler, implementation.Pickler):
+        file = io.BytesIO()
+        pickler = cls(file)
+        entries = {}
+        pickler.dispatch_table = collections.ChainMap({}, entries)
+        add = Act(lambda: entries.update({Plain: reduced}))  # noqa: B023
+        remove = Act(lambda: entries.clear())  # noqa: B023
+        pickler.dump([Plain(), add, Plain(), remove, Plain(), SubDict()])
+        results.append(file.getvalue())
+    assert results[0] == results[1]
+    assert results[0].count(b"from the table") == 1
+
+
+@pytest.mark.parametrize("name", ["__getitem__", "__missing__", "__getattribute__"])
+def test_a_chain_map_whose_class_was_changed(implementation, monkeypatch, name):
+    def changed(table, key):
+        return reduced if name != "__getattribute__" else object.__getattribute__(table, key)
+
+    results = []
+    for cls in (pickle.Pickler, implementation.Pickler):
+        file = io.BytesIO()
+        pickler = cls(file)
+        pickler.dispatch_table = collections.ChainMap({})
+        pickler.dump([Plain()])
+        with monkeypatch.context() as patch:
+            patch.setattr(collections.ChainMap, name, changed, raising=False)
+            pickler.dump([Plain()])
+        pickler.dump([Plain()])
+        results.append(file.getvalue())
+    assert results[0] == results[1]

@@ -665,3 +665,27 @@ def object_digest(
     _put_in_order(stream, order, hooks)
     write_pickle(stream, obj, *hooks, _note_path)
     return made
+
+
+def dumps_with_hooks(
+    obj: Any,
+    protocol: int | None,
+    buffer_callback: Callable[[PickleBuffer], object] | None,
+    reducer_override: Callable[[Any], Any],
+    dispatch_table: Any,
+) -> bytes:
+    """`dumps` with hooks that need no Pickler, so that none is made: for quickpickle.cloud."""
+    number = check_protocol(protocol)
+    if buffer_callback is not None:
+        check_buffer_callback(number)
+    file = io.BytesIO()
+    stream = Stream(
+        file.write,
+        Memo(),
+        number,
+        fix_imports=number < 3,
+        buffer_callback=buffer_callback,
+        reduction_limit=Pickler.reduction_limit,
+    )
+    write_pickle(stream, obj, ABSENT, reducer_override, dispatch_table, _note_path)
+    return file.getvalue()

@@ -48,6 +48,7 @@ class Plan(NamedTuple):
     fields: dict[str, Any] | None = None
     """For FIELDS: the class's own __dataclass_fields__. For NDARRAY: where _frombuffer is found."""
     code: Any = None  # of `method`, where the plan relies on what that does
+    is_asked_plainly: bool = True  # no class, no function, and it cannot claim to be one
 
 
 _BUILTIN_TYPES: Final = [
@@ -74,8 +75,8 @@ def find_plan(obj: Any) -> Plan:
     for kind, module_name, name in _BUILTIN_TYPES:
         if cls is _known(module_name, name):
             return Plan(kind)
-    if issubclass(cls, type) or not _is_asked_plainly(cls):
-        return Plan(UNPLANNED)
+    if issubclass(cls, type) or cls is FunctionType or not _is_asked_plainly(cls):
+        return Plan(UNPLANNED, is_asked_plainly=False)
     own = {name for name in METHODS if find(cls, name) is not find(object, name)}
     if "__reduce__" in own and "__reduce_ex__" not in own:
         method = find(cls, "__reduce__")

@@ -8,7 +8,7 @@ items, state setter (PEP 307, PEP 574).
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pickle import PicklingError
 from types import (
@@ -16,6 +16,7 @@ from types import (
     FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
+    MethodType,
 )
 from typing import Any, Final
 
@@ -90,6 +91,26 @@ def save_object(
     if issubclass(type(reduction), str):
         return save_global(stream, obj, reduction)
     return save_reduction(stream, obj, reduction, endless, source)
+
+
+def only_globals(reducer_override: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare that a method `reducer_override` returns NotImplemented, and does nothing else, for
+    all but classes, functions, and what says with its `__class__` that it is one.
+
+    So the compiled core need not call it with anything else; the Python implementation does. It is
+    the function that is marked, so a subclass that overrides it is called with everything again.
+    For quickpickle.cloud, as cloudpickle's method is of this kind.
+    """
+    vars(reducer_override)["_quickpickle_only_globals"] = True
+    return reducer_override
+
+
+def overrides_only_globals(reducer_override: Any) -> bool:
+    """Whether a `reducer_override`, as it was found on a Pickler, is so declared."""
+    if type(reducer_override) is not MethodType:
+        return False
+    function = reducer_override.__func__
+    return type(function) is FunctionType and "_quickpickle_only_globals" in vars(function)
 
 
 def look_up(dispatch_table: Any, cls: type) -> Any:

@@ -42,6 +42,10 @@ cdef struct Work:
     char opcode  # for what is made of it; 0: none
 
 
+cdef enum:
+    TABLES = 4  # dicts in a dispatch table that is a ChainMap
+
+
 @cython.final
 cdef class Dump(Stream):
     """One dump() after the other: the memo, the stream, the hooks, and the stack of work."""
@@ -50,8 +54,12 @@ cdef class Dump(Stream):
     cdef bint is_persistent_id  # the next object is one
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
+    cdef bint overrides_only_globals  # the hook says so, see reduction.py
     cdef uint64_t table_epoch  # in which the dispatch table was looked at
-    cdef bint has_plain_table  # a dict of classes, in which a look-up runs no other code
+    # The dicts that it consists of, borrowed, in that epoch; none, where looking a class up may
+    # run other code.
+    cdef PyObject* tables[TABLES]
+    cdef int table_count
     cdef object order  # None: not deterministic
     cdef Values values
     cdef bint sort_dicts

@@ -3,6 +3,7 @@
 import codecs
 import copyreg
 import sys
+from collections import ChainMap
 from functools import partial
 from io import BufferedRandom, BufferedWriter, BytesIO, FileIO
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
@@ -44,7 +45,7 @@ from ..pickler import (
 from ..progress import INTERVAL, Reporting, check_progress
 from ..reduction import (
     ABSENT, COPYREG_TABLE as COPYREG, OVERRIDE, OWN_TABLE, SINGLETON_TYPES, has_own_reduction, look_up, may_be_endless, newobj_arguments,
-    newobj_ex_arguments, unpack,
+    newobj_ex_arguments, overrides_only_globals, unpack,
 )
 from ..writing import FEW, Pieces, cyclic_error, endless_error, send_rest
 

@@ -180,9 +180,17 @@ cdef int set_up(
     dump.reducer_override = dump.dispatch_table = absent
     dump.order = None
     dump.last_goes_alone = last_goes_alone
+    dump.overrides_only_globals = False
     dump.reduction_limit = dump.few = -1  # asked for when needed
     dump.nested_user_code = 0
     dump.table_epoch = 0
+    return 0
+
+
+cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) except -1:
+    dump.reducer_override = reducer_override
+    dump.overrides_only_globals = overrides_only_globals(reducer_override)
+    dump.dispatch_table = dispatch_table
     return 0
 
 
@@ -316,8 +324,8 @@ cdef class PicklerCore:
             dump.persistent_id = self.persistent_id
             if dump.persistent_id is None:
                 raise TypeError("'NoneType' object is not callable")
-        dump.reducer_override = getattr(self, "reducer_override", absent)
-        dump.dispatch_table = getattr(self, "dispatch_table", absent)
+        reducer_override = getattr(self, "reducer_override", absent)
+        take_hooks(dump, reducer_override, getattr(self, "dispatch_table", absent))
         if self._order is not None:
             if self.fast:
                 raise no_fast_mode()
@@ -402,7 +410,8 @@ cdef inline int protocol_number(object protocol) except -1:
 
 cdef bytes dump_once(
     object obj, int protocol, object write, object file, bint fix_imports, object callback,
-    object order, bint compact, object progress, object reducer_override=absent
+    object order, bint compact, object progress, object reducer_override=absent,
+    object dispatch_table=absent
 ):
     """Write a pickle with a memo that nobody sees."""
     cdef Dump dump
@@ -414,7 +423,8 @@ cdef bytes dump_once(
         dump = Dump.__new__(Dump)
     set_up(dump, protocol, write, file, fix_imports, callback)
     dump.compact = compact
-    dump.reducer_override = reducer_override
+    if reducer_override is not absent:
+        take_hooks(dump, reducer_override, dispatch_table)
     if order is not None:
         put_in_order(dump, order)
     result = None
@@ -437,10 +447,10 @@ cdef bytes dump_once(
                 dump.unwind()  # generators on the stack have a reference to it
     # After an exception it is not used again.
     dump.write = dump.file = dump.buffer_callback = None
+    dump.reducer_override = dump.dispatch_table = None
     dump.endless_types = None
     if order is not None:
         dump.order = dump.values = None
-        dump.reducer_override = None
     dump.reset()
     if dump.end - dump.buffer <= FRAME_SIZE_TARGET * 2:
         spare = dump
@@ -493,6 +503,19 @@ def dumps(
 
 
 dumps.__doc__ = python.dumps.__doc__
+
+
+def dumps_with_hooks(obj, protocol, buffer_callback, reducer_override, dispatch_table):
+    cdef int number = protocol_number(protocol)
+    if buffer_callback is not None:
+        check_buffer_callback(number)
+    return dump_once(
+        obj, number, None, None, number < 3, buffer_callback, None, False, None, reducer_override,
+        dispatch_table
+    )
+
+
+dumps_with_hooks.__doc__ = python.dumps_with_hooks.__doc__
 
 
 # The log of a memo is no attribute that Cython could show to the garbage collector.

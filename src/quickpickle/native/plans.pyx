@@ -25,6 +25,7 @@ cdef class Plan:
     cdef unsigned int version, metaclass_version
     cdef int kind
     cdef bint has_dict
+    cdef bint is_asked_plainly  # also where it is UNPLANNED
     cdef uint64_t epoch  # in which it was valid
     cdef uint64_t copyreg_version  # of copyreg's table, when it was last looked at; 0: never
     cdef uint64_t dump  # in which the class has this number in the memo
@@ -137,7 +138,9 @@ cdef Plan make_plan(Dump dump, object obj):
     getattr(<object>cls, "__reduce_ex__", None)  # now it has a tag
     plan.version = cls.tp_version_tag
     plan.metaclass_version = Py_TYPE(<PyObject*>cls).tp_version_tag
-    kind, plan.names, slots, plan.method, plan.fields, plan.code = planning.find_plan(obj)
+    kind, plan.names, slots, plan.method, plan.fields, plan.code, plan.is_asked_plainly = (
+        planning.find_plan(obj)
+    )
     plan.kind = kind
     plan.has_dict = (<object>cls).__dictoffset__ != 0
     plan.size = len(slots)

@@ -5,6 +5,10 @@ cdef object none_type = type(None)
 cdef object ellipsis_type = type(...)
 cdef object not_implemented_type = type(NotImplemented)
 cdef dict COPYREG_TABLE = copyreg.dispatch_table
+cdef PyTypeObject* chain_map_type = <PyTypeObject*>ChainMap
+getattr(ChainMap, "__getitem__")  # now it has a version tag
+cdef unsigned int chain_map_version = chain_map_type.tp_version_tag
+cdef str name_of_maps = "maps"
 cdef int FROM_OVERRIDE = OVERRIDE
 cdef int FROM_OWN_TABLE = OWN_TABLE
 cdef int FROM_COPYREG = COPYREG
@@ -15,9 +19,15 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
     cdef PyTypeObject* cls = Py_TYPE(pointer)
     cdef PyObject* plan
     cdef int result
-    if dump.reducer_override is absent:
+    # A hook for classes and functions only need not be called where there is a plan: that is no
+    # class, no function, and cannot claim to be one, its `__class__` being object's (see plans.py).
+    if dump.reducer_override is absent or dump.overrides_only_globals:
         if cls == &PyType_Type or cls == function_type:
-            if not is_singleton_type(pointer) and save_global_here(dump, pointer):
+            if (
+                dump.reducer_override is absent
+                and not is_singleton_type(pointer)
+                and save_global_here(dump, pointer)
+            ):
                 return 0
         elif dump.dispatch_table is absent or is_unlisted(dump, cls):
             plan = find_plan(dump, cls)
@@ -36,24 +46,64 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
 
 cdef inline bint is_unlisted(Dump dump, PyTypeObject* cls) except -1:
     """Whether a Pickler's own dispatch table lacks a class; False where that takes other code."""
+    cdef int i
     if dump.table_epoch != dump.epoch:
         dump.table_epoch = dump.epoch
-        dump.has_plain_table = has_plain_keys(dump.dispatch_table)
-    if not dump.has_plain_table or not quickpickle_is_plain_class(<PyObject*>cls):
+        find_tables(dump)
+    if not dump.table_count or not quickpickle_is_plain_class(<PyObject*>cls):
         return False
-    return PyDict_GetItemWithError(<PyObject*>dump.dispatch_table, <PyObject*>cls) == NULL
+    for i in range(dump.table_count):
+        if PyDict_GetItemWithError(dump.tables[i], <PyObject*>cls) != NULL:
+            return False
+    return True
 
 
-cdef bint has_plain_keys(object table) except -1:
+cdef int find_tables(Dump dump) except -1:
+    """Find the dicts of a dispatch table: a dict, or a ChainMap of dicts, as cloudpickle has."""
+    cdef PyObject* table = <PyObject*>dump.dispatch_table
+    cdef PyObject* attributes
+    cdef PyObject* maps
+    cdef Py_ssize_t i
+    dump.table_count = 0
+    if Py_TYPE(table) == &PyDict_Type:
+        return add_table(dump, table)
+    # ChainMap looks a key up in one of its maps after the other: as long as its methods are its
+    # own (nobody has changed the class), and the instance has no __missing__, just the maps.
+    if (
+        Py_TYPE(table) != chain_map_type
+        or chain_map_version == 0
+        or chain_map_type.tp_version_tag != chain_map_version
+    ):
+        return 0
+    attributes = quickpickle_instance_dict(table)
+    if attributes == NULL or PyDict_Size(attributes) != 1:
+        return 0
+    maps = PyDict_GetItemWithError(attributes, <PyObject*>name_of_maps)
+    if maps == NULL or Py_TYPE(maps) != &PyList_Type or len(<list>maps) > TABLES:
+        return 0
+    for i in range(len(<list>maps)):
+        if not add_table(dump, PyList_GET_ITEM(maps, i)):
+            dump.table_count = 0
+            break
+    return 0
+
+
+cdef int add_table(Dump dump, PyObject* table) except -1:
+    """Take a dict whose keys run no code when a class is looked up; return whether it is one.
+
+    Plain classes are like that; functions too, of which cloudpickle has one in its table.
+    """
     cdef Py_ssize_t position = 0
     cdef PyObject* key
     cdef PyObject* value
-    if type(table) is not dict:
-        return False
-    while quickpickle_dict_next(<PyObject*>table, &position, &key, &value):
-        if not quickpickle_is_plain_class(key):
-            return False
-    return True
+    if Py_TYPE(table) != &PyDict_Type:
+        return 0
+    while quickpickle_dict_next(table, &position, &key, &value):
+        if not quickpickle_is_plain_class(key) and Py_TYPE(key) != function_type:
+            return 0
+    dump.tables[dump.table_count] = table
+    dump.table_count += 1
+    return 1
 
 
 cdef inline bint is_singleton_type(PyObject* cls) noexcept:
@@ -70,7 +120,9 @@ cdef int ask(Dump dump, object obj) except -1:
     cdef bint endless = True
     cdef int result, origin = 0  # of the reduction, see reduction.py
     reduction = NotImplemented
-    if dump.reducer_override is not absent:
+    if dump.reducer_override is not absent and not (
+        dump.overrides_only_globals and is_plainly_no_global(dump, <PyObject*>obj)
+    ):
         reduction = quickpickle_call_hook(dump.reducer_override, obj)
         origin = FROM_OVERRIDE
     if reduction is NotImplemented:
@@ -82,6 +134,8 @@ cdef int ask(Dump dump, object obj) except -1:
         else:
             if dump.dispatch_table is absent:
                 reduce = COPYREG_TABLE.get(cls, absent)
+            elif is_unlisted(dump, <PyTypeObject*>cls):
+                reduce = absent
             else:
                 reduce = look_up(dump.dispatch_table, cls)
             if reduce is not absent:
@@ -114,6 +168,12 @@ cdef int ask(Dump dump, object obj) except -1:
     save_reduction(dump, obj, reduction, endless)
     dump.stack[dump.height - 1].position = origin
     return 1
+
+
+cdef bint is_plainly_no_global(Dump dump, PyObject* obj) except -1:
+    """Whether an object is no class and no function, and cannot claim to be one."""
+    cdef PyObject* plan = find_plan(dump, Py_TYPE(obj))
+    return plan != NULL and (<Plan>plan).is_asked_plainly
 
 
 cdef Py_ssize_t read_few(Dump dump) except -1:
