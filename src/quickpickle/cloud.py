@@ -1,0 +1,159 @@
+"""`import quickpickle.cloud as cloudpickle`: cloudpickle's own reducers on our Pickler.
+
+Lambdas, local and interactive functions and classes are pickled by value, as cloudpickle does it:
+the bytes are its own, so either reads what the other writes, and so does `pickle.load` wherever
+cloudpickle can be imported. The extra `quickpickle[cloud]` brings cloudpickle.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from pickle import PickleBuffer, PicklingError, load, loads
+from typing import Any, Final
+
+import cloudpickle
+from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
+
+import quickpickle
+
+from .files import FilePath, is_path, write_file
+from .pickler import SupportsWrite
+from .reduction import only_globals
+
+__all__ = [
+    "CloudPickler",
+    "Pickler",
+    "dump",
+    "dumps",
+    "load",
+    "loads",
+    "register_pickle_by_value",
+    "unregister_pickle_by_value",
+]
+
+_dumps_with_hooks: Final = importlib.import_module(quickpickle.Pickler.__module__).dumps_with_hooks
+
+
+class _Reducers:
+    """What cloudpickle's Pickler has beside those of pickle: with it `self` is enough for them."""
+
+    globals_ref: dict[int, dict[str, Any]]
+    """The globals of functions, by address: what shares them now will share them again."""
+
+    dispatch_table: Any
+
+    @only_globals
+    def reducer_override(self, obj: Any) -> Any:
+        """cloudpickle's: a reduction of a class or function by value, else NotImplemented."""
+        return cloudpickle.Pickler.reducer_override(self, obj)
+
+
+def _take_reducers() -> None:
+    for name, value in vars(cloudpickle.Pickler).items():
+        if name not in ("dump", "reducer_override") and not name.startswith("__"):
+            setattr(_Reducers, name, value)
+
+
+_take_reducers()
+
+
+class Pickler(_Reducers, quickpickle.Pickler):
+    """Writes what `cloudpickle.Pickler` writes, to a file.
+
+    Parameters
+    ----------
+    file
+        Whatever has a `write` that takes one bytes-like argument.
+    protocol
+        0 to `HIGHEST_PROTOCOL`; None stands for `cloudpickle.DEFAULT_PROTOCOL`, the highest.
+    buffer_callback
+        As that of `quickpickle.Pickler`; may be positional, as with cloudpickle.
+
+    Raises what `quickpickle.Pickler` raises.
+
+    Example
+    -------
+    >>> import io, pickle
+    >>> file = io.BytesIO()
+    >>> Pickler(file).dump(lambda x: x + 1)
+    >>> pickle.loads(file.getvalue())(41)
+    42
+
+    Source: https://github.com/cloudpipe/cloudpickle
+    """
+
+    def __init__(
+        self,
+        file: SupportsWrite,
+        protocol: int | None = None,
+        buffer_callback: Callable[[PickleBuffer], object] | None = None,
+    ) -> None:
+        if protocol is None:
+            protocol = cloudpickle.DEFAULT_PROTOCOL
+        super().__init__(file, protocol, buffer_callback=buffer_callback)
+        self.globals_ref = {}
+        self.proto = int(protocol)
+
+    def dump(self, obj: Any) -> None:
+        """Write the pickle of `obj`, as `quickpickle.Pickler.dump` does.
+
+        A RecursionError (of the object's own code, or of reductions without end) comes as
+        a PicklingError, as with cloudpickle.
+        """
+        try:
+            super().dump(obj)
+        except RecursionError as error:
+            raise _as_pickling_error(error) from error
+
+
+CloudPickler = Pickler
+
+
+def dump(
+    obj: Any,
+    file: SupportsWrite | FilePath,
+    protocol: int | None = None,
+    buffer_callback: Callable[[PickleBuffer], object] | None = None,
+) -> None:
+    """Write the pickle of `obj` to `file`: `Pickler(file, ...).dump(obj)`.
+
+    `file` may be a path too, as with `quickpickle.dump`.
+
+    >>> dump(lambda x: x + 1, "function.pkl")
+    """
+    if is_path(file, "write"):
+        write = partial(dump, obj, protocol=protocol, buffer_callback=buffer_callback)
+        write_file(file, write)
+        return
+    Pickler(file, protocol, buffer_callback).dump(obj)
+
+
+def dumps(
+    obj: Any,
+    protocol: int | None = None,
+    buffer_callback: Callable[[PickleBuffer], object] | None = None,
+) -> bytes:
+    """Return the pickle of `obj` as bytes. The parameters are those of `Pickler`.
+
+    >>> loads(dumps(lambda x: x + 1))(41)
+    42
+    """
+    if protocol is None:
+        protocol = cloudpickle.DEFAULT_PROTOCOL
+    reducers = _Reducers()
+    reducers.globals_ref = {}
+    hook, table = reducers.reducer_override, Pickler.dispatch_table
+    try:
+        data: bytes = _dumps_with_hooks(obj, protocol, buffer_callback, hook, table)
+    except RecursionError as error:
+        raise _as_pickling_error(error) from error
+    return data
+
+
+def _as_pickling_error(error: RecursionError) -> PicklingError:
+    """A PicklingError with the message, the path and the notes of a RecursionError."""
+    result = PicklingError(*error.args)
+    vars(result).update(vars(error))
+    return result

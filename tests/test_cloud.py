@@ -1,0 +1,417 @@
+"""quickpickle.cloud: what cloudpickle writes, by our Pickler; in real processes too."""
+
+from __future__ import annotations
+
+import abc
+import collections
+import dataclasses
+import datetime as dt
+import enum
+import functools
+import importlib
+import inspect
+import io
+import logging
+import pickle
+import random
+import re
+import subprocess
+import sys
+import types
+import typing
+
+import pytest
+
+import quickpickle
+
+cloudpickle = pytest.importorskip("cloudpickle", reason="for the interpreter of make test alone")
+
+
+@pytest.fixture
+def cloud(implementation, monkeypatch):
+    """The module, on top of each implementation."""
+    monkeypatch.setattr(quickpickle, "Pickler", implementation.Pickler)
+    spec = importlib.util.find_spec("quickpickle.cloud")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: object = None
+
+
+class Plain:
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+def add(x, y=1):
+    return x + y
+
+
+def make_local_things():
+    factor = 3
+
+    def times(x):
+        """Doc."""
+        return x * factor
+
+    def recursive(n):
+        return 1 if n == 0 else n * recursive(n - 1)
+
+    class Base(abc.ABC):
+        attribute: typing.ClassVar[list] = [1]
+
+        @abc.abstractmethod
+        def method(self): ...
+
+    class Local(Base):
+        __slots__ = ("a",)
+
+        def method(self):
+            return super().attribute, factor
+
+        @classmethod
+        def of_class(cls):
+            return cls
+
+        @staticmethod
+        def static():
+            return factor
+
+        @property
+        def prop(self):
+            return self.a
+
+    @dataclasses.dataclass(frozen=True)
+    class Data:
+        a: int
+        b: list = dataclasses.field(default_factory=list)
+
+    class Color(enum.Enum):
+        RED = 1
+        GREEN = "g"
+
+    class Named(typing.NamedTuple):
+        first: int
+        second: str = "s"
+
+    local = Local()
+    local.a = 5
+    return {
+        "lambda": lambda x: x + factor,
+        "closure": times,
+        "recursive": recursive,
+        "class": Local,
+        "instances": [local, Data(1, [2]), Data(1), Color.RED, Color.GREEN, Named(1)],
+        "more instances": [Data(i, [local]) for i in range(50)],
+        "method": local.method,
+        "class method": Local.of_class,
+        "partial": functools.partial(times, 2),
+        "generic": typing.TypeVar("T"),
+        "globals": [
+            add,
+            Point,
+            Plain,
+            Point(1),
+            len,
+            int,
+            type(None),
+            types.FunctionType,
+        ],
+        "cell": (lambda: factor).__closure__[0],
+        "code": times.__code__,
+        "views": [
+            {1: 2}.keys(),
+            {1: 2}.values(),
+            {1: 2}.items(),
+            collections.OrderedDict(a=1).keys(),
+        ],
+        "modules": [sys, pickle, types.ModuleType("made_here")],
+        "logger": logging.getLogger("a.b"),
+        "memoryview": memoryview(b"abc"),
+        "proxy": types.MappingProxyType({1: 2}),
+        "property": Local.__dict__["prop"],
+        "static": Local.__dict__["static"],
+    }
+
+
+THINGS = make_local_things()
+DATA = {
+    "numbers": list(range(300)),
+    "text": {f"key{i}": [str(i), i / 7, None] for i in range(50)},
+    "objects": [Point(i, Plain(a=Point(i))) for i in range(50)],
+    "dates": [dt.date.fromordinal(i) for i in range(1, 50)],
+    "others": [
+        collections.deque([1]),
+        collections.Counter("abc"),
+        random.Random(1),
+    ],
+    "exceptions": [ValueError(1), KeyError("a")],
+}
+
+
+@pytest.mark.parametrize("name", THINGS)
+def test_the_bytes_are_those_of_cloudpickle(cloud, protocol, name):
+    thing = THINGS[name]
+
+    def dump_to_file(module):
+        file = io.BytesIO()
+        module.dump(thing, file, protocol)
+        return file.getvalue()
+
+    def outcome(action):
+        try:
+            return action()
+        except Exception as error:
+            return type(error), str(error)
+
+    theirs = outcome(lambda: cloudpickle.dumps(thing, protocol))
+    for _ in range(2):  # without plans, and with
+        assert outcome(lambda: cloud.dumps(thing, protocol)) == theirs
+        assert outcome(lambda: dump_to_file(cloud)) == theirs
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_data(cloud, protocol, name):
+    data = DATA[name]
+    for _ in range(2):
+        assert cloud.dumps(data, protocol) == cloudpickle.dumps(data, protocol)
+    copy = pickle.loads(pickle.dumps(data))
+    assert pickle.dumps(cloud.loads(cloud.dumps(data))) == pickle.dumps(copy)
+
+
+def test_what_a_process_without_these_modules_makes_of_it(cloud, tmp_path):
+    """The functions and classes are in the file, by value; plain cloudpickle and pickle read it."""
+    local = {name: THINGS[name] for name in ("closure", "recursive", "instances", "class method")}
+    cloud.dump(local, tmp_path / "things.pkl")
+    script = (
+        "import pickle, sys\n"
+        "things = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "assert 'test_cloud' not in sys.modules and 'quickpickle' not in sys.modules\n"
+        "local, data, *_ = things['instances']\n"
+        "print(things['closure'](2), things['recursive'](5), local.method(), data, local.prop)\n"
+        "assert type(local) is things['class method']()\n"
+    )
+    run = [sys.executable, "-c", script, str(tmp_path / "things.pkl")]
+    result = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert result.stderr == ""
+    (point,) = re.findall(r"\S*Data\(.*\)", result.stdout)
+    assert result.stdout == f"6 120 ([1], 3) {point} 5\n"
+    assert point.endswith("Data(a=1, b=[2])")
+
+
+def test_classes_by_value_are_one_class_again(cloud):
+    """As with cloudpickle: what comes back to where it is from is the class it was."""
+    cls = THINGS["class"]
+    assert cloud.loads(cloud.dumps(cls)) is cls
+    assert cloudpickle.loads(cloud.dumps(cls)) is cls
+    assert cloud.loads(cloudpickle.dumps(cls)) is cls
+
+
+def test_functions_of_one_pickler_share_their_globals(cloud):
+    def use(module):
+        namespace = {"__name__": "__main__"}
+        exec("def put(x):\n    global y\n    y = x\ndef get(): return y", namespace)
+        file = io.BytesIO()
+        pickler = module.Pickler(file)
+        pickler.dump(namespace["put"])
+        pickler.dump(namespace["get"])
+        unpickler = pickle.Unpickler(io.BytesIO(file.getvalue()))
+        put, get = unpickler.load(), unpickler.load()
+        put(42)
+        return get(), file.getvalue()
+
+    assert use(cloud) == use(cloudpickle)
+    assert use(cloud)[0] == 42
+
+
+def test_register_pickle_by_value(cloud):
+    """One registry, cloudpickle's."""
+    module = sys.modules[__name__]
+    assert b"co_" not in cloud.dumps(add)
+    by_name = cloud.dumps(add)
+    cloud.register_pickle_by_value(module)
+    try:
+        by_value = cloud.dumps(add)
+        assert by_value == cloudpickle.dumps(add) != by_name
+    finally:
+        cloud.unregister_pickle_by_value(module)
+    assert cloud.dumps(add) == by_name
+
+
+def test_a_registered_reducer_counts_for_both(cloud, monkeypatch):
+    """The dispatch table is cloudpickle's own, as Ray and others register their types there."""
+    assert cloud.Pickler.dispatch_table is cloudpickle.Pickler.dispatch_table
+    points = [Point(1), Point(2)]
+    before = cloud.dumps(points)
+    monkeypatch.setitem(cloud.CloudPickler.dispatch_table, Point, lambda p: (int, (p.x,)))
+    assert cloud.dumps(points) == cloudpickle.dumps(points) != before
+    assert cloud.loads(cloud.dumps(points)) == [1, 2]
+    monkeypatch.undo()
+    assert cloud.dumps(points) == before
+
+
+def test_subclasses(cloud):
+    def use(module):
+        class Sub(module.CloudPickler):
+            dispatch_table = module.CloudPickler.dispatch_table.new_child()
+            dispatch_table[complex] = lambda c: (complex, (0, 0))
+
+            def reducer_override(self, obj):
+                if type(obj) is Point:
+                    return int, (obj.x,)
+                return super().reducer_override(obj)
+
+            def persistent_id(self, obj):
+                return "the plain one" if type(obj) is Plain else None
+
+        class Unpickler(pickle.Unpickler):
+            def persistent_load(self, pid):
+                return pid
+
+        file = io.BytesIO()
+        Sub(file, protocol=4).dump([Point(1), 1j, Plain(), THINGS["closure"], Point(2)])
+        assert Unpickler(io.BytesIO(file.getvalue())).load()[:3] == [1, 0j, "the plain one"]
+        return file.getvalue()
+
+    assert use(cloud) == use(cloudpickle)
+
+
+def test_buffers_stay_out_of_band(cloud):
+    def use(module):
+        buffers = []
+        data = [pickle.PickleBuffer(bytearray(b"a" * 50)), lambda: 0]
+        file = io.BytesIO()
+        module.dump(data, file, 5, buffers.append)  # positional, as cloudpickle has it
+        results = [file.getvalue(), module.dumps(data, buffer_callback=buffers.append)]
+        return len(buffers), [len(result) for result in results]
+
+    assert use(cloud) == use(cloudpickle)
+    with pytest.raises(ValueError, match="protocol >= 5"):
+        cloud.dumps(1, 4, [].append)
+
+
+def test_deep_graphs_have_no_limit(cloud):
+    deep = Point(0)
+    for i in range(20_000):
+        deep = Point(i, deep)
+    with pytest.raises(pickle.PicklingError):
+        cloudpickle.dumps(deep)
+    copy, zero = cloud.loads(cloud.dumps([deep, lambda: 0]))
+    for _ in range(20_000):
+        assert copy.x == deep.x
+        copy, deep = copy.y, deep.y
+    assert (copy, zero()) == (Point(0), 0)
+
+
+class Endless:
+    def __reduce__(self):
+        return list, ([Endless()],)
+
+
+class Recursive:
+    def __reduce__(self):
+        return self.__reduce__()
+
+
+@pytest.mark.parametrize("cls", [Endless, Recursive])
+def test_without_end_is_a_pickling_error(cloud, implementation, monkeypatch, cls):
+    """As with cloudpickle, with our message and the path."""
+    monkeypatch.setattr(implementation.Pickler, "reduction_limit", 1000)
+    for dump in (cloud.dumps, cloud.Pickler(io.BytesIO()).dump):
+        with pytest.raises(pickle.PicklingError) as caught:
+            dump({"key": cls()})
+        assert type(caught.value.__cause__) is RecursionError
+        assert caught.value.path.startswith("obj['key']")
+        assert caught.value.__notes__ == caught.value.__cause__.__notes__
+
+
+def test_errors_say_where(cloud):
+    thing = [1, {"a": Point(1, (lambda: 0, open(__file__, "rb")))}]  # noqa: SIM115
+    with thing[1]["a"].y[1], pytest.raises(TypeError) as caught:
+        cloud.dumps(thing)
+    assert caught.value.path == "obj[1]['a'].y[1]"
+
+
+def test_the_names_are_those_of_cloudpickle(cloud):
+    assert {*cloud.__all__, "__version__"} == set(cloudpickle.__all__)
+    assert cloud.CloudPickler is cloud.Pickler
+    assert cloud.load is pickle.load
+    assert cloud.register_pickle_by_value is cloudpickle.register_pickle_by_value
+    for name in ("dump", "dumps", "Pickler"):
+        ours, theirs = (
+            list(inspect.signature(getattr(module, name)).parameters)
+            for module in (cloud, cloudpickle)
+        )
+        assert ours == theirs
+
+
+def test_the_hook_of_cloudpickle_is_for_classes_and_functions_only(cloud):
+    """For all others it is NotImplemented, and no more: what cloud.py declares of it."""
+    pickler = cloud.Pickler(io.BytesIO())
+    for obj in (*DATA.values(), Point(1), Plain(), 1j, re.compile("a"), functools.partial(add)):
+        assert cloudpickle.Pickler.reducer_override(pickler, obj) is NotImplemented
+    assert pickler.globals_ref == {}
+    # It looks at no more than the type, and what the object says that its class is.
+    names = cloudpickle.Pickler.reducer_override.__code__.co_names
+    assert set(names) <= {
+        "type", "issubclass", "TypeError", "_class_reduce", "isinstance", "types", "FunctionType",
+        "_function_reduce", "NotImplemented",
+    }  # fmt: skip
+
+
+def test_nothing_is_imported_until_asked_for():
+    script = "import sys, quickpickle; assert 'cloudpickle' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+# --- loky and joblib: real processes
+
+POOL = """
+import os
+import {loky} as loky
+if "LOKY_PICKLER" not in os.environ:
+    loky.set_loky_pickler("quickpickle.cloud")
+import quickpickle.cloud
+
+def main():
+    factor = 3
+    class Local:
+        def __init__(self, value):
+            self.value = value
+    def work(local):
+        import sys
+        from {loky}.backend import reduction
+        return type(local)(local.value * factor), reduction.get_loky_pickler_name()
+    executor = loky.get_reusable_executor(max_workers=2)
+    results = list(executor.map(work, [Local(i) for i in range(20)]))
+    assert [local.value for local, _ in results] == [3 * i for i in range(20)]
+    assert {{type(local) for local, _ in results}} == {{Local}}
+    from {loky}.backend import reduction
+    assert issubclass(reduction.get_loky_pickler(), quickpickle.cloud.Pickler)
+    print({{name for _, name in results}})
+    executor.shutdown()
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("loky", "environment"),
+    [("loky", {}), ("joblib.externals.loky", {"LOKY_PICKLER": "quickpickle.cloud"})],
+)
+def test_loky(tmp_path, monkeypatch, loky, environment):
+    """The workers take over the choice, for what they send back."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    pytest.importorskip(loky)
+    script = tmp_path / "script.py"
+    script.write_text(POOL.format(loky=loky))
+    run = [sys.executable, str(script)]
+    result = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.stdout, result.stderr) == ("{'quickpickle.cloud'}\n", "")
