@@ -24,11 +24,14 @@ cdef extern from *:
         uint8_t *pos;  /* the next to be written: before p, or there */
         uint8_t *frame;  /* where the frame's opcodes begin, behind its header's place; or NULL */
         uint8_t *aside;  /* what was to be read yet, when a header would have come to lie on it */
+        int is_apart;  /* what is read does not lie where it is written */
     } quickpickle_compaction;
 
     enum { QP_USED = 0xFFFFFFFF };
     enum { QP_DONE = 0, QP_ODD = 1, QP_NO_MEMORY = 2 };
     #define QP_TARGET 65536
+    #define QP_WORDS 32  /* bytes that are copied at once, of shorter opcodes too */
+    #define QP_SMALL 1024  /* up to here a pickle is copied, so as to be written over itself */
     #define QP_STEP 2048  /* what is copied at once, at most: so much is read twice for a frame */
 
     static inline uint64_t quickpickle_load(const uint8_t *from, int size)
@@ -174,7 +177,7 @@ cdef extern from *:
                     p++;
                 } while (p < stop && quickpickle_is_short[*p]);
                 continue;
-            case 0x8C:
+            case 0x8C: case 'C':
                 if (end - p < 2) {
                     return p;
                 }
@@ -262,14 +265,16 @@ cdef extern from *:
         if (c->frame != NULL || c->protocol < 4) {
             return QP_DONE;
         }
-        if (c->aside == NULL && c->pos + 9 > c->p) {
+        if (!c->is_apart && c->pos + 9 > c->p) {
             /* The frames were longer, and less has been left out than this header takes. */
             size_t size = c->end - c->p;
-            c->aside = (uint8_t *)PyMem_RawMalloc(size + 1);
+            c->aside = (uint8_t *)PyMem_RawMalloc(size + QP_WORDS);
             if (c->aside == NULL) {
                 return QP_NO_MEMORY;
             }
+            c->is_apart = 1;
             memcpy(c->aside, c->p, size);
+            memset(c->aside + size, 0, QP_WORDS);
             c->origin = c->aside - (c->p - c->origin);
             c->p = c->aside;
             c->end = c->aside + size;
@@ -317,11 +322,11 @@ cdef extern from *:
         uint8_t *to = c->pos;
         c->p += size;
         c->pos += size;
-        if (size <= 32 && c->aside == NULL && from - to >= 32 && c->end - from >= 32) {
-            /* The bytes too many come to lie where all has been read. */
-            uint64_t words[4];
-            memcpy(words, from, 32);
-            memcpy(to, words, 32);
+        if (size <= QP_WORDS && (c->is_apart || from - to >= QP_WORDS)) {
+            /* The bytes too many come to lie where all has been read, or there is nothing. */
+            uint64_t words[QP_WORDS / 8];
+            memcpy(words, from, QP_WORDS);
+            memcpy(to, words, QP_WORDS);
         }
         else if (to != from) {
             memmove(to, from, size);
@@ -390,6 +395,93 @@ cdef extern from *:
         }
     }
 
+    /* Copy the most frequent opcodes one by one, within a frame, up to one of another kind. Only
+       where so much has been left out that words may be copied whole: the bytes too many come to lie
+       where all has been read. What is written is never longer than what was read. */
+    static void quickpickle_copy_frequent(
+        quickpickle_compaction *c, Py_ssize_t *first_number, uint32_t *first_next)
+    {
+        const uint8_t *p = c->p, *end = c->end;
+        uint8_t *pos = c->pos;
+        const uint8_t *full = c->frame + QP_TARGET;
+        uint32_t *marks = c->marks, next_number = *first_next, get;
+        Py_ssize_t number = *first_number;
+        while (p < end && pos < full) {
+            switch (*p) {
+            case 0x94:  /* whether it is used cannot be foreseen, so without a branch */
+                *pos = 0x94;
+                get = marks[number] != 0;
+                marks[number++] = next_number;
+                next_number += get;
+                pos += get;
+                p++;
+                continue;
+            case 'h':
+                pos[0] = 'h';
+                pos[1] = (uint8_t)marks[p[1]];
+                pos += 2;
+                p += 2;
+                continue;
+            case 'j':
+                get = marks[quickpickle_load(p + 1, 4)];
+                pos = (uint8_t *)quickpickle_put_get((char *)pos, get);
+                p += 5;
+                continue;
+            case 0x8C: case 'C':
+                if (p[1] > QP_WORDS - 2) {
+                    size_t size = p[1] + 2;
+                    if (end - p < (Py_ssize_t)size) {
+                        break;
+                    }
+                    memmove(pos, p, size);
+                    pos += size;
+                    p += size;
+                }
+                else {
+                    uint64_t words[QP_WORDS / 8];
+                    memcpy(words, p, QP_WORDS);
+                    memcpy(pos, words, QP_WORDS);
+                    pos += p[1] + 2;
+                    p += p[1] + 2;
+                }
+                continue;
+            case 'G':
+                memmove(pos, p, 9);
+                pos += 9;
+                p += 9;
+                continue;
+            case 'J':
+                memmove(pos, p, 5);
+                pos += 5;
+                p += 5;
+                continue;
+            case 'M':
+                memmove(pos, p, 3);
+                pos += 3;
+                p += 3;
+                continue;
+            case 'K':
+                memmove(pos, p, 2);
+                pos += 2;
+                p += 2;
+                continue;
+            case 0x95:
+                p += 9;
+                continue;
+            case 'N': case '(': case ')': case ']': case '}': case 'a': case 'b': case 'e':
+            case 's': case 't': case 'u': case 'R': case 0x81: case 0x85: case 0x86: case 0x87:
+            case 0x88: case 0x89: case 0x8F: case 0x90: case 0x91: case 0x93:
+                *pos++ = *p++;
+                continue;
+            }
+            break;
+        }
+        c->p = (uint8_t *)p;
+        c->pos = pos;
+        *first_number = number;
+        *first_next = next_number;
+    }
+
     /* The second pass. */
     static int quickpickle_write(quickpickle_compaction *c)
     {
@@ -397,17 +489,34 @@ cdef extern from *:
         uint32_t next_number = 0, get, *marks;
         const Py_ssize_t *held = c->held;
         uint8_t *q, code;  /* how far it has been read; from p to q it is copied as it is */
+        uint8_t apart[QP_SMALL + QP_WORDS];
         if (c->marks_room < c->base + c->stored
             && quickpickle_enlarge_marks(c, c->base + c->stored)) {
             return QP_NO_MEMORY;
         }
         marks = c->marks;
+        if (c->end - c->data <= QP_SMALL) {
+            Py_ssize_t size = c->end - c->data;
+            memcpy(apart, c->data, size + QP_WORDS);
+            c->origin = c->p = apart;
+            c->end = apart + size;
+            c->is_apart = 1;
+        }
         if (*c->data == 0x80) {
-            c->p = c->pos += 2;  /* PROTO comes before any frame */
+            c->p += 2;  /* PROTO comes before any frame */
+            c->pos += 2;
         }
         q = c->p;
         for (;;) {
-            uint8_t *stop = c->end - c->p > QP_STEP ? c->p + QP_STEP : c->end;
+            uint8_t *stop;
+            if (q == c->p && c->protocol >= 4 && (c->is_apart || q - c->pos >= QP_WORDS + 9)) {
+                if (q < c->end && quickpickle_opcode_begins(c)) {
+                    return QP_NO_MEMORY;
+                }
+                quickpickle_copy_frequent(c, &number, &next_number);
+                q = c->p;
+            }
+            stop = c->end - c->p > QP_STEP ? c->p + QP_STEP : c->end;
             q = (uint8_t *)quickpickle_skip(q, stop, c->end, 0);
             if (q < stop) {
                 code = *q;
@@ -503,6 +612,7 @@ cdef extern from *:
     uint8_t[256] quickpickle_arguments
     uint8_t[256] quickpickle_is_short
     int QP_DONE, QP_ODD, QP_NO_MEMORY
+    int WORDS "QP_WORDS"
     int quickpickle_mark(quickpickle_compaction*, Py_ssize_t) noexcept
     int quickpickle_scan(quickpickle_compaction*) noexcept
     int quickpickle_write(quickpickle_compaction*) noexcept
@@ -514,8 +624,11 @@ for _code in range(256):
 
 
 cdef inline Py_ssize_t room_for_frames(Py_ssize_t size) noexcept:
-    """How much longer the headers of frames may make a pickle of this size."""
-    return 9 * (2 * (size // FRAME_SIZE_TARGET) + 2)  # a large opcode ends one before it is full
+    """How much longer the headers of frames may make a pickle of this size.
+
+    And the bytes behind its end that are copied with the last opcode.
+    """
+    return 9 * (2 * (size // FRAME_SIZE_TARGET) + 2) + WORDS  # a large opcode ends one too early
 
 
 cdef int begin_compaction(quickpickle_compaction* c, char* data, Py_ssize_t size) noexcept:
@@ -635,9 +748,12 @@ cdef int hold_back(Stream stream, object owner) except -1:
     return 0
 
 
+cdef Py_ssize_t most_given_back = 0
+
+
 cdef bytes finish_compact(Stream stream):
     """Leave out what nothing refers to, and write the rest; return what does not go to a file."""
-    global last_size
+    global last_size, most_given_back
     cdef Py_ssize_t place, start = 0, size
     cdef bytes result
     cdef list held, places
@@ -650,8 +766,16 @@ cdef bytes finish_compact(Stream stream):
             result = stream.take_buffer()
             stream.send(result, PyBytes_GET_SIZE(result))
             return None
-        if stream.pos - stream.buffer < FRAME_SIZE_TARGET:
-            return PyBytes_FromStringAndSize(stream.buffer, stream.pos - stream.buffer)
+        size = stream.pos - stream.buffer
+        if size < FRAME_SIZE_TARGET:
+            return PyBytes_FromStringAndSize(stream.buffer, size)
+        if needed - size >= 4096 and most_given_back < needed <= 8 * LARGE:
+            # glibc takes memory of a size that it maps from its heap once it was freed in that size,
+            # which a buffer that becomes shorter never is; pages made anew cost more than all this.
+            most_given_back = needed
+            result = PyBytes_FromStringAndSize(stream.buffer, size)
+            stream.give_back()
+            return result
         result = stream.take_buffer()
         last_size = min(needed + room_for_frames(needed) + 1024, 8 * LARGE)
         return result

@@ -357,6 +357,13 @@ cdef extern from *:
     #endif
     }
 
+    /* Keeps the compiler from making branches of how a number comes about. */
+    #if defined(__GNUC__)
+    #define quickpickle_opaque(number) __asm__("" : "+r"(number))
+    #else
+    #define quickpickle_opaque(number) ((void)(number))
+    #endif
+
     /* Little-endian and big-endian, whatever the machine. */
     static inline void quickpickle_store4(char *target, uint32_t value)
     {
@@ -364,6 +371,16 @@ cdef extern from *:
         target[1] = (char)(value >> 8);
         target[2] = (char)(value >> 16);
         target[3] = (char)(value >> 24);
+    }
+
+    /* BINGET or LONG_BINGET: which of the two cannot be foreseen, so without a branch. */
+    static inline char *quickpickle_put_get(char *pos, uint32_t number)
+    {
+        int is_long = number >= 256;
+        quickpickle_opaque(is_long);
+        pos[0] = (char)(0x68 + 2 * is_long);
+        quickpickle_store4(pos + 1, number);
+        return pos + 2 + 3 * is_long;
     }
 
     static inline void quickpickle_store_double(char *target, double value)
@@ -438,13 +455,6 @@ cdef extern from *:
         }
         return pos;
     }
-
-    /* Keeps the compiler from making branches of how a number comes about. */
-    #if defined(__GNUC__)
-    #define quickpickle_opaque(number) __asm__("" : "+r"(number))
-    #else
-    #define quickpickle_opaque(number) ((void)(number))
-    #endif
 
     #define quickpickle_list_items(obj) (((PyListObject *)(obj))->ob_item)
     #define quickpickle_tuple_items(obj) (((PyTupleObject *)(obj))->ob_item)
@@ -804,6 +814,7 @@ cdef extern from *:
     Py_ssize_t quickpickle_utf8_size(PyObject*)
     void quickpickle_write_utf8(PyObject*, char*)
     void quickpickle_store4(char*, uint32_t)
+    char* quickpickle_put_get(char*, uint32_t)
     ctypedef struct quickpickle_array:
         char* data
         int nd, flags

@@ -269,15 +269,10 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int get(self, Py_ssize_t number) except -1:
         """Write a reference to an object by its number in the memo."""
-        cdef int is_long = number >= 256
         if not self.plain_gets or <uint64_t>number >> 32:
             return self.get_rarely(number)
-        # Which of the two it is cannot be foreseen, so without a branch.
-        quickpickle_opaque(is_long)
         self.room(5)
-        self.pos[0] = <char>(0x68 + 2 * is_long)  # BINGET or LONG_BINGET
-        quickpickle_store4(self.pos + 1, <uint32_t>number)
-        self.pos += 2 + 3 * is_long
+        self.pos = quickpickle_put_get(self.pos, <uint32_t>number)
         return 0
 
     @cython.final
@@ -291,9 +286,8 @@ cdef class Stream(Memo):
             return self.put_bytes(b"g%d\n" % number)
         if <uint64_t>number >> 32:
             raise PicklingError("memo id too large for LONG_BINGET")
-        self.plain_gets = True
-        self.get(number)
-        self.plain_gets = False
+        self.room(5)
+        self.pos = quickpickle_put_get(self.pos, <uint32_t>number)
         return 0
 
     # --- frames and the file
@@ -414,10 +408,16 @@ cdef class Stream(Memo):
         last_size = min(self.pos - self.buffer + 1024, 8 * LARGE)
         _PyBytes_Resize(&self.holder, self.pos - self.buffer)
         result = <bytes>self.holder
+        self.give_back()
+        return result
+
+    @cython.final
+    cdef int give_back(self) except -1:
+        """Begin a new buffer."""
         Py_DECREF(self.holder)
         self.holder = NULL
         self.hold(PyBytes_FromStringAndSize(NULL, 1024))
-        return result
+        return 0
 
     # --- what may never end
 
