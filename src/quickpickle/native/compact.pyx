@@ -681,6 +681,8 @@ cdef int begin_compact(Stream stream) except -1:
         stream.marks_room = 0
     elif stream.marks_room:
         memset(stream.marks, 0, stream.marks_room * sizeof(uint32_t))
+    if stream.bin:
+        stream.marked_gets = stream.marks_room
     return 0
 
 
@@ -693,6 +695,8 @@ cdef int note_reference(Stream stream, Py_ssize_t number) except -1:
         raise MemoryError
     stream.marks = c.marks
     stream.marks_room = c.marks_room
+    if stream.bin:
+        stream.marked_gets = stream.marks_room
     return 0
 
 

@@ -204,7 +204,8 @@ cdef bytes write_pickle(Dump dump, object obj):
         dump.persistent_id is not None or not dump.bin or dump.fast or dump.order is not None
     )
     dump.logging = not dump.fast
-    dump.plain_gets = dump.bin and not dump.compact
+    dump.plain_gets = <uint64_t>1 << 32 if dump.bin and not dump.compact else 0
+    dump.marked_gets = 0
     if dump.compact:
         begin_compact(dump)
     dump.has_memoize = dump.protocol >= 4 and not dump.fast

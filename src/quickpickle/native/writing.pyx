@@ -27,7 +27,8 @@ cdef class Stream(Memo):
     cdef uint32_t* marks  # which entries of the memo are referred to
     cdef Py_ssize_t marks_room
     cdef bint marks_are_right
-    cdef bint plain_gets  # binary, and nobody wants to know of them
+    cdef uint64_t plain_gets  # up to this number they are binary, and nobody wants to know of them
+    cdef uint64_t marked_gets  # up to this one they are binary, and marked only
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
     cdef Py_ssize_t few  # reductions that are counted without asking whether they may be endless
@@ -269,8 +270,10 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int get(self, Py_ssize_t number) except -1:
         """Write a reference to an object by its number in the memo."""
-        if not self.plain_gets or <uint64_t>number >> 32:
-            return self.get_rarely(number)
+        if <uint64_t>number >= self.plain_gets:
+            if <uint64_t>number >= self.marked_gets:
+                return self.get_rarely(number)
+            self.marks[number] = USED
         self.room(5)
         self.pos = quickpickle_put_get(self.pos, <uint32_t>number)
         return 0
@@ -278,10 +281,7 @@ cdef class Stream(Memo):
     @cython.final
     cdef int get_rarely(self, Py_ssize_t number) except -1:
         if self.compact:
-            if number < self.marks_room:
-                self.marks[number] = USED
-            else:
-                note_reference(self, number)
+            note_reference(self, number)
         if not self.bin:
             return self.put_bytes(b"g%d\n" % number)
         if <uint64_t>number >> 32:
