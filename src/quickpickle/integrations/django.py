@@ -1,0 +1,20 @@
+"""A serializer for Django's Redis cache, to be named in its OPTIONS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.cache.backends.redis import RedisSerializer
+
+import quickpickle
+
+__all__ = ["Serializer"]
+
+
+class Serializer(RedisSerializer):  # type: ignore[misc]
+    """As Django's own, which reads what this has written, and the other way round."""
+
+    def dumps(self, obj: Any) -> int | bytes:
+        if type(obj) is int:
+            return obj  # so that Redis can count with it
+        return quickpickle.dumps(obj, self.protocol)
