@@ -13,11 +13,36 @@ import gc
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from workloads import WORKLOADS
 
 Pair = tuple[str, Callable[[], object], Callable[[], object]]
 """What is done; with the library's own pickler; with quickpickle."""
+
+
+@dataclass
+class Point:
+    x: int
+    y: float
+    name: str
+
+
+@dataclass
+class Batch:
+    """Of a list Dask would pickle each item on its own."""
+
+    records: list[Any]
+
+
+class Session:
+    """What is not pickled, but referred to."""
+
+
+def _give_back(records: list[Any]) -> list[Any]:
+    return records
+
 
 _SECONDS = 1.0  # for each pair
 _ROUNDS = 7  # at least
@@ -76,8 +101,178 @@ def cloud() -> Iterator[Pair]:
         yield name, theirs, ours
 
 
+def _records(count: int) -> list[Any]:
+    """Many small objects."""
+    return [Point(i, i / 7, f"point {i}") for i in range(count)]
+
+
+def processes() -> Iterator[Pair]:
+    """quickpickle.install(): a pool of two processes gets many small objects, and returns them."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    import quickpickle
+
+    records = _records(20_000)
+
+    def install(is_installed: bool) -> None:
+        (quickpickle.install if is_installed else quickpickle.uninstall)()
+
+    context = get_context("forkserver")
+    with (
+        ProcessPoolExecutor(2, context) as theirs,
+        ProcessPoolExecutor(2, context, quickpickle.install) as ours,
+    ):
+
+        def with_pickle() -> None:
+            install(False)
+            assert len(theirs.submit(_give_back, records).result()) == len(records)
+
+        def with_quickpickle() -> None:
+            install(True)
+            assert len(ours.submit(_give_back, records).result()) == len(records)
+
+        yield "20,000 dataclasses, there and back", with_pickle, with_quickpickle
+    install(False)
+
+
+def joblib() -> Iterator[Pair]:
+    """joblib.Parallel by loky, and joblib.dump against quickpickle.dump."""
+    import tempfile
+
+    import joblib
+    from joblib.externals.loky import get_reusable_executor, set_loky_pickler
+
+    import quickpickle
+
+    records = _records(20_000)
+
+    def run(pickler: str) -> None:
+        set_loky_pickler(pickler)
+        parallel = joblib.Parallel(n_jobs=2, batch_size=1)
+        assert len(parallel(joblib.delayed(_give_back)(records) for _ in range(2))) == 2
+
+    title = "Parallel: 20,000 dataclasses, twice"
+    yield title, lambda: run("cloudpickle"), lambda: run("quickpickle.cloud")
+    set_loky_pickler("cloudpickle")
+    get_reusable_executor().shutdown()
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/file.pkl"
+        yield (
+            "dump to a file: 20,000 dataclasses",
+            lambda: joblib.dump(records, path),
+            lambda: quickpickle.dump(records, path),
+        )
+
+
+def dask() -> Iterator[Pair]:
+    """The family "quickpickle" against "pickle": two workers, over TCP."""
+    from distributed import Client, LocalCluster
+
+    from quickpickle.integrations.dask import DESERIALIZERS, SERIALIZERS
+
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            preload=["quickpickle.integrations.dask"],
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        batch = Batch(_records(20_000))
+        made = client.scatter(batch, direct=True)
+
+        def gather(serializers: list[str] | None, deserializers: list[str] | None) -> None:
+            client.rpc.serializers, client.rpc.deserializers = serializers, deserializers
+            assert len(client.gather(made, direct=True).records) == 20_000
+
+        title = "gather: 20,000 dataclasses"
+        yield title, lambda: gather(None, None), lambda: gather(SERIALIZERS, DESERIALIZERS)
+        from distributed.protocol import serialize
+
+        yield (
+            "serialize: 20,000 dataclasses",
+            lambda: serialize(batch, serializers=["pickle"]),
+            lambda: serialize(batch, serializers=["quickpickle"]),
+        )
+
+
+def serializers() -> Iterator[Pair]:
+    """What kombu (Celery) and Django's Redis cache write, and a Pickler with persistent ids."""
+    import io
+    import pickle
+
+    import kombu.serialization
+    from django.core.cache.backends.redis import RedisSerializer
+
+    import quickpickle
+    from quickpickle.integrations.django import Serializer
+
+    records = _records(20_000)
+    yield (
+        "kombu, Celery: 20,000 dataclasses",
+        lambda: kombu.serialization.dumps(records, serializer="pickle"),
+        lambda: kombu.serialization.dumps(records, serializer="quickpickle"),
+    )
+    yield (
+        "Django: 20,000 dataclasses",
+        lambda: RedisSerializer().dumps(records),
+        lambda: Serializer().dumps(records),
+    )
+
+    def persistent_id(self: object, obj: object) -> object:
+        return ("session", 5) if type(obj) is Session else None
+
+    session = Session()
+    records = [Point(i, i / 7, session) for i in range(20_000)]  # type: ignore[arg-type]
+    picklers = [
+        type("Sub", (cls,), {"persistent_id": persistent_id})
+        for cls in (pickle.Pickler, quickpickle.Pickler)
+    ]
+    theirs, ours = (lambda cls=cls: cls(io.BytesIO(), 5).dump(records) for cls in picklers)
+    yield "persistent_id: 20,000 dataclasses", theirs, ours
+
+
+def buffers() -> Iterator[Pair]:
+    """Out of band, `buffer_callback`: what is left is what describes the buffers."""
+    import pickle
+
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    import quickpickle
+
+    objects: dict[str, object] = {
+        "1,000 arrays of 1,000 numbers": [np.arange(1000.0) for _ in range(1000)],
+        "100 DataFrames": [pd.DataFrame(np.ones((100, 5))) for _ in range(100)],
+        "1,000 arrays of Arrow": [pa.array(range(100)) for _ in range(1000)],
+    }
+    try:
+        import torch
+    except ImportError as error:
+        print(f"{'torch.save':36} left out: {error}")
+    else:
+        import io
+
+        state = {f"layer {i}": torch.ones(100) for i in range(500)}
+        yield (
+            "torch.save: 500 tensors",
+            lambda: torch.save(state, io.BytesIO(), pickle_module=pickle),
+            lambda: torch.save(state, io.BytesIO(), pickle_module=quickpickle),
+        )
+    for title, obj in objects.items():
+        theirs, ours = (
+            lambda dumps=dumps, obj=obj: dumps(obj, 5, buffer_callback=[].append)
+            for dumps in (pickle.dumps, quickpickle.dumps)
+        )
+        yield title, theirs, ours
+
+
 INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
-    integration.__name__: integration for integration in (cloud,)
+    integration.__name__: integration
+    for integration in (cloud, processes, joblib, dask, serializers, buffers)
 }
 
 
