@@ -222,6 +222,15 @@ def test_a_recursive_tuple(length: int, protocol: int) -> None:
     assert count_found(inspection) == count_made(data)
 
 
+def test_long_paths_are_cut_in_the_middle(inspect: Any) -> None:
+    """However deep the tree is: only the steps that are shown are read."""
+    for depth in (39, 40, 41, 42, 43, 100_000):
+        inspection = inspect(b"]" * (depth + 1) + b"a" * depth + b".")
+        path = quickpickle.inspection.result.Node(inspection, depth + 2).path
+        whole = "obj" + "[0]" * depth
+        assert path == (whole if depth <= 40 else f"{whole[:63]} … {whole[-60:]}")
+
+
 def test_a_recursive_root(protocol: int) -> None:
     data = pickle.dumps(recursive_tuple(2), protocol)
     paths = paths_of(check(data))

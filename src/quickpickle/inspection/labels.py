@@ -168,21 +168,13 @@ class Labels:
         return self.place(node).text
 
     def place(self, node: int) -> Place:
-        scanner = self.scanner
-        chain = [node]
-        parent, role = scanner.parent, scanner.role
-        while role[node] not in (table.NUMBERED, table.ROOT, table.REST, table.LOOSE) and node:
-            node = parent[node]
-            chain.append(node)
-        chain.reverse()
-        place = self.start(chain[0])
-        middle = len(chain) - _STEPS_AT_END
-        for i, following in enumerate(chain[1:], 1):
-            if _STEPS_AT_END < i < middle:
-                continue
-            if i == middle and i > _STEPS_AT_END + 1:
-                place = Place(chain[i - 1], place.text + " … ")
-            place = self.follow(place, following)
+        nodes, is_cut = self.scanner.way(node, _STEPS_AT_END)
+        place = self.start(nodes[0])
+        for i, following in enumerate(nodes[1:]):
+            if is_cut and i == _STEPS_AT_END:
+                place = Place(following, place.text + " … ")
+            else:
+                place = self.follow(place, following)
         return place
 
     def start(self, node: int) -> Place:
@@ -202,7 +194,7 @@ class Labels:
     def follow(self, place: Place, node: int) -> Place:
         """The place of a child."""
         scanner = self.scanner
-        if scanner.role[node] in (table.NUMBERED, table.ROOT, table.REST, table.LOOSE):
+        if scanner.role[node] in table.STARTS:
             return self.start(node)
         text, owner = self._follow(place, node)
         if len(text) > _LONGEST_PATH:

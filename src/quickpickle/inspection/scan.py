@@ -768,6 +768,22 @@ class Scanner:
             yield child
             child = self._next_child[child]
 
+    def way(self, node: int, ends: int) -> tuple[list[int], bool]:
+        """The nodes down to this one from where its path begins, and whether there are more than
+        are wanted: the first and `ends` below it, then one for all left out, then the last `ends`.
+        """
+        parent, role = self.parent, self.role
+        length, at = 1, node
+        while at and role[at] not in table.STARTS:
+            at = parent[at]
+            length += 1
+        nodes = []
+        for i in range(length):
+            if i <= ends or i >= length - ends - 1:
+                nodes.append(node)
+            node = parent[node]
+        return nodes[::-1], length > 2 * ends + 1
+
     def count_children(self, node: int) -> int:
         return sum(1 for _ in self._children(node))
 

@@ -79,6 +79,7 @@ STATE: Final = 16
 MODULE: Final = 17  # of STACK_GLOBAL
 NAME: Final = 18  # of STACK_GLOBAL
 PERSISTENT_ID: Final = 19
+STARTS: Final = {NUMBERED, REST, ROOT, LOOSE}  # where paths begin
 SHARED: Final = 255  # meanwhile, of a node that is not in its place yet but in the memo
 
 # --- what an opcode does

@@ -1370,6 +1370,24 @@ cdef class Scanner:
             child = self.nodes[child].next
         return [-number for _, number in sorted(found, reverse=True)]
 
+    def way(self, uint32_t node, Py_ssize_t ends):
+        cdef Py_ssize_t length = 1
+        cdef Py_ssize_t i
+        cdef uint32_t at = node
+        cdef uint8_t role
+        while at:
+            role = self.role_of(at)
+            if role == NUMBERED or role == REST or role == ROOT or role == LOOSE:
+                break
+            at = self.nodes[at].parent
+            length += 1
+        nodes = []
+        for i in range(length):
+            if i <= ends or i >= length - ends - 1:
+                nodes.append(node)
+            node = self.nodes[node].parent
+        return nodes[::-1], length > 2 * ends + 1
+
     def count_children(self, uint32_t node):
         cdef uint32_t child = self.nodes[node].first
         cdef Py_ssize_t count = 0
