@@ -1031,3 +1031,27 @@ def test_a_member_that_fails_only_once(implementation):
         lambda: implementation.dumps({Flaky(), Plain(), Plain(a=1)}, deterministic=True)
     )
     assert str(error) == "this time"
+
+
+def test_the_object_is_not_changed(implementation):
+    """Looking for attributes makes no instance dict: what has none pickles differently with one."""
+
+    def make():
+        return [
+            ValueError(1, threading.Lock()),
+            functools.partial(print, threading.Lock()),
+            functools.partial(print, key=threading.Lock()),
+        ]
+
+    for obj in [*make(), [ValueError(1), threading.Lock()]]:
+        reductions = [made.__reduce_ex__(2) for made in (obj, obj[0] if type(obj) is list else obj)]
+        with pytest.raises(TypeError):
+            implementation.dumps(obj)
+        after = [made.__reduce_ex__(2) for made in (obj, obj[0] if type(obj) is list else obj)]
+        assert [part[1:3] for part in after] == [part[1:3] for part in reductions]
+    error = ValueError(1)
+    error.lock = threading.Lock()
+    for obj, path in zip([*make(), error], [".args[1]", ".args[0]", ".keywords['key']", ".lock"]):
+        with pytest.raises(TypeError) as caught:
+            implementation.dumps(obj)
+        assert caught.value.path == f"obj{path}"

@@ -10,6 +10,7 @@ hash, no property; keys are shown where they are of a builtin type, else by thei
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
@@ -50,6 +51,8 @@ _BEFORE: Final = "\0"  # stands for the path up to a gap
 _FIELD_TYPE: Final = getattr(sys.modules.get("_collections"), "_tuplegetter", None)
 
 _args_of: Final = vars(BaseException)["args"].__get__
+_flags_of: Final = type.__dict__["__flags__"].__get__
+_MANAGED_DICT: Final = 1 << 4  # Py_TPFLAGS_MANAGED_DICT: attributes may do without a dict
 _get_dict: Final = vars(BaseException)["__dict__"].__get__
 
 
@@ -365,10 +368,33 @@ def _attribute_name(obj: Any, child: Any, name: Any = UNKNOWN) -> str | None:
 def _instance_dict(obj: Any) -> dict[str, Any] | None:
     for base in mro_of(type(obj)):
         descriptor = dict_of(base).get("__dict__")
-        if type(descriptor) in (GetSetDescriptorType, MemberDescriptorType):
+        if type(descriptor) is MemberDescriptorType or (
+            type(descriptor) is GetSetDescriptorType and _has_dict(obj)
+        ):
             found = descriptor.__get__(obj)
             return found if type(found) is dict else None
     return None
+
+
+def _has_dict(obj: Any) -> bool:
+    """Whether an instance has a dict already. To ask for it would make one, which exceptions,
+    functools.partial and others in C then pickle: a failed dump would change what is written next.
+    """
+    if sys.implementation.name != "cpython" or _flags_of(type(obj)) & _MANAGED_DICT:
+        return True
+    members = [
+        descriptor
+        for base in mro_of(type(obj))
+        for descriptor in dict_of(base).values()
+        if type(descriptor) is MemberDescriptorType
+    ]
+    dicts = {id(found) for found in gc.get_referents(obj) if type(found) is dict}
+    for descriptor in members if dicts else ():
+        try:
+            dicts.discard(id(descriptor.__get__(obj)))
+        except AttributeError:  # not set
+            pass
+    return bool(dicts)
 
 
 def _attribute(text: str, obj: Any, name: str) -> str:
