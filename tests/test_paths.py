@@ -1051,7 +1051,8 @@ def test_the_object_is_not_changed(implementation):
         assert [part[1:3] for part in after] == [part[1:3] for part in reductions]
     error = ValueError(1)
     error.lock = threading.Lock()
-    for obj, path in zip([*make(), error], [".args[1]", ".args[0]", ".keywords['key']", ".lock"]):
+    expected = [".args[1]", ".args[0]", ".keywords['key']", ".lock"]
+    for obj, path in zip([*make(), error], expected, strict=True):
         with pytest.raises(TypeError) as caught:
             implementation.dumps(obj)
         assert caught.value.path == f"obj{path}"

@@ -14,6 +14,7 @@ import gc
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pickle import PicklingError
@@ -390,10 +391,8 @@ def _has_dict(obj: Any) -> bool:
     ]
     dicts = {id(found) for found in gc.get_referents(obj) if type(found) is dict}
     for descriptor in members if dicts else ():
-        try:
+        with suppress(AttributeError):  # not set
             dicts.discard(id(descriptor.__get__(obj)))
-        except AttributeError:  # not set
-            pass
     return bool(dicts)
 
 
