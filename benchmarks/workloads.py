@@ -22,7 +22,7 @@ import random
 import shlex
 import string
 import textwrap
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -70,6 +70,10 @@ def _word(rng: random.Random) -> str:
 
 
 # --- The classes of the instances below. They are at module level, to be found by their names.
+
+
+class Options(dict[str, Any]):
+    """A dict of ones own."""
 
 
 @dataclass
@@ -442,6 +446,15 @@ def ordered_dicts() -> object:
     """4,000 OrderedDicts of five items."""
     rng = random.Random(0)
     return [OrderedDict((f"key{j}", rng.random()) for j in range(5)) for _ in range(4000)]
+
+
+@_workload("containers")
+def dict_subclasses() -> object:
+    """4,000 instances of a subclass of dict with five items, and 1,000 defaultdicts of lists."""
+    rng = random.Random(0)
+    options = [Options((f"key{j}", rng.random()) for j in range(5)) for _ in range(4000)]
+    groups = [defaultdict(list, {_word(rng): [rng.random()]}) for _ in range(1000)]
+    return options, groups
 
 
 # --- Instances

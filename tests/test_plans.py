@@ -132,6 +132,42 @@ class GetState:
         self.state = state
 
 
+class ListOfMine(list):
+    pass
+
+
+class DictOfMine(dict):
+    pass
+
+
+class ListWithoutDict(list):
+    __slots__ = ()
+
+
+class DictWithSlot(dict):
+    __slots__ = ("slot",)
+
+
+class ListIterates(list):
+    def __iter__(self):
+        return iter("changed")
+
+
+class DictItems(dict):
+    def items(self):
+        return [("other", "items")]
+
+
+class DictGetattr(dict):
+    def __getattr__(self, name):
+        return self[name] if name in self else object.__getattribute__(self, name)
+
+
+def with_attributes(obj, **attributes):
+    vars(obj).update(attributes)
+    return obj
+
+
 class Reduces:
     def __init__(self, *args):
         self.args = args
@@ -178,7 +214,7 @@ OBJECTS = {
     "long attribute": lambda: [Plain(**{"a" * 2000: 1}), Plain(**{"b" * 70000: 2})],
     "1000 attributes": lambda: Plain(**{f"a{i}": [i] for i in range(1001)}),
     "slots": lambda: [Slots(1, "2", [3]), Slots(1), Slots(), Slots(1, 2, 3), OneSlot(), NoSlots()],
-    "private slots": lambda: [MoreSlots(1, 2, 3), SlotsAndDict(1)],
+    "private slots": lambda: [MoreSlots(1, 2, 3), SlotsAndDict(1), DictWithSlot(a=1)],
     "frozen": lambda: [Frozen(1), Frozen([1], (2,)), FrozenOne(1), FrozenOne([]), FrozenNone()],
     "namedtuple": lambda: [Named(1, [2]), Named("a", "b"), NamedFour(1, 2, 3, "4"), NamedNone()],
     "namedtuple's subclasses": lambda: [NamedWithDict(1, 2), NamedIterates(1, 2)],
@@ -213,8 +249,39 @@ OBJECTS = {
         collections.OrderedDict(zip(range(2001), "ab" * 1001, strict=False)),
         OrderedDictOfMine(a=1),
     ],
-    "dicts of other kinds": lambda: [
+    "list subclasses": lambda: [
+        *(ListOfMine(range(size)) for size in (0, 1, 2, 999, 1000, 1001, 2001)),
+        *(ListOfMine([*"ab" * size, [1], "c"]) for size in (0, 1, 499)),
+        *(ListOfMine([[1]] * size) for size in (1, 2, 998, 1000, 1001)),
+        ListOfMine([ListOfMine(), DictOfMine(a=ListOfMine("abc"))]),
+        with_attributes(ListOfMine("ab"), a=1),
+        ListWithoutDict([1, [2]]),
+        ListIterates("abc"),
+    ],
+    "dict subclasses": lambda: [
+        *(
+            DictOfMine((i, str(i)) for i in range(size))
+            for size in (0, 1, 2, 999, 1000, 1001, 2001)
+        ),
+        *(DictOfMine((i, [i]) for i in range(size)) for size in (1, 2, 999, 1000, 1001)),
+        *(DictOfMine({"a": 1, (key, "b"): 2, "c": 3}) for key in (1, "a", None)),
+        DictOfMine({(1, 2): [3]}),
+        DictOfMine(a=1, b=[2], c="3"),
+        with_attributes(DictOfMine(a=1), b=2),
+        DictItems(a=1),
+        DictGetattr(a=[1]),
+    ],
+    "defaultdicts": lambda: [
         collections.defaultdict(list, a=[1]),
+        collections.defaultdict(list, a=1),
+        collections.defaultdict(list),
+        collections.defaultdict(None, b=2),
+        collections.defaultdict(None),
+        collections.defaultdict(int, {i: i for i in range(1000)}),
+        collections.defaultdict(int, {i: [i] for i in range(1001)}),
+        collections.defaultdict(dict, {1: collections.defaultdict(dict, {2: {}})}),
+    ],
+    "dicts of other kinds": lambda: [
         collections.Counter("abca"),
         types.SimpleNamespace(a=1),
     ],
@@ -1004,3 +1071,69 @@ def test_a_chain_map_whose_class_was_changed(implementation, monkeypatch, name):
         pickler.dump([Plain()])
         results.append(file.getvalue())
     assert results[0] == results[1]
+
+
+# --- subclasses of list and dict
+
+
+@pytest.mark.parametrize("position", [0, 1, 500, 998, 999, 1000, 1500])
+@pytest.mark.parametrize("size", [1, 2, 999, 1000, 1001, 1501])
+def test_items_that_change_while_they_are_written(implementation, protocol, size, position):
+    def make(cls):
+        act = Act(lambda: obj.append(1) if cls is ListOfMine else obj.update({"new": 1}))
+        values = [act if i == min(position, size - 1) else i for i in range(size)]
+        obj = ListOfMine(values) if cls is ListOfMine else DictOfMine(enumerate(values))
+        return [obj, "after", obj]
+
+    for cls in (ListOfMine, DictOfMine):
+        expected = outcome(lambda: pickle.dumps(make(cls), protocol))  # noqa: B023
+        assert outcome(lambda: implementation.dumps(make(cls), protocol)) == expected  # noqa: B023
+
+
+@pytest.mark.parametrize("where", ["key", "value"])
+def test_items_that_are_handed_back(implementation, protocol, where):
+    """Written as leaves before other code ran, which puts them elsewhere."""
+
+    def make():
+        cell = []
+        obj = DictOfMine({"".join(["a", "b"]): "".join(["c", "d"])})
+        act = Act(lambda: cell.extend(obj if where == "key" else obj.values()))
+        obj["act"] = act
+        return [obj, cell]
+
+    assert implementation.dumps(make(), protocol) == pickle.dumps(make(), protocol)
+
+
+def test_an_instance_with_items_of_its_own(implementation, protocol):
+    assert_same(implementation, lambda: [DictOfMine(a=1)], protocol)
+    for name in ("items", "__getstate__", "__reduce_ex__"):
+        action = {
+            "items": lambda: iter([("other", "items")]),
+            "__getstate__": lambda: None,
+            "__reduce_ex__": lambda protocol: (int, ()),
+        }[name]
+        obj = DictOfMine(a=1)
+        vars(obj)[name] = action
+        expected = outcome(lambda: pickle.dumps(obj, protocol))  # noqa: B023
+        assert outcome(lambda: implementation.dumps(obj, protocol)) == expected  # noqa: B023
+
+
+@pytest.mark.parametrize("name", ["items", "__iter__", "__reduce__", "__getstate__"])
+def test_a_list_or_dict_subclass_that_changes(implementation, protocol, name):
+    obj = [ListOfMine("ab"), DictOfMine(a=1)]
+    before = implementation.dumps(obj, protocol)
+    methods = {
+        "items": lambda self: iter([("other", "items")]),
+        "__iter__": lambda self: iter("other"),
+        "__reduce__": lambda self: (int, ()),
+        "__getstate__": lambda self: {"a": 1},
+    }
+    for cls in (ListOfMine, DictOfMine):
+        setattr(cls, name, methods[name])
+    try:
+        expected = outcome(lambda: pickle.dumps(obj, protocol))
+        assert outcome(lambda: implementation.dumps(obj, protocol)) == expected
+    finally:
+        for cls in (ListOfMine, DictOfMine):
+            delattr(cls, name)
+    assert implementation.dumps(obj, protocol) == before == pickle.dumps(obj, protocol)

@@ -37,6 +37,10 @@ ODICT: Final = 11  # cls, (), the instance dict or None, None, the items: Ordere
 UUID: Final = 12  # new, (cls,), {"int": the number}: those that are not said to be safe or unsafe
 NDARRAY: Final = 13  # _frombuffer, (buffer, dtype, shape, order): NumPy arrays, in protocol 5
 
+LIST: Final = 14  # new, (cls,), None, the items: subclasses of list, instances without attributes
+DICT: Final = 15  # new, (cls,), None, None, the items: subclasses of dict, in the same way
+DEFAULTDICT: Final = 16  # cls, (default_factory,) or (), None, None, the items
+
 
 class Plan(NamedTuple):
     """A kind of the list above, and what it needs."""
@@ -57,6 +61,7 @@ _BUILTIN_TYPES: Final = [
     (DATETIME, "datetime", "datetime"),
     (DECIMAL, "_decimal", "Decimal"),
     (ODICT, "_collections", "OrderedDict"),
+    (DEFAULTDICT, "_collections", "defaultdict"),
 ]
 
 # What decides how instances are asked; a metaclass that has any of these may decide otherwise.
@@ -89,6 +94,8 @@ def find_plan(obj: Any) -> Plan:
         return Plan(AST if is_of_ast and not PY313 else REDUCE)
     if own == {"__getnewargs__"}:
         return Plan(NAMEDTUPLE if _is_namedtuple(cls) else UNPLANNED)
+    if not own and issubclass(cls, (list, dict)):
+        return _plan_items(obj, cls)
     if not is_made_in_python(cls):
         return Plan(UNPLANNED)
     if own == {"__getstate__"}:
@@ -205,6 +212,35 @@ def describe_array(obj: Any) -> tuple[Any, ...]:
 def field_marker() -> Any:
     """What marks a field of a dataclass that is one, and not an InitVar or a ClassVar."""
     return _known("dataclasses", "_FIELD")
+
+
+_ITEMS: Final = [(LIST, list, "__iter__"), (DICT, dict, "items")]
+
+
+def _plan_items(obj: Any, cls: type) -> Plan:
+    """The plan for a subclass of list or dict that has no say in what its items are."""
+    attributes = getattr(obj, "__dict__", {}).keys()
+    if not attributes.isdisjoint(["__getstate__", "items"]):
+        return Plan(UNPLANNED)  # which would be called now
+    for kind, base, name in _ITEMS:
+        if (
+            issubclass(cls, base)
+            and is_made_in_python(cls, base)
+            and not has_own_attributes(cls, base)
+            and not copyreg._slotnames(cls)
+            and find(cls, name) is find(base, name)
+        ):
+            func, args, state, *items = object.__reduce_ex__(obj, 2)
+            expected: list[Any] = [None, None]
+            expected[kind == DICT] = type(iter(base().items() if kind == DICT else base()))
+            if (
+                func is copyreg.__newobj__
+                and args == (cls,)
+                and (state is None or state is obj.__dict__)
+                and [each and type(each) for each in items] == expected
+            ):
+                return Plan(kind)
+    return Plan(UNPLANNED)
 
 
 def _is_confirmed(obj: Any, names: tuple[str, ...]) -> bool:

@@ -176,11 +176,14 @@ def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> b
     return known
 
 
-def has_own_attributes(cls: type) -> bool:
-    """Whether asking an instance for its dict or slots may run code of the class's own."""
+def has_own_attributes(cls: type, base: type = object) -> bool:
+    """Whether asking an instance for its dict or slots may run code of the class's own.
+
+    `base` is what it may have its __getattribute__ from: that of builtin types does the same.
+    """
     slots = copyreg._slotnames(cls)  # type: ignore[attr-defined]
     return (
-        find(cls, "__getattribute__") is not find(object, "__getattribute__")
+        find(cls, "__getattribute__") is not find(base, "__getattribute__")
         or find(cls, "__getattr__") is not None
         or type(find(cls, "__dict__")) not in (GetSetDescriptorType, type(None))
         or not all(type(find(cls, slot)) is MemberDescriptorType for slot in slots)

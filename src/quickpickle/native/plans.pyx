@@ -16,7 +16,7 @@ cdef enum:
 
 cdef enum PlanKind:  # see plans.py
     UNPLANNED, PLAIN, AST, SLOTS, FIELDS, NAMEDTUPLE, GETSTATE, REDUCE, QUIET, DATETIME, DECIMAL
-    ODICT, UUID, NDARRAY
+    ODICT, UUID, NDARRAY, LIST, DICT, DEFAULTDICT
 
 
 @cython.final
@@ -266,6 +266,10 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
         if count_attributes(&attributes):
             return ASK
         return save_odict(dump, obj, plan)
+    if plan.kind >= LIST:
+        if plan.has_dict and count_attributes(&attributes):
+            return ASK
+        return save_items(dump, obj, unique, plan)
     if plan.kind == UUID:
         return save_uuid(dump, obj, unique, plan)
     if plan.kind == NDARRAY:
@@ -621,6 +625,81 @@ cdef int save_odict(Dump dump, PyObject* obj, Plan plan) except -1:
     dump.settle()
     items = iter((<object>obj).items())
     dump.push(DICT_ITEMS_WORK, <PyObject*>items)
+    return 1
+
+
+cdef int save_items(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    """Write an instance of a subclass of list or dict: in batches, as items from an iterator."""
+    cdef bint is_dict = plan.kind != LIST
+    cdef Py_ssize_t size = PyDict_Size(obj) if is_dict else PyList_GET_SIZE(obj)
+    cdef Py_ssize_t position = 0, count = 0
+    cdef PyObject* value = NULL
+    if plan.kind == DEFAULTDICT:
+        if not save_factory(dump, (<object>obj).default_factory, plan):
+            return ASK
+        dump.put_memoized(b"R", obj, unique)
+    else:
+        if not save_class(dump, plan):
+            return ASK
+        dump.part_begins()
+        dump.put1(b")")
+        dump.put_memoized(0x81, obj, unique)
+    if size == 0:
+        return 0
+    if size >= BATCHSIZE:
+        return push_items(dump, obj, is_dict, BETWEEN, 0, NULL)
+    if size > 1:
+        dump.put1(b"(")
+    if is_dict:
+        count = save_leaf_items(dump, obj, &position, &value)
+    else:
+        count = save_leaves_here(dump, quickpickle_list_items(obj), size)
+    if count < size or value != NULL:
+        return push_items(
+            dump, obj, is_dict, IN_BATCH if size > 1 else ALONE if count else BETWEEN, count, value
+        )
+    if is_dict:
+        return dump.put1(b"u" if size > 1 else b"s")
+    return dump.put1(b"e" if size > 1 else b"a")
+
+
+cdef bint save_factory(Dump dump, object factory, Plan plan) except -1:
+    """Write the class of a defaultdict and its argument, if that is known; return whether it is."""
+    cdef MemoEntry* entry
+    cdef Py_ssize_t number = -1
+    if factory is not None:
+        entry = dump.find(<PyObject*>factory)
+        if entry.key == NULL or entry.number < 0:
+            return False
+        number = entry.number
+    if not save_class(dump, plan):
+        return False
+    dump.part_begins()
+    if number < 0:
+        dump.put1(b")")
+    else:
+        dump.get(number)
+        dump.put1(0x85)
+        dump.memoize(NULL, True)
+    return True
+
+
+cdef int push_items(
+    Dump dump, PyObject* obj, bint is_dict, int step, Py_ssize_t count, PyObject* value
+) except -1:
+    """Go on with an iterator behind the first `count` items, but for the `value` of the last one."""
+    cdef Work* work
+    held = None if value == NULL else <object>value
+    dump.settle()  # making an iterator may run the garbage collector
+    items = iter(dict.items(<object>obj) if is_dict else list.__iter__(<object>obj))
+    for _ in range(count):
+        next(items)
+    work = dump.push(DICT_ITEMS_WORK if is_dict else LIST_ITEMS_WORK, <PyObject*>items)
+    work.step = step
+    work.count = count
+    if value != NULL:
+        Py_INCREF_(value)
+        work.second = value
     return 1
 
 
