@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import copyreg
 import dataclasses
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
+# Dask brings tblib in, which registers reductions for tracebacks and every exception: without them,
+# for the sake of the tests of these in the same process.
+registered = copyreg.dispatch_table.copy()
 pytest.importorskip("distributed", reason="for the interpreter of make test alone")
+for cls in copyreg.dispatch_table.keys() - registered.keys():
+    if cls is types.TracebackType or issubclass(cls, BaseException):
+        del copyreg.dispatch_table[cls]
 np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
 
