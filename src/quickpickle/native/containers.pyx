@@ -637,49 +637,6 @@ cdef int continue_generator(Dump dump) except -1:
             return 1
 
 
-cdef int continue_list_items(Dump dump) except -1:
-    """The list items of a reduction: from any iterator, so their number is not known before."""
-    cdef Work* work = &dump.stack[dump.height - 1]
-    cdef PyObject* item
-    while True:
-        if work.step == IN_BATCH:
-            if work.first == NULL and work.count < BATCHSIZE:
-                work.first = next_item(dump, work.obj)
-            if work.first != NULL:
-                item = work.first
-                work.first = NULL
-                work.count += 1
-                if save_owned(dump, item):
-                    return 1
-                continue
-            dump.put1(b"e")
-            if work.count < BATCHSIZE:
-                return dump.pop()
-            work.done += work.count
-            work.step = BETWEEN
-        elif work.step == ALONE:
-            dump.put1(b"a")
-            if dump.protocol:
-                return dump.pop()
-            work.done += 1
-            work.step = BETWEEN
-        item = next_item(dump, work.obj)
-        if item == NULL:
-            return dump.pop()
-        if dump.protocol:
-            work.second = item  # held by the work, should next() fail
-            work.first = next_item(dump, work.obj)
-            work.second = NULL
-        if work.first == NULL:
-            work.step = ALONE
-        else:
-            work.step = IN_BATCH
-            work.count = 1
-            dump.put1(b"(")
-        if save_owned(dump, item):
-            return 1
-
-
 cdef int save_pair(Dump dump, Work* work, PyObject* item) except -1:
     """Write the key and the value of an item, and give up our reference to the item."""
     cdef PyObject* key
@@ -717,9 +674,10 @@ cdef object check_pair(Dump dump, object item):
     return tuple(tuple.__iter__(item))
 
 
-cdef int continue_dict_items(Dump dump) except -1:
-    """The dict items of a reduction, in the same way."""
+cdef int continue_items(Dump dump) except -1:
+    """The list or dict items of a reduction: from any iterator, so how many is not known before."""
     cdef Work* work = &dump.stack[dump.height - 1]
+    cdef bint is_dict = work.kind == DICT_ITEMS_WORK
     cdef PyObject* item
     if work.second != NULL:  # the value of the key that was on the stack
         if save_second(dump, work):
@@ -732,16 +690,16 @@ cdef int continue_dict_items(Dump dump) except -1:
                 item = work.first
                 work.first = NULL
                 work.count += 1
-                if save_pair(dump, work, item):
+                if save_pair(dump, work, item) if is_dict else save_owned(dump, item):
                     return 1
                 continue
-            dump.put1(b"u")
+            dump.put1(b"u" if is_dict else b"e")
             if work.count < BATCHSIZE:
                 return dump.pop()
             work.done += work.count
             work.step = BETWEEN
         elif work.step == ALONE:
-            dump.put1(b"s")
+            dump.put1(b"s" if is_dict else b"a")
             if dump.protocol:
                 return dump.pop()
             work.done += 1
@@ -750,22 +708,23 @@ cdef int continue_dict_items(Dump dump) except -1:
         if item == NULL:
             return dump.pop()
         if dump.protocol:
-            # That it is one is found out before the next is asked for.
-            work.third = item
-            pair = check_pair(dump, <object>item)
+            work.third = item  # held by the work, should what follows fail
+            if is_dict:  # that it is a pair is found out before the next is asked for
+                pair = check_pair(dump, <object>item)
+                Py_INCREF(pair)
+                work.third = <PyObject*>pair
+                Py_DECREF(item)
+                pair = None
             work.first = next_item(dump, work.obj)
+            item = work.third
             work.third = NULL
-            Py_DECREF(item)
-            Py_INCREF(pair)
-            item = <PyObject*>pair
-            pair = None
         if work.first == NULL:
             work.step = ALONE
         else:
             work.step = IN_BATCH
             work.count = 1
             dump.put1(b"(")
-        if save_pair(dump, work, item):
+        if save_pair(dump, work, item) if is_dict else save_owned(dump, item):
             return 1
 
 

@@ -128,10 +128,8 @@ cdef int run(Dump dump, object root) except -1:
             continue_set(dump)
         elif kind == FROZENSET_WORK:
             continue_frozenset(dump)
-        elif kind == LIST_ITEMS_WORK:
-            continue_list_items(dump)
-        elif kind == DICT_ITEMS_WORK:
-            continue_dict_items(dump)
+        elif kind == LIST_ITEMS_WORK or kind == DICT_ITEMS_WORK:
+            continue_items(dump)
         elif kind == GENERATOR_WORK:
             continue_generator(dump)
         elif kind == ORDERED_WORK:
