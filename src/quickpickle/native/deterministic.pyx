@@ -45,6 +45,8 @@ cdef class Values:
     cdef PyObject* find(self, PyObject* obj) except NULL:
         cdef PyTypeObject* cls = Py_TYPE(obj)
         cdef PyObject* parts_of
+        cdef PyObject* known
+        cdef PyObject* found
         if cls == &PyUnicode_Type:
             return PyDict_SetDefault(<PyObject*>self.strings, obj, obj)
         if cls == &PyBytes_Type:
@@ -62,13 +64,22 @@ cdef class Values:
         parts_of = PyDict_GetItemWithError(<PyObject*>self.parts, <PyObject*>cls)
         if parts_of == NULL:
             return obj
+        if self.aliases:
+            address = PyLong_FromVoidPtr(obj)
+            known = PyDict_GetItemWithError(<PyObject*>self.aliases, <PyObject*>address)
+            if known != NULL:
+                return PyTuple_GET_ITEM(known, 1)
         parts = (<object>parts_of)(<object>obj)
         if parts is None:
             return obj
         key = self.make_key(<PyObject*>parts, b"p", None) + PyBytes_FromStringAndSize(
             <char*>&cls, sizeof(cls)
         )
-        return PyDict_SetDefault(<PyObject*>self.values, <PyObject*>key, obj)
+        found = PyDict_SetDefault(<PyObject*>self.values, <PyObject*>key, obj)
+        if parts and type((<tuple>parts)[0]) in self.parts:
+            # A time zone, which many refer to, and which takes long to be asked.
+            self.aliases[PyLong_FromVoidPtr(obj)] = <object>obj, <object>found
+        return found
 
     cdef char* put_part(self, char* pos, PyObject* item, list waiting) except NULL:
         """What a key has of an item, or its place on `waiting`: see _key_parts."""
