@@ -7,7 +7,9 @@ PYTEST_ARGS ?= -n auto
 BENCH_ARGS ?=
 RESULT := benchmarks/results/latest.json
 
-.PHONY: demo test lint bench clean
+SECONDS ?= 600
+
+.PHONY: demo test lint bench fuzz clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -24,6 +26,10 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/compare.py --output $(RESULT) $(BENCH_ARGS)
 	$(BIN)/python benchmarks/chart.py $(RESULT) docs/benchmarks.svg
+
+fuzz: $(VENV)/.installed-test,fuzz
+	$(BIN)/python tests/fuzz.py graphs --seconds $$(($(SECONDS) / 2))
+	$(BIN)/python tests/fuzz.py pickles --seconds $$(($(SECONDS) / 2))
 
 clean:
 	rm -rf $(VENV) build dist
