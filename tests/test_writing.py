@@ -228,6 +228,22 @@ def test_ctrl_c_in_the_middle(implementation):
     assert pickler.memo.copy() == {}
 
 
+def test_ctrl_c_before_a_write(implementation, protocol):
+    """A write that blocks ends by what comes then, not by what came while no code of Python ran."""
+    interrupt = ctypes.pythonapi.PyErr_SetInterrupt
+    interrupt.restype = None
+    written = []
+    pickler = implementation.Pickler(types.SimpleNamespace(write=written.append), protocol)
+    pickler.persistent_id = interrupt
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pickler.dump(1)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert written == []
+
+
 def test_a_file_with_a_write_of_its_own(implementation, protocol, tmp_path):
     """That of the class is called without asking the file, where it has no other."""
     for file in (io.BytesIO(), open(tmp_path / "file", "wb")):  # noqa: SIM115  # closed below

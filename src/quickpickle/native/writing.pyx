@@ -361,6 +361,7 @@ cdef class Stream(Memo):
         """Hand bytes to the file: see send() in writing.py."""
         global last_epoch
         self.sent += size
+        self.check_signals()  # the write may block, and does not look for what came before it
         if self.is_last_write:
             pass
         elif self.is_quiet():
