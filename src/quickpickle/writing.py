@@ -8,11 +8,14 @@ frames, but the buffer is emptied at the same places, so that it stays small.
 
 from __future__ import annotations
 
+import errno
 import operator
 import struct
 import sys
 from collections.abc import Callable, Iterable
+from io import FileIO
 from pickle import PicklingError
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .errors import PY315, type_name
@@ -219,7 +222,15 @@ def send_rest(write: Callable[[Payload], object], data: Payload, size: int, resu
             raise OSError(f"write() took none of {size} bytes: the file accepts no more data")
         data = memoryview(data).cast("B")[taken:]
         size -= taken
-        taken = _count(write(data))
+        result = write(data)
+        taken = _count(result)
+    if result is None and type(write) is BuiltinMethodType and isinstance(write.__self__, FileIO):
+        # From other files None says that all was taken; from a raw one, that nothing was.
+        raise BlockingIOError(
+            errno.EAGAIN,
+            f"write() took none of {size} bytes: the file does not block, so it may lose a pickle; "
+            "use a buffer around it, or os.set_blocking",
+        )
 
 
 def _count(taken: object) -> int:

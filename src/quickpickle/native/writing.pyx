@@ -374,7 +374,7 @@ cdef class Stream(Memo):
         else:
             self.settle()
         taken = self.write(data) if self.file is None else self.write(self.file, data)
-        if taken is not None and not (type(taken) is int and taken == size):
+        if not (type(taken) is int and taken == size):
             if not self.is_last_write:
                 self.settle()
             send_rest(self.write if self.file is None else self.file.write, data, size, taken)

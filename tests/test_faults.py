@@ -1,0 +1,365 @@
+"""Faults from outside, each at every place: writes that fail, and memory that cannot be had.
+
+After each the exception comes out, the Pickler is as it was before, and its next dump is whole.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import datetime as dt
+import errno
+import gc
+import io
+import os
+import pickle
+import signal
+import sys
+import threading
+import types
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import pytest
+
+import quickpickle.pickler
+from repeating import REPEATED, blocks_after
+
+try:
+    import _testcapi
+except ImportError:  # left out by some builders of CPython, and by other interpreters
+    _testcapi = None
+
+
+@dataclass
+class Record:
+    name: str
+    values: list
+
+
+class Slots:
+    __slots__ = ("one", "two")
+
+
+class Stateful:
+    def __getstate__(self):
+        return {"state": [1, "two"]}
+
+
+class Reduced:
+    def __reduce__(self):
+        return list, (), None, iter(["a", "b"])
+
+
+def varied(protocol=None):
+    """One of everything that allocates in its own way."""
+    slots = Slots()
+    slots.one, slots.two = 1.5, [slots]
+    if protocol in (0, 1):  # which refuse slots
+        slots = [slots.one, [1]]
+    cyclic = ([], "in a cycle")
+    cyclic[0].append(cyclic)
+    return [
+        ["text", "é", 2**70, -1, 1.5, b"bytes", bytearray(b"array"), None, True],
+        {"key": {1, 2}, ("t", 1): frozenset("f"), "nested": {"a": (), "b": (1, 2, 3, 4)}},
+        cyclic,
+        slots,
+        Stateful(),
+        Reduced(),
+        Record("name", [Record("inner", [])]),
+        OrderedDict(a=1),
+        dt.datetime(2026, 1, 2),
+        1j,
+        len,
+        Record,
+        pickle.UnpicklingError("an", "exception"),
+        [str(i) for i in range(50)],
+    ]
+
+
+class Hooked:
+    """Mixed into a Pickler: hooks of every kind, that take part without changing anything."""
+
+    dispatch_table = copyreg.dispatch_table.copy()
+
+    def persistent_id(self, obj):
+        return ("id", [1]) if type(obj) is float else None
+
+    def reducer_override(self, obj):
+        return NotImplemented
+
+
+@pytest.fixture(params=["plain", "hooks"])
+def pickler_class(request, implementation):
+    base = implementation.Pickler
+    return base if request.param == "plain" else type("WithHooks", (Hooked, base), {})
+
+
+class Failing:
+    """A file whose write fails at its `at`-th call, having taken a part of the data or not."""
+
+    def __init__(self, error=None, takes=None):
+        self.data = bytearray()
+        self.calls = 0
+        self.at = 0
+        self.error = error
+        self.takes = takes
+
+    def write(self, data):
+        self.calls += 1
+        if self.calls == self.at:
+            raise self.error
+        taken = len(data) if self.takes is None else min(self.takes, len(data))
+        self.data += memoryview(data)[:taken]
+        return taken
+
+    def begin(self, at):
+        self.data.clear()
+        self.calls, self.at = 0, at
+
+
+FAULTS = {
+    "disk full": (OSError(errno.ENOSPC, "No space left on device"), None),
+    "Ctrl-C": (KeyboardInterrupt(), None),
+    "exit": (SystemExit(3), None),
+    "disk full after parts": (OSError(errno.ENOSPC, "No space left on device"), 30_000),
+    "Ctrl-C after bytes": (KeyboardInterrupt(), 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_write_fails_in_turn(pickler_class, protocol, fault):
+    error, takes = FAULTS[fault]
+    obj = varied(protocol)
+    if takes != 1:
+        obj += [b"b" * 70_000, [str(i) for i in range(10_000)], "s" * 70_000, "last"]
+    elif protocol == 0:
+        obj = obj[:2]
+    known = ["known"]
+    file = Failing(error, takes)
+    pickler = pickler_class(file, protocol)
+    pickler.dump(known)
+    before = pickler.memo.copy()
+    file.begin(0)
+    pickler.dump(obj)
+    whole, calls = bytes(file.data), file.calls
+    assert calls >= (1 if protocol == 0 and takes is None else 2)
+    for at in range(1, calls + 1):
+        pickler.memo = before
+        file.begin(at)
+        with pytest.raises(type(error)) as caught:
+            pickler.dump(obj)
+        assert caught.value is error
+        assert file.calls == at
+        assert whole.startswith(file.data)
+        assert pickler.memo.copy() == before
+    file.begin(0)
+    pickler.dump(obj)
+    assert file.data == whole
+
+
+def test_a_write_that_blocks(implementation, protocol):
+    """Others run meanwhile; the dump goes on when the write does, and Ctrl-C ends it."""
+    entered, leave = threading.Event(), threading.Event()
+
+    class Blocks(io.BytesIO):
+        def write(self, data):
+            entered.set()
+            assert leave.wait(30)
+            return super().write(data)
+
+    file = Blocks()
+    obj = varied(protocol)
+    thread = threading.Thread(target=implementation.dump, args=(obj, file, protocol))
+    thread.start()
+    assert entered.wait(30)
+    assert implementation.dumps("meanwhile", protocol) == pickle.dumps("meanwhile", protocol)
+    leave.set()
+    thread.join(30)
+    assert file.getvalue() == pickle.dumps(obj, protocol)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="the system has no such signals")
+def test_ctrl_c_while_a_write_blocks(implementation, protocol):
+    """A full pipe that nobody reads."""
+    done = threading.Event()
+
+    def handle(number, frame):
+        if not done.is_set():
+            raise KeyboardInterrupt
+
+    def interrupt():
+        while not done.wait(0.1):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    reading, writing = os.pipe()
+    handler = signal.signal(signal.SIGINT, handle)
+    thread = threading.Thread(target=interrupt)
+    try:
+        with open(writing, "wb", buffering=0) as file:
+            pickler = implementation.Pickler(file, protocol)
+            thread.start()
+            with pytest.raises(KeyboardInterrupt):
+                pickler.dump(["x" * 10_000_000, b"y" * 100_000])
+            done.set()
+            assert pickler.memo.copy() == {}
+    finally:
+        done.set()
+        thread.join()
+        signal.signal(signal.SIGINT, handler)
+        os.close(reading)
+
+
+@pytest.mark.skipif(not hasattr(os, "set_blocking"), reason="the system has no such files")
+def test_a_file_that_does_not_block(implementation, protocol):
+    """It says None where it takes nothing, which is no reason to lose the rest in silence."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with open(reading, "rb"), open(writing, "wb", buffering=0) as file:
+        pickler = implementation.Pickler(file, protocol)
+        with pytest.raises(BlockingIOError, match="does not block"):
+            pickler.dump(["x" * 10_000_000, "y"])
+        assert pickler.memo.copy() == {}
+
+
+# --- memory
+
+
+def fail_allocations(start, stop, action):
+    """What `action` raises where the allocations from `start` to `stop` fail, or None."""
+    set_nomemory, remove_hooks = _testcapi.set_nomemory, _testcapi.remove_mem_hooks
+    error = None
+    set_nomemory(start, stop)
+    try:
+        action()
+        remove_hooks()
+    except BaseException as caught:
+        remove_hooks()
+        error = caught.with_traceback(None)
+    return error
+
+
+needs_testcapi = pytest.mark.skipif(
+    not hasattr(_testcapi, "set_nomemory"), reason="this interpreter has no _testcapi"
+)
+
+# An import that fails for lack of memory is a PicklingError before 3.14, as with the standard.
+_NO_MEMORY = (MemoryError, pickle.PicklingError)
+_LAST = 25  # dumps that succeed one after the other: there is no allocation left to fail
+
+
+@needs_testcapi
+@pytest.mark.parametrize("failing", [1, 5])  # not for ever: that ends CPython itself
+@pytest.mark.parametrize("protocol", [0, 2, 5], ids="protocol{}".format)
+def test_every_allocation_fails_in_turn(pickler_class, protocol, failing, implementation):
+    obj = varied(protocol)
+    known = ["known"]
+    chunks = []  # a BytesIO that cannot grow is closed by that
+    pickler = pickler_class(types.SimpleNamespace(write=chunks.append), protocol)
+    pickler.dump(known)
+    before = pickler.memo.copy()
+
+    def begin():
+        chunks.clear()
+        pickler.memo = before
+
+    begin()
+    pickler.dump(obj)
+    whole = b"".join(chunks)
+
+    def dump():
+        pickler.dump(obj)
+
+    def every_one():
+        start = succeeded = 0
+        while succeeded < _LAST:
+            begin()
+            error = fail_allocations(start, start + failing, dump)
+            if error is None:
+                succeeded += 1
+                assert b"".join(chunks) == whole
+            else:
+                succeeded = 0
+                assert isinstance(error, _NO_MEMORY), error
+                assert pickler.memo.copy() == before
+                if start % 10 == 0:
+                    begin()
+                    pickler.dump(obj)
+                    assert b"".join(chunks) == whole
+            start += 1
+        return start
+
+    count = every_one()
+    native = None if implementation is quickpickle.pickler else implementation.Pickler
+    assert count > 50
+    # Each failure is repeated, as what the interpreter keeps for itself grows a little at first.
+    # In Python there are references to lose only in the interpreter.
+    if protocol == 5 and failing == 1 and pickler_class is native:
+        for start in range(count):
+
+            def repeat(start=start):
+                for _ in range(REPEATED):
+                    begin()
+                    fail_allocations(start, start + 1, dump)
+
+            first, again = blocks_after(repeat, 2)
+            assert again - first < REPEATED, start
+
+
+@needs_testcapi
+def test_every_allocation_of_dumps_fails_in_turn(implementation, protocol):
+    obj = varied(protocol)
+    whole = implementation.dumps(obj, protocol)
+    start = succeeded = 0
+    while succeeded < _LAST:
+        error = fail_allocations(start, start + 1, lambda: implementation.dumps(obj, protocol))
+        succeeded = succeeded + 1 if error is None else 0
+        assert error is None or isinstance(error, _NO_MEMORY), error
+        start += 1
+    assert start > 50
+    assert implementation.dumps(obj, protocol) == whole
+
+
+# The interpreter leaves a file to the garbage collector where open() or close() has failed halfway.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@needs_testcapi
+def test_a_path_is_untouched_where_memory_runs_out(implementation, tmp_path):
+    """The target is what it was, or the whole new file; nothing is left beside it."""
+    path = tmp_path / "target.pickle"
+    name = str(path)
+    obj = varied()
+    whole = implementation.dumps(obj)
+    start = succeeded = failed = 0
+    while succeeded < _LAST:
+        path.write_bytes(b"old")
+        error = fail_allocations(start, start + 1, lambda: implementation.dump(obj, name))
+        if error is None:
+            succeeded += 1
+            assert path.read_bytes() == whole
+        else:
+            succeeded, failed = 0, failed + 1
+            # The interpreter's files have exceptions of their own for it.
+            assert isinstance(error, (*_NO_MEMORY, OSError, RuntimeError)), error
+            assert path.read_bytes() in (b"old", whole)
+        assert os.listdir(tmp_path) == ["target.pickle"]
+        start += 1
+    assert failed > 50
+
+
+def test_writes_to_a_path_fail_in_turn(implementation, tmp_path, monkeypatch):
+    path = tmp_path / "target.pickle"
+    path.write_bytes(b"old")
+    obj = [*varied(), b"b" * 100_000, [str(i) for i in range(40_000)]]
+
+    class Fails:
+        def __reduce__(self):
+            raise KeyboardInterrupt
+
+    for at in range(len(obj) + 1):
+        with pytest.raises(KeyboardInterrupt):
+            implementation.dump([*obj[:at], Fails(), *obj[at:]], path)
+        assert path.read_bytes() == b"old"
+        assert os.listdir(tmp_path) == ["target.pickle"]
+    gc.collect()
+    implementation.dump(obj, path)
+    assert path.read_bytes() == implementation.dumps(obj)
+    assert sys.exc_info() == (None, None, None)
