@@ -24,6 +24,8 @@ import pytest
 import quickpickle.pickler
 from repeating import REPEATED, blocks_after
 
+pytestmark = pytest.mark.slow
+
 try:
     import _testcapi
 except ImportError:  # left out by some builders of CPython, and by other interpreters
