@@ -798,6 +798,8 @@ cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
                 return save_global(dump, <object>obj, reduction)
             return save_reduction(dump, <object>obj, reduction, True)
         state = (<object>obj).__getstate__()
+        if type(<object>obj) is not cls:  # it has changed its class
+            return save_reduction(dump, <object>obj, (copyreg.__newobj__, (cls,), state), True)
         dump.enter_user_code(<object>obj)
         push_reduction(dump, <object>obj, cls, (), state, <char>0x81).size = 1
     finally:
