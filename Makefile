@@ -9,7 +9,7 @@ RESULT := benchmarks/results/latest.json
 
 SECONDS ?= 600
 
-.PHONY: demo test lint bench fuzz clean
+.PHONY: demo test lint bench fuzz leaks clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -30,6 +30,9 @@ bench: $(VENV)/.installed-bench
 fuzz: $(VENV)/.installed-test,fuzz
 	$(BIN)/python tests/fuzz.py graphs --seconds $$(($(SECONDS) / 2))
 	$(BIN)/python tests/fuzz.py pickles --seconds $$(($(SECONDS) / 2))
+
+leaks: $(VENV)/.installed-test,integration
+	$(BIN)/python tests/leaks.py
 
 clean:
 	rm -rf $(VENV) build dist

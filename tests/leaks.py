@@ -1,0 +1,162 @@
+"""What the tests do, again and again, with flat memory: the blocks the interpreter has in use.
+
+    make leaks            10,000 times each scenario
+    python tests/leaks.py --repeats 1000 [SCENARIO ...]
+
+`test_leaks.py` does the same a few times. A block lost each time is as many blocks as repeats; less
+than a tenth of that is what the interpreter keeps for itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import io
+import pickle
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+
+import quickpickle
+from conftest import IMPLEMENTATIONS
+from quickpickle.inspection import inspect
+from repeating import blocks_after
+from test_faults import Hooked, varied
+from test_hostile import ChangesClass, Plain
+
+
+class Fails:
+    def __reduce__(self):
+        raise ValueError("on purpose")
+
+
+def _dumps(module: ModuleType) -> None:
+    for protocol in range(6):
+        module.dumps(varied(protocol), protocol)
+
+
+def _fails(module: ModuleType) -> None:
+    for obj in (Fails(), [{"a": (1, Fails())}], Plain(a=[lambda: 0]), ChangesClass()):
+        with contextlib.suppress(Exception):
+            module.dumps([varied(), obj])
+
+
+def _pickler(module: ModuleType) -> None:
+    file = io.BytesIO()
+    pickler = module.Pickler(file)
+    obj = varied()
+    for _ in range(3):
+        pickler.dump(obj)
+        with contextlib.suppress(ValueError):
+            pickler.dump([obj, "new", Fails()])
+    pickler.memo = pickler.memo.copy()
+    pickler.clear_memo()
+    pickler.dump(obj)
+
+
+def _hooks(module: ModuleType) -> None:
+    cls = _HOOKED[module.__name__]
+    for protocol in (0, 5):
+        cls(io.BytesIO(), protocol).dump(varied(protocol))
+
+
+def _writes(module: ModuleType) -> None:
+    class File:
+        def write(self, data: object) -> int:
+            self.calls += 1
+            if self.calls == 3:
+                raise OSError("on purpose")
+            return 1 + len(memoryview(data)) // 2  # type: ignore[arg-type]
+
+        calls = 0
+
+    with contextlib.suppress(OSError):
+        module.dump([b"x" * 70_000, ["text"] * 100], File())
+
+
+def _buffers(module: ModuleType) -> None:
+    data = [pickle.PickleBuffer(bytearray(b"x" * n)) for n in (0, 10, 70_000)]
+    module.dumps(data, 5)
+    module.dumps(data, 5, buffer_callback=lambda buffer: None)
+    with contextlib.suppress(ZeroDivisionError):
+        module.dumps(data, 5, buffer_callback=lambda buffer: 1 / 0)
+
+
+def _path(module: ModuleType) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        module.dump(varied(), f"{folder}/file.gz")
+        with contextlib.suppress(ValueError):
+            module.dump(Fails(), f"{folder}/file.gz")
+
+
+def _classes(module: ModuleType) -> None:
+    class Local(Plain):
+        __slots__ = ("a",)
+
+    with contextlib.suppress(pickle.PicklingError, AttributeError):
+        module.dumps([Local(), Local])
+
+
+def _diagnose(module: ModuleType) -> None:
+    quickpickle.diagnose([varied(), Fails(), lambda: 0], strict=True)
+
+
+def _inspect(module: ModuleType) -> None:
+    data = module.dumps(varied())
+    inspect(data).as_dict()
+    inspect(data[:-20]).as_dict()
+
+
+_HOOKED = {
+    module.__name__: type("WithHooks", (Hooked, module.Pickler), {})
+    for module in IMPLEMENTATIONS.values()
+}
+
+SCENARIOS: dict[str, Callable[[ModuleType], None]] = {
+    function.__name__[1:]: function
+    for function in (
+        _dumps, _fails, _pickler, _hooks, _writes, _buffers, _path, _classes, _diagnose, _inspect,
+    )
+}  # fmt: skip
+
+
+def lost(name: str, module: ModuleType, repeats: int) -> int:
+    """How many blocks more are in use after so many repeats, having repeated it before."""
+
+    def repeat() -> None:
+        for i in range(repeats):
+            SCENARIOS[name](module)
+            if i % 1000 == 999:
+                gc.collect()
+
+    first, again = blocks_after(repeat, 2)
+    return again - first
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("scenarios", metavar="SCENARIO", nargs="*", default=list(SCENARIOS))
+    parser.add_argument("--repeats", type=int, default=10_000)
+    arguments = parser.parse_args()
+    leaking = 0
+    for name in arguments.scenarios:
+        for implementation, module in IMPLEMENTATIONS.items():
+            blocks = lost(name, module, arguments.repeats)
+            is_leak = blocks > arguments.repeats // 10
+            leaking += is_leak
+            print(
+                f"{name:10} {implementation:8} {arguments.repeats:,} times: {blocks:+,} blocks"
+                + ("  a leak" if is_leak else ""),
+                flush=True,
+            )
+    return 1 if leaking else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
