@@ -8,8 +8,10 @@ BENCH_ARGS ?=
 RESULT := benchmarks/results/latest.json
 
 SECONDS ?= 600
+# The memory that tests measure is another one there; no browser starts under AddressSanitizer.
+SANITIZE_ARGS ?= -m "not slow" --deselect tests/test_inspect_page.py
 
-.PHONY: demo test lint bench fuzz leaks clean
+.PHONY: demo test lint bench fuzz leaks sanitize stress clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -33,6 +35,13 @@ fuzz: $(VENV)/.installed-test,fuzz
 
 leaks: $(VENV)/.installed-test,integration
 	$(BIN)/python tests/leaks.py
+
+sanitize: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1'
+	tools/sanitize $(SANITIZE_ARGS)
+
+stress: $(VENV)/.installed-test
+	$(BIN)/python tests/stress_threads.py --seconds $(SECONDS)
 
 clean:
 	rm -rf $(VENV) build dist
