@@ -11,7 +11,7 @@ SECONDS ?= 600
 # The memory that tests measure is another one there; no browser starts under AddressSanitizer.
 SANITIZE_ARGS ?= -m "not slow" --deselect tests/test_inspect_page.py
 
-.PHONY: demo test lint bench fuzz leaks sanitize stress clean
+.PHONY: demo test lint bench fuzz leaks reproducible sanitize stress clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -39,6 +39,9 @@ leaks: $(VENV)/.installed-test,integration
 sanitize: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1'
 	tools/sanitize $(SANITIZE_ARGS)
+
+reproducible: $(VENV)/.installed-test
+	tools/reproducible
 
 stress: $(VENV)/.installed-test
 	$(BIN)/python tests/stress_threads.py --seconds $(SECONDS)
