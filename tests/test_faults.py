@@ -252,6 +252,8 @@ _NO_MEMORY = (MemoryError, pickle.PicklingError)
 _LAST = 25  # dumps that succeed one after the other: there is no allocation left to fail
 
 
+# Generators that are closed without memory say so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @needs_testcapi
 @pytest.mark.parametrize("failing", [1, 5])  # not for ever: that ends CPython itself
 @pytest.mark.parametrize("protocol", [0, 2, 5], ids="protocol{}".format)
@@ -295,7 +297,7 @@ def test_every_allocation_fails_in_turn(pickler_class, protocol, failing, implem
 
     count = every_one()
     native = None if implementation is quickpickle.pickler else implementation.Pickler
-    assert count > 50
+    assert count > _LAST + 20
     # Each failure is repeated, as what the interpreter keeps for itself grows a little at first.
     # In Python there are references to lose only in the interpreter.
     if protocol == 5 and failing == 1 and pickler_class is native:
@@ -310,6 +312,7 @@ def test_every_allocation_fails_in_turn(pickler_class, protocol, failing, implem
             assert again - first < REPEATED, start
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @needs_testcapi
 def test_every_allocation_of_dumps_fails_in_turn(implementation, protocol):
     obj = varied(protocol)
@@ -320,7 +323,7 @@ def test_every_allocation_of_dumps_fails_in_turn(implementation, protocol):
         succeeded = succeeded + 1 if error is None else 0
         assert error is None or isinstance(error, _NO_MEMORY), error
         start += 1
-    assert start > 50
+    assert start > _LAST + 20
     assert implementation.dumps(obj, protocol) == whole
 
 

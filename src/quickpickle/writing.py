@@ -224,7 +224,11 @@ def send_rest(write: Callable[[Payload], object], data: Payload, size: int, resu
         size -= taken
         result = write(data)
         taken = _count(result)
-    if result is None and type(write) is BuiltinMethodType and isinstance(write.__self__, FileIO):
+    if (
+        result is None
+        and isinstance(write, BuiltinMethodType)
+        and isinstance(write.__self__, FileIO)
+    ):
         # From other files None says that all was taken; from a raw one, that nothing was.
         raise BlockingIOError(
             errno.EAGAIN,
