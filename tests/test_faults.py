@@ -8,6 +8,7 @@ from __future__ import annotations
 import copyreg
 import datetime as dt
 import errno
+import functools
 import gc
 import io
 import os
@@ -15,7 +16,9 @@ import pickle
 import signal
 import sys
 import threading
+import traceback
 import types
+import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -243,20 +246,46 @@ def fail_allocations(start, stop, action):
     return error
 
 
-needs_testcapi = pytest.mark.skipif(
-    not hasattr(_testcapi, "set_nomemory"), reason="this interpreter has no _testcapi"
-)
+def without_memory(test):
+    """A test that lets allocations fail: in a process of its own, where they are only the test's.
+
+    pytest-xdist has a thread beside the tests, and a crash would end the tests that follow.
+    """
+
+    @functools.wraps(test)
+    def run(**arguments):
+        reading, writing = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that there are other threads
+            child = os.fork()
+        if child == 0:
+            try:
+                test(**arguments)
+            except BaseException:
+                os.write(writing, traceback.format_exc()[-4000:].encode())
+            else:
+                os.write(writing, b"done")
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with open(reading, "rb") as file:
+            result = file.read().decode()
+        _, status = os.waitpid(child, 0)
+        assert result == "done", result or f"the process ended with {status}"
+
+    has_all = hasattr(_testcapi, "set_nomemory") and hasattr(os, "fork")
+    reason = "this interpreter has no _testcapi, or this system no fork()"
+    return pytest.mark.skipif(not has_all, reason=reason)(run)
+
 
 # An import that fails for lack of memory is a PicklingError before 3.14, as with the standard.
 _NO_MEMORY = (MemoryError, pickle.PicklingError)
 _LAST = 25  # dumps that succeed one after the other: there is no allocation left to fail
 
 
-# Generators that are closed without memory say so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@needs_testcapi
 @pytest.mark.parametrize("failing", [1, 5])  # not for ever: that ends CPython itself
 @pytest.mark.parametrize("protocol", [0, 2, 5], ids="protocol{}".format)
+@without_memory
 def test_every_allocation_fails_in_turn(pickler_class, protocol, failing, implementation):
     obj = varied(protocol)
     known = ["known"]
@@ -312,8 +341,7 @@ def test_every_allocation_fails_in_turn(pickler_class, protocol, failing, implem
             assert again - first < REPEATED, start
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@needs_testcapi
+@without_memory
 def test_every_allocation_of_dumps_fails_in_turn(implementation, protocol):
     obj = varied(protocol)
     whole = implementation.dumps(obj, protocol)
@@ -327,9 +355,7 @@ def test_every_allocation_of_dumps_fails_in_turn(implementation, protocol):
     assert implementation.dumps(obj, protocol) == whole
 
 
-# The interpreter leaves a file to the garbage collector where open() or close() has failed halfway.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@needs_testcapi
+@without_memory
 def test_a_path_is_untouched_where_memory_runs_out(implementation, tmp_path):
     """The target is what it was, or the whole new file; nothing is left beside it."""
     path = tmp_path / "target.pickle"
