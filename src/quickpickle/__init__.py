@@ -76,7 +76,6 @@ __all__ = [
     "dumps",
     "load",
     "loads",
-    "object_digest",
 ]
 __all__ += [_name for _name in vars(_opcodes) if _name.isupper()]
 

@@ -317,12 +317,9 @@ def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> N
         raise
 
 
-def make_order(
-    protocol: int, buffer_callback: Callable[[PickleBuffer], object] | None, **options: Any
-) -> Order:
+def make_order(protocol: int, buffer_callback: Callable[[PickleBuffer], object] | None) -> Order:
     """What makes a dump deterministic."""
-    values = Representatives(protocol, protocol >= 5 and buffer_callback is None)
-    return Order(values, protocol, **options)
+    return Order(Representatives(protocol, protocol >= 5 and buffer_callback is None), protocol)
 
 
 def _put_in_order(stream: Stream, order: Order, hooks: tuple[Any, Any, Any]) -> None:
@@ -674,18 +671,10 @@ def dumps_with_hooks(
     reducer_override: Callable[[Any], Any],
     dispatch_table: Any,
 ) -> bytes:
-    """`dumps` with hooks that need no Pickler, so that none is made: for quickpickle.cloud."""
-    number = check_protocol(protocol)
-    if buffer_callback is not None:
-        check_buffer_callback(number)
+    """`dumps` with hooks, for which the compiled twin needs no Pickler: for quickpickle.cloud."""
     file = io.BytesIO()
-    stream = Stream(
-        file.write,
-        Memo(),
-        number,
-        fix_imports=number < 3,
-        buffer_callback=buffer_callback,
-        reduction_limit=Pickler.reduction_limit,
-    )
-    write_pickle(stream, obj, ABSENT, reducer_override, dispatch_table, _note_path)
+    pickler: Any = Pickler(file, protocol, buffer_callback=buffer_callback)
+    pickler.reducer_override = reducer_override
+    pickler.dispatch_table = dispatch_table
+    pickler.dump(obj)
     return file.getvalue()

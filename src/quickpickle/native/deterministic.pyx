@@ -488,8 +488,8 @@ def write_alone(Dump outer, obj):
     return write_pickle(dump, obj)
 
 
-def new_order(protocol, callback, **options):
-    return Order(Values(protocol, protocol >= 5 and callback is None), protocol, **options)
+def new_order(protocol, callback):
+    return Order(Values(protocol, protocol >= 5 and callback is None), protocol)
 
 
 def object_digest(obj, digest="sha256", *, sort_dicts=True):
