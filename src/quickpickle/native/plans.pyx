@@ -689,7 +689,7 @@ cdef int push_items(
 ) except -1:
     """Go on with an iterator behind the first `count` items, but for the `value` of the last one."""
     cdef Work* work
-    held = None if value == NULL else <object>value
+    held = None if value == NULL else <object>value  # should the dict give it up meanwhile
     dump.settle()  # making an iterator may run the garbage collector
     items = iter(dict.items(<object>obj) if is_dict else list.__iter__(<object>obj))
     for _ in range(count):
