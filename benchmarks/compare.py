@@ -146,7 +146,8 @@ def add_compact_calls(calls: dict[Key, Call], workload: str, obj: object, protoc
     """Calls of dumps() with compact=True, and of loads() with and without; the compact size."""
     hooks = WORKLOADS[workload].hooks
     sizes = []
-    for pickler in (picklers.ours(protocol), picklers.ours_compact(protocol)):
+    for compact in (False, True):
+        pickler = picklers.ours_compact(protocol, compact)
         if hooks:
             pickler = pickler.with_hooks(hooks)
         data = pickler.dumps(obj, *pickler.options)

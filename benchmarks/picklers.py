@@ -57,7 +57,8 @@ class Pickler:
 # The compiled implementation where it was built, else the Python one once more.
 OURS: Final = f"quickpickle ({quickpickle.implementation})"
 OURS_PYTHON: Final = "quickpickle (Python)"
-COMPACT: Final = "quickpickle, compact"
+COMPACT: Final = "quickpickle, compact=True"
+NOT_COMPACT: Final = "quickpickle, compact=False"
 JOBLIB: Final = "joblib.hash"
 STANDARD: Final = "pickle (C)"
 STANDARD_PYTHON: Final = "pickle (Python)"
@@ -75,15 +76,16 @@ def ours(protocol: int) -> Pickler:
     )
 
 
-class _CompactPickler(quickpickle.Pickler):
-    def __init__(self, file: Any, protocol: int) -> None:
-        super().__init__(file, protocol, compact=True)
+def ours_compact(protocol: int, compact: bool) -> Pickler:
+    """With the option or without it; as a keyword either way, which costs small dumps something."""
 
+    class OurPickler(quickpickle.Pickler):
+        def __init__(self, file: Any, protocol: int) -> None:
+            super().__init__(file, protocol, compact=compact)
 
-def ours_compact(protocol: int) -> Pickler:
-    dumps = partial(quickpickle.dumps, compact=True)
-    classes = (_CompactPickler, pickle.Unpickler)
-    return Pickler(COMPACT, dumps, None, pickle.loads, (protocol,), classes)
+    name = COMPACT if compact else NOT_COMPACT
+    dumps = partial(quickpickle.dumps, compact=compact)
+    return Pickler(name, dumps, None, pickle.loads, (protocol,), (OurPickler, pickle.Unpickler))
 
 
 def digests() -> dict[tuple[str, str], Callable[[Any], object]]:

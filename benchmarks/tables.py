@@ -9,7 +9,16 @@ from typing import Final, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from picklers import COMPACT, COMPETITORS, JOBLIB, OURS, OURS_PYTHON, STANDARD, STANDARD_PYTHON
+from picklers import (
+    COMPACT,
+    COMPETITORS,
+    JOBLIB,
+    NOT_COMPACT,
+    OURS,
+    OURS_PYTHON,
+    STANDARD,
+    STANDARD_PYTHON,
+)
 from workloads import WORKLOADS
 
 NOISY: Final = 1.1  # how far the median may lie above the minimum
@@ -59,9 +68,9 @@ def compact(measurements: Measurements) -> Table:
         table.add_column(name, justify="right")
     for workload, measurement in _by_group(measurements, table):
         values = [
-            measurement.ratio("dumps", OURS, COMPACT),
+            measurement.ratio("dumps", NOT_COMPACT, COMPACT),
             (measurement.compact_size or measurement.size) / measurement.size,
-            measurement.ratio("loads", OURS, COMPACT),
+            measurement.ratio("loads", NOT_COMPACT, COMPACT),
         ]
         table.add_row(workload, *("-" if value is None else f"{value:.2f}" for value in values))
         for kept, value in zip(columns.values(), values, strict=True):

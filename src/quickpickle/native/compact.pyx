@@ -396,7 +396,7 @@ cdef extern from *:
     }
 
     /* What quickpickle_copy_frequent does with an opcode. */
-    enum { QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_FRAME,
+    enum { QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_BINARY, QP_FRAME,
            QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE };
     static uint8_t quickpickle_frequent[256];
 
@@ -407,7 +407,7 @@ cdef extern from *:
     #define QP_BEGIN \\
         static const void *const cases[] = { \\
             &&qp_OTHER, &&qp_MEMOIZE, &&qp_BINGET, &&qp_LONG_BINGET, &&qp_SHORT_BINARY, \\
-            &&qp_FRAME, &&qp_ONE, &&qp_TWO, &&qp_THREE, &&qp_FIVE, &&qp_NINE}; \\
+            &&qp_BINARY, &&qp_FRAME, &&qp_ONE, &&qp_TWO, &&qp_THREE, &&qp_FIVE, &&qp_NINE}; \\
         QP_NEXT;
     #define QP_NEXT do { \\
             if (p >= stop) { \\
@@ -480,6 +480,15 @@ cdef extern from *:
                 memcpy(words, p, QP_WORDS);
                 memcpy(pos, words, QP_WORDS);
             }
+            pos += size;
+            p += size;
+            QP_NEXT;
+        QP_CASE(BINARY)
+            size = quickpickle_load(p + 1, 4) + 5;
+            if (size > QP_TARGET || end - p < (Py_ssize_t)size) {
+                QP_LEAVE;  /* too large for a frame, or left out */
+            }
+            memmove(pos, p, size);
             pos += size;
             p += size;
             QP_NEXT;
@@ -629,7 +638,7 @@ cdef extern from *:
     uint8_t[256] quickpickle_is_short
     uint8_t[256] quickpickle_frequent
     int QP_DONE, QP_ODD, QP_NO_MEMORY
-    int QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_FRAME
+    int QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_BINARY, QP_FRAME
     int QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE
     int WORDS "QP_WORDS"
     int quickpickle_mark(quickpickle_compaction*, Py_ssize_t) noexcept
@@ -643,7 +652,8 @@ for _code in range(256):
     quickpickle_frequent[_code] = QP_ONE if quickpickle_is_short[_code] else QP_OTHER
 for _codes, _kind in [
     (b"\x94", QP_MEMOIZE), (b"h", QP_BINGET), (b"j", QP_LONG_BINGET), (b"\x8cC", QP_SHORT_BINARY),
-    (b"\x95", QP_FRAME), (b"K", QP_TWO), (b"M", QP_THREE), (b"J", QP_FIVE), (b"G", QP_NINE),
+    (b"XB", QP_BINARY), (b"\x95", QP_FRAME),
+    (b"K", QP_TWO), (b"M", QP_THREE), (b"J", QP_FIVE), (b"G", QP_NINE),
 ]:
     for _code in _codes:
         quickpickle_frequent[_code] = _kind
