@@ -37,7 +37,7 @@ cdef class Memo:
     cdef uint64_t first_epoch  # of this dump
 
     def __cinit__(self):
-        self.allocate(64)
+        self.allocate(16)  # a small one: it is cleared after each dumps()
 
     def __dealloc__(self):
         self.release_log(0)
