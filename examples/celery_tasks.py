@@ -1,6 +1,6 @@
 """A Celery task that takes and returns objects, pickled by quickpickle.
 
-    pip install quickpickle 'celery[redis]'
+    pip install 'quickpickle[celery]'
     REDIS_URL=redis://localhost:6379/0 python examples/celery_tasks.py
 
 The serializer is there wherever quickpickle is installed. Whoever can write to the broker can run

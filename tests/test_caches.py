@@ -196,13 +196,20 @@ def test_it_has_to_be_allowed(kombu):
             kombu.serialization.loads(data, content_type, encoding, accept)
 
 
-def test_celery(kombu, redis_port, tmp_path):
-    """A worker in a process of its own; broker and results on Redis."""
-    pytest.importorskip("celery", reason=REASON)
+@pytest.mark.parametrize(
+    ("name", "needs", "output"),
+    [
+        ("celery_tasks", "celery", "10 records, of the total 190\n"),  # with a worker process
+        ("django_cache", "django", "2026-01-02\n"),
+        ("redis_values", "redis", "2026-01-02\n"),
+    ],
+)
+def test_an_example_on_redis(redis_port, tmp_path, name, needs, output):
+    pytest.importorskip(needs, reason=REASON)
     environment = {**os.environ, "REDIS_URL": f"redis://127.0.0.1:{redis_port}/2"}
-    run = [sys.executable, str(EXAMPLES / "celery_tasks.py")]
+    run = [sys.executable, str(EXAMPLES / f"{name}.py")]
     result = subprocess.run(
         run, capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=tmp_path
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "10 records, of the total 190\n"
+    assert result.stdout == output

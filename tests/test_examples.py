@@ -16,6 +16,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
     [
         ("cloud", "joblib", "105.00\n5197.50\n"),
         ("buffers", "pandas", "a pickle of less than 1 kB, 40 MB shared\n"),
+        ("install", "joblib", "chains of 20000, 30000, 10000 nodes\n"),
+        ("joblib_files", "sklearn", "1 + 2 = 3.00\n"),
+        ("flask_cache", "flask_caching", "49, 49, computed 1 time\n"),
+        ("pytorch", "torch", "step 5\n"),
     ],
 )
 def test_an_example(name, needs, output):
