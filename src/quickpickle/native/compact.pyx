@@ -522,6 +522,7 @@ cdef extern from *:
         marks = c->marks;
         if (c->end - c->data <= QP_SMALL) {
             Py_ssize_t size = c->end - c->data;
+            quickpickle_opaque(size);
             memcpy(apart, c->data, size + QP_WORDS);
             c->origin = c->p = apart;
             c->end = apart + size;
@@ -625,8 +626,9 @@ cdef extern from *:
         uint8_t* origin
         uint8_t* p
         uint8_t* pos
-        int protocol
-        Py_ssize_t stored
+        uint8_t* frame
+        int protocol, is_apart
+        Py_ssize_t stored, base
         uint32_t* marks
         Py_ssize_t marks_room
         const Py_ssize_t* held
@@ -668,7 +670,12 @@ cdef inline Py_ssize_t room_for_frames(Py_ssize_t size) noexcept:
 
 
 cdef int begin_compaction(quickpickle_compaction* c, char* data, Py_ssize_t size) noexcept:
-    memset(c, 0, sizeof(quickpickle_compaction))
+    c.protocol = c.is_apart = 0
+    c.stored = c.base = c.marks_room = 0
+    c.marks = NULL
+    c.held = c.held_end = NULL
+    c.frame = c.aside = NULL
+    c.cuts = NULL
     c.data = c.origin = c.p = c.pos = <uint8_t*>data
     c.end = c.data + size
     return 0

@@ -291,11 +291,27 @@ cdef extern from *:
         return PyObject_CallOneArg(hook, obj);
     }
 
+    /* Keeps the compiler from making something of how a number comes about: branches where it may be
+       one of two, or, of a copy of at most so many bytes, an instruction that takes long to start. */
+    #if defined(__GNUC__)
+    #define quickpickle_opaque(number) __asm__("" : "+r"(number))
+    #else
+    #define quickpickle_opaque(number) ((void)(number))
+    #endif
+
     /* memcpy, which for a few bytes takes longer to be called than to copy them. */
     static inline void quickpickle_copy(char *target, const char *source, Py_ssize_t size)
     {
-        if (size > 32) {
+        if (size > 64) {
+            quickpickle_opaque(size);
             memcpy(target, source, size);
+        }
+        else if (size > 32) {
+            char first[32], last[32];
+            memcpy(first, source, 32);
+            memcpy(last, source + size - 32, 32);
+            memcpy(target, first, 32);
+            memcpy(target + size - 32, last, 32);
         }
         else if (size >= 16) {
             char first[16], last[16];
@@ -356,13 +372,6 @@ cdef extern from *:
         return 1;
     #endif
     }
-
-    /* Keeps the compiler from making branches of how a number comes about. */
-    #if defined(__GNUC__)
-    #define quickpickle_opaque(number) __asm__("" : "+r"(number))
-    #else
-    #define quickpickle_opaque(number) ((void)(number))
-    #endif
 
     /* Little-endian and big-endian, whatever the machine. */
     static inline void quickpickle_store4(char *target, uint32_t value)

@@ -295,9 +295,11 @@ cdef class Memo:
     cdef int reset(self) except -1:
         """Forget every object, and give back what a large memo took."""
         cdef MemoEntry* old = self.table
+        cdef size_t i
         if self.entries:
             if self.mask < 64:
-                memset(self.table, 0, (self.mask + 1) * sizeof(MemoEntry))
+                for i in range(self.mask + 1):  # memset of so little takes long to start
+                    self.table[i].key = NULL
             else:
                 self.allocate(64)
                 PyMem_Free(old)
