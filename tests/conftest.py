@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pickle
 from types import ModuleType
@@ -16,6 +17,15 @@ try:
     IMPLEMENTATIONS["native"] = importlib.import_module("quickpickle.native.core")
 except ModuleNotFoundError:
     print("\nquickpickle.native is not built: only the Python implementation is tested")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_objects_to_collect() -> None:
+    """What other modules have imported and left is out of the collector's way: many tests here
+    call it, and it took a tenth of the suite's time to look at all that."""
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
