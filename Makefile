@@ -10,8 +10,11 @@ RESULT := benchmarks/results/latest.json
 SECONDS ?= 600
 # The memory that tests measure is another one there; no browser starts under AddressSanitizer.
 SANITIZE_ARGS ?= -m "not slow" --deselect tests/test_inspect_page.py
+# On Debian: apt-get install python3.11-dbg python3.11-dev python3.11-venv
+DEBUG_PYTHON ?= python3.11-dbg
+DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench fuzz leaks reproducible sanitize stress clean
+.PHONY: demo test lint bench debug fuzz leaks reproducible sanitize stress clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -28,6 +31,11 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/compare.py --output $(RESULT) $(BENCH_ARGS)
 	$(BIN)/python benchmarks/chart.py $(RESULT) docs/benchmarks.svg
+
+debug:
+	$(MAKE) VENV=build/debug PYTHON=$(DEBUG_PYTHON) build/debug/.installed-test
+	build/debug/bin/python -c "import sys; sys.gettotalrefcount()"
+	build/debug/bin/python -m pytest $(DEBUG_ARGS)
 
 fuzz: $(VENV)/.installed-test,fuzz
 	$(BIN)/python tests/fuzz.py graphs --seconds $$(($(SECONDS) / 2))
