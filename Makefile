@@ -10,11 +10,14 @@ RESULT := benchmarks/results/latest.json
 SECONDS ?= 600
 # The memory that tests measure is another one there; no browser starts under AddressSanitizer.
 SANITIZE_ARGS ?= -m "not slow" --deselect tests/test_inspect_page.py
+# Some thirty times slower, so a part: what is compiled and has to do with memory.
+VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
+  tests/test_memo.py tests/test_writing.py tests/test_plans.py tests/test_names.py
 # On Debian: apt-get install python3.11-dbg python3.11-dev python3.11-venv
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench debug fuzz leaks reproducible sanitize stress clean
+.PHONY: demo test lint bench debug fuzz leaks reproducible sanitize stress valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -53,6 +56,10 @@ reproducible: $(VENV)/.installed-test
 
 stress: $(VENV)/.installed-test
 	$(BIN)/python tests/stress_threads.py --seconds $(SECONDS)
+
+valgrind: $(VENV)/.installed-test
+	PYTHONMALLOC=malloc valgrind --error-exitcode=1 \
+	  $(BIN)/python -m pytest -p no:cacheprovider $(VALGRIND_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist

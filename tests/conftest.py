@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import pickle
 from types import ModuleType
 
@@ -13,10 +14,11 @@ import quickpickle.pickler
 
 # The modules with a Pickler, a dump and a dumps of each implementation.
 IMPLEMENTATIONS: dict[str, ModuleType] = {"python": quickpickle.pickler}
-try:
-    IMPLEMENTATIONS["native"] = importlib.import_module("quickpickle.native.core")
-except ModuleNotFoundError:
-    print("\nquickpickle.native is not built: only the Python implementation is tested")
+if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
+    try:
+        IMPLEMENTATIONS["native"] = importlib.import_module("quickpickle.native.core")
+    except ModuleNotFoundError:
+        print("\nquickpickle.native is not built: only the Python implementation is tested")
 
 
 @pytest.fixture(scope="module", autouse=True)

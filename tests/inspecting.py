@@ -10,15 +10,14 @@ from typing import Any, ClassVar
 
 import quickpickle.inspection
 import quickpickle.inspection.scan
+from conftest import IMPLEMENTATIONS
 from quickpickle.inspection import table
 from quickpickle.inspection.labels import find_pickle
 
 # The scanners, by the name of their implementation.
 SCANNERS: dict[str, Any] = {"python": quickpickle.inspection.scan.Scanner}
-try:
+if "native" in IMPLEMENTATIONS:
     SCANNERS["native"] = importlib.import_module("quickpickle.native.inspection").Scanner
-except ModuleNotFoundError:
-    print("\nquickpickle.native.inspection is not built: only the Python scanner is tested")
 
 COLUMNS = [
     "kind",

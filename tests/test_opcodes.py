@@ -1,6 +1,5 @@
 """The table of opcodes agrees with pickletools, and the package has every name of pickle's."""
 
-import os
 import pickle
 import pickletools
 from pathlib import Path
@@ -36,10 +35,6 @@ def test_the_package_has_the_names_of_pickle():
 
 
 def test_implementation_is_named():
-    name = (
-        "native"
-        if "native" in IMPLEMENTATIONS and not os.environ.get("QUICKPICKLE_PURE")
-        else "python"
-    )
+    name = "native" if "native" in IMPLEMENTATIONS else "python"
     assert quickpickle.implementation == name
     assert quickpickle.Pickler is IMPLEMENTATIONS[name].Pickler

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -25,17 +26,50 @@ def test_many_threads(implementation, scenario):
     assert all(count > 0 for count in counts)
 
 
-def run_python(code: str) -> subprocess.CompletedProcess[str]:
+def run_python(code: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+        [sys.executable, *options, "-c", textwrap.dedent(code)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
-@pytest.mark.skipif("native" not in IMPLEMENTATIONS, reason="nothing is compiled")
-@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="a build with the lock")
+WHICH = """
+    import sys, quickpickle, quickpickle.inspection
+    scanner = quickpickle.inspection.find_scanner()
+    print(quickpickle.implementation, scanner.__module__, sys._is_gil_enabled())
+"""
+free_threaded = pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="a build with the lock"
+)
+compiled = pytest.mark.skipif("native" not in IMPLEMENTATIONS, reason="nothing is compiled")
+
+
+@free_threaded
+@compiled
 def test_a_free_threaded_build_turns_the_lock_on():
-    code = "import quickpickle.native.core, sys; print(sys._is_gil_enabled())"
-    assert run_python(code).stdout.strip() == "True"
+    result = run_python(WHICH)
+    assert result.stdout.split() == ["native", "quickpickle.native.inspection", "True"]
+    assert "'quickpickle.native.core', which has not declared" in result.stderr
+
+
+@free_threaded
+def test_a_free_threaded_build_without_the_compiled_implementation():
+    result = run_python(WHICH, QUICKPICKLE_PURE="1")
+    assert result.stdout.split() == ["python", "quickpickle.inspection.scan", "False"]
+    assert not result.stderr
+
+
+@free_threaded
+@compiled
+def test_where_the_lock_is_forbidden_the_python_implementation_is_used():
+    """The compiled one would not be safe there: what it knows of references would be wrong."""
+    result = run_python(WHICH, "-X", "gil=0")
+    assert result.stdout.split() == ["python", "quickpickle.inspection.scan", "False"]
+    assert "quickpickle uses its Python implementation: " in result.stderr
+    assert "-X gil=0" in result.stderr
 
 
 IN_SUBINTERPRETER = """
