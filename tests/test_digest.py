@@ -186,7 +186,7 @@ def test_arrays_whatever_their_layout(implementation, dtype, shape):
     dtype = numpy.dtype(dtype)
     data = (numpy.arange(size * dtype.itemsize) % 100).astype("u1")
     plain = numpy.frombuffer(data.tobytes(), dtype).reshape(shape).copy()
-    if dtype.kind in "f?c":
+    if dtype.kind in "f?cU":
         plain = numpy.arange(size).astype(dtype).reshape(shape)
     expected = digest(implementation, plain)
     readonly = plain.copy()

@@ -29,7 +29,8 @@ def test_many_threads(implementation, scenario):
 def run_python(code: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *options, "-c", textwrap.dedent(code)],
-        env={**os.environ, **environment},
+        env={name: value for name, value in os.environ.items() if name != "PYTHON_GIL"}
+        | environment,
         capture_output=True,
         text=True,
         check=False,
