@@ -101,6 +101,19 @@ def test_a_broken_file(file: Path, capsys: Output, options: list[str]) -> None:
     assert line.endswith(" bytes were not read")
 
 
+def test_more_objects_than_allowed(tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "deep.pkl"
+    file.write_bytes(b"]" * 1000 + b"a" * 999 + b".")
+    assert main(["inspect", str(file), "--max-objects", "1000"]) == 0
+    capsys.readouterr()
+    assert main(["inspect", str(file), "--max-objects", "999"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err == (
+        f"quickpickle: {file}: there are more than 999 objects (set max_objects higher for them), "
+        "at offset 1,000; 1,000 bytes were not read\n"
+    )
+
+
 def test_what_cannot_be_read(tmp_path: Path, capsys: Output) -> None:
     assert main(["inspect", str(tmp_path / "missing")]) == 1
     assert main(["inspect", str(tmp_path)]) == 1

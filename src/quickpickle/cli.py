@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .inspection import MAX_OBJECTS
 
 _EXTRAS = {"rich": "cli", "plotly": "html"}
 
@@ -116,6 +117,13 @@ def _parser() -> argparse.ArgumentParser:
         default=10,
         help="how many names, types, objects, and members of an object (default: %(default)s)",
     )
+    inspect.add_argument(
+        "--max-objects",
+        metavar="N",
+        type=_positive,
+        default=MAX_OBJECTS,
+        help="read no further than so many objects, at about 50 bytes each (default: %(default)s)",
+    )
     inspect.add_argument("--json", action="store_true", help="print everything as JSON instead")
     inspect.add_argument(
         "--html",
@@ -175,11 +183,11 @@ def _inspect(arguments: argparse.Namespace) -> int:
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
     if arguments.json:
-        inspection = inspect(file)
+        inspection = inspect(file, max_objects=arguments.max_objects)
     else:
         size = None if is_stream else Path(arguments.file).stat().st_size
         with progress_bar(Console(stderr=True), size) as progress:
-            inspection = inspect(file, progress=progress)
+            inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
     if arguments.html is not None:
         write_page(arguments.html, inspection, name)
     if arguments.json:

@@ -13,16 +13,20 @@ Progress = Callable[[int], None]
 
 
 def scan(
-    scanner_class: Any, source: Source, is_rebuilder: Callable[[Any, int], bool], progress: Progress
+    scanner_class: Any,
+    source: Source,
+    is_rebuilder: Callable[[Any, int], bool],
+    progress: Progress,
+    max_objects: int,
 ) -> tuple[Any, InspectionError | None]:
     """The scanner, finished, and what is wrong with the file.
 
     Each pickle has a memo of its own, as for `pickle.load`. Where a reference needs that of the
     pickle before, they are read as by one Unpickler, whichever way leads further.
     """
-    scanner, error = _scan(scanner_class, source, is_rebuilder, progress, False)
+    scanner, error = _scan(scanner_class, source, is_rebuilder, progress, False, max_objects)
     if error is not None and scanner.unknown_reference and len(scanner.pickles) > table.P_FIELDS:
-        other, other_error = _scan(scanner_class, source, is_rebuilder, progress, True)
+        other, other_error = _scan(scanner_class, source, is_rebuilder, progress, True, max_objects)
         if other_error is None or other_error.offset > error.offset:
             scanner, error = other, other_error
     scanner.finish()
@@ -35,8 +39,9 @@ def _scan(
     is_rebuilder: Callable[[Any, int], bool],
     progress: Progress,
     shared: bool,
+    max_objects: int,
 ) -> tuple[Any, InspectionError | None]:
-    scanner = scanner_class(source.size, is_rebuilder, shared)
+    scanner = scanner_class(source.size, is_rebuilder, shared, max_objects)
     position = 0
     try:
         if not source.size:

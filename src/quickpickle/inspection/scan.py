@@ -34,20 +34,34 @@ class InspectionError(UnpicklingError):
         return self.message
 
 
+def too_many_objects(offset: int, max_objects: int) -> InspectionError:
+    """More objects than `inspect` was told to keep track of."""
+    return InspectionError(
+        offset, f"there are more than {max_objects:,} objects (set max_objects higher for them)"
+    )
+
+
 class Scanner:
     """The columns of the tree, filled by `feed` with a piece of the file after the other.
 
     `size` is that of the whole file. `is_rebuilder(scanner, type)` is asked once for each callable
     that a REDUCE calls: whether the object is of the class that is its first argument. With
-    `shared` the memo goes on from one pickle to the next, as in one Unpickler.
+    `shared` the memo goes on from one pickle to the next, as in one Unpickler. With more than
+    `max_objects` nodes, of which each further pickle counts as twenty, reading ends with an error.
     """
 
     def __init__(
-        self, size: int, is_rebuilder: Callable[[Scanner, int], bool], shared: bool
+        self,
+        size: int,
+        is_rebuilder: Callable[[Scanner, int], bool],
+        shared: bool,
+        max_objects: int,
     ) -> None:
         self.size = size
         self.is_rebuilder = is_rebuilder
         self.shared = shared
+        self.max_objects = max_objects
+        self._most_nodes = max_objects + 2  # with those of the file and the first pickle
         # The columns.
         self.kind = bytearray()
         self.role = bytearray()
@@ -266,6 +280,8 @@ class Scanner:
                 size = stop + 1 - i
             if self._first == NOTHING:
                 self._begin(here)
+            if len(self.kind) > self._most_nodes:
+                raise too_many_objects(here, self.max_objects)
             self._do(action, code, here, size, value, line)
             self._opcodes += 1
             if PROTOCOL_OF[code] > self._seen_protocol:
@@ -614,6 +630,8 @@ class Scanner:
     # --- pickles
 
     def _begin(self, here: int) -> None:
+        if self.pickles:
+            self._most_nodes -= 19  # its figures take so much; with its own node it is twenty
         self._first = self._new(table.PICKLE, here, 0)
         self.parent[self._first] = 0
         self.role[self._first] = table.NUMBERED

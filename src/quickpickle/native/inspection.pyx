@@ -14,7 +14,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
 from ..inspection import table
-from ..inspection.scan import InspectionError
+from ..inspection.scan import InspectionError, too_many_objects
 
 cdef extern from *:
     """
@@ -345,6 +345,8 @@ cdef class Scanner:
     cdef uint64_t size
     cdef object is_rebuilder
     cdef bint shared
+    cdef object max_objects
+    cdef int64_t most_nodes
     cdef Node *nodes
     cdef Py_ssize_t count, room
     cdef Column name_node_, name_module_, name_name_, rebuilds
@@ -375,10 +377,12 @@ cdef class Scanner:
         self.grow_marks()
         self.marks[0] = 0
 
-    def __init__(self, size, is_rebuilder, shared):
+    def __init__(self, size, is_rebuilder, shared, max_objects):
         self.size = size
         self.is_rebuilder = is_rebuilder
         self.shared = shared
+        self.max_objects = max_objects
+        self.most_nodes = min(max_objects, MOST_NODES) + 2
         self.name_node_ = Column(4)
         self.name_module_ = Column(4)
         self.name_name_ = Column(4)
@@ -685,8 +689,11 @@ cdef class Scanner:
                 if is_empty and opcode.kind != STR and opcode.kind != STRING and action != PERSID:
                     raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has an empty line")
                 size = stop + 1 - (at - 1)
-            if self.first == NOTHING and action != UNKNOWN:
-                self.begin(here)
+            if action != UNKNOWN:
+                if self.first == NOTHING:
+                    self.begin(here)
+                if self.count > self.most_nodes:
+                    raise too_many_objects(here, self.max_objects)
             if self.loose_cost and action != POP and action != POP_MARK and action != GET:
                 self.settle_loose()
             # The most frequent opcodes are here, the others in `do`.
@@ -696,7 +703,10 @@ cdef class Scanner:
                     here, size, NOTHING,
                 )
                 # From protocol 4 on MEMOIZE follows nearly always: in the same turn of the loop.
-                if i + size < end and start[i + size] == MEMOIZE_CODE:
+                if (
+                    i + size < end and start[i + size] == MEMOIZE_CODE
+                    and self.count <= self.most_nodes
+                ):
                     self.put(self.memo_count, node, 1)
                     self.opcodes += 1
                     self.seen_protocol = max(self.seen_protocol, OPCODES[<int>MEMOIZE_CODE].protocol)
@@ -1193,7 +1203,10 @@ cdef class Scanner:
 
     cdef int begin(self, uint64_t here) except -1:
         cdef uint64_t number = self.pickles_.count // P_FIELDS
-        cdef uint32_t node = self.new(PICKLE, here, 0, NOTHING)
+        cdef uint32_t node
+        if number:
+            self.most_nodes -= 19  # its figures take so much; with its own node it is twenty
+        node = self.new(PICKLE, here, 0, NOTHING)
         self.first = node
         self.nodes[node].parent = 0
         self.set_role(node, NUMBERED)
