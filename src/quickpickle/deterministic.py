@@ -26,8 +26,15 @@ from .writing import endless_error
 
 # The bytes of a scalar, by its exact type: they tell 1, True and 1.0 apart, and -0.0 from 0.0.
 _SCALARS: Final = scalar_encoders(2, True)
-_address = Struct("<cQ").pack
+_pack_address = Struct("<cQ").pack
 _encode_float: Final = _SCALARS[float]
+
+
+def _address(kind: bytes, address: int) -> bytes:
+    """A key of identity. On PyPy an address can be negative, and that of a value is longer."""
+    if 0 <= address < 1 << 64:
+        return _pack_address(kind, address)
+    return b"-" + kind + address.to_bytes(24, "little", signed=True)  # "-" is no opcode
 
 
 def _float_key(value: float) -> bytes:

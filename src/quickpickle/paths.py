@@ -52,6 +52,11 @@ _BEFORE: Final = "\0"  # stands for the path up to a gap
 _FIELD_TYPE: Final = getattr(sys.modules.get("_collections"), "_tuplegetter", None)
 
 _args_of: Final = vars(BaseException)["args"].__get__
+# What ImportError.path is; the second on PyPy.
+_OWN_PATH: Final = {
+    MemberDescriptorType,
+    GetSetDescriptorType if sys.implementation.name == "pypy" else MemberDescriptorType,
+}
 _flags_of: Final = type.__dict__["__flags__"].__get__
 _MANAGED_DICT: Final = 1 << 4  # Py_TPFLAGS_MANAGED_DICT: attributes may do without a dict
 _get_dict: Final = vars(BaseException)["__dict__"].__get__
@@ -405,7 +410,8 @@ def _attribute(text: str, obj: Any, name: str) -> str:
     if is_shadowed or not can_follow_a_dot(name):
         return f"{text}.__dict__[{name!r}]"
     getattribute = find(type(obj), "__getattribute__")
-    if type(getattribute) is FunctionType:
+    # On PyPy that of object is of this type too.
+    if type(getattribute) is FunctionType and getattribute is not object.__getattribute__:
         return f"object.__getattribute__({text}, {name!r})"
     return f"{text}.{name}"
 
@@ -445,5 +451,5 @@ def _annotate(error: BaseException, path: str, where: str, hint: str | None) -> 
     if own is None:
         if "path" not in attributes or is_ours:
             BaseException.__setattr__(error, "path", path)
-    elif type(own) is MemberDescriptorType and own.__get__(error) is None:
+    elif type(own) in _OWN_PATH and own.__get__(error) is None:
         own.__set__(error, path)  # ImportError has one, mostly unused

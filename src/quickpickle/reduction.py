@@ -192,7 +192,10 @@ def has_own_attributes(cls: type, base: type = object) -> bool:
 
 def has_own_reduction(obj: Any, reduce_ex: Any) -> bool:
     """Whether an instance of a class with object's reduction carries a method of its own."""
-    if type(reduce_ex) is not BuiltinFunctionType:
+    if type(reduce_ex) is not BuiltinFunctionType and not (
+        # PyPy's builtin methods are of the type of others.
+        type(reduce_ex) is MethodType and reduce_ex.__func__ is object.__reduce_ex__
+    ):
         return True
     return "__getstate__" in getattr(obj, "__dict__", ())
 

@@ -217,12 +217,14 @@ def send(write: Callable[[Payload], object], data: Payload, size: int) -> None:
 def send_rest(write: Callable[[Payload], object], data: Payload, size: int, result: object) -> None:
     """Hand what is left of `data` to a file's write, which has returned `result`."""
     taken = _count(result)
+    done = 0
     while 0 <= taken < size:
         if taken == 0:
             raise OSError(f"write() took none of {size} bytes: the file accepts no more data")
-        data = memoryview(data).cast("B")[taken:]
+        done += taken
         size -= taken
-        result = write(data)
+        # Of the data itself each time: on PyPy a view of a view of a view has no end of them.
+        result = write(memoryview(data).cast("B")[done:])
         taken = _count(result)
     if (
         result is None
