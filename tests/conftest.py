@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+import measure  # noqa: F401  # first: on PyPy it takes the place of what `pickle` has
 import quickpickle.pickler
 
 # The modules with a Pickler, a dump and a dumps of each implementation.

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from differential import assert_same, outcome
+from differential import PYPY, assert_same, outcome
 
 SIZES = [0, 1, 2, 3, 4, 5, 998, 999, 1000, 1001, 1002, 1999, 2000, 2001, 3000]
 
@@ -301,7 +301,11 @@ def nested(depth, inner):
 def test_fast_mode(implementation, protocol, make):
     obj = make()
     ours = outcome(lambda: fast(implementation, obj, protocol))
-    assert ours == outcome(lambda: fast(pickle, obj, protocol))
+    theirs = outcome(lambda: fast(pickle, obj, protocol))
+    if PYPY and theirs[0] is RecursionError:  # pickle.py does not look for cycles
+        assert ours[0] is ValueError
+    else:
+        assert ours == theirs
 
 
 class Holder:

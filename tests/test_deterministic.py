@@ -26,6 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import IMPLEMENTATIONS
+from differential import only_counted, only_cpython
 
 SETTINGS = settings(
     max_examples=200,
@@ -216,6 +217,7 @@ def test_equal_values_of_other_types_stay_what_they_are(implementation, protocol
         assert list(map(type, pickle.loads(written))) == list(map(type, obj))
 
 
+@only_cpython
 @pytest.mark.parametrize("make", [float, complex, decimal.Decimal])
 def test_nans_are_not_equal_so_tuples_of_them_are_not_one(implementation, make):
     members = {(make("nan"),), (make("nan"),)}
@@ -313,6 +315,7 @@ def test_an_instance_dict_that_is_reached_twice(implementation, protocol):
         assert_deterministic(implementation, instance, protocol)
 
 
+@only_cpython
 def test_a_state_that_setstate_may_keep_is_shared(implementation):
     state = {"a": 1}
     written = assert_deterministic(implementation, [SetState(state), state])
@@ -594,6 +597,7 @@ def test_in_several_threads(implementation):
     assert results == [expected] * 200
 
 
+@only_counted
 def test_a_pickler_is_freed(implementation):
     import gc
     import weakref

@@ -20,6 +20,7 @@ from html.parser import HTMLParser
 import pytest
 
 import quickpickle
+from differential import only_counted, only_cpython
 from quickpickle import diagnose
 from quickpickle.diagnosis import Problem, Problems
 from test_paths import NAMES, TABLE, Dict, List, Plain, Reduced, lock, slots
@@ -51,6 +52,7 @@ def test_the_table_of_paths(number, row):
         assert found(make(), protocol=number) == [path.format(number)]
 
 
+@only_cpython
 @pytest.mark.parametrize("number", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_all_of_them(number):
     obj = Plain(
@@ -96,6 +98,7 @@ def test_the_parts_of_a_reduction():
     ]
 
 
+@only_cpython
 def test_each_place_of_one_object():
     shared = lock()
     assert found([shared, {"k": shared}, Plain(a=shared)]) == ["obj[0]", "obj[1]['k']", "obj[2].a"]
@@ -222,6 +225,7 @@ def test_what_is_no_property_of_the_object(error):
         diagnose([lock(), Raises()])
 
 
+@only_counted
 def test_nothing_is_kept_alive():
     class Kept(list):
         pass
@@ -402,6 +406,7 @@ def test_equal_buffers():
 # --- how it looks
 
 
+@only_cpython
 def test_repr():
     problems = diagnose([lock(), Plain(a=sys)])
     text = repr(problems)
@@ -472,6 +477,7 @@ def test_the_public_names():
 # --- objects of others
 
 
+@only_cpython
 def test_a_logging_configuration(tmp_path):
     config = {
         "version": 1,

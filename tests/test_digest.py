@@ -9,7 +9,6 @@ import decimal
 import fractions
 import hashlib
 import pickle
-import tracemalloc
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -226,6 +225,7 @@ def test_a_mapped_array_is_an_array(implementation, tmp_path):
 
 
 def test_large_arrays_are_not_copied(implementation):
+    tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy has none")
     numpy = pytest.importorskip("numpy")
     rows = numpy.arange(4_000_000.0).reshape(2000, 2000)
     objects = [rows, numpy.asfortranarray(rows), rows[:, ::2], array.array("d", rows.ravel())]

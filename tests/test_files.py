@@ -17,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import quickpickle
-from differential import outcome
+from differential import only_cpython, outcome
 from quickpickle import files
 
 OBJECT = {"text": ["x" * 1000] * 3, "data": b"b" * 200_000, "many": list(range(50_000))}
@@ -133,6 +134,7 @@ def test_what_has_a_write_is_a_file_even_if_it_has_a_path(implementation, tmp_pa
     assert os.listdir(tmp_path) == []
 
 
+@only_cpython
 def test_options_go_with_a_path(implementation, tmp_path):
     path = tmp_path / "model.pkl"
     buffers = []
@@ -164,6 +166,7 @@ def test_wrong_options_with_a_path(implementation, tmp_path, options):
     assert os.listdir(tmp_path) == ["model.pkl"]
 
 
+@only_cpython
 def test_load_hands_files_on_to_pickle(monkeypatch):
     ours, theirs = inspect.signature(quickpickle.load), inspect.signature(pickle.load)
     for name, parameter in theirs.parameters.items():
@@ -202,7 +205,15 @@ def test_load_says_which_file(tmp_path):
 # --- whole or as it was
 
 
-@pytest.mark.parametrize("name", ["model.pkl", "model.pkl.gz", "model.pkl.zst"])
+needs_zstd = pytest.mark.skipif(
+    sys.version_info < (3, 14) and find_spec("zstandard") is None,
+    reason="zstandard has no wheel for this interpreter",
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["model.pkl", "model.pkl.gz", pytest.param("model.pkl.zst", marks=needs_zstd)]
+)
 @pytest.mark.parametrize("old", [None, b"the old content"], ids=["new", "existing"])
 @pytest.mark.parametrize(
     "error",
@@ -575,6 +586,7 @@ def test_a_name_with_a_null_byte(implementation, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@only_cpython
 def test_a_replacement_that_fails_names_the_file(implementation, tmp_path):
     path = tmp_path / "model.pkl"
 

@@ -15,7 +15,7 @@ import weakref
 
 import pytest
 
-from differential import assert_same, assert_same_dumps, outcome
+from differential import assert_same, assert_same_dumps, only_c, only_cpython, outcome
 
 
 class Plain:
@@ -331,6 +331,7 @@ def test_a_reduce_that_starts_threads(implementation, protocol):
 # --- buffers
 
 
+@only_cpython
 @pytest.mark.parametrize("how", ["extend", "clear", "release", "delete"])
 def test_a_buffer_that_is_to_change_in_its_callback(implementation, how):
     """A bytearray that is looked at refuses to be resized; a view that is released is empty."""
@@ -435,6 +436,7 @@ def test_subclasses_that_lie(implementation, protocol, base, lie, monkeypatch):
     assert_same(implementation, make, protocol)
 
 
+@only_c
 @pytest.mark.parametrize("lie", ["len 0", "len huge", "iter empty", "iter other", "eq True"])
 def test_reductions_that_lie(implementation, protocol, lie, monkeypatch):
     """As arguments, state and name of a reduction."""

@@ -23,6 +23,7 @@ import pytest
 from hypothesis import given
 
 import quickpickle
+from differential import only_counted
 from inspecting import (
     SCANNERS,
     check,
@@ -132,6 +133,7 @@ def test_the_protocol_of_a_pickle_without_proto() -> None:
     assert check(b"\x8c\x01x\x94" + b"]\x94" * 3 + b".").opcodes == 9
 
 
+@only_counted
 def test_an_inspection_is_freed_at_once(inspect: Any) -> None:
     """Its tree may be gigabytes: that must not wait for the garbage collector."""
     data = pickle.dumps([Order(1, {"a": [2]}), Plain(), dt.date(2026, 1, 2)], 0)

@@ -16,7 +16,7 @@ import pytest
 
 import quickpickle
 from conftest import IMPLEMENTATIONS
-from differential import assert_same, assert_same_dumps, outcome
+from differential import assert_same, assert_same_dumps, only_c, only_counted, outcome
 
 PROTOCOLS = [None, 0, 3, 5, 6, 100, -1, -100, True, 2.0, "2", b"2", 10**20, -(10**20), object()]
 
@@ -109,6 +109,7 @@ def test_attributes(implementation):
             getattr(pickler, absent)
 
 
+@only_c
 @pytest.mark.parametrize("binary", [0, 1])
 def test_bin_can_be_set(implementation, protocol, binary):
     class Ids:
@@ -289,6 +290,7 @@ def test_hooks_of_every_kind(implementation, protocol):
         assert_same_dumps(implementation, lambda cls, file: cls(file, protocol).dump([1]), mixin)
 
 
+@only_c
 def test_names_that_a_subclass_may_use(implementation, protocol):
     names = ("_write", "_memo", "_protocol", "_dumping", "_fix_imports", "_file", "state", "write")
 
@@ -359,6 +361,7 @@ def test_super_persistent_id(implementation, protocol):
     assert b"persistent" not in file.getvalue()
 
 
+@only_counted
 def test_picklers_are_freed_at_once(implementation):
     import weakref
 

@@ -15,6 +15,7 @@ import pytest
 
 import stress_threads
 from conftest import IMPLEMENTATIONS
+from differential import only_cpython
 
 ROUNDS = 60
 
@@ -101,6 +102,7 @@ IN_SUBINTERPRETER = """
 """
 
 
+@only_cpython
 def test_subinterpreters_use_the_python_implementation():
     """The compiled one refuses to be loaded there; a warning says what is used in its place."""
     result = run_python(IN_SUBINTERPRETER)

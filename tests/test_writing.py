@@ -15,7 +15,7 @@ import types
 
 import pytest
 
-from differential import assert_same
+from differential import PYPY, assert_same
 
 TARGET = 64 * 1024
 NEAR_TARGET = [TARGET + delta for delta in (-12, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2)]
@@ -212,6 +212,7 @@ def test_a_failing_write_leaves_the_pickler_usable(implementation, protocol, err
         assert pickler.memo.copy() == before
 
 
+@pytest.mark.skipif(PYPY, reason="PyPy has no ctypes.pythonapi")
 def test_ctrl_c_in_the_middle(implementation):
     """Signals that came while no code of Python ran are looked at between two frames."""
     interrupt = ctypes.pythonapi.PyErr_SetInterrupt  # runs no code of Python either
@@ -228,6 +229,7 @@ def test_ctrl_c_in_the_middle(implementation):
     assert pickler.memo.copy() == {}
 
 
+@pytest.mark.skipif(PYPY, reason="PyPy has no ctypes.pythonapi")
 def test_ctrl_c_before_a_write(implementation, protocol):
     """A write that blocks ends by what comes then, not by what came while no code of Python ran."""
     interrupt = ctypes.pythonapi.PyErr_SetInterrupt
