@@ -1,6 +1,7 @@
 """Builds the compiled implementation where that can be done; elsewhere the Python one is used."""
 
 import contextlib
+import sys
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -52,6 +53,7 @@ setup(
             f"quickpickle.native.{name}", [f"src/quickpickle/native/{name}.pyx"], optional=True
         )
         for name in ("core", "inspection")
+        if sys.implementation.name == "cpython"  # the core uses what only its objects have
     ],
     cmdclass={"build_ext": BuildOptional, "bdist_wheel": WheelOfWhatWasBuilt},
 )
