@@ -10,9 +10,9 @@ RESULT := benchmarks/results/latest.json
 SECONDS ?= 600
 # The memory that tests measure is another one there; no browser starts under AddressSanitizer.
 SANITIZE_ARGS ?= -m "not slow" --deselect tests/test_inspect_page.py
-# Some thirty times slower, so a part: what is compiled and has to do with memory.
+# Some thirty times slower, so a part.
 VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
-  tests/test_memo.py tests/test_writing.py tests/test_plans.py tests/test_names.py
+  tests/test_memo.py tests/test_names.py tests/test_hostile.py
 # On Debian: apt-get install python3.11-dbg python3.11-dev python3.11-venv
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
@@ -58,7 +58,7 @@ stress: $(VENV)/.installed-test
 	$(BIN)/python tests/stress_threads.py --seconds $(SECONDS)
 
 valgrind: $(VENV)/.installed-test
-	PYTHONMALLOC=malloc valgrind --error-exitcode=1 \
+	PYTHONMALLOC=malloc valgrind --error-exitcode=1 --suppressions=tools/valgrind.supp \
 	  $(BIN)/python -m pytest -p no:cacheprovider $(VALGRIND_ARGS)
 
 clean:
