@@ -34,7 +34,11 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         or PyDict_GetItemWithError(<PyObject*>BUILTINS, <PyObject*>"__import__") != import_function
     ):
         return False
-    name = (<object>obj).__qualname__
+    if Py_TYPE(obj) == &PyType_Type:
+        name = <object>PyType_GetQualName(<PyTypeObject*>obj)
+        Py_DECREF(<PyObject*>name)
+    else:
+        name = (<object>obj).__qualname__
     module_name = (<object>obj).__module__
     if type(name) is not str or type(module_name) is not str:
         return False
@@ -47,10 +51,10 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         module == NULL
         or Py_TYPE(module) != module_type
         or (<str>name).startswith("__")
-        or "." in <str>name
+        or PyUnicode_FindChar(<PyObject*>name, u".", 0, PyUnicode_GET_LENGTH(<PyObject*>name), 1) >= 0
     ):
         return False
-    found = PyDict_GetItemWithError(<PyObject*>(<object>module).__dict__, <PyObject*>name)
+    found = PyDict_GetItemWithError(PyModule_GetDict(module), <PyObject*>name)
     if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):
         return False
     save(dump, <PyObject*>module_name, 0)
