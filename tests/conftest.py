@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import pickle
+import sys
 from types import ModuleType
 
 import pytest
@@ -19,7 +20,10 @@ if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
     try:
         IMPLEMENTATIONS["native"] = importlib.import_module("quickpickle.native.core")
     except ModuleNotFoundError:
-        print("\nquickpickle.native is not built: only the Python implementation is tested")
+        print(
+            "\nquickpickle.native is not built: only the Python implementation is tested",
+            file=sys.stderr,
+        )
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from conftest import IMPLEMENTATIONS
+from differential import PYPY
 
 
 class Plain:
@@ -127,6 +128,10 @@ DIGESTS = {
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_digests(implementation, name):
+    if PYPY and name in ("functions", "dates"):
+        pytest.skip(
+            "PyPy writes functions of the builtins and dates, both in Python there, otherwise"
+        )
     assert digest(implementation, GOLDEN[name]) == DIGESTS[name]
 
 
@@ -148,8 +153,9 @@ def test_equal_dicts(implementation):
     assert one != other
     assert digest(implementation, one) != digest(implementation, other)
     assert digest(implementation, Plain(a=1, b=2)) == digest(implementation, Plain(b=2, a=1))
-    one = digest(implementation, Plain(a=1, b=2), sort_dicts=False)
-    assert one != digest(implementation, Plain(b=2, a=1), sort_dicts=False)
+    if not PYPY:  # whose instances have the order of the first one of their class
+        one = digest(implementation, Plain(a=1, b=2), sort_dicts=False)
+        assert one != digest(implementation, Plain(b=2, a=1), sort_dicts=False)
     nested = {Ordered(b=Ordered(a=1, b={2, "x"}), a=2), Ordered(x={1: 2, 0: 1})}
     again = {Ordered(x={0: 1, 1: 2}), Ordered(a=2, b=Ordered(b={"x", 2}, a=1))}
     assert nested == again
@@ -277,7 +283,7 @@ def test_algorithms_of_other_packages(implementation, module_name):
 def test_what_cannot_be_pickled_has_no_digest(implementation):
     with pytest.raises((pickle.PicklingError, AttributeError)):
         implementation.object_digest([lambda: 0])
-    with pytest.raises(TypeError):
+    with pytest.raises(pickle.PicklingError if PYPY else TypeError):
         implementation.object_digest(i for i in ())
 
 

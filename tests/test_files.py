@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 import quickpickle
-from differential import only_cpython, outcome
+from differential import PYPY, only_cpython, outcome
 from quickpickle import files
 
 OBJECT = {"text": ["x" * 1000] * 3, "data": b"b" * 200_000, "many": list(range(50_000))}
@@ -197,7 +197,7 @@ def test_load_says_which_file(tmp_path):
     data = pickle.dumps(OBJECT)
     for size in (0, 1, 2, 5, 100, 100_000, len(data) - 1):
         path.write_bytes(data[:size])
-        with pytest.raises((EOFError, pickle.UnpicklingError)) as caught:
+        with pytest.raises((EOFError, pickle.UnpicklingError, *[IndexError] * PYPY)) as caught:
             quickpickle.load(path)
         assert caught.value.__notes__ == [f"while loading {str(path)!r}"]
 
@@ -269,6 +269,7 @@ def test_an_error_of_the_system(implementation, tmp_path, monkeypatch, function,
     assert os.listdir(tmp_path) == ["model.pkl"]
 
 
+@only_cpython  # PyPy closes what is nobody's yet much later, in another test
 @needs_posix
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file can be open and nobody's yet
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

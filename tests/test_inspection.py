@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given
 
 import quickpickle
-from differential import only_counted
+from differential import PYPY, only_counted, only_cpython
 from inspecting import (
     SCANNERS,
     check,
@@ -66,6 +66,8 @@ def test_graphs(protocol: int, graph: Any) -> None:
     inspection = check(data)
     assert inspection.error is None
     assert inspection.opcodes == sum(1 for _ in pickletools.genops(data))
+    if PYPY:  # numbers that are equal are one object there
+        return
     try:
         made = count_made(data)
     except (RecursionError, TypeError, AttributeError):  # a graph that cannot be loaded
@@ -288,7 +290,9 @@ class Call:
         (__import__, ("os",), "builtins.__import__"),
         (subprocess.check_output, ("true",), "subprocess.check_output"),
         (subprocess.Popen, ("true",), "subprocess.Popen"),
-        (pickle.loads, (b"N.",), "pickle.loads"),
+        pytest.param(pickle.loads, (b"N.",), "pickle.loads", marks=only_cpython),  # or _loads
+        (quickpickle.load, ("file",), "quickpickle.files.load"),
+        (getattr(pickle, "_loads"), (b"N.",), "pickle._loads"),  # noqa: B009 - not in the stubs
     ],
 )
 def test_names_that_run_code_are_marked(
