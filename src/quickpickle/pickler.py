@@ -602,6 +602,9 @@ def dumps(
     hooks = ABSENT, ABSENT, ABSENT
     if deterministic:
         _put_in_order(stream, make_order(number, buffer_callback), hooks)
+    if progress is None:  # `with` would be a tenth of a small dumps()
+        write_pickle(stream, obj, *hooks, _note_path)
+        return optimize(file.getbuffer()) if compact else file.getvalue()
     with Reporting(progress) as report:
         if report is not None:
             stream.pace = Pace(report)
