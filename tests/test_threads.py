@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +17,7 @@ import pytest
 import stress_threads
 from conftest import IMPLEMENTATIONS
 from differential import only_cpython
+from quickpickle import atoms
 
 ROUNDS = 60
 
@@ -25,6 +27,19 @@ def test_many_threads(implementation, scenario):
     counts = stress_threads.run(implementation, scenario, rounds=ROUNDS)
     assert len(counts) == stress_threads.THREADS
     assert all(count > 0 for count in counts)
+
+
+def test_a_bytearray_that_grows_while_it_is_written(monkeypatch):
+    """As another thread may do it between any two steps of the Python implementation."""
+    obj, header = bytearray(b"abc"), atoms._bytearray_header
+
+    def grow(size):
+        obj.extend(b"more")
+        return header(size)
+
+    monkeypatch.setattr(atoms, "_bytearray_header", grow)
+    assert pickle.loads(IMPLEMENTATIONS["python"].dumps([obj, 5], 5)) == [b"abc", 5]
+    assert obj == b"abcmore"
 
 
 def run_python(code: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -39,7 +39,7 @@ from .opcodes import (
     SHORT_BINUNICODE,
     UNICODE,
 )
-from .writing import Pieces, Stream
+from .writing import FRAME_SIZE_TARGET, Pieces, Stream
 
 Encoder = Callable[[Any], bytes]
 
@@ -149,7 +149,9 @@ def save_bytes(stream: Stream, obj: bytes) -> tuple[Any, ...] | None:
 def save_bytearray(stream: Stream, obj: bytearray) -> tuple[Any, ...] | None:
     if stream.protocol < 5:
         return bytearray, (bytes(obj),) if obj else ()
-    stream.payload(_bytearray_header(len(obj)), obj, len(obj))
+    # Copied in one step, as another thread may change its size; but what is large is not copied.
+    data = bytes(obj) if len(obj) < FRAME_SIZE_TARGET else obj
+    stream.payload(_bytearray_header(len(data)), data, len(data))
     stream.memoize(obj)
     return None
 
