@@ -41,7 +41,7 @@ class Held:
 class Pickler(pickle._Pickler):
     dispatch: ClassVar = dict(pickle._Pickler.dispatch)
     reduction_limit = 2000  # which tests set; here the recursion limit is lower
-    _buffer: Any = None
+    _original: Any = None
 
     def __init__(self, file, protocol=None, **options):
         if protocol is not None:
@@ -105,6 +105,26 @@ class Pickler(pickle._Pickler):
         if items[5] is not None and not callable(items[5]):
             raise pickle.PicklingError("not callable")
         self.save_reduce(*items[:6], obj=obj)
+
+    def save_reduce(self, func, args, *rest, obj=None):
+        """An object that was met in its own arguments is fetched, and nothing is added to it."""
+        super().save_reduce(func, args, obj=obj)
+        number = self.memo.get(id(obj), (None,))[0]
+        if number is not None and number < len(self.memo) - 1:  # not memoized just now
+            return
+        state, listitems, dictitems, state_setter = (*rest, None, None, None, None)[:4]
+        if listitems is not None:
+            self._batch_appends(listitems)
+        if dictitems is not None:
+            self._batch_setitems(dictitems)
+        if state is not None and state_setter is None:
+            self.save(state)
+            self.write(pickle.BUILD)
+        elif state is not None:
+            self.save(state_setter)
+            self.save(obj)
+            self.save(state)
+            self.write(pickle.TUPLE2 + pickle.REDUCE + pickle.POP)
 
     def __setattr__(self, name, value):
         """A memo is copied, and is refused if it is none."""
@@ -208,16 +228,23 @@ class Pickler(pickle._Pickler):
 
     def save_picklebuffer(self, obj):
         """A buffer in band is memoized itself, not the copy of it that is written."""
-        self._buffer = obj
+        self._save_itself(super().save_picklebuffer, obj)
+
+    def save_str(self, obj):
+        """Nor is the copy of a string that is escaped for protocol 0."""
+        self._save_itself(super().save_str, obj)
+
+    def _save_itself(self, save, obj):
+        self._original = obj
         try:
-            super().save_picklebuffer(obj)
+            save(obj)
         finally:
-            self._buffer = None
+            self._original = None
 
     def memoize(self, obj):
         """Also what is in the memo already, as its own name or reduction led to it."""
         if not self.fast:
-            obj = obj if self._buffer is None else self._buffer
+            obj = obj if self._original is None else self._original
             number = len(self.memo)
             self.write(self.put(number))
             self.memo[id(obj)] = number, obj
@@ -241,6 +268,7 @@ class Pickler(pickle._Pickler):
     dispatch[FunctionType] = save_global
     dispatch[dict] = save_dict
     dispatch[set] = save_set
+    dispatch[str] = save_str
     dispatch[pickle.PickleBuffer] = save_picklebuffer
 
 
