@@ -86,7 +86,6 @@ cdef extern from "Python.h":
     PyObject* PyImport_GetModuleDict() except NULL
     PyObject* PyModule_GetDict(PyObject*) noexcept
     PyObject* PyType_GetQualName(PyTypeObject*) except NULL
-    Py_ssize_t PyUnicode_FindChar(PyObject*, Py_UCS4, Py_ssize_t, Py_ssize_t, int) except -2
 
     const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
     const Py_buffer* PyMemoryView_GET_BUFFER(object)

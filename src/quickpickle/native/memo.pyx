@@ -301,7 +301,7 @@ cdef class Memo:
                 for i in range(self.mask + 1):  # memset of so little takes long to start
                     self.table[i].key = NULL
             else:
-                self.allocate(64)
+                self.allocate(16)
                 PyMem_Free(old)
             self.entries = 0
         self.used = 0

@@ -34,7 +34,7 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         or PyDict_GetItemWithError(<PyObject*>BUILTINS, <PyObject*>"__import__") != import_function
     ):
         return False
-    if Py_TYPE(obj) == &PyType_Type:
+    if Py_TYPE(obj) == &PyType_Type:  # as the attribute, which type itself defines, without a look-up
         name = <object>PyType_GetQualName(<PyTypeObject*>obj)
         Py_DECREF(<PyObject*>name)
     else:
@@ -51,7 +51,7 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         module == NULL
         or Py_TYPE(module) != module_type
         or (<str>name).startswith("__")
-        or PyUnicode_FindChar(<PyObject*>name, u".", 0, PyUnicode_GET_LENGTH(<PyObject*>name), 1) >= 0
+        or "." in <str>name
     ):
         return False
     found = PyDict_GetItemWithError(PyModule_GetDict(module), <PyObject*>name)
