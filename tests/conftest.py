@@ -7,6 +7,7 @@ import importlib
 import os
 import pickle
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -26,16 +27,20 @@ if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
         )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _few_objects_to_collect() -> None:
+@pytest.fixture(scope="module")
+def few_objects_to_collect() -> Iterator[None]:
     """What other modules have imported and left is out of the collector's way.
 
-    Many tests call it: in a whole run those of test_hostile.py took 208
-    seconds, and less than 14 since.
+    For tests that call it often: in a whole run those of test_hostile.py took
+    208 seconds, and less than 14 since. Not for those of Hypothesis, which
+    asks the collector who holds its random numbers.
     """
     gc.collect()
     if hasattr(gc, "freeze"):
         gc.freeze()
+    yield
+    if hasattr(gc, "freeze"):
+        gc.unfreeze()
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
