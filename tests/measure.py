@@ -56,6 +56,7 @@ class Pickler(pickle._Pickler):
             super().dump(obj)
         except BaseException:
             self._held.parts.clear()
+            self.framer.current_frame = None
             raise
         self._held.flush()
 
@@ -140,7 +141,7 @@ class Pickler(pickle._Pickler):
         """Of a list only a single item goes without a batch, not one that is left over."""
         if not self.bin:
             items = iter(items) if type(items) is list else items
-            for item in iter(lambda: next(items, END), END):
+            while (item := next(items, END)) is not END:
                 self.save(item)
                 self.write(pickle.APPEND)
         elif type(items) is not list:
@@ -162,7 +163,7 @@ class Pickler(pickle._Pickler):
         if self.bin:
             self._batch(items, self._save_pair, pickle.SETITEM, pickle.SETITEMS)
         else:
-            for item in iter(lambda: next(items, END), END):
+            while (item := next(items, END)) is not END:
                 self._save_pair(item)
                 self.write(pickle.SETITEM)
 

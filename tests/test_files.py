@@ -195,9 +195,10 @@ def test_load_says_which_file(tmp_path):
         quickpickle.load(path)
     assert caught.value.filename == str(path)
     data = pickle.dumps(OBJECT)
+    cut_short = (EOFError, pickle.UnpicklingError, *[IndexError, struct.error] * PYPY)
     for size in (0, 1, 2, 5, 100, 100_000, len(data) - 1):
         path.write_bytes(data[:size])
-        with pytest.raises((EOFError, pickle.UnpicklingError, *[IndexError] * PYPY)) as caught:
+        with pytest.raises(cut_short) as caught:
             quickpickle.load(path)
         assert caught.value.__notes__ == [f"while loading {str(path)!r}"]
 

@@ -205,10 +205,11 @@ def test_in_a_new_process_with_either_implementation(pure):
     code = """
 import pickle, quickpickle
 from multiprocessing.reduction import ForkingPickler
-before = pickle.dumps([1.5, {"a": (1,)}]), bytes(ForkingPickler.dumps([1.5]))
+# At a given protocol: the default of PyPy's ForkingPickler is 5.
+before = pickle.dumps([1.5, {"a": (1,)}]), bytes(ForkingPickler.dumps([1.5], 4))
 with quickpickle.install():
     assert pickle.dumps.__module__.startswith("quickpickle"), pickle.dumps
-    assert (pickle.dumps([1.5, {"a": (1,)}]), bytes(ForkingPickler.dumps([1.5]))) == before
+    assert (pickle.dumps([1.5, {"a": (1,)}]), bytes(ForkingPickler.dumps([1.5], 4))) == before
 assert not pickle.dumps.__module__.startswith("quickpickle")
 """
     environment = os.environ | {"QUICKPICKLE_PURE": pure}

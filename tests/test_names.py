@@ -187,8 +187,10 @@ class NoModule:
 
 @pytest.mark.parametrize("where", ["__main__", "__mp_main__", "quickpickle_zoo", None])
 def test_without_a_module_all_are_searched(implementation, protocol, monkeypatch, where):
-    if where == "__mp_main__" and PYPY:
-        pytest.skip("pickle.py, with which the tests compare on PyPy, does not search there")
+    if PYPY:
+        if where == "__mp_main__":
+            pytest.skip("pickle.py, with which the tests compare on PyPy, does not search there")
+        monkeypatch.delitem(sys.modules, "__mp_main__", raising=False)
     obj = NoModule()
     if where == "__main__":
         monkeypatch.setattr(sys.modules["__main__"], "quickpickle_thing", obj, raising=False)
