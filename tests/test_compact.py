@@ -58,7 +58,22 @@ def recursive() -> object:
     return one
 
 
+def with_methods_of_their_own() -> object:
+    """Instances, of which some attributes are written before it is seen that they do not count."""
+    once, twice, large = "referred to once", "referred to twice", b"x" * TARGET
+    return [
+        once, twice, twice, large,
+        Instance(a="new", __getstate__=lambda: {"state": "new"}),
+        Instance(a="new", b=large, c=once, __getstate__=lambda: {"state": 1}),
+        Instance(a=b"y" * TARGET, b="z" * 70_000, c=once, d=3, __getstate__=lambda: {"d": 1}),
+        Instance(a=once, b=twice, __getstate__=lambda: None),
+        Instance(a="x" * 1000, b=once, c=["x"], __no_method=1),
+        Instance(a=once, __reduce_ex__=lambda protocol: (list, (once,))),
+    ]  # fmt: skip
+
+
 OBJECTS = {
+    "methods": with_methods_of_their_own,
     "None": lambda: None,
     "int": lambda: 5,
     "str": lambda: "word",

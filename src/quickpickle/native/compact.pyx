@@ -260,6 +260,17 @@ cdef extern from *:
         }
     }
 
+    /* Whether something in these opcodes may refer to the memo. */
+    static int quickpickle_refers(const uint8_t *p, const uint8_t *end)
+    {
+        while (p < end && (p = quickpickle_skip(p, end, end, 1)) < end) {
+            if (*p == 'h' || *p == 'j' || *p == 'g' || (p = quickpickle_next(p, end, 0)) == NULL) {
+                return 1;
+            }
+        }
+        return 0;
+    }
+
     static int quickpickle_begin_frame(quickpickle_compaction *c)
     {
         if (c->frame != NULL || c->protocol < 4) {
@@ -645,6 +656,7 @@ cdef extern from *:
     int WORDS "QP_WORDS"
     int quickpickle_mark(quickpickle_compaction*, Py_ssize_t) noexcept
     int quickpickle_scan(quickpickle_compaction*) noexcept
+    bint quickpickle_refers(const uint8_t*, const uint8_t*) noexcept
     int quickpickle_write(quickpickle_compaction*) noexcept
 
 cdef bytes opcode_arguments = OPCODE_ARGUMENTS
@@ -741,6 +753,19 @@ cdef int note_reference(Stream stream, Py_ssize_t number) except -1:
     stream.marks_room = c.marks_room
     if stream.bin:
         stream.marked_gets = stream.marks_room
+    return 0
+
+
+cdef int undo_references(Stream stream, Py_ssize_t start) noexcept:
+    """Note that the opcodes from here on are undone: of leaves, so no payload was left out.
+
+    Which of the entries they referred to are referred to by others too, only a scan can say: most
+    of them, the first of an instance's keys, refer to none.
+    """
+    if stream.compact and stream.marks_are_right:
+        stream.marks_are_right = not quickpickle_refers(
+            <uint8_t*>stream.buffer + start, <uint8_t*>stream.pos
+        )
     return 0
 
 

@@ -317,9 +317,9 @@ cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     if result == ASK:
         # Undone; nothing of it has left the buffer.
         plan.keys_dump = 0
+        undo_references(dump, start)
         dump.pos = dump.buffer + start
         dump.rollback(count, used)
-        dump.marks_are_right = False
     return result
 
 
