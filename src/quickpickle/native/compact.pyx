@@ -30,6 +30,7 @@ cdef extern from *:
     enum { QP_USED = 0xFFFFFFFF };
     enum { QP_DONE = 0, QP_ODD = 1, QP_NO_MEMORY = 2 };
     #define QP_TARGET 65536
+    #define QP_AHEAD 1536  /* what a short string lets be fetched: 3 % of compact dumps of bytes */
     #define QP_WORDS 32  /* bytes that are copied at once, of shorter opcodes too */
     #define QP_SMALL 1024  /* up to here a pickle is copied, so as to be written over itself */
     #define QP_STEP 2048  /* what is copied at once, at most: so much is read twice for a frame */
@@ -479,6 +480,7 @@ cdef extern from *:
             p += 5;
             QP_NEXT;
         QP_CASE(SHORT_BINARY)
+            quickpickle_prefetch(p + QP_AHEAD);
             size = p[1] + 2;
             if (size > QP_WORDS) {
                 if (end - p < (Py_ssize_t)size) {
