@@ -30,6 +30,7 @@ import quickpickle
 from conftest import IMPLEMENTATIONS
 from quickpickle.inspection import inspect
 from repeating import UNIT, lost_by
+from test_compact import optimize_of
 from test_faults import Hooked, varied
 from test_hostile import ChangesClass, Plain
 
@@ -98,6 +99,18 @@ def _path(module: ModuleType) -> None:
             module.dump(Fails(), f"{folder}/file.gz")
 
 
+def _options(module: ModuleType) -> None:
+    large = [*map(str, range(70)), b"x" * 70_000, "é" * 70_000, {"z", "a"}]
+    for options in ({"compact": True}, {"deterministic": True}, {"progress": lambda *counts: None}):
+        for obj in (varied(), large):
+            optimize_of(module)(module.dumps(obj, **options))
+        with contextlib.suppress(ValueError):
+            module.dumps([large, Fails()], **options)
+    with contextlib.suppress(ValueError, pickle.UnpicklingError):
+        optimize_of(module)(b"\x80\x05X\x00\x00")
+    module.object_digest({"b": large, "a": [1]}).hexdigest()
+
+
 def _class() -> type:
     class Local(Plain):
         __slots__ = ("a",)
@@ -129,7 +142,8 @@ _HOOKED = {
 SCENARIOS: dict[str, Callable[[ModuleType], None]] = {
     function.__name__[1:]: function
     for function in (
-        _dumps, _fails, _pickler, _hooks, _writes, _buffers, _path, _classes, _diagnose, _inspect,
+        _dumps, _fails, _pickler, _hooks, _writes, _buffers, _path, _options, _classes,
+        _diagnose, _inspect,
     )
 }  # fmt: skip
 
