@@ -14,6 +14,7 @@ import io
 import pickle
 import pickletools
 import random
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -171,8 +172,8 @@ class Case:
         self.graph = Graph(source)
         if self.graph.is_cyclic or max(self.graph.sizes) > 3000 or len(self.graph.nodes) > 30:
             self.fast = False  # it writes what is shared each time, and what is cyclic not at all
-        if max(self.graph.sizes) > 10 and frozenset in map(type, self.graph.nodes):
-            self.fast = False  # CPython counts each of them as nested in those before, until 3.14
+        if sys.version_info < (3, 14) and frozenset in map(type, self.graph.nodes):
+            self.fast = False  # CPython counts each of them as nested in those before
 
     def run(self, module: ModuleType, **options: Any) -> Any:
         """What one module makes of it: bytes and buffers, or an exception."""
