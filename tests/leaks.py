@@ -70,18 +70,21 @@ def _hooks(module: ModuleType) -> None:
         cls(io.BytesIO(), protocol).dump(varied(protocol))
 
 
+class FailsLater:
+    """A file that takes half of what it is given, and the third time nothing."""
+
+    calls = 0
+
+    def write(self, data: object) -> int:
+        self.calls += 1
+        if self.calls == 3:
+            raise OSError("on purpose")
+        return 1 + len(memoryview(data)) // 2  # type: ignore[arg-type]
+
+
 def _writes(module: ModuleType) -> None:
-    class File:
-        def write(self, data: object) -> int:
-            self.calls += 1
-            if self.calls == 3:
-                raise OSError("on purpose")
-            return 1 + len(memoryview(data)) // 2  # type: ignore[arg-type]
-
-        calls = 0
-
     with contextlib.suppress(OSError):
-        module.dump([b"x" * 70_000, ["text"] * 100], File())
+        module.dump([b"x" * 70_000, ["text"] * 100], FailsLater())
 
 
 def _buffers(module: ModuleType) -> None:
