@@ -241,7 +241,15 @@ def fail_allocations(start, stop, action):
         remove_hooks()
     except BaseException as caught:
         remove_hooks()
-        error = caught.with_traceback(None)
+        error = caught
+    # The frames hold this one, and so the errors, of which the interpreter keeps some for good:
+    # the same one may come up twice in a chain.
+    chain = []
+    raised = error
+    while raised is not None and not any(raised is other for other in chain):
+        chain.append(raised)
+        raised.__traceback__ = None
+        raised = raised.__context__
     gc.callbacks.extend(callbacks)
     return error
 

@@ -88,7 +88,7 @@ def with_parts(protocol: int) -> dict[type, Parts]:
     for module_name, names in _LATER.items():
         if module_name not in _imported and module_name in sys.modules:
             module = sys.modules[module_name]
-            if all(hasattr(module, name) for name in names):  # else it is being imported
+            if all([hasattr(module, name) for name in names]):  # else it is being imported
                 is_decimal = module_name == "decimal"
                 for name in names:
                     cls = getattr(module, name)
@@ -409,7 +409,7 @@ class Order:
             except _UnorderedError as inner:
                 progress = len(keys), self._asked
                 if inner.signature in places:
-                    self._cyclic.update(s for s, _ in stack[places[inner.signature] :])
+                    self._cyclic.update([s for s, _ in stack[places[inner.signature] :]])
                 elif reached.get(signature, (-1, 0)) >= progress:
                     # No further than the last time: it makes other objects each time.
                     self._cyclic.add(signature)
@@ -488,7 +488,7 @@ class Order:
 
     def _sorted_items(self, dict_items: Any, number: Callable[[Any], int]) -> Iterator[Any]:
         items = list(dict_items)
-        if all(type(item) is tuple and len(item) == 2 for item in items):
+        if all([type(item) is tuple and len(item) == 2 for item in items]):
             items = self.items(items, number)
         return iter(items)
 

@@ -199,7 +199,15 @@ def _index(items: Any, obj: Any, child: Any, position: int | None) -> int | None
     size = items.__len__(obj)
     if position is not None and 0 <= position < size and items.__getitem__(obj, position) is child:
         return position
-    return next((i for i, item in enumerate(items.__iter__(obj)) if item is child), None)
+    return _number_of(child, items.__iter__(obj))
+
+
+def _number_of(child: Any, items: Iterable[Any]) -> int | None:
+    """The number of the first item that is this object."""
+    for number, item in enumerate(items):
+        if item is child:
+            return number
+    return None
 
 
 def _dict_part(place: Place, step: Step) -> Place | None:
@@ -230,7 +238,7 @@ def _number(iterate: Callable[[Any], Iterable[Any]], place: Place, step: Step) -
     """The number of the child in what the object gives one after the other."""
     if step.position is not None:
         return step.position
-    return next((i for i, item in enumerate(iterate(place.obj)) if item is step.child), None)
+    return _number_of(step.child, iterate(place.obj))
 
 
 def _list_item(place: Place, step: Step, reduction: str) -> Place:
@@ -257,7 +265,7 @@ def _dict_item(place: Place, step: Step, reduction: str) -> Place | None:
         if not issubclass(type(obj), dict):
             return None
         parts = dict.keys(obj) if is_key else dict.values(obj)
-        number = next((i for i, part in enumerate(parts) if part is step.child), None)
+        number = _number_of(step.child, parts)
         if number is None:
             return None
     if issubclass(type(obj), dict):
@@ -285,7 +293,7 @@ def _call(text: str, obj: Any, base: type, method: str, argument: str) -> str:
 
 
 def _is_of(obj: Any, base: type, *names: str) -> bool:
-    return all(find(type(obj), name) is find(base, name) for name in names)
+    return all([find(type(obj), name) is find(base, name) for name in names])
 
 
 def _reduction(text: str, obj: Any, source: int, protocol: int) -> str:

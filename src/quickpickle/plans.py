@@ -109,7 +109,7 @@ def find_plan(obj: Any) -> Plan:
     names = tuple(copyreg._slotnames(cls))  # type: ignore[attr-defined]
     plan = Plan(PLAIN)
     if names and not cls.__dictoffset__:
-        plan = Plan(SLOTS, names, tuple(find(cls, name) for name in names))
+        plan = Plan(SLOTS, names, tuple([find(cls, name) for name in names]))
     elif names or not cls.__dictoffset__:
         return Plan(UNPLANNED)
     return plan if _is_confirmed(obj, names) else Plan(UNPLANNED)
@@ -124,7 +124,7 @@ def _is_asked_plainly(cls: type) -> bool:
     """Whether an instance has the class it has, and that finds its attributes as type does."""
     metaclass = type(cls)
     return find(cls, "__class__") is find(object, "__class__") and all(
-        find(metaclass, name) is find(type, name) for name in _OF_METACLASS
+        [find(metaclass, name) is find(type, name) for name in _OF_METACLASS]
     )
 
 
@@ -153,11 +153,13 @@ def _namedtuple_code() -> CodeType:
 def _plan_fields(cls: type) -> Plan:
     fields = find(cls, "__dataclass_fields__")
     field_type = _known("dataclasses", "Field")
-    if type(fields) is not dict or any(type(field) is not field_type for field in fields.values()):
+    if type(fields) is not dict or any(
+        [type(field) is not field_type for field in fields.values()]
+    ):
         return Plan(GETSTATE)
     marker = field_marker()
-    names = tuple(field.name for field in fields.values() if field._field_type is marker)
-    return Plan(FIELDS, names, tuple(find(cls, name) for name in names), fields=fields)
+    names = tuple([field.name for field in fields.values() if field._field_type is marker])
+    return Plan(FIELDS, names, tuple([find(cls, name) for name in names]), fields=fields)
 
 
 def _plan_uuid(cls: type) -> Plan:
@@ -169,7 +171,7 @@ def _plan_uuid(cls: type) -> Plan:
         type(method) is not FunctionType
         or method.__code__.co_filename != vars(sys.modules["uuid"]).get("__file__")
         or method.__code__.co_qualname != "UUID.__getstate__"
-        or not all(type(slot) is MemberDescriptorType for slot in slots)
+        or not all([type(slot) is MemberDescriptorType for slot in slots])
     ):
         return Plan(GETSTATE)
     sample: Any = object.__new__(cls)

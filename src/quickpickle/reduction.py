@@ -148,13 +148,13 @@ def find(cls: type, name: str) -> Any:
 
 def _has_own_method(cls: type) -> bool:
     """Whether a method that takes part in reductions is not object's."""
-    return any(find(cls, name) is not find(object, name) for name in METHODS)
+    return any([find(cls, name) is not find(object, name) for name in METHODS])
 
 
 def is_made_in_python(cls: type, but_for: type = object) -> bool:
     """Whether a class and its bases are all of a class statement's making, but for `but_for`."""
     bases = [base for base in mro_of(cls) if base not in (object, but_for)]
-    return all(_flags_of(base) & HEAP_TYPE for base in bases)
+    return all([_flags_of(base) & HEAP_TYPE for base in bases])
 
 
 def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> bool:
@@ -186,7 +186,7 @@ def has_own_attributes(cls: type, base: type = object) -> bool:
         find(cls, "__getattribute__") is not find(base, "__getattribute__")
         or find(cls, "__getattr__") is not None
         or type(find(cls, "__dict__")) not in (GetSetDescriptorType, type(None))
-        or not all(type(find(cls, slot)) is MemberDescriptorType for slot in slots)
+        or not all([type(find(cls, slot)) is MemberDescriptorType for slot in slots])
     )
 
 
