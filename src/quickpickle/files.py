@@ -12,6 +12,7 @@ import os
 import pickle
 import stat
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from .compression import CompressedWriter, Compressor, compressor_for, decompressed
@@ -127,10 +128,8 @@ def write_file(file: FilePath, write: Callable[[Any], object]) -> None:
     try:
         # A new file has the permissions that open() gives: of the umask, or a default ACL.
         mode = 0o666 if old is None else 0o600
-        made = open(  # noqa: SIM115  # _fill closes it
-            temporary, "xb", opener=lambda path, flags: os.open(path, flags, mode)
-        )
-        _fill(made, write, compressor, lambda fd: _finish(fd, target, old))
+        made = open(temporary, "xb", opener=partial(os.open, mode=mode))  # noqa: SIM115  # _fill closes it
+        _fill(made, write, compressor, partial(_finish, target=target, old=old))
         os.replace(temporary, target)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename == temporary:

@@ -230,7 +230,7 @@ def _dict_part(place: Place, step: Step) -> Place | None:
         return Place(_attribute(owner.text, None, key), child)
     if (shown := literal(key)) is not None:
         return Place(f"{text}[{shown}]", child, owner)
-    number = _number(lambda values: dict.values(values).__iter__(), place, step)
+    number = _number(dict.values, place, step)
     return None if number is None else Place(f"list({text}.values())[{number}]", child, owner)
 
 
