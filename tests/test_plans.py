@@ -1061,6 +1061,53 @@ def test_an_entry_that_comes_while_a_chain_map_is_in_use(implementation):
     assert results[0].count(b"from the table") == 1
 
 
+class FromScratch:
+    def __init__(self, action):
+        self.action = action
+
+    def __reduce_ex__(self, protocol):
+        self.action()
+        return list, ()  # nothing else runs until the next object is written
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_maps_that_are_replaced_while_a_chain_map_is_in_use(implementation, kept):
+    """Whether the dicts that were looked at are there still (when they would be asked), or not."""
+    results = []
+    for cls in (pickle.Pickler, implementation.Pickler):
+        file = io.BytesIO()
+        pickler = cls(file)
+        table = collections.ChainMap({}, {})
+        maps = table.maps[:] if kept else []
+        pickler.dispatch_table = table
+
+        def change(table=table, maps=maps):
+            table.maps = [{}, {Plain: reduced}]
+            maps += [{i: i} for i in range(1000)]  # in the memory of those that were given up
+
+        pickler.dump([Plain(), FromScratch(change), Plain(), [Plain(), SubDict()]])
+        results.append(file.getvalue())
+    assert results[0] == results[1]
+    assert results[0].count(b"from the table") == 1
+
+
+def test_a_table_whose_entry_goes_while_it_is_called(implementation):
+    results = []
+    for cls in (pickle.Pickler, implementation.Pickler):
+        file = io.BytesIO()
+        pickler = cls(file)
+
+        def reduce(obj, pickler=pickler):
+            pickler.dispatch_table.maps[0].clear()
+            return str, ("from the table",)
+
+        pickler.dispatch_table = collections.ChainMap({complex: reduce}, copyreg.dispatch_table)
+        del reduce
+        pickler.dump([1j, 2j, complex(3)])
+        results.append(file.getvalue())
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize("name", ["__getitem__", "__missing__", "__getattribute__"])
 def test_a_chain_map_whose_class_was_changed(implementation, monkeypatch, name):
     def changed(table, key):
@@ -1071,6 +1118,8 @@ def test_a_chain_map_whose_class_was_changed(implementation, monkeypatch, name):
         file = io.BytesIO()
         pickler = cls(file)
         pickler.dispatch_table = collections.ChainMap({})
+        pickler.dump([Plain()])
+        monkeypatch.setattr(collections.ChainMap, "anything", 1, raising=False)  # as copyreg does
         pickler.dump([Plain()])
         with monkeypatch.context() as patch:
             patch.setattr(collections.ChainMap, name, changed, raising=False)

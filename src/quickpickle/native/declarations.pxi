@@ -44,7 +44,8 @@ from ..pickler import (
 )
 from ..progress import INTERVAL, Reporting, check_progress
 from ..reduction import (
-    ABSENT, COPYREG_TABLE as COPYREG, OVERRIDE, OWN_TABLE, SINGLETON_TYPES, has_own_reduction, look_up, may_be_endless, newobj_arguments,
+    ABSENT, COPYREG_TABLE as COPYREG, OVERRIDE, OWN_TABLE, SINGLETON_TYPES, find,
+    has_own_reduction, look_up, may_be_endless, newobj_arguments,
     newobj_ex_arguments, overrides_only_globals, unpack,
 )
 from ..writing import FEW, Pieces, cyclic_error, endless_error, send_rest

@@ -234,8 +234,11 @@ cdef class Memo:
     @cython.final
     cdef inline int release(self, PyObject* obj) noexcept:
         """Give up a reference to what was written."""
+        global last_epoch
         if Py_REFCNT(obj) == 1:
             self.own()  # it, or what only it refers to, may be in the log
+            last_epoch += 1  # a finalizer is other code
+            self.epoch = last_epoch
         Py_DECREF(obj)
         return 0
 

@@ -57,22 +57,40 @@ cdef inline size_t plan_place(PyTypeObject* cls) noexcept:
     return <size_t>((<uint64_t><size_t>cls >> 4) * <uint64_t>0x9E3779B97F4A7C15 >> 54)
 
 
-cdef inline PyObject* find_plan(Dump dump, PyTypeObject* cls) except? NULL:
-    """The plan for a class (borrowed: other code may drop it); NULL where there is none yet."""
+cdef inline PyObject* plan_of(PyTypeObject* cls) noexcept:
+    """The plan that was made for a class (borrowed), valid or not; NULL where there is none."""
     cdef int i
     cdef size_t place = plan_place(cls)
     cdef PyObject* plan
-    if dump.protocol < 2:
-        return NULL
     for i in range(PLAN_PROBES):
         plan = plans[(place + i) & (PLANS - 1)]
-        if plan == NULL:
-            return NULL
-        if (<Plan>plan).cls == cls:
-            if (<Plan>plan).epoch == dump.epoch or is_valid(dump, <Plan>plan):
-                return plan
-            return NULL
+        if plan == NULL or (<Plan>plan).cls == cls:
+            return plan
     return NULL
+
+
+cdef inline PyObject* find_plan(Dump dump, PyTypeObject* cls) except? NULL:
+    """The plan for a class (borrowed: other code may drop it); NULL where there is none yet."""
+    cdef PyObject* plan
+    if dump.protocol < 2:
+        return NULL
+    plan = plan_of(cls)
+    if plan != NULL and ((<Plan>plan).epoch == dump.epoch or is_valid(dump, <Plan>plan)):
+        return plan
+    return NULL
+
+
+cdef bint is_plainly_no_global(Dump dump, object obj) except -1:
+    """Whether an object is no class and no function, and cannot claim to be one."""
+    cdef PyTypeObject* cls = Py_TYPE(<PyObject*>obj)
+    cdef PyObject* plan = plan_of(cls)
+    if (
+        plan != NULL
+        and (<Plan>plan).version == cls.tp_version_tag
+        and (<Plan>plan).metaclass_version == Py_TYPE(<PyObject*>cls).tp_version_tag
+    ):
+        return (<Plan>plan).is_asked_plainly  # whatever else it rests on
+    return make_plan(dump, obj).is_asked_plainly
 
 
 cdef bint is_valid(Dump dump, Plan plan) except -1:
@@ -170,6 +188,7 @@ cdef Plan make_plan(Dump dump, object obj):
         plan.version = 0  # it has changed meanwhile
     if plan.version == 0 or plan.metaclass_version == 0:
         plan.kind = UNPLANNED  # until it has a tag, if ever
+        plan.is_asked_plainly = False
     keep_plan(plan)
     return plan
 

@@ -6,8 +6,8 @@ cdef object ellipsis_type = type(...)
 cdef object not_implemented_type = type(NotImplemented)
 cdef dict COPYREG_TABLE = copyreg.dispatch_table
 cdef PyTypeObject* chain_map_type = <PyTypeObject*>ChainMap
-getattr(ChainMap, "__getitem__")  # now it has a version tag
-cdef unsigned int chain_map_version = chain_map_type.tp_version_tag
+cdef tuple chain_map_lookup = chain_map_methods()
+cdef unsigned int chain_map_version = 0  # of the class, when its methods were last looked at
 cdef str name_of_maps = "maps"
 cdef int FROM_OVERRIDE = OVERRIDE
 cdef int FROM_OWN_TABLE = OWN_TABLE
@@ -18,6 +18,7 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
     """Write an object of none of the types that have their own function, see reduction.py."""
     cdef PyTypeObject* cls = Py_TYPE(pointer)
     cdef PyObject* plan
+    cdef PyObject* listed
     cdef int result
     # A hook for classes and functions only need not be called where there is a plan: that is no
     # class, no function, and cannot claim to be one, its `__class__` being object's (see plans.py).
@@ -29,7 +30,7 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
                 and save_global_here(dump, pointer)
             ):
                 return 0
-        elif dump.dispatch_table is absent or is_unlisted(dump, cls):
+        elif dump.dispatch_table is absent or is_unlisted(dump, cls, &listed):
             plan = find_plan(dump, cls)
             if plan != NULL and (<Plan>plan).kind != UNPLANNED:
                 result = save_planned(dump, pointer, unique, <Plan>plan)
@@ -44,16 +45,21 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
         dump.release(pointer)
 
 
-cdef inline bint is_unlisted(Dump dump, PyTypeObject* cls) except -1:
-    """Whether a Pickler's own dispatch table lacks a class; False where that takes other code."""
+cdef inline bint is_unlisted(Dump dump, PyTypeObject* cls, PyObject** listed) except -1:
+    """Whether a Pickler's own dispatch table lacks a class; False where that takes other code.
+
+    `listed` is what the table has for it (borrowed), NULL where that takes other code.
+    """
     cdef int i
+    listed[0] = NULL
     if dump.table_epoch != dump.epoch:
         dump.table_epoch = dump.epoch
         find_tables(dump)
     if not dump.table_count or not quickpickle_is_plain_class(<PyObject*>cls):
         return False
     for i in range(dump.table_count):
-        if PyDict_GetItemWithError(dump.tables[i], <PyObject*>cls) != NULL:
+        listed[0] = PyDict_GetItemWithError(dump.tables[i], <PyObject*>cls)
+        if listed[0] != NULL:
             return False
     return True
 
@@ -69,11 +75,7 @@ cdef int find_tables(Dump dump) except -1:
         return add_table(dump, table)
     # ChainMap looks a key up in one of its maps after the other: as long as its methods are its
     # own (nobody has changed the class), and the instance has no __missing__, just the maps.
-    if (
-        Py_TYPE(table) != chain_map_type
-        or chain_map_version == 0
-        or chain_map_type.tp_version_tag != chain_map_version
-    ):
+    if Py_TYPE(table) != chain_map_type or not is_chain_map_plain():
         return 0
     attributes = quickpickle_instance_dict(table)
     if attributes == NULL or PyDict_Size(attributes) != 1:
@@ -86,6 +88,27 @@ cdef int find_tables(Dump dump) except -1:
             dump.table_count = 0
             break
     return 0
+
+
+cdef tuple chain_map_methods():
+    """What a look-up in a ChainMap goes by."""
+    return tuple([
+        find(ChainMap, name)
+        for name in ("__getitem__", "__missing__", "__getattribute__", "__getattr__", "maps")
+    ])
+
+
+cdef bint is_chain_map_plain() except -1:
+    """Whether ChainMap looks a key up as it did at first."""
+    global chain_map_version
+    if chain_map_version == 0 or chain_map_type.tp_version_tag != chain_map_version:
+        # Also where something else was set: copyreg does that when the first one is pickled.
+        for was, method in zip(chain_map_lookup, chain_map_methods()):
+            if method is not was:
+                return False
+        getattr(ChainMap, "__getitem__")  # now it has a version tag
+        chain_map_version = chain_map_type.tp_version_tag
+    return chain_map_version != 0
 
 
 cdef int add_table(Dump dump, PyObject* table) except -1:
@@ -118,10 +141,11 @@ cdef int ask(Dump dump, object obj) except -1:
     """Find out how an object wants to be rebuilt, and write that."""
     cdef object cls = type(obj)
     cdef bint endless = True
+    cdef PyObject* listed
     cdef int result, origin = 0  # of the reduction, see reduction.py
     reduction = NotImplemented
     if dump.reducer_override is not absent and not (
-        dump.overrides_only_globals and is_plainly_no_global(dump, <PyObject*>obj)
+        dump.overrides_only_globals and is_plainly_no_global(dump, obj)
     ):
         reduction = quickpickle_call_hook(dump.reducer_override, obj)
         origin = FROM_OVERRIDE
@@ -134,8 +158,10 @@ cdef int ask(Dump dump, object obj) except -1:
         else:
             if dump.dispatch_table is absent:
                 reduce = COPYREG_TABLE.get(cls, absent)
-            elif is_unlisted(dump, <PyTypeObject*>cls):
+            elif is_unlisted(dump, <PyTypeObject*>cls, &listed):
                 reduce = absent
+            elif listed != NULL:
+                reduce = <object>listed
             else:
                 reduce = look_up(dump.dispatch_table, cls)
             if reduce is not absent:
@@ -161,6 +187,7 @@ cdef int ask(Dump dump, object obj) except -1:
                     if reduce is absent:
                         raise no_reduction(obj)
                     reduction = reduce()
+    dump.settle()  # what was looked up since other code was expected may have been changed by it
     if PyUnicode_Check(reduction):
         return save_global(dump, obj, reduction)
     if dump.order is not None:
@@ -168,12 +195,6 @@ cdef int ask(Dump dump, object obj) except -1:
     save_reduction(dump, obj, reduction, endless)
     dump.stack[dump.height - 1].position = origin
     return 1
-
-
-cdef bint is_plainly_no_global(Dump dump, PyObject* obj) except -1:
-    """Whether an object is no class and no function, and cannot claim to be one."""
-    cdef PyObject* plan = find_plan(dump, Py_TYPE(obj))
-    return plan != NULL and (<Plan>plan).is_asked_plainly
 
 
 cdef Py_ssize_t read_few(Dump dump) except -1:
