@@ -237,8 +237,9 @@ cdef class Memo:
         global last_epoch
         if Py_REFCNT(obj) == 1:
             self.own()  # it, or what only it refers to, may be in the log
-            last_epoch += 1  # a finalizer is other code
-            self.epoch = last_epoch
+            if Py_REFCNT(obj) == 1:  # it is freed, and a finalizer is other code
+                last_epoch += 1
+                self.epoch = last_epoch
         Py_DECREF(obj)
         return 0
 
