@@ -22,7 +22,7 @@ import random
 import shlex
 import string
 import textwrap
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -449,6 +449,13 @@ def ordered_dicts() -> object:
 
 
 @_workload("containers")
+def deques() -> object:
+    """4,000 deques of five numbers, every other one with a maxlen."""
+    rng = random.Random(0)
+    return [deque((rng.random() for _ in range(5)), 5 if i % 2 else None) for i in range(4000)]
+
+
+@_workload("containers")
 def dict_subclasses() -> object:
     """4,000 instances of a subclass of dict with five items, and 1,000 defaultdicts of lists."""
     rng = random.Random(0)
@@ -619,6 +626,20 @@ def numpy_small_arrays() -> object:
     import numpy as np
 
     return [row.copy() for row in np.random.default_rng(0).random((2000, 10))]
+
+
+@_workload("libraries")
+def numpy_numbers() -> object:
+    """2,000 records with three numbers of NumPy's types."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return [
+        {"loss": np.float64(loss), "grade": np.float32(grade), "count": np.int64(count)}
+        for loss, grade, count in zip(
+            rng.random(2000), rng.random(2000), rng.integers(1000, size=2000), strict=True
+        )
+    ]
 
 
 @_workload("libraries")

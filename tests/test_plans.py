@@ -191,6 +191,10 @@ class Zone(dt.tzinfo):
         return dt.timedelta(0)
 
 
+class DequeOfMine(collections.deque):
+    pass
+
+
 class OrderedDictOfMine(collections.OrderedDict):
     pass
 
@@ -249,6 +253,14 @@ OBJECTS = {
         collections.OrderedDict({1: 1}),
         collections.OrderedDict(zip(range(2001), "ab" * 1001, strict=False)),
         OrderedDictOfMine(a=1),
+    ],
+    "deques": lambda: [
+        *(collections.deque(range(size)) for size in (0, 1, 2, 999, 1000, 1001, 2001)),
+        *(collections.deque(["a", [1]] * size) for size in (1, 500, 501)),
+        *(collections.deque("abc", maxlen) for maxlen in (0, 1, 3, 255, 256, 65536, 2**31, 2**62)),
+        collections.deque([collections.deque(), collections.deque([[]], 5)]),
+        DequeOfMine("ab"),
+        DequeOfMine("ab", 1),
     ],
     "list subclasses": lambda: [
         *(ListOfMine(range(size)) for size in (0, 1, 2, 999, 1000, 1001, 2001)),
@@ -665,6 +677,24 @@ def test_ordered_dicts_that_are_more(implementation, protocol):
         return obj
 
     for make in (with_attribute, moved, changed):
+        assert_same(implementation, make, protocol)
+
+
+def test_deques_that_refer_to_themselves_or_change(implementation, protocol):
+    def itself():
+        obj = collections.deque([1], 9)
+        obj.extend([obj, [obj]])
+        return [obj, obj]
+
+    def changed():
+        obj = collections.deque([1, Act(lambda: obj.append(3)), 2])
+        return [obj]
+
+    def emptied():
+        obj = collections.deque([1, [2], Act(lambda: obj.clear())])
+        return [obj, [3]]
+
+    for make in (itself, changed, emptied):
         assert_same(implementation, make, protocol)
 
 

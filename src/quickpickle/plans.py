@@ -36,17 +36,19 @@ DECIMAL: Final = 10  # cls, (str,)
 ODICT: Final = 11  # cls, (), the instance dict or None, None, the items: OrderedDict
 UUID: Final = 12  # new, (cls,), {"int": the number}: those that are not said to be safe or unsafe
 NDARRAY: Final = 13  # _frombuffer, (buffer, dtype, shape, order): NumPy arrays, in protocol 5
+NUMBER: Final = 14  # scalar, (dtype, bytes): NumPy's numbers
+DEQUE: Final = 15  # cls, () or ((), maxlen), None, the items
 
-LIST: Final = 14  # new, (cls,), None, the items: subclasses of list, instances without attributes
-DICT: Final = 15  # new, (cls,), None, None, the items: subclasses of dict, in the same way
-DEFAULTDICT: Final = 16  # cls, (default_factory,) or (), None, None, the items
+LIST: Final = 16  # new, (cls,), None, the items: subclasses of list, instances without attributes
+DICT: Final = 17  # new, (cls,), None, None, the items: subclasses of dict, in the same way
+DEFAULTDICT: Final = 18  # cls, (default_factory,) or (), None, None, the items
 
 
 class Plan(NamedTuple):
     """A kind of the list above, and what it needs."""
 
     kind: int
-    names: tuple[Any, ...] = ()  # of slots, for SLOTS and FIELDS; constants, for UUID and NDARRAY
+    names: tuple[Any, ...] = ()  # of slots, for SLOTS and FIELDS; constants, for UUID and NumPy's
     slots: tuple[Any, ...] = ()  # their descriptors
     method: Any = None  # for QUIET; for NDARRAY, _frombuffer
     fields: dict[str, Any] | None = None
@@ -61,6 +63,7 @@ _BUILTIN_TYPES: Final = [
     (DATETIME, "datetime", "datetime"),
     (DECIMAL, "_decimal", "Decimal"),
     (ODICT, "_collections", "OrderedDict"),
+    (DEQUE, "_collections", "deque"),
     (DEFAULTDICT, "_collections", "defaultdict"),
 ]
 
@@ -77,6 +80,8 @@ def find_plan(obj: Any) -> Plan:
     cls = type(obj)
     if cls is _known("numpy", "ndarray"):
         return _plan_ndarray(cls)
+    if (plan := _plan_number(cls)) is not None:
+        return plan
     for kind, module_name, name in _BUILTIN_TYPES:
         if cls is _known(module_name, name):
             return Plan(kind)
@@ -204,6 +209,19 @@ def _plan_ndarray(cls: Any) -> Plan:
     numbers = {id(number): number for number in map(dtype, "?bhilqBHILQefdgFDG")}
     constants = [item for number in numbers.values() for item in (number, number.itemsize)]
     return Plan(NDARRAY, tuple(constants), method=func, fields=vars(module))
+
+
+def _plan_number(cls: Any) -> Plan | None:
+    """NumPy's numbers: what they are reduced to, taken from one of them."""
+    dtype = _known("numpy", "dtype")
+    if dtype is sys:
+        return None
+    for number in map(dtype, "?bhilqBHILQefdFD"):
+        if number.type is cls:
+            func, args = cls(1).__reduce_ex__(5)[:2]
+            if args[0] is number and type(args[1]) is bytes and len(args[1]) == number.itemsize:
+                return Plan(NUMBER, (func, number, number.itemsize))
+    return None
 
 
 def describe_array(obj: Any) -> tuple[Any, ...]:

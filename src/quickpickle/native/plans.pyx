@@ -16,7 +16,7 @@ cdef enum:
 
 cdef enum PlanKind:  # see plans.py
     UNPLANNED, PLAIN, AST, SLOTS, FIELDS, NAMEDTUPLE, GETSTATE, REDUCE, QUIET, DATETIME, DECIMAL
-    ODICT, UUID, NDARRAY, LIST, DICT, DEFAULTDICT
+    ODICT, UUID, NDARRAY, NUMBER, DEQUE, LIST, DICT, DEFAULTDICT
 
 
 @cython.final
@@ -174,6 +174,11 @@ cdef Plan make_plan(Dump dump, object obj):
         sample = (<object>cls)((2, 3))
         if planning.describe_array(sample) != describe_array(<PyObject*>sample):
             plan.kind = UNPLANNED  # a NumPy to come
+    elif kind == NUMBER:
+        plan.size = plan.names[2]
+        for sample in ((<object>cls)(0), (<object>cls)(1), obj):
+            if number_bytes(<PyObject*>sample, plan.size) != sample.tobytes():
+                plan.kind = UNPLANNED  # the same
     elif plan.fields is not None:
         plan.field_values = tuple(plan.fields.values())
     if kind == DATETIME and not datetime_is_imported:
@@ -293,6 +298,10 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
         return save_uuid(dump, obj, unique, plan)
     if plan.kind == NDARRAY:
         return save_ndarray(dump, obj, unique, plan)
+    if plan.kind == NUMBER:
+        return save_number(dump, obj, unique, plan)
+    if plan.kind == DEQUE:
+        return save_deque(dump, obj, plan)
     return save_slots(dump, obj, unique, plan)
 
 
@@ -633,6 +642,60 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     dump.get(entry.number)
     dump.put_memoized(b"t", NULL, True)
     return dump.put_memoized(b"R", obj, unique)
+
+
+cdef inline char* number_data(PyObject* obj) noexcept:
+    """Where a NumPy number has its value."""
+    return <char*>obj + sizeof(PyObject)
+
+
+cdef bytes number_bytes(PyObject* obj, Py_ssize_t size):
+    if <Py_ssize_t>sizeof(PyObject) + size > Py_TYPE(obj).tp_basicsize:
+        return b""
+    return PyBytes_FromStringAndSize(number_data(obj), size)
+
+
+cdef int save_number(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    """Write a NumPy number whose dtype was met before, as was the function that rebuilds it."""
+    cdef MemoEntry* func = dump.find(PyTuple_GET_ITEM(<PyObject*>plan.names, 0))
+    cdef MemoEntry* dtype = dump.find(PyTuple_GET_ITEM(<PyObject*>plan.names, 1))
+    if (
+        dump.protocol < 3
+        or func.key == NULL or func.number < 0
+        or dtype.key == NULL or dtype.number < 0
+    ):
+        return ASK
+    dump.get(func.number)
+    dump.part_begins()
+    dump.get(dtype.number)
+    dump.part_begins()
+    if plan.size == 1:  # of each byte there is one object
+        data = PyBytes_FromStringAndSize(number_data(obj), 1)
+        save(dump, <PyObject*>data, 0)
+    else:
+        put_bytes_header(dump, plan.size)
+        dump.put(number_data(obj), plan.size)
+        dump.memoize(NULL, True)
+    dump.put_memoized(0x86, NULL, True)
+    return dump.put_memoized(b"R", obj, unique)
+
+
+cdef int save_deque(Dump dump, PyObject* obj, Plan plan) except -1:
+    maxlen = (<object>obj).maxlen
+    if not save_class(dump, plan):
+        return ASK
+    dump.part_begins()
+    dump.put1(b")")
+    if maxlen is not None:
+        dump.part_begins()
+        if not save_scalar(dump, <PyObject*>maxlen):
+            save_rare_int(dump, maxlen)
+        dump.put_memoized(0x86, NULL, True)
+    dump.put_memoized(b"R", obj, False)
+    dump.settle()
+    items = iter(<object>obj)
+    dump.push(LIST_ITEMS_WORK, <PyObject*>items)
+    return 1
 
 
 cdef int save_odict(Dump dump, PyObject* obj, Plan plan) except -1:
