@@ -67,8 +67,12 @@ _BUILTIN_TYPES: Final = [
     (DEFAULTDICT, "_collections", "defaultdict"),
 ]
 
-# What decides how instances are asked; a metaclass that has any of these may decide otherwise.
-_OF_METACLASS: Final = (*METHODS, "__getattribute__", "__getattr__", "__class__", "__eq__")
+# What decides how instances are asked, and whether looking a class up in a dict runs code of its
+# own; a metaclass that has any of these may decide otherwise.
+_OF_METACLASS: Final = (
+    *(*METHODS, "__getattribute__", "__getattr__", "__class__"),
+    *("__eq__", "__hash__"),
+)
 
 
 def find_plan(obj: Any) -> Plan:

@@ -70,14 +70,15 @@ cdef inline PyObject* plan_of(PyTypeObject* cls) noexcept:
 
 
 cdef inline PyObject* find_plan(Dump dump, PyTypeObject* cls) except? NULL:
-    """The plan for a class (borrowed: other code may drop it); NULL where there is none yet."""
+    """The plan for a class (borrowed: other code may drop it); NULL where there is none yet, or
+    other code may have to run to see whether it is valid."""
     cdef PyObject* plan
     if dump.protocol < 2:
         return NULL
     plan = plan_of(cls)
-    if plan != NULL and ((<Plan>plan).epoch == dump.epoch or is_valid(dump, <Plan>plan)):
+    if plan == NULL or (<Plan>plan).epoch == dump.epoch:
         return plan
-    return NULL
+    return plan if (<Plan>plan).kind != FIELDS and is_valid(dump, <Plan>plan) else NULL
 
 
 cdef bint is_plainly_no_global(Dump dump, object obj) except -1:
@@ -95,6 +96,10 @@ cdef bint is_plainly_no_global(Dump dump, object obj) except -1:
 
 cdef bint is_valid(Dump dump, Plan plan) except -1:
     cdef PyTypeObject* cls = plan.cls
+    if plan.kind == FIELDS:  # first, as other code may run
+        dump.settle()
+        if not has_same_fields(plan):
+            return False
     if plan.version != cls.tp_version_tag:
         return False
     if plan.kind != UNPLANNED:
@@ -109,22 +114,8 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             return False
         if plan.kind == NDARRAY and plan.fields.get("_frombuffer") is not plan.method:
             return False
-        if plan.kind == FIELDS:
-            dump.settle()
-            held = plan  # other code may run, and put another plan in its place
-            if not has_same_fields(plan) or not is_kept(plan):
-                return False
     plan.epoch = dump.epoch
     return True
-
-
-cdef bint is_kept(Plan plan) noexcept:
-    cdef int i
-    cdef size_t place = plan_place(plan.cls)
-    for i in range(PLAN_PROBES):
-        if plans[(place + i) & (PLANS - 1)] == <PyObject*>plan:
-            return True
-    return False
 
 
 cdef bint has_same_fields(Plan plan) except -1:
@@ -141,13 +132,16 @@ cdef bint has_same_fields(Plan plan) except -1:
 
 
 cdef Plan make_plan(Dump dump, object obj):
-    """The plan for an object's class, made now if need be."""
+    """The plan for an object's class, made now if need be. Other code may run."""
     cdef PyTypeObject* cls = Py_TYPE(<PyObject*>obj)
-    cdef PyObject* known = find_plan(dump, cls)
+    cdef PyObject* known = plan_of(cls)
     cdef Plan plan
     global datetime_is_imported
-    if known != NULL:
-        return <Plan>known
+    if known != NULL and dump.protocol >= 2:
+        plan = <Plan>known  # owned while other code may run, and put another in its place
+        if plan.epoch == dump.epoch or is_valid(dump, plan):
+            return plan
+    dump.settle()
     plan = Plan.__new__(Plan)
     plan.cls = cls
     plan.epoch = plan.dump = 0

@@ -75,7 +75,11 @@ cdef int find_tables(Dump dump) except -1:
         return add_table(dump, table)
     # ChainMap looks a key up in one of its maps after the other: as long as its methods are its
     # own (nobody has changed the class), and the instance has no __missing__, just the maps.
-    if Py_TYPE(table) != chain_map_type or not is_chain_map_plain():
+    if (
+        Py_TYPE(table) != chain_map_type
+        or chain_map_version == 0
+        or chain_map_type.tp_version_tag != chain_map_version
+    ):
         return 0
     attributes = quickpickle_instance_dict(table)
     if attributes == NULL or PyDict_Size(attributes) != 1:
@@ -98,17 +102,17 @@ cdef tuple chain_map_methods():
     ])
 
 
-cdef bint is_chain_map_plain() except -1:
-    """Whether ChainMap looks a key up as it did at first."""
+cdef int look_at_chain_map() except -1:
+    """See whether ChainMap looks a key up as it did at first. Other code may run."""
     global chain_map_version
     if chain_map_version == 0 or chain_map_type.tp_version_tag != chain_map_version:
         # Also where something else was set: copyreg does that when the first one is pickled.
         for was, method in zip(chain_map_lookup, chain_map_methods()):
             if method is not was:
-                return False
+                return 0
         getattr(ChainMap, "__getitem__")  # now it has a version tag
         chain_map_version = chain_map_type.tp_version_tag
-    return chain_map_version != 0
+    return 0
 
 
 cdef int add_table(Dump dump, PyObject* table) except -1:
@@ -158,7 +162,7 @@ cdef int ask(Dump dump, object obj) except -1:
         else:
             if dump.dispatch_table is absent:
                 reduce = COPYREG_TABLE.get(cls, absent)
-            elif is_unlisted(dump, <PyTypeObject*>cls, &listed):
+            elif look_at_chain_map() == 0 and is_unlisted(dump, <PyTypeObject*>cls, &listed):
                 reduce = absent
             elif listed != NULL:
                 reduce = <object>listed
