@@ -220,7 +220,7 @@ def _plan_number(cls: Any) -> Plan | None:
     dtype = _known("numpy", "dtype")
     if dtype is sys:
         return None
-    for number in map(dtype, "?bhilqBHILQefdFD"):
+    for number in map(dtype, "hilqHILQefdFD"):  # of each byte there is one object
         if number.type is cls:
             func, args = cls(1).__reduce_ex__(5)[:2]
             if args[0] is number and type(args[1]) is bytes and len(args[1]) == number.itemsize:

@@ -59,7 +59,6 @@ cdef class Dump(Stream):
     # The dicts that it consists of, borrowed, in that epoch; none, where looking a class up may
     # run other code.
     cdef PyObject* tables[TABLES]
-    cdef uint64_t table_versions[TABLES]  # when their keys were looked at
     cdef int table_count
     cdef object order  # None: not deterministic
     cdef Values values

@@ -663,13 +663,9 @@ cdef int save_number(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     dump.part_begins()
     dump.get(dtype.number)
     dump.part_begins()
-    if plan.size == 1:  # of each byte there is one object
-        data = PyBytes_FromStringAndSize(number_data(obj), 1)
-        save(dump, <PyObject*>data, 0)
-    else:
-        put_bytes_header(dump, plan.size)
-        dump.put(number_data(obj), plan.size)
-        dump.memoize(NULL, True)
+    put_bytes_header(dump, plan.size)
+    dump.put(number_data(obj), plan.size)
+    dump.memoize(NULL, True)
     dump.put_memoized(0x86, NULL, True)
     return dump.put_memoized(b"R", obj, unique)
 

@@ -123,19 +123,12 @@ cdef int add_table(Dump dump, PyObject* table) except -1:
     cdef Py_ssize_t position = 0
     cdef PyObject* key
     cdef PyObject* value
-    cdef int i = dump.table_count
-    cdef uint64_t version
     if Py_TYPE(table) != &PyDict_Type:
         return 0
-    # No two dicts have the same version, so it is still the one that was looked at. Of its keys
-    # the hashes are kept: a metaclass that changes later has no say before two of them are equal.
-    version = quickpickle_dict_version(table)
-    if version == 0 or dump.tables[i] != table or dump.table_versions[i] != version:
-        while quickpickle_dict_next(table, &position, &key, &value):
-            if not quickpickle_is_plain_class(key) and Py_TYPE(key) != function_type:
-                return 0
-        dump.tables[i] = table
-        dump.table_versions[i] = version
+    while quickpickle_dict_next(table, &position, &key, &value):
+        if not quickpickle_is_plain_class(key) and Py_TYPE(key) != function_type:
+            return 0
+    dump.tables[dump.table_count] = table
     dump.table_count += 1
     return 1
 
