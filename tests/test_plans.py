@@ -14,7 +14,6 @@ import decimal
 import gc
 import io
 import pickle
-import pickletools
 import signal
 import sys
 import types
@@ -994,44 +993,6 @@ def test_a_hook_that_overrides_the_declared_one_is_called_with_everything(implem
         file.seek(0)
         unpickler = pickle.Unpickler(file)
         assert [unpickler.load() for _ in range(2)] == [["plain"] * 2] * 2
-
-
-# --- the garbage collector, which up to CPython 3.11 may run code whenever something is made
-
-
-@pytest.mark.skipif(PYPY, reason="PyPy's collector calls nobody")
-@pytest.mark.usefixtures("few_objects_to_collect")
-@pytest.mark.parametrize("make", [list, lambda items: dict(enumerate(items))], ids=["list", "dict"])
-@pytest.mark.parametrize("name", ["frozen"])
-def test_a_collection_that_takes_away_what_is_written(implementation, name, make):
-    """The standard pickler may crash here. `make sanitize` would see what is read after that."""
-    for at in range(12):
-        objects = OBJECTS[name]()
-        container = make(objects if isinstance(objects, list) else [objects])
-        del objects
-        collections_done = 0
-
-        def take_away(phase, info, at=at, container=container):
-            nonlocal collections_done
-            collections_done += 1
-            if collections_done == at:
-                container.clear()
-                _ = [[i] for i in range(100)]  # in the memory of what was there
-
-        threshold = gc.get_threshold()
-        gc.collect()  # so that the count of what is made begins at zero
-        gc.callbacks.append(take_away)
-        gc.set_threshold(1)
-        try:
-            result = outcome(lambda: implementation.dumps([container, container]))  # noqa: B023
-        finally:
-            gc.set_threshold(*threshold)
-            gc.callbacks.remove(take_away)
-        assert isinstance(result, bytes) or result[0] is RuntimeError  # it changed
-        if isinstance(result, bytes):
-            *_, (opcode, _, position) = pickletools.genops(result)
-            assert opcode.name == "STOP"
-            assert position == len(result) - 1
 
 
 # --- a dispatch table that is a ChainMap, as cloudpickle's

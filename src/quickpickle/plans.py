@@ -67,11 +67,16 @@ _BUILTIN_TYPES: Final = [
     (DEFAULTDICT, "_collections", "defaultdict"),
 ]
 
-# What decides how instances are asked, and whether looking a class up in a dict runs code of its
-# own; a metaclass that has any of these may decide otherwise.
+# What decides how instances are asked, and whether a look at the class, or for it in a dict, runs
+# code of its own; a metaclass that has any of these may decide otherwise.
 _OF_METACLASS: Final = (
-    *(*METHODS, "__getattribute__", "__getattr__", "__class__"),
-    *("__eq__", "__hash__"),
+    *METHODS,
+    "__getattribute__",
+    "__getattr__",
+    "__class__",
+    "__name__",
+    "__eq__",
+    "__hash__",
 )
 
 

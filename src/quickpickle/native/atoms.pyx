@@ -69,6 +69,7 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
     while size > 1 and data[size - 1] == (0xFF if data[size - 2] & 0x80 else 0):
         size -= 1
     if size > 0x7FFFFFFF:
+        stream.own()
         raise OverflowError("int too large to pickle")
     if size < 256:
         memmove(stream.pos + 2, stream.pos + 5, size)
@@ -119,11 +120,7 @@ cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:
         if data == NULL:
             size = quickpickle_utf8_size(obj)
     if size >= FRAME_SIZE_TARGET and stream.write is not None:
-        stream.settle()
-        encoded = str.encode(<object>obj, "utf-8", "surrogatepass")
-        put_str_header(stream, size)
-        stream.payload(NULL, size, encoded)
-        return stream.memoize(obj, unique)
+        return save_large_str(stream, obj, size)
     put_str_header(stream, size)
     stream.room(size + 6)
     if data == NULL:
@@ -136,6 +133,15 @@ cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:
     return stream.memoize(obj, unique)
 
 
+cdef int save_large_str(Stream stream, PyObject* obj, Py_ssize_t size) except -1:
+    held = <object>obj  # a write may take it away from where it is, or to where it is met again
+    stream.settle()
+    encoded = str.encode(held, "utf-8", "surrogatepass")
+    put_str_header(stream, size)
+    stream.payload(NULL, size, encoded)
+    return stream.memoize(obj, False)
+
+
 cdef inline int put_str_header(Stream stream, Py_ssize_t size) except -1:
     stream.close_frame_if_large(size)
     if size <= 0xFF and stream.protocol >= 4:
@@ -144,6 +150,7 @@ cdef inline int put_str_header(Stream stream, Py_ssize_t size) except -1:
         return stream.put_opcode4(b"X", <uint32_t>size)
     if stream.protocol >= 4:
         return stream.put_opcode8(0x8D, <uint64_t>size)
+    stream.own()
     raise OverflowError(
         "serializing a string larger than 4 GiB requires pickle protocol 4 or higher"
     )
@@ -169,6 +176,7 @@ cdef inline int put_bytes_header(Stream stream, Py_ssize_t size) except -1:
         return stream.put_opcode4(b"B", <uint32_t>size)
     if stream.protocol >= 4:
         return stream.put_opcode8(0x8E, <uint64_t>size)
+    stream.own()
     raise OverflowError(
         "serializing a bytes object larger than 4 GiB requires pickle protocol 4 or higher"
     )
@@ -176,30 +184,41 @@ cdef inline int put_bytes_header(Stream stream, Py_ssize_t size) except -1:
 
 cdef int save_bytes(Stream stream, PyObject* obj, bint unique) except -1:
     cdef Py_ssize_t size = PyBytes_GET_SIZE_(obj)
+    if size >= FRAME_SIZE_TARGET:
+        return save_large_bytes(stream, obj)
     put_bytes_header(stream, size)
-    stream.payload(PyBytes_AS_STRING_(obj), size, <object>obj)
+    stream.put(PyBytes_AS_STRING_(obj), size)
     return stream.memoize(obj, unique)
 
 
-cdef int save_bytearray(Stream stream, object obj) except -1:
-    cdef Py_ssize_t size = PyByteArray_GET_SIZE(obj)
+cdef int save_large_bytes(Stream stream, PyObject* obj) except -1:
+    held = <object>obj  # as in save_large_str
+    put_bytes_header(stream, PyBytes_GET_SIZE_(obj))
+    stream.payload(PyBytes_AS_STRING_(obj), PyBytes_GET_SIZE_(obj), held)
+    return stream.memoize(obj, False)
+
+
+cdef int save_bytearray(Stream stream, PyObject* obj) except -1:
+    held = <object>obj  # as in save_large_str
+    cdef Py_ssize_t size = PyByteArray_GET_SIZE(held)
     stream.close_frame_if_large(size)
     stream.put_opcode8(0x96, <uint64_t>size)
-    stream.payload(PyByteArray_AS_STRING(obj), size, obj)
-    return stream.memoize(<PyObject*>obj, False)
+    stream.payload(PyByteArray_AS_STRING(held), size, held)
+    return stream.memoize(obj, False)
 
 
-cdef int save_picklebuffer(Stream stream, object obj) except -1:
+cdef int save_picklebuffer(Stream stream, PyObject* pointer) except -1:
     """In band as bytes or bytearray, out of band as a reference to the next buffer (PEP 574)."""
     cdef const Py_buffer* view
     cdef bint readonly
+    obj = <object>pointer  # owned, whatever the callback or a write does
+    stream.settle()
     if stream.protocol < 5:
         raise buffer_needs_protocol_5()
     # The PickleBuffer's own view is there until other code releases it.
     held = None
     view = PyPickleBuffer_GetBuffer(obj)
     if stream.buffer_callback is not None or view.len >= FRAME_SIZE_TARGET:
-        stream.settle()
         held = memoryview(obj)
         view = PyMemoryView_GET_BUFFER(held)
     if view.suboffsets != NULL or not PyBuffer_IsContiguous(<Py_buffer*>view, c"A"):
@@ -219,4 +238,4 @@ cdef int save_picklebuffer(Stream stream, object obj) except -1:
         stream.close_frame_if_large(view.len)
         stream.put_opcode8(0x96, <uint64_t>view.len)
     stream.payload(<const char*>view.buf, view.len, owner)
-    return stream.memoize(<PyObject*>obj, False)
+    return stream.memoize(pointer, False)

@@ -828,6 +828,7 @@ cdef object compact_buffer(Stream stream):
 
 cdef int hold_back(Stream stream, object owner) except -1:
     """Note a payload that is to be written from where it lies, when all is known."""
+    stream.settle()
     if type(owner) is bytearray:
         owner = memoryview(owner)  # so that it keeps its size
     if stream.held is None:
@@ -849,6 +850,8 @@ cdef bytes finish_compact(Stream stream):
     cdef list held, places
     cdef char* pos
     cdef Py_ssize_t needed = stream.pos - stream.buffer
+    if stream.visible:  # else nothing that is in the memo is needed any more
+        stream.settle()
     if stream.held is None:
         if needed >= FRAME_SIZE_TARGET or stream.used:
             compact_buffer(stream)

@@ -146,6 +146,12 @@ cdef class Dump(Stream):
         return 0
 
 
+cdef object changed_size(Dump dump, str kind):
+    """The error for a container that changed while it was written."""
+    dump.own()  # making it may run the garbage collector
+    return RuntimeError(f"{kind} changed size during iteration")
+
+
 cdef inline bint is_new(Dump dump, Work* work) noexcept:
     """Whether what was not in the memo when its work began still cannot be there."""
     return work.done and work.epoch == dump.epoch and dump.logging
@@ -263,7 +269,7 @@ cdef int continue_list(Dump dump) except -1:
             dump.put1(b"e")
             if list_size_is_checked and PyList_GET_SIZE(obj) != work.size:
                 dump.is_at_fault = True
-                raise RuntimeError("list changed size during iteration")
+                raise changed_size(dump, "list")
         elif work.step == ALONE:
             dump.put1(b"a")
             return dump.pop()
@@ -347,7 +353,7 @@ def list_items(Dump dump, list obj):
                 yield obj[done - 1]
             dump.put1(b"e")
             if list_size_is_checked and len(obj) != size:
-                raise RuntimeError("list changed size during iteration")
+                raise changed_size(dump, "list")
     if dump.fast:
         dump.leave_fast(obj)
 
@@ -485,7 +491,7 @@ cdef int continue_dict(Dump dump) except -1:
             dump.put1(b"u")
             if PyDict_Size(obj) != work.size:
                 dump.is_at_fault = True
-                raise RuntimeError("dictionary changed size during iteration")
+                raise changed_size(dump, "dictionary")
             work.done += work.count
             if work.done >= work.size and (work.count < BATCHSIZE or dump.last_goes_alone):
                 break
@@ -497,7 +503,7 @@ cdef int continue_dict(Dump dump) except -1:
             work.step = ALONE
             if not quickpickle_dict_next(obj, &work.position, &key, &value):
                 dump.is_at_fault = True
-                raise RuntimeError("dictionary changed size during iteration")
+                raise changed_size(dump, "dictionary")
             if save_item(dump, work, key, value):
                 return 1
         else:
@@ -575,7 +581,7 @@ cdef int continue_set(Dump dump) except -1:
         dump.put1(0x90)
         if PySet_GET_SIZE(work.obj) != work.size:
             dump.is_at_fault = True
-            raise RuntimeError("set changed size during iteration")
+            raise changed_size(dump, "set")
         work.done += work.count
         if work.done >= work.size and (work.count < BATCHSIZE or dump.last_goes_alone):
             return dump.pop()

@@ -90,8 +90,7 @@ cdef extern from "Python.h":
 
     const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
     const Py_buffer* PyMemoryView_GET_BUFFER(object)
-    enum: PyBUF_READ
-    object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
+    PyObject* PyFunction_GET_CODE(PyObject*)
     bint PyCallable_Check(object)
     bint PyDict_CheckExact(object)
     bint PyIter_Check(object)
@@ -268,6 +267,14 @@ cdef extern from *:
     {
         int was_on = quickpickle_stop_collecting();
         PyObject *result = PyObject_CallOneArg(function, obj);
+        quickpickle_go_on_collecting(was_on);
+        return result;
+    }
+
+    static PyObject *quickpickle_view_quietly(char *data, Py_ssize_t size)
+    {
+        int was_on = quickpickle_stop_collecting();
+        PyObject *result = PyMemoryView_FromMemory(data, size, PyBUF_READ);
         quickpickle_go_on_collecting(was_on);
         return result;
     }
@@ -808,6 +815,7 @@ cdef extern from *:
     PyObject* quickpickle_instance_dict(PyObject*)
     object quickpickle_call_hook(object, object)
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
+    object quickpickle_view_quietly(char*, Py_ssize_t)
     PyObject* quickpickle_str_quietly(PyObject*) except NULL
     bint quickpickle_small_long(PyObject*, int64_t*)
     void quickpickle_prefetch(const void*)

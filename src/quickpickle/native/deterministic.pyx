@@ -294,10 +294,12 @@ cdef int save_sorted_items(Dump dump, PyObject* obj, char opcode) except -1:
     cdef PyObject* key
     cdef PyObject* value
     cdef bint are_strings = True
-    cdef list arranged = []
+    cdef list arranged
     if PyDict_Size(obj) == 0:
         return dump.put1(<uint8_t>opcode) if opcode else 0
     dump.settle()
+    held = <object>obj  # an instance may get another dict meanwhile
+    arranged = []
     while PyDict_Next(obj, &position, &key, NULL):
         if Py_TYPE(key) != &PyUnicode_Type:
             are_strings = False
@@ -309,7 +311,7 @@ cdef int save_sorted_items(Dump dump, PyObject* obj, char opcode) except -1:
         for name in keys:  # to find one runs no other code: all are strings
             value = PyDict_GetItemWithError(obj, <PyObject*>name)
             if value == NULL:
-                raise RuntimeError("dictionary changed size during iteration")
+                raise changed_size(dump, "dictionary")
             arranged.append(name)
             arranged.append(<object>value)
     else:
@@ -341,8 +343,8 @@ cdef int continue_ordered(Dump dump) except -1:
             size = PyDict_Size(work.obj) if is_dict else PySet_GET_SIZE(work.obj)
             if size != work.size:
                 if is_dict:
-                    raise RuntimeError("dictionary changed size during iteration")
-                raise RuntimeError("set changed size during iteration")
+                    raise changed_size(dump, "dictionary")
+                raise changed_size(dump, "set")
             # A last batch that is full is followed by an empty one, but not in protocol 0.
             if work.position == total and (work.step == ALONE or work.count < BATCHSIZE):
                 if work.opcode:

@@ -234,14 +234,20 @@ cdef class Memo:
     @cython.final
     cdef inline int release(self, PyObject* obj) noexcept:
         """Give up a reference to what was written."""
-        global last_epoch
         if Py_REFCNT(obj) == 1:
-            self.own()  # it, or what only it refers to, may be in the log
-            if Py_REFCNT(obj) == 1:  # it is freed, and a finalizer is other code
-                last_epoch += 1
-                self.epoch = last_epoch
+            self.prepare_for_end(obj)
         Py_DECREF(obj)
         return 0
+
+    @cython.final
+    cdef int prepare_for_end(self, PyObject* obj) noexcept:
+        """Before an object is freed, if it is, with an exception or without."""
+        self.own()  # it, or what only it refers to, may be in the log
+        if Py_REFCNT(obj) == 1:
+            try:
+                self.settle()  # a finalizer is other code
+            except MemoryError:
+                pass  # the log has it all, and the next one goes on
 
     @cython.final
     cdef int release_log(self, Py_ssize_t length) noexcept:
@@ -322,12 +328,14 @@ cdef class Memo:
 
     def contents(self):
         """The memo as `pickle` shows it: for each address the number and the object."""
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i = 0
+        cdef list numbers = [], objects = []
         self.settle()
-        return {
-            id(<object>self.log[i]): (self.find(self.log[i]).number, <object>self.log[i])
-            for i in range(self.count)
-        }
+        while i < self.count:  # nothing in it runs the garbage collector, which may clear the memo
+            numbers.append(self.find(self.log[i]).number)
+            objects.append(<object>self.log[i])
+            i += 1
+        return {id(obj): (number, obj) for number, obj in zip(numbers, objects)}
 
     def replace(self, contents):
         """Take over another memo, see memo.py."""

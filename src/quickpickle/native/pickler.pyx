@@ -88,13 +88,18 @@ cdef int save_other(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     if cls == &PyFrozenSet_Type and dump.protocol >= 4:
         return save_frozenset(dump, obj, unique)
     if cls == &PyByteArray_Type and dump.protocol >= 5:
-        return save_bytearray(dump, <object>obj)
+        return save_bytearray(dump, obj)
     if cls == picklebuffer_type:
-        return save_picklebuffer(dump, <object>obj)
+        return save_picklebuffer(dump, obj)
     if cls == &PyBytes_Type or cls == &PySet_Type or cls == &PyFrozenSet_Type or cls == &PyByteArray_Type:
-        dump.settle()
-        return save_reduction(dump, <object>obj, without_opcode(<object>obj), False)
+        return save_without_opcode(dump, obj)
     return save_object(dump, obj, unique)
+
+
+cdef int save_without_opcode(Dump dump, PyObject* obj) except -1:
+    held = <object>obj  # making its reduction may run the garbage collector
+    dump.settle()
+    return save_reduction(dump, held, without_opcode(held), False)
 
 
 cdef object without_opcode(object obj):

@@ -110,7 +110,8 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             if PyDict_GetItemWithError(<PyObject*>COPYREG_TABLE, <PyObject*>cls) != NULL:
                 return False
             plan.copyreg_version = quickpickle_dict_version(<PyObject*>COPYREG_TABLE)
-        if plan.code is not None and (<object>plan.method).__code__ is not plan.code:
+        # Not as an attribute, which audit hooks are told of.
+        if plan.code is not None and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code:
             return False
         if plan.kind == NDARRAY and plan.fields.get("_frombuffer") is not plan.method:
             return False
@@ -451,6 +452,8 @@ cdef int continue_as_dict(Dump dump, Work* work) except -1:
     """Go on with the dict that the attributes were in when other code began to run."""
     cdef PyObject* obj = work.obj
     dump.settle()
+    if dump.log[work.done] == NULL:  # it was taken away before it was made
+        raise changed_size(dump, "dictionary")
     work.obj = dump.log[work.done]
     Py_INCREF_(work.obj)
     work.done = 0
@@ -458,7 +461,7 @@ cdef int continue_as_dict(Dump dump, Work* work) except -1:
     work.epoch = 0
     dump.release(obj)
     if not PyDict_CheckExact(<object>work.obj):  # another thread has taken it away
-        raise RuntimeError("dictionary changed size during iteration")
+        raise changed_size(dump, "dictionary")
     return continue_dict(dump)
 
 
@@ -765,7 +768,7 @@ cdef int push_items(
     dump.settle()  # making an iterator may run the garbage collector
     items = iter(dict.items(<object>obj) if is_dict else list.__iter__(<object>obj))
     for _ in range(count):
-        next(items)
+        next(items, None)  # the collector's callbacks may have made it shorter
     work = dump.push(DICT_ITEMS_WORK if is_dict else LIST_ITEMS_WORK, <PyObject*>items)
     work.step = step
     work.count = count

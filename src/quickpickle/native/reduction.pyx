@@ -68,8 +68,9 @@ cdef int find_tables(Dump dump) except -1:
     """Find the dicts of a dispatch table: a dict, or a ChainMap of dicts, as cloudpickle has."""
     cdef PyObject* table = <PyObject*>dump.dispatch_table
     cdef PyObject* attributes
+    cdef PyObject* key
     cdef PyObject* maps
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, position = 0
     dump.table_count = 0
     if Py_TYPE(table) == &PyDict_Type:
         return add_table(dump, table)
@@ -84,8 +85,10 @@ cdef int find_tables(Dump dump) except -1:
     attributes = quickpickle_instance_dict(table)
     if attributes == NULL or PyDict_Size(attributes) != 1:
         return 0
-    maps = PyDict_GetItemWithError(attributes, <PyObject*>name_of_maps)
-    if maps == NULL or Py_TYPE(maps) != &PyList_Type or len(<list>maps) > TABLES:
+    PyDict_Next(attributes, &position, &key, &maps)
+    if Py_TYPE(key) != &PyUnicode_Type or <str>key != name_of_maps:
+        return 0
+    if Py_TYPE(maps) != &PyList_Type or len(<list>maps) > TABLES:
         return 0
     for i in range(len(<list>maps)):
         if not add_table(dump, PyList_GET_ITEM(maps, i)):
@@ -141,11 +144,19 @@ cdef inline bint is_singleton_type(PyObject* cls) noexcept:
     )
 
 
+cdef object find_reducer(Dump dump, object cls):
+    """What a Pickler's own dispatch table has for a class, or ABSENT. Other code may run."""
+    cdef PyObject* listed
+    look_at_chain_map()
+    if is_unlisted(dump, <PyTypeObject*>cls, &listed):
+        return absent
+    return look_up(dump.dispatch_table, cls) if listed == NULL else <object>listed
+
+
 cdef int ask(Dump dump, object obj) except -1:
     """Find out how an object wants to be rebuilt, and write that."""
     cdef object cls = type(obj)
     cdef bint endless = True
-    cdef PyObject* listed
     cdef int result, origin = 0  # of the reduction, see reduction.py
     reduction = NotImplemented
     if dump.reducer_override is not absent and not (
@@ -162,12 +173,8 @@ cdef int ask(Dump dump, object obj) except -1:
         else:
             if dump.dispatch_table is absent:
                 reduce = COPYREG_TABLE.get(cls, absent)
-            elif look_at_chain_map() == 0 and is_unlisted(dump, <PyTypeObject*>cls, &listed):
-                reduce = absent
-            elif listed != NULL:
-                reduce = <object>listed
             else:
-                reduce = look_up(dump.dispatch_table, cls)
+                reduce = find_reducer(dump, cls)
             if reduce is not absent:
                 reduction = reduce(obj)
                 origin = FROM_COPYREG if dump.dispatch_table is absent else FROM_OWN_TABLE

@@ -142,6 +142,8 @@ cdef int read_attributes(list steps, Work* work, object child) except -1:
     cdef PyObject* key = NULL
     cdef PyObject* value = NULL
     if values == NULL:  # a dict was made of them, but they are the same
+        if quickpickle_instance_dict(work.obj) == NULL:
+            return 0  # taken away since
         attributes = <object>quickpickle_instance_dict(work.obj)
         for number, (name, found) in enumerate(attributes.items()):
             if number == work.position - 1:

@@ -351,7 +351,7 @@ cdef class Stream(Memo):
             self.pos = self.buffer
             if size >= 4096 and self.is_quiet():
                 # Such a file takes the bytes and does not keep the object.
-                self.send(PyMemoryView_FromMemory(self.buffer, size, PyBUF_READ), size)
+                self.send(quickpickle_view_quietly(self.buffer, size), size)
             else:
                 self.send(PyBytes_FromStringAndSize(self.buffer, size), size)
         return 0

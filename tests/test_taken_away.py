@@ -1,0 +1,507 @@
+"""What is being written is taken away meanwhile, by whatever code may run: nothing freed is read.
+
+Without a fault of ours there is little to see here but that the pickle is whole and the memo can be
+read; with one, it mostly crashes. `make sanitize` and PYTHONMALLOC=debug see the rest. The standard
+pickler may crash as well, so it is asked only where it does not.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import datetime as dt
+import gc
+import io
+import pickle
+import pickletools
+import subprocess
+import sys
+import time
+import types
+
+import pytest
+
+import quickpickle
+from differential import PYPY, assert_same, assert_same_dumps, outcome
+from test_plans import OBJECTS
+
+LARGE = 70_000  # more than a frame
+
+
+class Plain:
+    pass
+
+
+class Slots:
+    __slots__ = ("value",)
+
+
+class ListOfMine(list):
+    pass
+
+
+class Act:
+    """Does something when it is reduced."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __reduce__(self):
+        self.action()
+        return int, ()
+
+
+def assert_whole(data):
+    *_, (opcode, _, position) = pickletools.genops(data)
+    assert opcode.name == "STOP"
+    assert position == len(data) - 1
+
+
+def types_in(memo):
+    """Looks at each object, so that one that was freed is noticed."""
+    return {type(obj) for _, obj in memo.copy().values()}
+
+
+# --- by a file's write, by a hook, in a reduction
+
+LARGE_OBJECTS = {
+    "str": lambda: "a" * LARGE + str(len(LARGE_OBJECTS)),
+    "str of more": lambda: "é" * LARGE + str(len(LARGE_OBJECTS)),
+    "bytes": lambda: b"b" * LARGE + bytes(len(LARGE_OBJECTS)),
+    "bytearray": lambda: bytearray(LARGE),
+    "buffer": lambda: pickle.PickleBuffer(bytearray(LARGE)),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE_OBJECTS)
+def test_a_write_that_empties_the_list(implementation, kind):
+    def use(cls, file):
+        items = [LARGE_OBJECTS[kind](), [1], LARGE_OBJECTS[kind]()]
+
+        def write(data):
+            size = file.write(data)
+            del data
+            items.clear()
+            _ = [bytes(LARGE) for _ in range(5)]  # in the memory of what was there
+            return size
+
+        pickler = cls(types.SimpleNamespace(write=write), 5)
+        pickler.dump(items)
+        return types_in(pickler.memo)
+
+    assert_same_dumps(implementation, use)
+
+
+def in_a_dict(obj):
+    container = {"key": obj}
+    return container, container.clear
+
+
+def as_a_key(obj):
+    container = {obj: [1]}
+    return container, container.clear
+
+
+def as_an_attribute(obj):
+    container = Plain()
+    container.value = obj
+    return container, container.__dict__.clear
+
+
+def in_a_slot(obj):
+    container = Slots()
+    container.value = obj
+    return container, lambda: setattr(container, "value", 1)
+
+
+def in_a_deque(obj):
+    container = collections.deque([obj])
+    return container, container.clear
+
+
+def in_a_subclass(obj):
+    container = ListOfMine([obj])
+    return container, container.clear
+
+
+@pytest.mark.parametrize("kind", ["str", "str of more", "bytes"])
+@pytest.mark.parametrize(
+    "place", [in_a_dict, as_a_key, as_an_attribute, in_a_slot, in_a_deque, in_a_subclass]
+)
+def test_a_write_that_empties_what_it_is_in(implementation, place, kind):
+    container, empty = place(LARGE_OBJECTS[kind]())
+    file = io.BytesIO()
+
+    def write(data):
+        size = file.write(data)
+        del data
+        empty()
+        return size
+
+    pickler = implementation.Pickler(types.SimpleNamespace(write=write), 5)
+    with contextlib.suppress(RuntimeError):  # it changed
+        pickler.dump([container])
+        assert_whole(file.getvalue())
+    types_in(pickler.memo)
+
+
+@pytest.mark.parametrize("in_band", [False, True])
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_a_callback_that_drops_the_buffer(implementation, size, in_band):
+    def use(cls, file):
+        items = [pickle.PickleBuffer(bytearray(size)), 1]
+
+        def callback(buffer):
+            del buffer
+            items.clear()
+            _ = [bytes(40) for _ in range(50)]
+            return in_band
+
+        pickler = cls(file, 5, buffer_callback=callback)
+        pickler.dump(items)
+        return types_in(pickler.memo)
+
+    assert_same_dumps(implementation, use)
+
+
+def test_a_reduction_that_drops_the_dict_and_fails(implementation, protocol):
+    obj = Plain()
+
+    def fail():
+        del obj.__dict__
+        raise ValueError("as it must")
+
+    obj.first, obj.second, obj.third = 1, Act(fail), 2
+    with pytest.raises(ValueError, match="as it must"):
+        implementation.dumps(obj, protocol)
+
+
+def test_progress_that_drops_the_dict(implementation, monkeypatch):
+    """Of an instance that has none yet, while its attributes are written."""
+
+    class Made:
+        def __init__(self):
+            self.first, self.second, self.third = 1, [[i] for i in range(50_000)], [3]
+
+    Made.__qualname__ = "Made"
+    monkeypatch.setitem(globals(), "Made", Made)
+    implementation.dumps([Made(), Made()])
+    obj = Made()
+    calls = []
+
+    def progress(objects, size):
+        calls.append(objects)
+        if len(calls) == 1:
+            del obj.__dict__
+
+    wait = Act(lambda: time.sleep(0.11))  # so that it is time for the first call
+    with contextlib.suppress(RuntimeError):  # it changed
+        assert_whole(implementation.dumps([wait, obj], progress=progress))
+    assert calls
+
+
+@pytest.mark.skipif(PYPY, reason="nothing is finalized at once there")
+def test_a_finalizer_that_moves_what_was_written(implementation, protocol):
+    class Empty:
+        def __init__(self, action):
+            self.action = action
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            raise StopIteration
+
+        def __del__(self):
+            self.action()
+
+    def make():
+        items = []
+        inner = [[1.5]]
+
+        class Moves:
+            def __reduce__(self):
+                self.state = {"key": inner}
+                return list, (), self.state, Empty(lambda: items.append(inner[0]))
+
+        items += [Moves(), 7]
+        return items
+
+    if protocol >= 2:  # a list has no state below that, in the standard pickler either
+        assert_same(implementation, make, protocol)
+
+
+def test_a_hook_that_looks_at_code(implementation):
+    """An audit hook, which cannot be taken away again."""
+    program = """
+import sys, uuid
+from quickpickle import dumps
+
+class Act:
+    def __init__(self, action):
+        self.action = action
+    def __reduce__(self):
+        self.action()
+        return int, ()
+
+def arm():
+    global armed
+    armed = True
+
+def hook(event, args):
+    global armed, junk
+    if armed and event == "object.__getattr__" and args[1] == "__code__":
+        armed = False
+        items.clear()
+        junk = [[object() for _ in range(200)] for _ in range(20)]
+
+def make():
+    return [*(uuid.uuid4() for _ in range(3)), Act(arm), *(uuid.uuid4() for _ in range(50))]
+
+armed = False
+sys.addaudithook(hook)
+for _ in range(3):
+    items = make()
+    dumps(items)
+    armed = False
+"""
+    if implementation is quickpickle.pickler:
+        pytest.skip("it makes no plans")
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_name_of_a_metaclass(implementation, monkeypatch):
+    monkeypatch.setitem(globals(), "Delta", None)
+    for at in range(1, 9):
+        action = None
+
+        class Meta(type):
+            @property
+            def __name__(cls):
+                if action is not None:  # noqa: B023
+                    action()  # noqa: B023
+                return "Delta"
+
+        class Delta(dt.timedelta, metaclass=Meta):
+            pass
+
+        Delta.__qualname__ = "Delta"
+        globals()["Delta"] = Delta
+        implementation.dumps([Delta(1), Delta(2)])
+        items = {Delta(2): [3, [4]], Delta(3): [5, [6]]}
+        count = 0
+
+        def clear(at=at, items=items):
+            nonlocal count
+            count += 1
+            if count == at:
+                items.clear()
+                _ = [[i] for i in range(1000)]
+
+        action = clear
+        with contextlib.suppress(RuntimeError):  # it changed
+            assert_whole(implementation.dumps([Delta(1), items]))
+        action = None
+
+
+def test_a_hash_of_a_metaclass(implementation, monkeypatch):
+    """Called when the class is looked for in a table, copyreg's or another."""
+
+    class Meta(type):
+        calls = 0
+
+        def __hash__(cls):
+            Meta.calls += 1
+            if Meta.calls == Meta.at:
+                items.clear()
+                _ = [[i] for i in range(100)]
+            return 1
+
+    class Hashed(metaclass=Meta):
+        pass
+
+    Hashed.__qualname__ = "Hashed"
+    monkeypatch.setitem(globals(), "Hashed", Hashed)
+    for at in range(1, 12):
+        Meta.at = 0
+        items = [Hashed() for _ in range(5)]
+        for obj in items:
+            obj.attribute = [1]
+        implementation.dumps(items)
+        Meta.calls, Meta.at = 0, at
+        assert_whole(implementation.dumps(items))
+
+
+def test_the_maps_of_a_table_under_another_key(implementation):
+    class Key(str):
+        __hash__ = str.__hash__
+        armed = False
+
+        def __eq__(self, other):
+            if Key.armed:
+                Key.armed = False
+                items.clear()
+                _ = [[i] for i in range(200)]
+            return str.__eq__(self, other)
+
+    def arm():
+        Key.armed = True
+
+    table = collections.ChainMap({})
+    table.__dict__ = {Key("maps"): [{}]}
+    items = [Plain(), Act(arm), *(Plain() for _ in range(5))]
+    file = io.BytesIO()
+    pickler = implementation.Pickler(file)
+    pickler.dispatch_table = table
+    pickler.dump(items)
+    assert_whole(file.getvalue())
+
+
+def test_a_metaclass_that_compares_its_classes_later(implementation):
+    """A key has the hash that it had when it was put into the table."""
+
+    class Meta(type):
+        def __hash__(cls):
+            return hash(Plain)
+
+        __eq__ = type.__eq__
+
+    table = {Meta("Key", (), {}): None}
+    del Meta.__hash__, Meta.__eq__
+    file = io.BytesIO()
+    pickler = implementation.Pickler(file)
+    pickler.dispatch_table = table
+    pickler.dump([Plain(), Plain()])
+    armed = False
+
+    def equals(cls, other):
+        nonlocal armed
+        if armed:
+            armed = False
+            items.clear()
+            _ = [[i] for i in range(100)]
+        return cls is other
+
+    def arm():
+        nonlocal armed
+        armed = True
+
+    Meta.__eq__, Meta.__hash__ = equals, type.__hash__
+    items = [Plain(), Act(arm), *(Plain() for _ in range(5))]
+    for obj in (items[0], *items[2:]):
+        obj.attribute = [1]
+    pickler.dump(items)
+    types_in(pickler.memo)
+
+
+# --- by what the garbage collector calls, which up to CPython 3.11 is whenever something is made
+
+
+@contextlib.contextmanager
+def collecting(action, at):
+    """Let the collector run whenever it may, and call `action` when it does for the nth time."""
+    count = 0
+
+    def call(phase, info):
+        nonlocal count
+        if phase == "start":
+            count += 1
+            if count == at:
+                action()
+                _ = [[i] for i in range(100)]  # in the memory of what was there
+
+    threshold = gc.get_threshold()
+    gc.collect()  # so that the count of what is made begins at zero
+    gc.callbacks.append(call)
+    gc.set_threshold(1)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(call)
+
+
+collected = [
+    pytest.mark.skipif(PYPY, reason="PyPy's collector calls nobody"),
+    pytest.mark.usefixtures("few_objects_to_collect"),
+]
+
+
+class TestCollections:
+    pytestmark = collected
+
+    def dump(self, implementation, make, protocol, **options):
+        """Dump what `make` makes, while its members are taken away at each possible time."""
+        for at in range(1, 12):
+            container = make()
+            file = io.BytesIO()
+            pickler = implementation.Pickler(file, protocol, **options)
+            with collecting(container.clear, at), contextlib.suppress(RuntimeError):  # it changed
+                pickler.dump([container, container])
+                assert_whole(file.getvalue())
+            types_in(pickler.memo)
+
+    @pytest.mark.parametrize("name", OBJECTS)
+    @pytest.mark.parametrize(
+        "convert", [list, lambda items: dict(enumerate(items))], ids=["list", "dict"]
+    )
+    def test_what_has_a_plan(self, implementation, convert, name):
+        for at in range(1, 12):
+            objects = OBJECTS[name]()
+            container = convert(objects if isinstance(objects, list) else [objects])
+            del objects
+            with collecting(container.clear, at), contextlib.suppress(RuntimeError):  # it changed
+                assert_whole(implementation.dumps([container, container]))
+
+    @pytest.mark.parametrize(
+        "kind", [lambda i: {i, i + 0.5}, lambda i: frozenset({i}), lambda i: b"abc%d" % i]
+    )
+    def test_what_has_no_opcode_yet(self, implementation, kind):
+        self.dump(implementation, lambda: [kind(i) for i in range(100)], 2)
+
+    @pytest.mark.parametrize("compact", [False, True])
+    def test_several_frames(self, implementation, compact):
+        self.dump(implementation, lambda: [[float(i)] for i in range(8000)], 4, compact=compact)
+
+    @pytest.mark.parametrize("kind", LARGE_OBJECTS)
+    def test_large_objects_and_compact(self, implementation, kind):
+        def make():
+            return [*([float(i)] for i in range(1000)), LARGE_OBJECTS[kind](), [2.5]]
+
+        self.dump(implementation, make, 5, compact=True)
+
+    def test_an_error(self, implementation):
+        for at in range(1, 8):
+            items = [*([float(i)] for i in range(1000)), pickle.PickleBuffer(b"x")]
+            pickler = implementation.Pickler(io.BytesIO(), 4)
+            with collecting(items.clear, at):
+                outcome(lambda: pickler.dump(items))  # noqa: B023
+            types_in(pickler.memo)
+
+    def test_a_subclass_of_list(self, implementation):
+        for at in range(1, 9):
+            for place in range(1, 20):
+                items = [ListOfMine([7]), *(ListOfMine([1, 2, 3, [4], i]) for i in range(20))]
+                with collecting(items[place].clear, at):
+                    assert_whole(implementation.dumps(items))
+
+    def test_a_digest(self):
+        quickpickle.object_digest([Plain()])
+        for at in range(1, 30):
+            instances = [Plain() for _ in range(30)]
+            for i, obj in enumerate(instances):
+                obj.__dict__ = {f"a{i}": i + 0.5, "next": instances[i + 1 : i + 2], "b": str(i)}
+
+            def replace(instances=instances):
+                for obj in instances:
+                    obj.__dict__ = dict(obj.__dict__)
+
+            with collecting(replace, at):
+                quickpickle.object_digest(instances[0])
+
+    def test_a_memo_that_is_cleared(self, implementation):
+        for at in range(1, 6):
+            pickler = implementation.Pickler(io.BytesIO())
+            pickler.dump([[i] for i in range(5000)])
+            with collecting(pickler.clear_memo, at):
+                types_in(pickler.memo)
