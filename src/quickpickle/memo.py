@@ -40,12 +40,14 @@ class Memo:
 
     def clear(self) -> None:
         """Forget every object."""
-        self.numbers.clear()
-        self.objects.clear()
+        # Not emptied: contents() may be going over these.
+        self.numbers = {}
+        self.objects = []
 
     def contents(self) -> dict[int, tuple[int, object]]:
         """The memo as `pickle` shows it: for each address the number and the object."""
-        return {id(obj): (self.numbers[id(obj)], obj) for obj in self.objects}
+        numbers, objects = self.numbers, self.objects
+        return {id(obj): (numbers[id(obj)], obj) for obj in objects}
 
     def replace(self, contents: object) -> None:
         """Take over another memo: what a Pickler's `memo` is, or a copy of it.
