@@ -12,8 +12,10 @@ import contextlib
 import datetime as dt
 import gc
 import io
+import itertools
 import pickle
 import pickletools
+import signal
 import subprocess
 import sys
 import time
@@ -392,6 +394,51 @@ def test_a_metaclass_that_compares_its_classes_later(implementation):
         obj.attribute = [1]
     pickler.dump(items)
     types_in(pickler.memo)
+
+
+# --- by the handler of a signal
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer here")
+@pytest.mark.skipif(PYPY, reason="nothing is freed at once there")
+class TestSignals:
+    def dump(self, implementation, make, protocol):
+        """Dump what `make` makes, while its members are taken away at some time or other."""
+        called = 0
+
+        def handle(signum, frame):
+            nonlocal called
+            called += 1
+            container.clear()
+            _ = [[i] for i in range(100)]  # in the memory of what was there
+
+        previous = signal.signal(signal.SIGALRM, handle)
+        try:
+            for i in range(10):
+                container = make()
+                signal.setitimer(signal.ITIMER_REAL, 20e-6 + i * 10e-6)
+                with contextlib.suppress(RuntimeError):  # it changed
+                    assert_whole(implementation.dumps([container, container], protocol))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+        assert called
+
+    @pytest.mark.parametrize("name", OBJECTS)
+    def test_what_has_a_plan(self, implementation, name):
+        def make():
+            made = [OBJECTS[name]() for _ in range(count)]
+            return list(itertools.chain(*made)) if isinstance(made[0], list) else made
+
+        count = 150_000 // len(implementation.dumps(OBJECTS[name]()))  # takes longer than the timer
+        self.dump(implementation, make, 5)
+
+    @pytest.mark.parametrize("protocol", [0, 1])
+    @pytest.mark.parametrize(
+        "kind", [lambda i: (i + 2**40, i + 2**41), lambda i: (i + 0.5,)], ids=["int", "float"]
+    )
+    def test_what_is_written_as_its_repr(self, implementation, kind, protocol):
+        self.dump(implementation, lambda: [kind(i) for i in range(10_000)], protocol)
 
 
 # --- by what the garbage collector calls, which up to CPython 3.11 is whenever something is made

@@ -32,6 +32,7 @@ cdef int save_rare_scalar(Stream stream, object obj) except -1:
         return save_rare_int(stream, obj)
     if type(obj) is float:
         if not stream.bin:
+            stream.settle()  # repr lets the handlers of signals run
             return stream.put_bytes(b"F%b\n" % repr(obj).encode("ascii"))
         stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
         return 0
@@ -53,6 +54,7 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
         return 0
     if stream.protocol < 2:
+        stream.settle()  # as above
         return stream.put_bytes(b"L%bL\n" % repr(obj).encode("ascii"))
     # Little-endian two's complement, in as few bytes as keep the sign: behind the longer of the
     # headers, then what the highest byte only repeats of the sign is taken off.

@@ -279,10 +279,11 @@ cdef extern from *:
         return result;
     }
 
+    /* Not PyObject_Str, which lets the handlers of signals run, and from 3.12 on the collector. */
     static PyObject *quickpickle_str_quietly(PyObject *obj)
     {
         int was_on = quickpickle_stop_collecting();
-        PyObject *result = PyObject_Str(obj);
+        PyObject *result = Py_TYPE(obj)->tp_str(obj);
         quickpickle_go_on_collecting(was_on);
         return result;
     }
