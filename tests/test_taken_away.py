@@ -7,8 +7,10 @@ pickler may crash as well, so it is asked only where it does not.
 
 from __future__ import annotations
 
+import builtins
 import collections
 import contextlib
+import copyreg
 import datetime as dt
 import gc
 import io
@@ -398,6 +400,120 @@ def test_a_metaclass_that_compares_its_classes_later(implementation):
     with contextlib.suppress(RuntimeError):  # it changed
         pickler.dump(items)
     types_in(pickler.memo)
+
+
+class KeyThatActs(str):
+    """A key that is another one's equal, to whom it does something first."""
+
+    __hash__ = str.__hash__
+    action = None
+
+    def __eq__(self, other):
+        if KeyThatActs.action is not None:
+            action, KeyThatActs.action = KeyThatActs.action, None
+            action()
+        return str.__eq__(self, other)
+
+
+@pytest.mark.parametrize("by", ["before", "while"])
+@pytest.mark.parametrize("kind", ["class", "function"])
+@pytest.mark.parametrize("place", ["modules", "module", "builtins", "class"])
+def test_a_key_of_where_a_global_is_looked_for(implementation, monkeypatch, place, kind, by):
+    def act():
+        items.clear()
+        vars(module).clear()
+        _ = [[i] for i in range(1000)]
+
+    def arm():
+        KeyThatActs.action = act
+
+    module = types.ModuleType("module_that_acts")
+    if kind == "class":
+        key = KeyThatActs("__module__") if place == "class" else "__module__"
+        module.Made = type("Made", (), {key: "module_that_acts"})
+    else:
+        module.Made = types.FunctionType(arm.__code__, {}, "Made", closure=arm.__closure__)
+        module.Made.__module__, module.Made.__qualname__ = "module_that_acts", "Made"
+    items = [[1], module.Made, [2], [3]]
+    if place == "module":
+        vars(module)[KeyThatActs("Made")] = vars(module).pop("Made")
+    key = KeyThatActs("module_that_acts") if place == "modules" else "module_that_acts"
+    sys.modules[key] = module
+    if place == "builtins":
+        vars(builtins)[KeyThatActs("__import__")] = vars(builtins).pop("__import__")
+    pickler = implementation.Pickler(io.BytesIO())
+    try:
+        if by == "before":
+            arm()
+        else:
+            items[0] = Act(arm)
+        with contextlib.suppress(RuntimeError, pickle.PicklingError):  # it changed, it is gone
+            pickler.dump(items)
+        types_in(pickler.memo)
+    finally:
+        KeyThatActs.action = None
+        del sys.modules["module_that_acts"]
+        if place == "builtins":
+            vars(builtins)["__import__"] = vars(builtins).pop("__import__")
+
+
+def test_a_registered_class_with_another_ones_hash(implementation):
+    """Of copyreg: it is compared with the class that is looked for."""
+
+    class Meta(type):
+        action = None
+
+        def __hash__(cls):
+            return hash(Plain)
+
+        def __eq__(cls, other):
+            if Meta.action is not None:
+                action, Meta.action = Meta.action, None
+                action()
+            return cls is other
+
+    implementation.dumps([Plain(), Plain()])  # it is known
+    cls = Meta("Registered", (), {})
+    copyreg.dispatch_table[cls] = None
+    try:
+        for by in ("before", "while"):
+            items = [[1], *(Plain() for _ in range(5))]
+            for obj in items[1:]:
+                obj.attribute = [1]
+
+            def act(items=items):
+                items.clear()
+                _ = [[i] for i in range(100)]
+
+            def arm(act=act):
+                Meta.action = act
+
+            if by == "before":
+                arm()
+            else:
+                items[0] = Act(arm)
+            pickler = implementation.Pickler(io.BytesIO())
+            with contextlib.suppress(RuntimeError):  # it changed
+                pickler.dump(items)
+            types_in(pickler.memo)
+            assert Meta.action is None
+    finally:
+        del copyreg.dispatch_table[cls]
+
+
+@pytest.mark.parametrize("make", [lambda: [dt.timedelta(1)], lambda: [range(3)]])
+def test_a_limit_that_acts(implementation, monkeypatch, make):
+    class Limit:
+        def __index__(self):
+            items[:5] = [None] * 5
+            items[-5:] = [["new"] for _ in range(5)]  # in the memory of those
+            return 1000
+
+    implementation.dumps(make())
+    items = [[str(i)] for i in range(5)] + make() + [None] * 5
+    monkeypatch.setattr(implementation.Pickler, "reduction_limit", Limit())
+    with contextlib.suppress(TypeError):  # no int, says the Python implementation
+        assert pickle.loads(implementation.dumps(items))[-5:] == [["new"]] * 5
 
 
 # --- by the handler of a signal

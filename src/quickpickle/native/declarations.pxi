@@ -706,6 +706,18 @@ cdef extern from *:
                Py_TYPE(obj)->tp_richcompare == PyType_Type.tp_richcompare;
     }
 
+    /* Whether to look up a str in a dict runs no other code: its keys are all of type str. */
+    static inline int quickpickle_has_str_keys(PyObject *dict)
+    {
+    #ifdef QUICKPICKLE_VALUES
+        return ((PyDictObject *)dict)->ma_values != NULL ||
+               ((quickpickle_keys *)((PyDictObject *)dict)->ma_keys)->kind != 0;
+    #else
+        (void)dict;
+        return 0;
+    #endif
+    }
+
     #define quickpickle_has_generic_getattr(cls) ((cls)->tp_getattro == PyObject_GenericGetAttr)
 
     /* Where an instance has a slot; -1 if the descriptor is not that of a slot. */
@@ -843,6 +855,7 @@ cdef extern from *:
         PyObject* descr
     bint quickpickle_has_generic_getattr(PyTypeObject*)
     bint quickpickle_is_plain_class(PyObject*)
+    bint quickpickle_has_str_keys(PyObject*)
     Py_ssize_t quickpickle_slot_offset(PyObject*)
     PyObject* quickpickle_slot(PyObject*, Py_ssize_t)
     PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t) except NULL

@@ -22,8 +22,10 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     """Write a class or function if that takes no other code; return whether it was written.
 
     That is so where its module is imported and has it under a name without dots, and nobody
-    has a word in it: then find_global would find the same with two look-ups in dicts.
+    has a word in it: then find_global would find the same with two look-ups in dicts, of whose
+    keys none has an `__eq__` of its own.
     """
+    cdef PyObject* attributes
     cdef PyObject* module
     cdef PyObject* found
     if (
@@ -31,10 +33,15 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         or dump.protocol < 4
         or (Py_TYPE(obj) != &PyType_Type and Py_TYPE(obj) != function_type)
         or PyDict_Size(<PyObject*>EXTENSION_REGISTRY)
+        or not quickpickle_has_str_keys(<PyObject*>BUILTINS)
         or PyDict_GetItemWithError(<PyObject*>BUILTINS, <PyObject*>"__import__") != import_function
     ):
         return False
-    if Py_TYPE(obj) == &PyType_Type:  # as the attribute, which type itself defines, without a look-up
+    if Py_TYPE(obj) == &PyType_Type:
+        attributes = (<PyTypeObject*>obj).tp_dict  # NULL for types of C, from 3.12 on
+        if attributes != NULL and not quickpickle_has_str_keys(attributes):
+            return False
+        # As the attribute, which type itself defines, without a look-up.
         name = <object>PyType_GetQualName(<PyTypeObject*>obj)
         Py_DECREF(<PyObject*>name)
     else:
@@ -43,7 +50,7 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     if type(name) is not str or type(module_name) is not str:
         return False
     modules = <object>PyImport_GetModuleDict()
-    if type(modules) is not dict:
+    if type(modules) is not dict or not quickpickle_has_str_keys(<PyObject*>modules):
         return False
     module = PyDict_GetItemWithError(<PyObject*>modules, <PyObject*>module_name)
     # What a module has beside its dict begins with two underscores; a dot leads into a class.
@@ -54,7 +61,10 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         or "." in <str>name
     ):
         return False
-    found = PyDict_GetItemWithError(PyModule_GetDict(module), <PyObject*>name)
+    attributes = PyModule_GetDict(module)
+    if not quickpickle_has_str_keys(attributes):
+        return False
+    found = PyDict_GetItemWithError(attributes, <PyObject*>name)
     if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):
         return False
     save(dump, <PyObject*>module_name, 0)

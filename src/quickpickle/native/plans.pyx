@@ -107,6 +107,8 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             return False
         # Nobody has registered the class since it was last looked for.
         if plan.copyreg_version == 0 or plan.copyreg_version != quickpickle_dict_version(<PyObject*>COPYREG_TABLE):
+            if not copyreg_is_quiet(dump):
+                return False
             if PyDict_GetItemWithError(<PyObject*>COPYREG_TABLE, <PyObject*>cls) != NULL:
                 return False
             plan.copyreg_version = quickpickle_dict_version(<PyObject*>COPYREG_TABLE)
@@ -117,6 +119,26 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             return False
     plan.epoch = dump.epoch
     return True
+
+
+cdef uint64_t copyreg_epoch = 0
+cdef bint copyreg_was_quiet = False
+
+
+cdef bint copyreg_is_quiet(Dump dump) noexcept:
+    """Whether to look up a class in copyreg's table, in this epoch, runs no other code."""
+    global copyreg_epoch, copyreg_was_quiet
+    cdef Py_ssize_t position = 0
+    cdef PyObject* key
+    cdef PyObject* value
+    if copyreg_epoch != dump.epoch:
+        copyreg_epoch = dump.epoch
+        copyreg_was_quiet = True
+        while quickpickle_dict_next(<PyObject*>COPYREG_TABLE, &position, &key, &value):
+            if not quickpickle_is_plain_class(key):
+                copyreg_was_quiet = False
+                break
+    return copyreg_was_quiet
 
 
 cdef bint has_same_fields(Plan plan) except -1:
@@ -858,10 +880,11 @@ cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     cdef PyObject* result
     cdef object cls = <object>plan.cls
     if plan.kind == QUIET:
+        held = <object>obj  # the first reduction of all asks for the limit, which may be anything
         result = quickpickle_call_quietly(<PyObject*>plan.method, obj)
         reduction = <object>result
         Py_DECREF(result)
-        save_reduction(dump, <object>obj, reduction, True)
+        save_reduction(dump, held, reduction, True)
         dump.stack[dump.height - 1].count = unique
         return 1
     dump.settle()

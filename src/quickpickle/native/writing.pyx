@@ -426,6 +426,7 @@ cdef class Stream(Memo):
     cdef int enter_user_code(self, object obj) except -1:
         self.nested_user_code += 1
         if self.reduction_limit < 0:  # not asked for yet
+            self.settle()
             self.reduction_limit = Pickler.reduction_limit
         if self.nested_user_code > self.reduction_limit:
             raise endless_error(self.reduction_limit, obj)
