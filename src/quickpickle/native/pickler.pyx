@@ -178,16 +178,18 @@ cdef int set_up(
     dump.compact = False
     dump.fix_imports = fix_imports
     dump.buffer_callback = callback
-    dump.persistent_id = None
-    dump.is_persistent_id = False
-    dump.reducer_override = dump.dispatch_table = absent
-    dump.order = None
     dump.last_goes_alone = last_goes_alone
-    dump.overrides_only_globals = False
     dump.reduction_limit = dump.few = -1  # asked for when needed
     dump.nested_user_code = 0
     dump.table_epoch = 0
     return 0
+
+
+cdef Dump new_dump():
+    """A Dump without hooks."""
+    cdef Dump dump = Dump.__new__(Dump)
+    dump.reducer_override = dump.dispatch_table = absent
+    return dump
 
 
 cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) except -1:
@@ -270,7 +272,7 @@ cdef class PicklerCore:
         self._order = new_order(number, buffer_callback) if deterministic else None
         self._compact = bool(compact)
         self._progress = progress
-        self._dump = Dump.__new__(Dump)
+        self._dump = new_dump()
         self._dump.visible = True
         self.bin = number > 0
         self.fast = 0
@@ -321,6 +323,8 @@ cdef class PicklerCore:
         dump.fast = self.fast
         dump.compact = self._compact
         dump.reduction_limit = self.reduction_limit
+        dump.persistent_id = dump.order = None
+        dump.is_persistent_id = False
         if type(self).persistent_id is not core_persistent_id or (
             quickpickle_instance_dict(<PyObject*>self) != NULL
             and "persistent_id" in self.__dict__
@@ -424,7 +428,7 @@ cdef bytes dump_once(
     # Taken while in use, so a dumps() inside this one, or in another thread, has its own.
     dump, spare = spare, None
     if dump is None:
-        dump = Dump.__new__(Dump)
+        dump = new_dump()
     set_up(dump, protocol, write, file, fix_imports, callback)
     dump.compact = compact
     if reducer_override is not absent:
@@ -450,9 +454,15 @@ cdef bytes dump_once(
             finally:
                 dump.unwind()  # generators on the stack have a reference to it
     # After an exception it is not used again.
-    dump.write = dump.file = dump.buffer_callback = None
-    dump.reducer_override = dump.dispatch_table = None
-    dump.endless_types = None
+    if write is not None:
+        dump.write = dump.file = None
+    if callback is not None:
+        dump.buffer_callback = None
+    if reducer_override is not absent:
+        dump.reducer_override = dump.dispatch_table = absent
+        dump.overrides_only_globals = False
+    if dump.endless_types is not None:
+        dump.endless_types = None
     if order is not None:
         dump.order = dump.values = None
     dump.reset()
@@ -462,8 +472,8 @@ cdef bytes dump_once(
 
 
 def dump(
-    obj, file, protocol=None, *, fix_imports=True, buffer_callback=None, deterministic=False,
-    compact=False, progress=None
+    obj, file, protocol=None, *, bint fix_imports=True, buffer_callback=None,
+    bint deterministic=False, bint compact=False, progress=None
 ):
     cdef int number = protocol_number(protocol)
     if has_plain_write(file):
@@ -485,8 +495,8 @@ def dump(
     if write is None:
         raise TypeError("'NoneType' object is not callable")
     dump_once(
-        obj, number, write, of, number < 3 and bool(fix_imports), buffer_callback,
-        new_order(number, buffer_callback) if deterministic else None, bool(compact), progress
+        obj, number, write, of, number < 3 and fix_imports, buffer_callback,
+        new_order(number, buffer_callback) if deterministic else None, compact, progress
     )
 
 
@@ -494,15 +504,15 @@ dump.__doc__ = python.dump.__doc__
 
 
 def dumps(
-    obj, protocol=None, *, fix_imports=True, buffer_callback=None, deterministic=False,
-    compact=False, progress=None
+    obj, protocol=None, *, bint fix_imports=True, buffer_callback=None, bint deterministic=False,
+    bint compact=False, progress=None
 ):
     cdef int number = protocol_number(protocol)
     if buffer_callback is not None:
         check_buffer_callback(number)
     return dump_once(
-        obj, number, None, None, number < 3 and bool(fix_imports), buffer_callback,
-        new_order(number, buffer_callback) if deterministic else None, bool(compact), progress
+        obj, number, None, None, number < 3 and fix_imports, buffer_callback,
+        new_order(number, buffer_callback) if deterministic else None, compact, progress
     )
 
 
