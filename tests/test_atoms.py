@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 
 import pytest
 
@@ -239,3 +240,13 @@ def test_failing_buffer_callback(implementation, callback):
         return module.dumps(pickle.PickleBuffer(b"x"), 5, buffer_callback=callback)
 
     assert outcome(lambda: dumps(implementation)) == outcome(lambda: dumps(pickle))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there are no such strings any more")
+def test_a_string_of_an_old_api(implementation, protocol):
+    _testcapi = pytest.importorskip("_testcapi")
+    for make in (lambda text: text, lambda text: [text], lambda text: {text: text}):
+        legacy = make(_testcapi.unicode_legacy_string("abc\xe9"))
+        expected = pickle.dumps(make(_testcapi.unicode_legacy_string("abc\xe9")), protocol)
+        assert implementation.dumps(legacy, protocol) == expected

@@ -291,6 +291,38 @@ _NO_MEMORY = (MemoryError, pickle.PicklingError)
 _LAST = 25  # dumps that succeed one after the other: there is no allocation left to fail
 
 
+@without_memory
+def test_a_tuple_for_which_there_is_no_memory(implementation):
+    """It had begun, and has no number: what later lies at its address is not taken for it."""
+    deep = (1, [2], "x")
+    for i in range(40):
+        deep = (deep, i, [deep])
+    for at in range(60):
+        pickler = implementation.Pickler(io.BytesIO())
+        fail_allocations(at, at + 1, lambda: pickler.dump(deep))  # noqa: B023
+        pickler.dump(deep)
+        assert all(number >= 0 for number, _ in pickler.memo.copy().values())
+
+
+class ManySlots:
+    __slots__ = tuple(f"slot{i}" for i in range(40))
+
+
+@without_memory
+def test_values_of_slots_for_which_there_is_no_memory(implementation):
+    def make():
+        obj = ManySlots()
+        for name in obj.__slots__:
+            setattr(obj, name, name)
+        obj.slot20 = [[1]]  # what is before it needs no stack
+        return obj
+
+    implementation.dumps([make(), make()])
+    for at in range(60):
+        items = [make(), make()]
+        fail_allocations(at, at + 1, lambda: implementation.dumps(items))  # noqa: B023
+
+
 @pytest.mark.parametrize("failing", [1, 5])  # not for ever: that ends CPython itself
 @pytest.mark.parametrize("protocol", [0, 2, 5], ids="protocol{}".format)
 @without_memory

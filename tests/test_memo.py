@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import sys
+import threading
 
 import pytest
 
@@ -190,3 +192,54 @@ def test_instance_dicts_between_two_dumps(implementation, protocol, change):
         return len(pickler.memo.copy())
 
     assert_same_dumps(implementation, use)
+
+
+@pytest.mark.parametrize("count", range(0, 200, 7))
+def test_an_object_with_two_numbers(implementation, count):
+    objects = [[float(i)] for i in range(count + 1)]
+    pickler = implementation.Pickler(io.BytesIO())
+    pickler.memo = {i: (i, obj) for i, obj in enumerate([*objects, objects[0]])}
+    assert pickler.memo.copy()[id(objects[0])] == (count + 1, objects[0])
+
+
+def test_a_number_that_is_too_large(implementation):
+    pickler = implementation.Pickler(io.BytesIO())
+    before = [[1]]
+    pickler.dump(before)
+    with contextlib.suppress(OverflowError):  # the Python implementation takes it
+        pickler.memo = {i: (i if i < 50 else 2**70, [float(i)]) for i in range(51)}
+        return
+    _ = [object() for _ in range(1000)]
+    assert [obj for _, obj in pickler.memo.copy().values()] == [before, before[0]]
+
+
+def test_a_memo_that_begins_a_dump(implementation):
+    """It is read before it is known whether a dump runs, in another thread."""
+    begun, done = threading.Event(), threading.Event()
+
+    class Memo(dict):
+        def values(self):
+            thread.start()
+            begun.wait()
+            return ()
+
+    class Wait:
+        def __reduce__(self):
+            begun.set()
+            done.wait()
+            raise ValueError("as it must")
+
+    def dump():
+        with contextlib.suppress(ValueError):
+            pickler.dump([[1.5], "a", [[float(i)] for i in range(100)], Wait()])
+
+    thread = threading.Thread(target=dump)
+    pickler = implementation.Pickler(io.BytesIO())
+    pickler.dump([[float(i)] for i in range(3000)])
+    try:
+        with pytest.raises(RuntimeError, match="already used"):
+            pickler.memo = Memo()
+    finally:
+        done.set()
+        thread.join()
+    assert len(pickler.memo.copy()) == 3001

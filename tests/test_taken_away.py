@@ -11,7 +11,9 @@ import builtins
 import collections
 import contextlib
 import copyreg
+import dataclasses
 import datetime as dt
+import fractions
 import gc
 import io
 import itertools
@@ -402,6 +404,120 @@ def test_a_metaclass_that_compares_its_classes_later(implementation):
     types_in(pickler.memo)
 
 
+@pytest.mark.parametrize("compact", [False, True])
+def test_the_last_write_fails(implementation, compact):
+    def write(data):
+        items.clear()
+        _ = [object() for _ in range(3000)]
+        raise OSError("as it must")
+
+    items = [[float(i)] for i in range(1000)]
+    with pytest.raises(OSError, match="as it must"):
+        implementation.dump(items, types.SimpleNamespace(write=write), compact=compact)
+    gc.collect()
+
+
+def test_the_last_progress_fails(implementation):
+    def progress(objects, size):
+        items.clear()
+        _ = [object() for _ in range(3000)]
+        raise OSError("as it must")
+
+    items = [[float(i)] for i in range(1000)]
+    with pytest.raises(OSError, match="as it must"):
+        implementation.dumps(items, progress=progress)
+    gc.collect()
+
+
+@pytest.mark.skipif(PYPY, reason="nothing is finalized at once there")
+def test_a_finalizer_that_dumps_while_the_memo_is_cleared(implementation):
+    class Last:
+        def __reduce__(self):
+            return int, ()
+
+        def __del__(self):
+            pickler.dump([[i] for i in range(5000)])
+
+    pickler = implementation.Pickler(io.BytesIO())
+    pickler.dump(Last())
+    pickler.clear_memo()
+    assert len(pickler.memo.copy()) == 5001
+
+
+def test_a_class_that_its_own_name_has_written(implementation, monkeypatch):
+    """It gets a second number where the log may be full, and a compact stream has to count it."""
+
+    class Name(str):
+        pass
+
+    module = types.ModuleType("module_again")
+    monkeypatch.setitem(sys.modules, "module_again", module)
+    classes = [type(f"Made{i}", (), {"__module__": Name("module_again")}) for i in range(200)]
+    for cls in classes:
+        vars(module)[cls.__name__] = cls
+        cls.__module__.cls = cls
+
+    class Pickler(implementation.Pickler):
+        def reducer_override(self, obj):
+            if type(obj) is Name:
+                return list, (), None, iter([obj.cls])
+            return NotImplemented
+
+    for compact in (False, True):
+        for count in range(1, 200, 1 if compact else 10):
+            file = io.BytesIO()
+            pickler = Pickler(file, compact=compact)
+            pickler.dump([[float(i)] for i in range(count)] + classes[:count])
+            if not compact:
+                types_in(pickler.memo)
+            assert_whole(file.getvalue())
+
+
+@pytest.mark.skipif(PYPY, reason="the compiled half alone reads slots where they lie")
+def test_a_slot_of_another_class(implementation, monkeypatch):
+    class Large:
+        __slots__ = tuple(f"slot{i}" for i in range(500))
+
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Small:
+        a: int
+
+    monkeypatch.setitem(globals(), "Small", Small)
+    Small.__qualname__ = "Small"
+    items = [Small(i) for i in range(3)]
+    Small.a = vars(Large)["slot499"]
+    for cls in (implementation, pickle):
+        with pytest.raises(TypeError, match="doesn't apply to"):
+            cls.dumps(items)
+
+
+def test_reductions_of_a_known_class_that_are_none(implementation, monkeypatch):
+    number = fractions.Fraction(1, 2)
+    monkeypatch.setattr(fractions.Fraction, "__reduce__", lambda self: (fractions.Fraction, ["1"]))
+    with pytest.raises(pickle.PicklingError, match="must be a tuple"):
+        implementation.dumps([number], deterministic=True)
+    monkeypatch.setattr(
+        fractions.Fraction, "__reduce__", lambda self: (fractions.Fraction, (self,))
+    )
+    with pytest.raises(RecursionError):
+        implementation.dumps([number], deterministic=True)
+
+
+@pytest.mark.parametrize("protocol", range(4))
+def test_a_name_with_a_newline_in_a_compact_stream(implementation, monkeypatch, protocol):
+    """Below protocol 4 nobody can read that, so what nothing refers to cannot be told."""
+    for name in ("A\nXzzzzzzz", "A\np1\np1\n", "A\ng99999", "A\nr\xff\xff\xff\xff"):
+        cls = type(name, (), {"__module__": __name__})
+        monkeypatch.setitem(globals(), name, cls)
+        outcome(lambda: implementation.dumps([cls, [1]], protocol, compact=True))  # noqa: B023
+
+    class Pickler(implementation.Pickler):
+        def persistent_id(self, obj):
+            return "1\ng99999\n" if obj == 1 else None
+
+    outcome(lambda: Pickler(io.BytesIO(), protocol, compact=True).dump([1, [2]]))
+
+
 class KeyThatActs(str):
     """A key that is another one's equal, to whom it does something first."""
 
@@ -516,6 +632,63 @@ def test_a_limit_that_acts(implementation, monkeypatch, make):
         assert pickle.loads(implementation.dumps(items))[-5:] == [["new"]] * 5
 
 
+def test_a_name_of_where_arrays_are_made(implementation):
+    numpy = pytest.importorskip("numpy")
+    numeric = sys.modules.get("numpy._core.numeric") or sys.modules["numpy.core.numeric"]
+
+    def act():
+        items.clear()
+        _ = [[i] for i in range(1000)]
+
+    def arm():
+        KeyThatActs.action = act
+
+    vars(numeric)[KeyThatActs("_frombuffer")] = vars(numeric).pop("_frombuffer")
+    try:
+        implementation.dumps([numpy.arange(3), numpy.arange(4)], 5)
+        items = [Act(arm), *([float(i)] for i in range(1000)), numpy.arange(3)]
+        pickler = implementation.Pickler(io.BytesIO(), 5)
+        with contextlib.suppress(RuntimeError):  # it changed
+            pickler.dump(items)
+        types_in(pickler.memo)
+    finally:
+        KeyThatActs.action = None
+        vars(numeric)["_frombuffer"] = vars(numeric).pop("_frombuffer")
+
+
+def test_a_key_that_has_the_hash_of_the_name_of_a_class(implementation, monkeypatch):
+    class Key(str):
+        action = None
+
+        def __hash__(self):
+            return hash("__name__")
+
+        def __eq__(self, other):
+            if Key.action is not None:
+                action, Key.action = Key.action, None
+                action()
+            return str.__eq__(self, other)
+
+    def act():
+        items.clear()
+        _ = [[i] for i in range(1000)]
+
+    def arm():
+        if hasattr(sys, "_clear_type_cache"):
+            sys._clear_type_cache()
+        Key.action = act
+
+    meta = type("Meta", (type,), {Key("key"): 1})
+    cls = meta("Delta", (dt.timedelta,), {"__module__": __name__})
+    monkeypatch.setitem(globals(), "Delta", cls)
+    implementation.dumps([cls(1), cls(2)])
+    items = [Act(arm), *([float(i)] for i in range(1000)), cls(3)]
+    pickler = implementation.Pickler(io.BytesIO())
+    with contextlib.suppress(RuntimeError):  # it changed
+        pickler.dump(items)
+    types_in(pickler.memo)
+
+
 # --- by the handler of a signal
 
 
@@ -559,6 +732,10 @@ class TestSignals:
     )
     def test_what_is_written_as_its_repr(self, implementation, kind, protocol):
         self.dump(implementation, lambda: [kind(i) for i in range(10_000)], protocol)
+
+    @pytest.mark.parametrize("protocol", [0, 1])
+    def test_an_int_that_nobody_else_has(self, implementation, protocol):
+        self.dump(implementation, lambda: [2**70 + 10**300 * i for i in range(3000)], protocol)
 
 
 # --- by what the garbage collector calls, which up to CPython 3.11 is whenever something is made
@@ -651,6 +828,70 @@ class TestCollections:
                 items = [ListOfMine([7]), *(ListOfMine([1, 2, 3, [4], i]) for i in range(20))]
                 with collecting(items[place].clear, at):
                     assert_whole(implementation.dumps(items))
+
+    @pytest.mark.parametrize("compact", [False, True])
+    def test_what_is_not_looked_at_again(self, implementation, compact):
+        for at in range(1, 12):
+            items = [bytes(LARGE), *([float(i)] for i in range(1000))]
+            with collecting(items.clear, at), contextlib.suppress(RuntimeError):  # it changed
+                implementation.dump(items, io.BytesIO(), compact=compact)
+
+    @pytest.mark.parametrize("name", ["timedelta", "__newobj__"])
+    def test_more_reductions_than_the_limit(self, implementation, name, monkeypatch):
+        class Pickler(implementation.Pickler):
+            reduction_limit = 0
+
+        cls = dt.timedelta if name == "timedelta" else type(name, (dt.timedelta,), {})
+        monkeypatch.setitem(globals(), name, cls)
+        outcome(lambda: implementation.dumps(cls(1)))
+        for at in range(1, 12):
+            items = [*([float(i)] for i in range(1000)), cls(1)]
+            pickler = Pickler(io.BytesIO())
+            with collecting(items.clear, at):
+                outcome(lambda: pickler.dump(items))  # noqa: B023
+            types_in(pickler.memo)
+
+    def test_an_item_that_is_no_pair(self, implementation):
+        class Pairs:
+            def __reduce__(self):
+                return dict, (), None, None, iter(pairs)
+
+        for at in range(1, 40):
+            inner = [[float(i)] for i in range(1000)]
+            pairs = [("key", inner), (1, 2, 3)]
+            pickler = implementation.Pickler(io.BytesIO())
+            with collecting(inner.clear, at), pytest.raises(TypeError):
+                pickler.dump(Pairs())
+            types_in(pickler.memo)
+
+    def test_a_class_without_a_module(self, implementation, monkeypatch):
+        namespace = {"__builtins__": builtins}
+        exec("X = type('X', (), {})", namespace)
+        module = types.ModuleType("module_of_x")
+        module.X = namespace["X"]
+        monkeypatch.setitem(sys.modules, "module_of_x", module)
+        assert implementation.dumps(module.X) == pickle.dumps(module.X)
+        for at in range(1, 40):
+            inner = [*([float(i)] for i in range(1000)), module.X]
+            pickler = implementation.Pickler(io.BytesIO())
+            with collecting(inner.clear, at), contextlib.suppress(RuntimeError):  # it changed
+                pickler.dump([inner])
+            types_in(pickler.memo)
+
+    def test_a_bytearray_that_grows(self, implementation):
+        for at in range(1, 20):
+            data = bytearray(LARGE)
+            more = []
+
+            def grow(data=data):
+                with contextlib.suppress(BufferError):
+                    data.extend(bytes(LARGE))
+
+            with collecting(grow, 1 + at // 2):
+                if at % 2:  # it comes at every second object
+                    more.append([])
+                pickled = implementation.dumps([1, data, 2], 5, compact=True)
+            assert len(pickle.loads(pickled)[1]) in (LARGE, 2 * LARGE)
 
     def test_a_digest(self):
         quickpickle.object_digest([Plain()])

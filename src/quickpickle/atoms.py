@@ -151,7 +151,8 @@ def save_bytearray(stream: Stream, obj: bytearray) -> tuple[Any, ...] | None:
         return bytearray, (bytes(obj),) if obj else ()
     # Copied in one step, as another thread may change its size; but what is large is not copied.
     data = bytes(obj) if len(obj) < FRAME_SIZE_TARGET else obj
-    stream.payload(_bytearray_header(len(data)), data, len(data))
+    with memoryview(data):  # so that it keeps its size until it is written
+        stream.payload(_bytearray_header(len(data)), data, len(data))
     stream.memoize(obj)
     return None
 

@@ -49,12 +49,9 @@ class Memo:
         numbers, objects = self.numbers, self.objects
         return {id(obj): (numbers[id(obj)], obj) for obj in objects}
 
-    def replace(self, contents: object) -> None:
-        """Take over another memo: what a Pickler's `memo` is, or a copy of it.
-
-        Raises TypeError for anything else, and then leaves the memo as it is.
-        """
-        numbers, objects = read_memo(contents)
+    def replace(self, contents: tuple[list[int], list[object]]) -> None:
+        """Take over the numbers and objects of another memo, see read_memo()."""
+        numbers, objects = contents
         self.numbers = {id(obj): number for number, obj in zip(numbers, objects, strict=True)}
         self.objects = objects
 
@@ -85,7 +82,10 @@ class PicklerMemoProxy:
 
 
 def read_memo(contents: object) -> tuple[list[int], list[object]]:
-    """The numbers and objects of another Pickler's memo, or of a copy of one."""
+    """The numbers and objects of another Pickler's memo, or of a copy of one.
+
+    Raises TypeError for anything else.
+    """
     if isinstance(contents, _PROXIES):
         contents = contents.copy()
     if not isinstance(contents, dict):

@@ -16,7 +16,7 @@ from .deterministic import Failure, Order, Representatives, raise_failure
 from .digest import PROTOCOL as DIGEST_PROTOCOL
 from .digest import HashObject, new_hash, reduce_for_digest
 from .files import FilePath, is_path, write_file
-from .memo import Memo, PicklerMemoProxy
+from .memo import Memo, PicklerMemoProxy, read_memo
 from .opcodes import BINPERSID, PERSID, STOP
 from .progress import Pace, Report, Reporting, check_progress
 from .reduction import ABSENT, save_object, save_reduction
@@ -245,9 +245,10 @@ class Pickler(_Stateful):
 
     @memo.setter
     def memo(self, memo: object) -> None:
+        contents = read_memo(memo)  # runs other code, which may begin a dump
         _refuse_while_dumping(_get_state(self))
         state = _get_state(self)
-        state.memo.replace(memo)
+        state.memo.replace(contents)
         if state.order is not None:
             state.order.values.replace(state.memo.objects)
 

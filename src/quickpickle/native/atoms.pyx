@@ -32,6 +32,7 @@ cdef int save_rare_scalar(Stream stream, object obj) except -1:
         return save_rare_int(stream, obj)
     if type(obj) is float:
         if not stream.bin:
+            held = obj
             stream.settle()  # repr lets the handlers of signals run
             return stream.put_bytes(b"F%b\n" % repr(obj).encode("ascii"))
         stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
@@ -54,6 +55,7 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
         return 0
     if stream.protocol < 2:
+        held = obj
         stream.settle()  # as above
         return stream.put_bytes(b"L%bL\n" % repr(obj).encode("ascii"))
     # Little-endian two's complement, in as few bytes as keep the sign: behind the longer of the
@@ -112,6 +114,7 @@ cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -
 cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:
     cdef const char* data
     cdef Py_ssize_t size
+    quickpickle_make_ready(obj)
     if not stream.bin:
         return save_text(stream, <object>obj)
     if PyUnicode_IS_COMPACT_ASCII(obj):  # the characters are their own UTF-8
@@ -202,6 +205,9 @@ cdef int save_large_bytes(Stream stream, PyObject* obj) except -1:
 
 cdef int save_bytearray(Stream stream, PyObject* obj) except -1:
     held = <object>obj  # as in save_large_str
+    if PyByteArray_GET_SIZE(held) >= FRAME_SIZE_TARGET:
+        stream.settle()
+        view = memoryview(held)  # so that it keeps its size until it is written
     cdef Py_ssize_t size = PyByteArray_GET_SIZE(held)
     stream.close_frame_if_large(size)
     stream.put_opcode8(0x96, <uint64_t>size)

@@ -807,7 +807,7 @@ cdef object compact_buffer(Stream stream):
         c.held_end = c.cuts = places + count
     c.marks = stream.marks
     c.marks_room = stream.marks_room
-    if stream.marks_are_right:
+    if stream.marks_are_right and stream.numbers_are_single:
         c.protocol = stream.protocol
         c.stored = stream.used
     else:
@@ -817,12 +817,16 @@ cdef object compact_buffer(Stream stream):
         done = quickpickle_write(&c)
     stream.marks = c.marks
     stream.marks_room = c.marks_room
-    stream.pos = <char*>c.pos
     PyMem_RawFree(c.aside)
     result = [c.cuts[i] for i in range(count)] if count else None
     PyMem_Free(places)
+    if done == QP_ODD:
+        # A name or an id has a newline in a protocol that ends it with one.
+        optimize_odd(PyBytes_FromStringAndSize(stream.buffer, stream.pos - stream.buffer))
+        raise ValueError("the pickle is not sound")
     if done != QP_DONE:
         raise MemoryError
+    stream.pos = <char*>c.pos
     return result
 
 

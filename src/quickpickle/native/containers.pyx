@@ -101,6 +101,7 @@ cdef class Dump(Stream):
         cdef Py_ssize_t size = self.allocated * 2 if self.allocated else 16
         cdef Work* stack = <Work*>PyMem_Realloc(self.stack, size * sizeof(Work))
         if stack == NULL:
+            self.own()
             raise MemoryError
         self.stack = stack
         self.allocated = size
@@ -648,7 +649,7 @@ cdef int save_pair(Dump dump, Work* work, PyObject* item) except -1:
     """Write the key and the value of an item, and give up our reference to the item."""
     cdef PyObject* key
     cdef PyObject* value
-    if Py_TYPE(item) != &PyTuple_Type:
+    if Py_TYPE(item) != &PyTuple_Type or PyTuple_GET_SIZE(item) != 2:
         dump.settle()
     try:
         pair = check_pair(dump, <object>item)

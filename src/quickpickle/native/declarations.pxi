@@ -86,6 +86,7 @@ cdef extern from "Python.h":
     PyObject* PyDict_SetDefault(PyObject*, PyObject*, PyObject*) except NULL
     PyObject* PyImport_GetModuleDict() except NULL
     PyObject* PyModule_GetDict(PyObject*) noexcept
+    const unsigned long Py_TPFLAGS_HEAPTYPE
     PyObject* PyType_GetQualName(PyTypeObject*) except NULL
 
     const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
@@ -706,6 +707,23 @@ cdef extern from *:
                Py_TYPE(obj)->tp_richcompare == PyType_Type.tp_richcompare;
     }
 
+    /* Strings that old APIs made are not what they seem, until they are made ready; up to 3.11. */
+    #if PY_VERSION_HEX < 0x030C0000
+    #define quickpickle_make_ready(obj) PyUnicode_READY(obj)
+    #else
+    #define quickpickle_make_ready(obj) 0
+    #endif
+
+    /* As _PyBytes_Resize, without an exception. */
+    static inline int quickpickle_resize(PyObject **bytes, Py_ssize_t size)
+    {
+        int result = _PyBytes_Resize(bytes, size);
+        if (result < 0) {
+            PyErr_Clear();
+        }
+        return result;
+    }
+
     /* Whether to look up a str in a dict runs no other code: its keys are all of type str. */
     static inline int quickpickle_has_str_keys(PyObject *dict)
     {
@@ -720,11 +738,12 @@ cdef extern from *:
 
     #define quickpickle_has_generic_getattr(cls) ((cls)->tp_getattro == PyObject_GenericGetAttr)
 
-    /* Where an instance has a slot; -1 if the descriptor is not that of a slot. */
-    static Py_ssize_t quickpickle_slot_offset(PyObject *descriptor)
+    /* Where an instance of `cls` has a slot; -1 if the descriptor is not that of one of its slots. */
+    static Py_ssize_t quickpickle_slot_offset(PyObject *descriptor, PyTypeObject *cls)
     {
         PyMemberDef *member;
-        if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) {
+        if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type) ||
+            !PyType_IsSubtype(cls, PyDescr_TYPE(descriptor))) {
             return -1;
         }
         member = ((PyMemberDescrObject *)descriptor)->d_member;
@@ -856,7 +875,11 @@ cdef extern from *:
     bint quickpickle_has_generic_getattr(PyTypeObject*)
     bint quickpickle_is_plain_class(PyObject*)
     bint quickpickle_has_str_keys(PyObject*)
-    Py_ssize_t quickpickle_slot_offset(PyObject*)
+    int quickpickle_make_ready(PyObject*) except -1
+    int quickpickle_resize(PyObject**, Py_ssize_t)
+    int Py_EnterRecursiveCall(const char*) except -1
+    void Py_LeaveRecursiveCall()
+    Py_ssize_t quickpickle_slot_offset(PyObject*, PyTypeObject*)
     PyObject* quickpickle_slot(PyObject*, Py_ssize_t)
     PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t) except NULL
     void quickpickle_make_pages(char*, size_t)

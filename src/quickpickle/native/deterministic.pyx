@@ -70,11 +70,15 @@ cdef class Values:
             if known != NULL:
                 return PyTuple_GET_ITEM(known, 1)
         parts = (<object>parts_of)(<object>obj)
-        if parts is None:
+        if type(parts) is not tuple:  # None, or somebody has changed the class
             return obj
-        key = self.make_key(<PyObject*>parts, b"p", None) + PyBytes_FromStringAndSize(
-            <char*>&cls, sizeof(cls)
-        )
+        Py_EnterRecursiveCall(" while looking for equal objects")
+        try:
+            key = self.make_key(<PyObject*>parts, b"p", None) + PyBytes_FromStringAndSize(
+                <char*>&cls, sizeof(cls)
+            )
+        finally:
+            Py_LeaveRecursiveCall()
         found = PyDict_SetDefault(<PyObject*>self.values, <PyObject*>key, obj)
         if parts and type((<tuple>parts)[0]) in self.parts:
             # A time zone, which many refer to, and which takes long to be asked.

@@ -31,6 +31,7 @@ cdef class Memo:
     cdef size_t mask  # the table's size, a power of two, less one
     cdef int shift  # leaves as many bits of a hash as there are in the mask
     cdef Py_ssize_t entries  # that are not free
+    cdef bint numbers_are_single  # as far as this dump goes, each object has got one number
     cdef bint logging  # whether objects may be left out of the table
     cdef bint visible  # it is a Pickler's, who shows it
     cdef uint64_t epoch  # another one whenever other code may have run
@@ -47,6 +48,7 @@ cdef class Memo:
     cdef int allocate(self, size_t size) except -1:
         cdef MemoEntry* table = <MemoEntry*>PyMem_Malloc(size * sizeof(MemoEntry))
         if table == NULL:
+            self.own()  # to raise an exception may run the garbage collector
             raise MemoryError
         memset(table, 0, size * sizeof(MemoEntry))
         self.table = table
@@ -134,6 +136,7 @@ cdef class Memo:
         cdef Py_ssize_t capacity = self.capacity + (self.capacity >> 1) + 64
         cdef PyObject** log = <PyObject**>PyMem_Realloc(self.log, capacity * sizeof(PyObject*))
         if log == NULL:
+            self.own()
             raise MemoryError
         self.log = log
         self.capacity = capacity
@@ -169,6 +172,9 @@ cdef class Memo:
     cdef Py_ssize_t add_again(self, PyObject* obj) except -1:
         """The next number for an object that has one, see docs/architecture.md."""
         self.settle()  # the numbers in the log have a gap here
+        self.numbers_are_single = False
+        if self.count == self.capacity:
+            self.enlarge_log()
         self.find(obj).number = self.used
         self.log[self.count] = obj
         self.count += 1
@@ -296,8 +302,14 @@ cdef class Memo:
     cdef int rollback(self, Py_ssize_t length, Py_ssize_t used) noexcept:
         """Forget every object but the first `length` ones."""
         cdef Py_ssize_t i
+        cdef size_t place = 0
         for i in range(length, self.count):
             self.remove(self.log[i])  # its address is all that is asked for
+        while place <= self.mask:  # what had begun and got no number
+            if self.table[place].key != NULL and self.table[place].number < 0:
+                self.remove(self.table[place].key)  # another one may come to lie here
+            else:
+                place += 1
         self.used = used
         return self.release_log(length)
 
@@ -316,7 +328,7 @@ cdef class Memo:
             self.entries = 0
         self.used = 0
         self.release_log(0)
-        if self.capacity > 1024:
+        if self.capacity > 1024 and self.count == 0:  # a finalizer may have used it again
             PyMem_Free(self.log)
             self.log = NULL
             self.capacity = 0
@@ -338,11 +350,15 @@ cdef class Memo:
         return {id(obj): (number, obj) for number, obj in zip(numbers, objects)}
 
     def replace(self, contents):
-        """Take over another memo, see memo.py."""
-        numbers, objects = read_memo(contents)
+        """Take over the numbers and objects of another memo, see read_memo()."""
+        cdef Py_ssize_t number
+        numbers, objects = contents
+        for number in numbers:
+            pass  # each fits
         self.reset()
         for number, obj in zip(numbers, objects):
             self.add(<PyObject*>obj, False)
+            self.own()
             self.find(<PyObject*>obj).number = number
         self.settle()
 

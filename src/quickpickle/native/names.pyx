@@ -39,7 +39,14 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         return False
     if Py_TYPE(obj) == &PyType_Type:
         attributes = (<PyTypeObject*>obj).tp_dict  # NULL for types of C, from 3.12 on
-        if attributes != NULL and not quickpickle_has_str_keys(attributes):
+        if attributes != NULL and not (
+            quickpickle_has_str_keys(attributes)
+            # What has none raises an exception; types of C need none.
+            and (
+                not (<PyTypeObject*>obj).tp_flags & Py_TPFLAGS_HEAPTYPE
+                or PyDict_GetItemWithError(attributes, <PyObject*>"__module__") != NULL
+            )
+        ):
             return False
         # As the attribute, which type itself defines, without a look-up.
         name = <object>PyType_GetQualName(<PyTypeObject*>obj)
@@ -109,4 +116,6 @@ cdef int write_global(Dump dump, found) except -1:
     module_line, name_line = encode_names(
         found.module_name, found.path[0], dump.protocol, dump.fix_imports
     )
+    if b"\n" in module_line or b"\n" in name_line:  # no one can read that, see finish_compact()
+        dump.marks_are_right = False
     return dump.put_bytes(b"c%b\n%b\n" % (module_line, name_line))

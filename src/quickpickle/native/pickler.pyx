@@ -149,7 +149,10 @@ cdef int save_persistent_id(Dump dump, object obj, object pid) except -1:
         dump.enter_user_code(obj)  # an id that holds the object itself has no end
         dump.push(PERSISTENT_ID_WORK, <PyObject*>pid)
         return 1
-    return dump.put_bytes(b"P%b\n" % encode_persistent_id(pid))
+    line = encode_persistent_id(pid)
+    if b"\n" in line:  # as in write_global()
+        dump.marks_are_right = False
+    return dump.put_bytes(b"P%b\n" % line)
 
 
 cdef int continue_persistent_id(Dump dump) except -1:
@@ -209,6 +212,7 @@ cdef bytes write_pickle(Dump dump, object obj):
         dump.persistent_id is not None or not dump.bin or dump.fast or dump.order is not None
     )
     dump.logging = not dump.fast
+    dump.numbers_are_single = True
     dump.plain_gets = <uint64_t>1 << 32 if dump.bin and not dump.compact else 0
     dump.marked_gets = 0
     if dump.compact:
@@ -349,8 +353,9 @@ cdef class PicklerCore:
 
     @memo.setter
     def memo(self, memo):
+        contents = read_memo(memo)  # runs other code, which may begin a dump
         self.refuse_while_dumping()
-        self._dump.replace(memo)
+        self._dump.replace(contents)
         if self._order is not None:
             self._order.values.replace([obj for _, obj in self._dump.contents().values()])
 

@@ -115,7 +115,10 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
         # Not as an attribute, which audit hooks are told of.
         if plan.code is not None and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code:
             return False
-        if plan.kind == NDARRAY and plan.fields.get("_frombuffer") is not plan.method:
+        if plan.kind == NDARRAY and (
+            not quickpickle_has_str_keys(<PyObject*>plan.fields)
+            or plan.fields.get("_frombuffer") is not plan.method
+        ):
             return False
     plan.epoch = dump.epoch
     return True
@@ -184,7 +187,7 @@ cdef Plan make_plan(Dump dump, object obj):
         if plan.offsets == NULL:
             raise MemoryError
         for i, slot in enumerate(slots):
-            plan.offsets[i] = quickpickle_slot_offset(<PyObject*>slot)
+            plan.offsets[i] = quickpickle_slot_offset(<PyObject*>slot, cls)
             if plan.offsets[i] < 0:
                 plan.kind = UNPLANNED if kind == SLOTS else GETSTATE
     if kind == NDARRAY:
@@ -830,14 +833,14 @@ cdef int save_slots(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
 
 cdef int push_slots(Dump dump, PyObject* obj, Plan plan, Py_ssize_t position, int step) except -1:
     cdef Work* work = dump.push(SLOTS_WORK, obj)
-    work.size = plan.size
-    work.position = position
     if plan.kind == SLOTS:
         work.step = step  # 1: the name is written
         Py_INCREF(plan.names)
         work.second = <PyObject*>plan.names
     # All values as they are now: other code that a value runs may set another.
     work.first = quickpickle_slot_values(obj, plan.offsets, plan.size)
+    work.size = plan.size
+    work.position = position
     return 1
 
 
@@ -880,10 +883,17 @@ cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     cdef PyObject* result
     cdef object cls = <object>plan.cls
     if plan.kind == QUIET:
-        held = <object>obj  # the first reduction of all asks for the limit, which may be anything
+        held = <object>obj
         result = quickpickle_call_quietly(<PyObject*>plan.method, obj)
         reduction = <object>result
         Py_DECREF(result)
+        if (
+            dump.nested_user_code >= dump.reduction_limit
+            or Py_TYPE(<PyObject*>plan.cls) != &PyType_Type
+            or quickpickle_is_called_newobj(plan.cls)
+        ):
+            dump.settle()  # the limit, the class's name or an error is asked for
+            unique = False
         save_reduction(dump, held, reduction, True)
         dump.stack[dump.height - 1].count = unique
         return 1

@@ -129,10 +129,11 @@ cdef int read_dict(list steps, Work* work, object child) except -1:
         number += 1
     if number < 0:
         return 0
+    name = <object>key
     if work.first != NULL:  # the value, which waits for its key to be written
-        steps.append(PathStep(kinds.KEY, <object>key, number))
+        steps.append(PathStep(kinds.KEY, name, number))
     else:
-        steps.append(PathStep(kinds.VALUE, <object>value if child is UNKNOWN else child, number, <object>key))
+        steps.append(PathStep(kinds.VALUE, <object>value if child is UNKNOWN else child, number, name))
     return 0
 
 
@@ -153,8 +154,9 @@ cdef int read_attributes(list steps, Work* work, object child) except -1:
         if not quickpickle_attribute(work.obj, values, &position, &key, &value):
             break
     if value != NULL:
+        name = <object>key
         steps.append(
-            PathStep(kinds.ATTRIBUTE, <object>value if child is UNKNOWN else child, None, <object>key)
+            PathStep(kinds.ATTRIBUTE, <object>value if child is UNKNOWN else child, None, name)
         )
     return 0
 

@@ -175,7 +175,9 @@ cdef class Stream(Memo):
         else:
             # Most likely the largest part of the pickle, and its last.
             wanted += 1024 + (used >> 3)
-        _PyBytes_Resize(&self.holder, wanted)
+        if quickpickle_resize(&self.holder, wanted) < 0:
+            self.own()  # to raise an exception may run the garbage collector
+            raise MemoryError
         self.buffer = PyBytes_AS_STRING_(self.holder)
         self.pos = self.buffer + used
         self.end = self.buffer + wanted
@@ -391,6 +393,11 @@ cdef class Stream(Memo):
         """Write STOP and close the last frame; return what has not gone to a file."""
         self.put1(b".")
         self.close_frame()
+        if not self.visible:
+            # Nothing that is in the log is needed any more, and the last write, or progress, may
+            # free it.
+            self.count = self.owned
+            self.filed = min(self.filed, self.count)
         if self.compact:
             return finish_compact(self)
         if self.write is not None:
