@@ -527,3 +527,22 @@ def test_plain_dumps_after_compact_ones(implementation, protocol):
         ours = implementation.dumps(obj, protocol, **options)
         assert ours == (optimized if options else plain)
         gc.collect()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02N" + b"\x94" * 250 + b"".join(b"h%c0" % i for i in range(180)) + b".",
+        b"N" + b"\x94" * 160 + b"".join(b"g%d\n0" % i for i in range(160)) + b".",
+        b"N" + b"\x94" * 5000 + b"".join(b"g%d\n0" % i for i in range(5000)) + b".",
+        b"\x80\x02N" + b"\x94" * 5000 + b"".join(b"h%c0" % (i % 256) for i in range(5000)) + b".",
+        b"N"
+        + b"".join(b"q%c" % i for i in range(250))
+        + b"".join(b"g%d\n0" % i for i in range(250))
+        + b".",
+    ],
+)
+def test_memo_opcodes_of_a_later_protocol(optimize, data):
+    """They become longer, which there is no room for in place."""
+    for _ in range(50):
+        assert optimize(data) == pickletools.optimize(data)

@@ -10,6 +10,7 @@ import datetime as dt
 import decimal
 import enum
 import fractions
+import gc
 import io
 import os
 import pickle
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import threading
 import uuid
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -760,3 +762,54 @@ def test_the_same_in_other_processes_and_with_other_hash_seeds(implementation):
         )
     assert len(outputs) == 1
     assert outputs.pop().count(b"\n") == 6 * (len(SETS) + 1)
+
+
+class Hashed:
+    def __init__(self, *items):
+        self.items = list(items)
+
+    def __hash__(self):
+        return id(self)
+
+    def __eq__(self, other):
+        return self is other
+
+
+def test_both_implementations_order_a_set_that_leads_back_to_itself(protocol):
+    first, second = Hashed(0), Hashed(1)
+    members = {first, "a", second}
+    second.items.append(members)
+    obj = [{first: 1, "a": 1}, members]
+    found = {i.dumps(obj, protocol, deterministic=True) for i in IMPLEMENTATIONS.values()}
+    assert len(found) == 1
+
+
+def test_nothing_is_kept_of_members_without_an_order(implementation, protocol):
+    class Kept:
+        pass
+
+    Kept.__qualname__ = "Kept"
+    globals()["Kept"] = Kept
+    try:
+        kept = Kept()
+        first = Hashed(kept, [{Hashed(1), Hashed(2)}])
+        second = Hashed(kept, [{Hashed(3), Hashed(4)}])
+        implementation.dumps({first, second}, protocol, deterministic=True)
+        reference = weakref.ref(kept)
+        del kept, first, second
+        gc.collect()
+        assert reference() is None
+    finally:
+        del globals()["Kept"]
+
+
+def test_the_state_of_an_instance_whose_dict_is_no_dict(implementation, protocol):
+    obj = Hashed(1)
+    vars(obj)["more"] = 2
+    obj.__dict__ = collections.OrderedDict(vars(obj))
+    plain = [Hashed(0), obj]
+    for options in ({"deterministic": True}, {"deterministic": True, "compact": True}):
+        loaded = pickle.loads(implementation.dumps(plain, protocol, **options))
+        assert list(vars(loaded[1]).items()) == [("items", [1]), ("more", 2)]
+    found = {i.dumps(plain, protocol, deterministic=True) for i in IMPLEMENTATIONS.values()}
+    assert len(found) == 1

@@ -32,7 +32,7 @@ from inspecting import (
     every_node,
     inspect_with,
 )
-from quickpickle.inspection import table
+from quickpickle.inspection import dangers, table
 from test_graphs import SETTINGS, Data, Plain, Slots, graphs, trees
 
 
@@ -684,3 +684,60 @@ def test_inspect_is_public_but_not_in_all() -> None:
     assert isinstance(quickpickle.inspect(b"N."), quickpickle.inspection.Inspection)
     with pytest.raises(AttributeError):
         _ = quickpickle.inspection.nothing
+
+
+# --- what a stranger may write, or ask for
+
+
+def test_a_number_of_children_below_zero(inspect):
+    inspection = inspect(pickle.dumps([[1], [2], "x"]))
+    assert inspection.root.children(-1) == []
+    inspection.as_dict(top=-1)
+    assert [row["others"] for row in inspection.as_dict(depth=0, top=0)["tree"]] == [1]
+    assert len(inspection.largest(sys.maxsize)) == inspection.objects
+
+
+def test_a_node_that_there_is_not(inspect):
+    node = inspect(pickle.dumps([1])).root
+    node.number = 2**31
+    for ask in (len, lambda node: node.children(), lambda node: node.path):
+        with pytest.raises(IndexError):
+            ask(node)
+
+
+@pytest.mark.parametrize(
+    "data", [b"Np9999999999" + b" " * 4300 + b"x\n.", b"Np" + b"1_" * 4000 + b"1\n."]
+)
+def test_a_very_long_number_of_the_memo(data):
+    check(data)
+
+
+def test_what_a_module_with_many_dots_costs(monkeypatch):
+    class Counted(dict):
+        count = 0
+
+        def get(self, key):
+            Counted.count += 1
+            return super().get(key)
+
+    modules = Counted(dangers._DANGEROUS_MODULES)
+    monkeypatch.setattr(dangers, "_DANGEROUS_MODULES", modules)
+    assert dangers.danger_of("." * 1000, "name") is None
+    assert dangers.danger_of("concurrent.futures.process.more.and.more", "name") is not None
+    assert Counted.count <= 2 * 3
+
+
+def test_names_that_share_their_texts(inspect):
+    """Of k strings k * k names can be made, in 6 bytes each."""
+    texts = [f"{i:04}" + "a" * 900 + "\U0001f600" for i in range(20)]
+    data = b"\x80\x04"
+    for text in texts:
+        encoded = text.encode()
+        data += b"X" + len(encoded).to_bytes(4, "little") + encoded + b"\x940"
+    for i in range(20):
+        for j in range(20):
+            data += b"h%ch%c\x930" % (i, j)
+    imports = inspect(data + b"N.").imports
+    assert len(imports) == 400
+    assert len({id(found.module) for found in imports}) == 20
+    assert max(len(found.module) for found in imports) < 300

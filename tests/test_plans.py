@@ -1223,3 +1223,33 @@ def test_a_list_or_dict_subclass_that_changes(implementation, protocol, name):
         for cls in (ListOfMine, DictOfMine):
             delattr(cls, name)
     assert implementation.dumps(obj, protocol) == before == pickle.dumps(obj, protocol)
+
+
+def test_a_dict_that_is_no_dict(implementation, protocol):
+    """An instance's __dict__ may be of a subclass, which is written as such."""
+
+    def make():
+        items = [Plain(), Plain(), Plain()]
+        for obj in items[1:]:
+            obj.__dict__ = collections.OrderedDict(x=1, y=[2])
+            obj.__dict__.move_to_end("x")
+        return [*items, items[1].__dict__]
+
+    implementation.dumps(make(), protocol)
+    if not PYPY:  # there it becomes another one
+        assert_same(implementation, make, protocol)
+
+
+def test_a_tuple_around_an_instance_that_is_begun_anew(implementation):
+    """What the plan wrote of it is undone; that the tuple has begun is not forgotten by that."""
+
+    def make():
+        obj = Plain()
+        vars(obj)["__special"] = 1
+        items = []
+        outer = (obj, bytes(bytearray(b"0123456789")), items)
+        items.append(outer)
+        return outer
+
+    implementation.dumps(Plain())
+    assert_same(implementation, make, 5)

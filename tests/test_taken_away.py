@@ -491,6 +491,38 @@ def test_a_slot_of_another_class(implementation, monkeypatch):
             cls.dumps(items)
 
 
+@pytest.mark.skipif(PYPY, reason="nothing is freed at once there")
+def test_a_class_that_an_object_leaves_meanwhile(implementation, monkeypatch):
+    def make():
+        made = dataclasses.make_dataclass("Left", ["x", "y"], frozen=True, slots=True)
+        made.__module__ = __name__
+        return made
+
+    other, left = make(), make()
+    monkeypatch.setitem(globals(), "Left", None)
+    globals()["Left"] = left
+    items = [left(1, 2)]
+    implementation.dumps(items)
+    implementation.dumps(items, deterministic=True)
+    globals()["Left"] = other
+    del left
+
+    def profile(frame, event, argument):
+        if event == "call" and frame.f_code.co_name == "field_marker":
+            sys.setprofile(None)
+            object.__setattr__(items[0], "__class__", other)
+            gc.collect()
+
+    sys.setprofile(profile)
+    try:
+        data = implementation.dumps(items, deterministic=True)
+    except pickle.PicklingError:  # not the one of that name
+        return
+    finally:
+        sys.setprofile(None)
+    assert pickle.loads(data) == [other(1, 2)]
+
+
 def test_reductions_of_a_known_class_that_are_none(implementation, monkeypatch):
     number = fractions.Fraction(1, 2)
     monkeypatch.setattr(fractions.Fraction, "__reduce__", lambda self: (fractions.Fraction, ["1"]))

@@ -196,7 +196,7 @@ def _items_after(obj: dict[Any, Any], last: object) -> Iterator[Any]:
 
 def save_set(stream: Stream, obj: set[Any]) -> Iterator[Any] | tuple[Any, ...] | None:
     if stream.protocol < 4:
-        return set, (list(_members(stream, obj)),)
+        return set, (list(obj),)  # which Order.reduction puts in order
     stream.buffer += EMPTY_SET
     stream.memoize(obj)
     return _save_set_items(stream, obj) if obj else None
@@ -224,7 +224,7 @@ def _save_set_items(stream: Stream, obj: set[Any]) -> Iterator[Any]:
 
 def save_frozenset(stream: Stream, obj: frozenset[Any]) -> Iterator[Any] | tuple[Any, ...]:
     if stream.protocol < 4:
-        return frozenset, (list(_members(stream, obj)),)
+        return frozenset, (list(obj),)  # as above
     return _save_frozenset_items(stream, obj)
 
 

@@ -90,6 +90,9 @@ _DANGEROUS_MODULES: Final = {
     "zipimport": _MODULES,
 }
 
+# More of them in a name from a stranger are not looked at.
+_MOST_DOTS: Final = max(name.count(".") for name in _DANGEROUS_MODULES)
+
 # What is harmless though its module is marked.
 _HARMLESS: Final = frozenset(
     {
@@ -220,7 +223,7 @@ def danger_of(module: str, name: str) -> str | None:
     first = found or _DANGEROUS_NAMES.get(f"{module}.{name.partition('.')[0]}")
     if first is not None:
         return first
-    parts = module.split(".")
+    parts = module.split(".", _MOST_DOTS + 1)[: _MOST_DOTS + 1]
     for length in range(len(parts), 0, -1):
         danger = _DANGEROUS_MODULES.get(".".join(parts[:length]))
         if danger is not None:

@@ -16,7 +16,7 @@ from . import table
 from .source import Source
 
 LONGEST_TEXT: Final = 60  # characters of a value that are shown
-_LONGEST_NAME: Final = 1000  # bytes of a module or a name
+_LONGEST_NAME: Final = 250  # bytes of a module or a name
 _LONGEST_PATH: Final = 400  # characters
 _STEPS_AT_END: Final = 20  # of a path that has more than twice as many
 
@@ -59,6 +59,7 @@ class Labels:
         self.scanner = scanner
         self._are_many = len(scanner.pickles) > table.P_FIELDS
         self._names: dict[int, tuple[str, str]] = {}
+        self._texts: dict[str, str] = {}
         self._literals: dict[int, str | None] = {}
 
     # --- values
@@ -159,7 +160,8 @@ class Labels:
             value = _decode(self._code(node), self.scanner.kind[node], data)
         except ValueError:
             value = _name(data)
-        return str(value) + ("" if is_whole else "…")
+        text = str(value) + ("" if is_whole else "…")
+        return self._texts.setdefault(text, text)  # one, however many names consist of it
 
     # --- paths
 

@@ -289,6 +289,7 @@ class Inspection:
         """The objects that take the most bytes of their own, or with `total` those with all below,
         the largest first.
         """
+        count = max(0, min(count, len(self._scanner.kind)))
         # The file and its pickles are no objects; there is an object for each but the last pickle.
         numbers = self._scanner.largest("total" if total else "own", count + 2)
         kind = self._scanner.kind
@@ -304,7 +305,7 @@ class Inspection:
         root = self.root
         start = root.children(most)
         if len(root) == 1:
-            root = start[0]
+            root = root.children(1)[0]
             start = root.children(most)
         # From the right to the left, so that the next line is the last of the list.
         rows = self._rows(0, root, start)[::-1]

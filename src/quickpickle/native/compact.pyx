@@ -209,7 +209,7 @@ cdef extern from *:
         const uint8_t *p = c->data, *end = c->end, *next;
         const Py_ssize_t *held = c->held;
         Py_ssize_t number;
-        int is_held;
+        int is_held, memoizes = 0, is_binary = 0;
         for (;;) {
             p = quickpickle_skip(p, end, end, 0);
             if (p >= end) {
@@ -219,6 +219,7 @@ cdef extern from *:
                 if (c->base) {
                     return QP_ODD;
                 }
+                memoizes = 1;
                 c->stored++;
                 p++;
                 if (p < end && quickpickle_int_size[*p]) {
@@ -246,6 +247,7 @@ cdef extern from *:
                 }
                 break;
             case 'q': case 'r': case 'p':
+                is_binary |= *p != 'p';
                 number = quickpickle_memo_number(p, end);
                 if (c->stored == 0 && number == 1) {
                     c->base = 1;
@@ -260,6 +262,10 @@ cdef extern from *:
                 }
                 break;
             case '.':
+                /* What no pickler writes: opcodes of a later protocol, which its own are longer than. */
+                if ((memoizes && c->protocol < 4) || (is_binary && c->protocol == 0)) {
+                    return QP_ODD;
+                }
                 c->end = (uint8_t *)next;
                 return c->protocol > 5 || c->stored >= (Py_ssize_t)QP_USED ? QP_ODD : QP_DONE;
             }
@@ -765,6 +771,7 @@ cdef int note_reference(Stream stream, Py_ssize_t number) except -1:
     c.marks = stream.marks
     c.marks_room = stream.marks_room
     if quickpickle_mark(&c, number) == QP_NO_MEMORY:
+        stream.own()  # to raise an exception may run the garbage collector
         raise MemoryError
     stream.marks = c.marks
     stream.marks_room = c.marks_room
@@ -811,7 +818,8 @@ cdef object compact_buffer(Stream stream):
         c.protocol = stream.protocol
         c.stored = stream.used
     else:
-        memset(c.marks, 0, c.marks_room * sizeof(uint32_t))
+        if c.marks_room:
+            memset(c.marks, 0, c.marks_room * sizeof(uint32_t))
         done = quickpickle_scan(&c)
     if done == QP_DONE:
         done = quickpickle_write(&c)

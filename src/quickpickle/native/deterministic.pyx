@@ -427,6 +427,8 @@ cdef int save_plain_in_order(Dump dump, PyObject* obj, Plan plan) except -1:
     if has_special_keys(&attributes, 0) or _PyType_Lookup(plan.cls, "__setstate__") != NULL:
         return ASK
     state = quickpickle_instance_dict(obj)
+    if is_odd_dict(state):
+        return ASK
     entry = dump.find(<PyObject*>plan.cls)
     if dump.stop - dump.pos < SLACK or entry.key == NULL or entry.number < 0:
         return ASK
@@ -491,7 +493,11 @@ def write_alone(Dump outer, obj):
     dump.reducer_override = outer.reducer_override
     dump.dispatch_table = outer.dispatch_table
     set_order(dump, outer.order)
-    return write_pickle(dump, obj)
+    try:
+        return write_pickle(dump, obj)
+    except BaseException:
+        dump.unwind()  # generators on the stack have a reference to it
+        raise
 
 
 def new_order(protocol, callback):

@@ -274,6 +274,12 @@ cdef struct Entry:
     uint32_t cost  # the bytes of a reference, or OWNED
 
 
+cdef object far_number(const unsigned char *line, uint64_t length):
+    """The number in a line, of any size; ValueError where there is none."""
+    text = bytes(line[:min(length, <uint64_t>LONGEST_NUMBER + 1)])
+    return int(text.partition(b"\0")[0])  # an Unpickler sees a C string
+
+
 @cython.final
 cdef class Field:
     """One member of all nodes, as a sequence."""
@@ -382,7 +388,7 @@ cdef class Scanner:
         self.is_rebuilder = is_rebuilder
         self.shared = shared
         self.max_objects = max_objects
-        self.most_nodes = min(max_objects, MOST_NODES) + 2
+        self.most_nodes = max(0, min(max_objects, MOST_NODES)) + 2
         self.name_node_ = Column(4)
         self.name_module_ = Column(4)
         self.name_name_ = Column(4)
@@ -752,14 +758,13 @@ cdef class Scanner:
             node = stack[height - 1].node
             index = self.number(line, line_length, here, code)
             if index > 0xFFFFFFFF:
-                self.put_far(int(bytes(line[:line_length]).partition(b"\0")[0]), node, size)
+                self.put_far(far_number(line, line_length), node, size)
             else:
                 self.put(index, node, size)
         elif action == GET:
             index = self.number(line, line_length, here, code)
             if index > 0xFFFFFFFF:
-                far = int(bytes(line[:line_length]).partition(b"\0")[0])
-                self.get_far(far, here, size, code)
+                self.get_far(far_number(line, line_length), here, size, code)
             else:
                 self.get(index, here, size, code)
         elif action == COLLECT:
@@ -919,8 +924,7 @@ cdef class Scanner:
             else:
                 return value
         try:
-            text = bytes(line[:min(length, <uint64_t>LONGEST_NUMBER + 1)])
-            number = int(text.partition(b"\0")[0])  # an Unpickler sees a C string
+            number = far_number(line, length)
         except ValueError:
             number = -1
         if number < 0:
@@ -1366,7 +1370,13 @@ cdef class Scanner:
         for row_key, row in self.row_in.items():
             type_own[<Py_ssize_t>row_key] -= <uint64_t>row
 
+    cdef int check(self, uint32_t node) except -1:
+        if node >= self.count:
+            raise IndexError(node)
+        return 0
+
     def children(self, uint32_t node, most=None):
+        self.check(node)
         cdef uint32_t child = self.nodes[node].first
         cdef Py_ssize_t room = 0 if most is None else most
         found = []
@@ -1375,7 +1385,7 @@ cdef class Scanner:
                 found.append(child)
                 child = self.nodes[child].next
             return found
-        while child and room:
+        while child and room > 0:
             if len(found) < room:
                 heapq.heappush(found, (self.nodes[child].size, -<int64_t>child))
             elif self.nodes[child].size > <uint64_t>found[0][0]:
@@ -1384,6 +1394,7 @@ cdef class Scanner:
         return [-number for _, number in sorted(found, reverse=True)]
 
     def way(self, uint32_t node, Py_ssize_t ends):
+        self.check(node)
         cdef Py_ssize_t length = 1
         cdef Py_ssize_t i
         cdef uint32_t at = node
@@ -1402,6 +1413,7 @@ cdef class Scanner:
         return nodes[::-1], length > 2 * ends + 1
 
     def count_children(self, uint32_t node):
+        self.check(node)
         cdef uint32_t child = self.nodes[node].first
         cdef Py_ssize_t count = 0
         while child:

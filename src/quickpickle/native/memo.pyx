@@ -302,16 +302,21 @@ cdef class Memo:
     cdef int rollback(self, Py_ssize_t length, Py_ssize_t used) noexcept:
         """Forget every object but the first `length` ones."""
         cdef Py_ssize_t i
-        cdef size_t place = 0
         for i in range(length, self.count):
             self.remove(self.log[i])  # its address is all that is asked for
-        while place <= self.mask:  # what had begun and got no number
+        self.used = used
+        return self.release_log(length)
+
+    @cython.final
+    cdef int forget_begun(self) noexcept:
+        """Forget what has begun and got no number, when the dump has failed."""
+        cdef size_t place = 0
+        while place <= self.mask:
             if self.table[place].key != NULL and self.table[place].number < 0:
                 self.remove(self.table[place].key)  # another one may come to lie here
             else:
                 place += 1
-        self.used = used
-        return self.release_log(length)
+        return 0
 
     @cython.final
     cdef int reset(self) except -1:

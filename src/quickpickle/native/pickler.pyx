@@ -307,6 +307,7 @@ cdef class PicklerCore:
                 note_path(dump, obj, error)
             finally:
                 dump.unwind()
+                dump.forget_begun()
                 dump.rollback(length, used)
             raise
         finally:

@@ -163,9 +163,10 @@ cdef Plan make_plan(Dump dump, object obj):
     cdef PyObject* known = plan_of(cls)
     cdef Plan plan
     global datetime_is_imported
+    held = <object>cls  # other code may give the object another class
     if known != NULL and dump.protocol >= 2:
         plan = <Plan>known  # owned while other code may run, and put another in its place
-        if plan.epoch == dump.epoch or is_valid(dump, plan):
+        if (plan.epoch == dump.epoch or is_valid(dump, plan)) and Py_TYPE(<PyObject*>obj) == cls:
             return plan
     dump.settle()
     plan = Plan.__new__(Plan)
@@ -215,6 +216,16 @@ cdef Plan make_plan(Dump dump, object obj):
         plan.kind = UNPLANNED  # until it has a tag, if ever
         plan.is_asked_plainly = False
     keep_plan(plan)
+    if Py_TYPE(<PyObject*>obj) != cls:
+        return no_plan()
+    return plan
+
+
+cdef Plan no_plan():
+    """For an object that has got another class meanwhile: it is to be asked."""
+    cdef Plan plan = Plan.__new__(Plan)
+    plan.kind = UNPLANNED
+    plan.is_asked_plainly = False
     return plan
 
 
@@ -262,6 +273,11 @@ cdef inline Attributes attributes_of(PyObject* obj) noexcept:
     return attributes
 
 
+cdef inline bint is_odd_dict(PyObject* dict) noexcept:
+    """Whether an instance's dict is of a subclass, which is written by its own reduction."""
+    return dict != NULL and Py_TYPE(dict) != &PyDict_Type
+
+
 cdef inline Py_ssize_t count_attributes(Attributes* attributes) except -1:
     if attributes.values != NULL:
         return quickpickle_count_attributes(attributes.values)
@@ -279,8 +295,8 @@ cdef inline bint next_attribute(
 
 cdef inline bint has_special_keys(Attributes* attributes, Py_ssize_t position) noexcept:
     """Whether an instance has a special key behind a position."""
-    cdef PyObject* key
-    cdef PyObject* value
+    cdef PyObject* key = NULL
+    cdef PyObject* value = NULL
     while next_attribute(attributes, &position, &key, &value):
         if is_special(key):
             return True
@@ -294,7 +310,7 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
         return save_plain(dump, obj, unique, plan)
     if plan.has_dict:
         attributes = attributes_of(obj)
-        if has_special_keys(&attributes, 0):
+        if is_odd_dict(attributes.dict) or has_special_keys(&attributes, 0):
             return ASK
     if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
         return ask_planned(dump, obj, unique, plan)
@@ -355,6 +371,8 @@ cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     cdef int result
     if plan.kind == AST and attributes.dict == NULL:
         return ASK  # which makes one
+    if is_odd_dict(attributes.dict):
+        return ASK
     if dump.careful or dump.stop - dump.pos < SLACK or not save_class(dump, plan):
         return ASK if has_special_keys(&attributes, 0) else push_plain(dump, obj, plan)
     dump.put(b")R" if plan.kind == AST else b")\x81", 2)
