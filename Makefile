@@ -19,7 +19,7 @@ VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench debug fuzz leaks reproducible sanitize stress valgrind clean
+.PHONY: demo test lint bench changes debug fuzz leaks reproducible sanitize stress valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -58,6 +58,9 @@ reproducible: $(VENV)/.installed-test
 
 stress: $(VENV)/.installed-test
 	$(BIN)/python tests/stress_threads.py --seconds $(SECONDS)
+
+changes: $(VENV)/.installed-test
+	PYTHONMALLOC=debug $(BIN)/python tests/stress_changes.py --seconds $(SECONDS)
 
 valgrind: $(VENV)/.installed-test
 	PYTHONMALLOC=malloc valgrind --error-exitcode=1 --suppressions=tools/valgrind.supp \

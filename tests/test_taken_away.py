@@ -28,6 +28,7 @@ import types
 import pytest
 
 import quickpickle
+import stress_changes
 from differential import PYPY, assert_same, assert_same_dumps, outcome
 from test_plans import OBJECTS
 
@@ -938,6 +939,12 @@ class TestCollections:
 
             with collecting(replace, at):
                 quickpickle.object_digest(instances[0])
+
+    @pytest.mark.parametrize("first", range(0, 200, 50))
+    def test_random_changes(self, implementation, first):
+        """More of these: `make changes`."""
+        for seed in range(first, first + 50):
+            stress_changes.run(implementation, seed)
 
     def test_a_memo_that_is_cleared(self, implementation):
         for at in range(1, 6):
