@@ -707,8 +707,7 @@ def test_a_key_that_has_the_hash_of_the_name_of_a_class(implementation, monkeypa
         _ = [[i] for i in range(1000)]
 
     def arm():
-        if hasattr(sys, "_clear_type_cache"):
-            sys._clear_type_cache()
+        getattr(sys, "_clear_internal_caches", getattr(sys, "_clear_type_cache", gc.collect))()
         Key.action = act
 
     meta = type("Meta", (type,), {Key("key"): 1})
@@ -893,7 +892,7 @@ class TestCollections:
             inner = [[float(i)] for i in range(1000)]
             pairs = [("key", inner), (1, 2, 3)]
             pickler = implementation.Pickler(io.BytesIO())
-            with collecting(inner.clear, at), pytest.raises(TypeError):
+            with collecting(inner.clear, at), pytest.raises((TypeError, RuntimeError)):
                 pickler.dump(Pairs())
             types_in(pickler.memo)
 
