@@ -170,11 +170,11 @@ cdef class Stream(Memo):
         cdef Py_ssize_t wanted = used + size
         if size < FRAME_SIZE_TARGET:
             wanted += wanted if wanted < LARGE else wanted >> 1
-            if self.write is None and FRAME_SIZE_TARGET < wanted < last_size:
-                wanted = last_size
         else:
-            # Most likely the largest part of the pickle, and its last.
-            wanted += 1024 + (used >> 3)
+            # Perhaps the largest part of the pickle, and its last.
+            wanted += 1024 + (used >> 1)
+        if self.write is None and FRAME_SIZE_TARGET < wanted < last_size:
+            wanted = last_size
         if quickpickle_resize(&self.holder, wanted) < 0:
             self.own()  # to raise an exception may run the garbage collector
             raise MemoryError
