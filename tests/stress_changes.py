@@ -18,7 +18,6 @@ import decimal
 import faulthandler
 import gc
 import io
-import pickle
 import pickletools
 import random
 import sys
@@ -319,7 +318,7 @@ def run(implementation: ModuleType, seed: int) -> None:
                 *_, (opcode, _, position) = pickletools.genops(data)
                 assert opcode.name == "STOP", seed
                 assert position == len(data) - 1, seed
-            for _number, obj in pickler.memo.copy().values():
+            for _, obj in pickler.memo.copy().values():
                 type(obj)
     finally:
         changes = None
@@ -349,7 +348,6 @@ def main() -> None:
         run(implementation, seed)
         seed += 1
     print(f"\n{seed - first:,} graphs, from seed {first} on ({quickpickle.implementation})")
-    assert pickle.loads(quickpickle.dumps([1])) == [1]
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import io
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 import traceback
@@ -294,14 +295,68 @@ _LAST = 25  # dumps that succeed one after the other: there is no allocation lef
 @without_memory
 def test_a_tuple_for_which_there_is_no_memory(implementation):
     """It had begun, and has no number: what later lies at its address is not taken for it."""
-    deep = (1, [2], "x")
-    for i in range(40):
-        deep = (deep, i, [deep])
-    for at in range(60):
-        pickler = implementation.Pickler(io.BytesIO())
-        fail_allocations(at, at + 1, lambda: pickler.dump(deep))  # noqa: B023
-        pickler.dump(deep)
-        assert all(number >= 0 for number, _ in pickler.memo.copy().values())
+
+    def nest(i):
+        tuples = [(i, [i])]
+        for j in range(18):  # more than the stack of work has room for at first
+            tuples.append((tuples[-1], [j], i))
+        return tuples
+
+    for at in range(6):
+        picklers = {}
+        nested = []
+        for i in range(1500):
+            pickler = implementation.Pickler(types.SimpleNamespace(write=len))
+            nested.append(nest(i))
+            picklers.update((id(obj), pickler) for obj in nested[-1])
+            fail_allocations(at, at + 1, lambda: pickler.dump(nested[-1][-1]))  # noqa: B023
+        nested.clear()
+        gc.collect()
+        strings = ["x" * size + str(i) for i in range(6000) for size in range(0, 60, 6)]
+        for text in strings:
+            if id(text) in picklers:
+                picklers[id(text)].dump(text)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process")
+def test_what_is_taken_away_where_memory_runs_out(implementation):
+    """Up to CPython 3.11 to raise a MemoryError may run the collector."""
+    program = """
+import gc, importlib, io, resource, sys
+pickler = importlib.import_module(sys.argv[1])
+large = bytes(1 << 28)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20), -1))
+
+def collected(phase, info):
+    global count, junk
+    if phase == "start":
+        count += 1
+        if count == at:
+            inner.clear()
+            junk = [[i] for i in range(100)]
+
+inner, failed, count, at = [], 0, 0, 0
+gc.callbacks.append(collected)
+for at in range(1, 40):
+    inner = [*([float(i)] for i in range(1000)), bytes(60_000), large, 7]
+    count = 0
+    threshold = gc.get_threshold()
+    gc.collect()
+    count = 0
+    gc.set_threshold(1)
+    try:
+        pickler.dumps(inner)
+    except MemoryError:
+        failed += 1
+    except RuntimeError:
+        pass  # it changed
+    finally:
+        gc.set_threshold(*threshold)
+assert failed
+"""
+    command = [sys.executable, "-c", program, implementation.__name__]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONMALLOC": "debug"})
 
 
 class ManySlots:

@@ -727,6 +727,18 @@ def test_what_a_module_with_many_dots_costs(monkeypatch):
     assert Counted.count <= 2 * 3
 
 
+def test_a_name_that_is_too_long_to_be_shown(inspect):
+    """What it ends with is not seen."""
+    name = "real." * 100 + "__init__.__globals__"
+    for data in (
+        b"cfractions\n" + name.encode() + b"\n.",
+        b"\x80\x04\x8c\x09fractionsX\xf4\x01\0\0" + name.encode()[:500] + b"\x93.",
+        b"\x80\x04\x8c\x09fractionsX\x08\x02\0\0" + name.encode() + b"\x93.",
+    ):
+        (found,) = inspect(data).imports
+        assert found.danger is not None
+
+
 def test_names_that_share_their_texts(inspect):
     """Of k strings k * k names can be made, in 6 bytes each."""
     texts = [f"{i:04}" + "a" * 900 + "\U0001f600" for i in range(20)]

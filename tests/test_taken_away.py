@@ -542,13 +542,11 @@ def test_a_name_with_a_newline_in_a_compact_stream(implementation, monkeypatch, 
     for name in ("A\nXzzzzzzz", "A\np1\np1\n", "A\ng99999", "A\nr\xff\xff\xff\xff"):
         cls = type(name, (), {"__module__": __name__})
         monkeypatch.setitem(globals(), name, cls)
-        outcome(lambda: implementation.dumps([cls, [1]], protocol, compact=True))  # noqa: B023
-
-    class Pickler(implementation.Pickler):
-        def persistent_id(self, obj):
-            return "1\ng99999\n" if obj == 1 else None
-
-    outcome(lambda: Pickler(io.BytesIO(), protocol, compact=True).dump([1, [2]]))
+        ours, other = (
+            outcome(lambda: module.dumps([cls, [1]], protocol, compact=True))  # noqa: B023
+            for module in (implementation, quickpickle.pickler)
+        )
+        assert ours == other
 
 
 class KeyThatActs(str):
@@ -663,6 +661,20 @@ def test_a_limit_that_acts(implementation, monkeypatch, make):
     monkeypatch.setattr(implementation.Pickler, "reduction_limit", Limit())
     with contextlib.suppress(TypeError):  # no int, says the Python implementation
         assert pickle.loads(implementation.dumps(items))[-5:] == [["new"]] * 5
+
+
+def test_a_limit_that_puts_an_object_elsewhere(implementation, monkeypatch):
+    class Limit:
+        def __index__(self):
+            items[1] = items[0]
+            return 1000
+
+    implementation.dumps(dt.timedelta(1))
+    items = [dt.timedelta(5), None]
+    monkeypatch.setattr(implementation.Pickler, "reduction_limit", Limit())
+    with contextlib.suppress(TypeError):  # no int, says the Python implementation
+        first, second = pickle.loads(implementation.dumps(items))
+        assert first is second
 
 
 def test_a_name_of_where_arrays_are_made(implementation):
@@ -910,18 +922,19 @@ class TestCollections:
                 pickler.dump([inner])
             types_in(pickler.memo)
 
-    def test_a_bytearray_that_grows(self, implementation):
+    @pytest.mark.parametrize("before", range(4))
+    def test_a_bytearray_that_grows(self, implementation, before):
         for at in range(1, 20):
             data = bytearray(LARGE)
-            more = []
+            made = []
 
             def grow(data=data):
                 with contextlib.suppress(BufferError):
                     data.extend(bytes(LARGE))
 
-            with collecting(grow, 1 + at // 2):
-                if at % 2:  # it comes at every second object
-                    more.append([])
+            with collecting(grow, at):
+                for _ in range(before):  # the collector does not come at each object that is made
+                    made.append([])
                 pickled = implementation.dumps([1, data, 2], 5, compact=True)
             assert len(pickle.loads(pickled)[1]) in (LARGE, 2 * LARGE)
 

@@ -149,10 +149,12 @@ def save_bytes(stream: Stream, obj: bytes) -> tuple[Any, ...] | None:
 def save_bytearray(stream: Stream, obj: bytearray) -> tuple[Any, ...] | None:
     if stream.protocol < 5:
         return bytearray, (bytes(obj),) if obj else ()
-    # Copied in one step, as another thread may change its size; but what is large is not copied.
-    data = bytes(obj) if len(obj) < FRAME_SIZE_TARGET else obj
-    with memoryview(data):  # so that it keeps its size until it is written
+    if len(obj) < FRAME_SIZE_TARGET:
+        data = bytes(obj)  # in one step, as another thread may change its size
         stream.payload(_bytearray_header(len(data)), data, len(data))
+    else:
+        with memoryview(obj):  # not copied; so it keeps its size until it is written
+            stream.payload(_bytearray_header(len(obj)), obj, len(obj))
     stream.memoize(obj)
     return None
 

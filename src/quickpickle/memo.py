@@ -84,7 +84,7 @@ class PicklerMemoProxy:
 def read_memo(contents: object) -> tuple[list[int], list[object]]:
     """The numbers and objects of another Pickler's memo, or of a copy of one.
 
-    Raises TypeError for anything else.
+    Raises TypeError for anything else, OverflowError for numbers that CPython does not take.
     """
     if isinstance(contents, _PROXIES):
         contents = contents.copy()
@@ -98,7 +98,10 @@ def read_memo(contents: object) -> tuple[list[int], list[object]]:
     for pair in contents.values():
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise TypeError("'memo' values must be 2-item tuples")
-        numbers.append(operator.index(pair[0]))
+        number = operator.index(pair[0])
+        if not -sys.maxsize - 1 <= number <= sys.maxsize:
+            raise OverflowError("Python int too large to convert to C ssize_t")
+        numbers.append(number)
         objects.append(pair[1])
     return numbers, objects
 

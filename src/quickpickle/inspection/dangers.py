@@ -214,6 +214,8 @@ _DANGEROUS_PARTS: Final = frozenset(
 
 def danger_of(module: str, name: str) -> str | None:
     """What a name can do, in a few words, if it can run code; else None."""
+    if name.endswith("…"):  # cut off, so nobody knows where its attributes lead
+        return _ATTRIBUTES
     module = {"__builtin__": "builtins", "copy_reg": "copyreg"}.get(module, module)
     full = f"{module}.{name}"
     if full in _HARMLESS:

@@ -814,7 +814,7 @@ cdef object compact_buffer(Stream stream):
         c.held_end = c.cuts = places + count
     c.marks = stream.marks
     c.marks_room = stream.marks_room
-    if stream.marks_are_right and stream.numbers_are_single:
+    if stream.marks_are_right:
         c.protocol = stream.protocol
         c.stored = stream.used
     else:
@@ -829,9 +829,11 @@ cdef object compact_buffer(Stream stream):
     result = [c.cuts[i] for i in range(count)] if count else None
     PyMem_Free(places)
     if done == QP_ODD:
-        # A name or an id has a newline in a protocol that ends it with one.
-        optimize_odd(PyBytes_FromStringAndSize(stream.buffer, stream.pos - stream.buffer))
-        raise ValueError("the pickle is not sound")
+        # A name has a newline in a protocol that ends it with one. Mostly this raises an exception.
+        data = optimize_odd(PyBytes_FromStringAndSize(stream.buffer, stream.pos - stream.buffer))
+        stream.pos = stream.buffer
+        stream.put(PyBytes_AS_STRING(data), len(data))
+        return result
     if done != QP_DONE:
         raise MemoryError
     stream.pos = <char*>c.pos

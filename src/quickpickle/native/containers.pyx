@@ -174,14 +174,13 @@ cdef int push_tuple(
     Dump dump, PyObject* obj, bint unique, Py_ssize_t done, char opcode
 ) except -1:
     """Put a tuple on the stack of which so many items are written."""
-    cdef Work* work
-    if not unique and not dump.fast:
-        dump.claim(obj)  # OPEN
-    work = dump.push(TUPLE_WORK, obj)
+    cdef Work* work = dump.push(TUPLE_WORK, obj)
     work.size = PyTuple_GET_SIZE(obj)
     work.position = done
     work.done = unique
     work.opcode = opcode
+    if not unique and not dump.fast:
+        dump.claim(obj)  # OPEN; on the stack by now, so that unwind() finds it
     return 1
 
 
@@ -592,11 +591,11 @@ cdef int continue_set(Dump dump) except -1:
 cdef int save_frozenset(Dump dump, PyObject* obj, bint unique) except -1:
     cdef Work* work
     dump.put1(b"(")
-    if not unique and not dump.fast:
-        dump.claim(obj)
     work = dump.push(FROZENSET_WORK, obj)
     work.size = PySet_GET_SIZE(obj)
     work.done = unique
+    if not unique and not dump.fast:
+        dump.claim(obj)  # as with tuples
     return 1
 
 

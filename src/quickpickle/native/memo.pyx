@@ -31,7 +31,7 @@ cdef class Memo:
     cdef size_t mask  # the table's size, a power of two, less one
     cdef int shift  # leaves as many bits of a hash as there are in the mask
     cdef Py_ssize_t entries  # that are not free
-    cdef bint numbers_are_single  # as far as this dump goes, each object has got one number
+    cdef bint marks_are_right  # see compact.pyx
     cdef bint logging  # whether objects may be left out of the table
     cdef bint visible  # it is a Pickler's, who shows it
     cdef uint64_t epoch  # another one whenever other code may have run
@@ -172,7 +172,7 @@ cdef class Memo:
     cdef Py_ssize_t add_again(self, PyObject* obj) except -1:
         """The next number for an object that has one, see docs/architecture.md."""
         self.settle()  # the numbers in the log have a gap here
-        self.numbers_are_single = False
+        self.marks_are_right = False  # there are more opcodes than numbers
         if self.count == self.capacity:
             self.enlarge_log()
         self.find(obj).number = self.used
@@ -308,17 +308,6 @@ cdef class Memo:
         return self.release_log(length)
 
     @cython.final
-    cdef int forget_begun(self) noexcept:
-        """Forget what has begun and got no number, when the dump has failed."""
-        cdef size_t place = 0
-        while place <= self.mask:
-            if self.table[place].key != NULL and self.table[place].number < 0:
-                self.remove(self.table[place].key)  # another one may come to lie here
-            else:
-                place += 1
-        return 0
-
-    @cython.final
     cdef int reset(self) except -1:
         """Forget every object, and give back what a large memo took."""
         cdef MemoEntry* old = self.table
@@ -356,10 +345,7 @@ cdef class Memo:
 
     def replace(self, contents):
         """Take over the numbers and objects of another memo, see read_memo()."""
-        cdef Py_ssize_t number
         numbers, objects = contents
-        for number in numbers:
-            pass  # each fits
         self.reset()
         for number, obj in zip(numbers, objects):
             self.add(<PyObject*>obj, False)

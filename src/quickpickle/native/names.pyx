@@ -18,6 +18,11 @@ cdef int save_global(Dump dump, object obj, object name) except -1:
     return push_generator(dump, save_found(dump, obj, found), <PyObject*>obj)
 
 
+cdef inline PyObject* find_quietly(PyObject* names, str name) except? NULL:
+    """What a dict has under a name; NULL too where a key with an `__eq__` of its own may be asked."""
+    return PyDict_GetItemWithError(names, <PyObject*>name) if quickpickle_has_str_keys(names) else NULL
+
+
 cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     """Write a class or function if that takes no other code; return whether it was written.
 
@@ -25,7 +30,6 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     has a word in it: then find_global would find the same with two look-ups in dicts, of whose
     keys none has an `__eq__` of its own.
     """
-    cdef PyObject* attributes
     cdef PyObject* module
     cdef PyObject* found
     if (
@@ -33,21 +37,15 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         or dump.protocol < 4
         or (Py_TYPE(obj) != &PyType_Type and Py_TYPE(obj) != function_type)
         or PyDict_Size(<PyObject*>EXTENSION_REGISTRY)
-        or not quickpickle_has_str_keys(<PyObject*>BUILTINS)
-        or PyDict_GetItemWithError(<PyObject*>BUILTINS, <PyObject*>"__import__") != import_function
+        or find_quietly(<PyObject*>BUILTINS, "__import__") != import_function
     ):
         return False
     if Py_TYPE(obj) == &PyType_Type:
-        attributes = (<PyTypeObject*>obj).tp_dict  # NULL for types of C, from 3.12 on
-        if attributes != NULL and not (
-            quickpickle_has_str_keys(attributes)
-            # What has none raises an exception; types of C need none.
-            and (
-                not (<PyTypeObject*>obj).tp_flags & Py_TPFLAGS_HEAPTYPE
-                or PyDict_GetItemWithError(attributes, <PyObject*>"__module__") != NULL
-            )
+        if (
+            (<PyTypeObject*>obj).tp_flags & Py_TPFLAGS_HEAPTYPE  # one of C has it in its name
+            and find_quietly((<PyTypeObject*>obj).tp_dict, "__module__") == NULL
         ):
-            return False
+            return False  # it may have none, which is an exception
         # As the attribute, which type itself defines, without a look-up.
         name = <object>PyType_GetQualName(<PyTypeObject*>obj)
         Py_DECREF(<PyObject*>name)
@@ -57,9 +55,9 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     if type(name) is not str or type(module_name) is not str:
         return False
     modules = <object>PyImport_GetModuleDict()
-    if type(modules) is not dict or not quickpickle_has_str_keys(<PyObject*>modules):
+    if type(modules) is not dict:
         return False
-    module = PyDict_GetItemWithError(<PyObject*>modules, <PyObject*>module_name)
+    module = find_quietly(<PyObject*>modules, module_name)
     # What a module has beside its dict begins with two underscores; a dot leads into a class.
     if (
         module == NULL
@@ -68,10 +66,7 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         or "." in <str>name
     ):
         return False
-    attributes = PyModule_GetDict(module)
-    if not quickpickle_has_str_keys(attributes):
-        return False
-    found = PyDict_GetItemWithError(attributes, <PyObject*>name)
+    found = find_quietly(PyModule_GetDict(module), name)
     if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):
         return False
     save(dump, <PyObject*>module_name, 0)
@@ -116,6 +111,6 @@ cdef int write_global(Dump dump, found) except -1:
     module_line, name_line = encode_names(
         found.module_name, found.path[0], dump.protocol, dump.fix_imports
     )
-    if b"\n" in module_line or b"\n" in name_line:  # no one can read that, see finish_compact()
+    if b"\n" in module_line or b"\n" in name_line:  # no one can read that, see compact_buffer()
         dump.marks_are_right = False
     return dump.put_bytes(b"c%b\n%b\n" % (module_line, name_line))

@@ -149,10 +149,7 @@ cdef int save_persistent_id(Dump dump, object obj, object pid) except -1:
         dump.enter_user_code(obj)  # an id that holds the object itself has no end
         dump.push(PERSISTENT_ID_WORK, <PyObject*>pid)
         return 1
-    line = encode_persistent_id(pid)
-    if b"\n" in line:  # as in write_global()
-        dump.marks_are_right = False
-    return dump.put_bytes(b"P%b\n" % line)
+    return dump.put_bytes(b"P%b\n" % encode_persistent_id(pid))
 
 
 cdef int continue_persistent_id(Dump dump) except -1:
@@ -212,7 +209,6 @@ cdef bytes write_pickle(Dump dump, object obj):
         dump.persistent_id is not None or not dump.bin or dump.fast or dump.order is not None
     )
     dump.logging = not dump.fast
-    dump.numbers_are_single = True
     dump.plain_gets = <uint64_t>1 << 32 if dump.bin and not dump.compact else 0
     dump.marked_gets = 0
     if dump.compact:
@@ -307,7 +303,6 @@ cdef class PicklerCore:
                 note_path(dump, obj, error)
             finally:
                 dump.unwind()
-                dump.forget_begun()
                 dump.rollback(length, used)
             raise
         finally:

@@ -116,8 +116,7 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
         if plan.code is not None and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code:
             return False
         if plan.kind == NDARRAY and (
-            not quickpickle_has_str_keys(<PyObject*>plan.fields)
-            or plan.fields.get("_frombuffer") is not plan.method
+            find_quietly(<PyObject*>plan.fields, "_frombuffer") != <PyObject*>plan.method
         ):
             return False
     plan.epoch = dump.epoch
@@ -216,17 +215,8 @@ cdef Plan make_plan(Dump dump, object obj):
         plan.kind = UNPLANNED  # until it has a tag, if ever
         plan.is_asked_plainly = False
     keep_plan(plan)
-    if Py_TYPE(<PyObject*>obj) != cls:
-        return no_plan()
-    return plan
-
-
-cdef Plan no_plan():
-    """For an object that has got another class meanwhile: it is to be asked."""
-    cdef Plan plan = Plan.__new__(Plan)
-    plan.kind = UNPLANNED
-    plan.is_asked_plainly = False
-    return plan
+    # An object that has got another class meanwhile is to be asked.
+    return plan if Py_TYPE(<PyObject*>obj) == cls else Plan.__new__(Plan)
 
 
 cdef int keep_plan(Plan plan) except -1:
@@ -901,7 +891,7 @@ cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     cdef PyObject* result
     cdef object cls = <object>plan.cls
     if plan.kind == QUIET:
-        held = <object>obj
+        held = <object>obj  # whatever save_reduction asks for
         result = quickpickle_call_quietly(<PyObject*>plan.method, obj)
         reduction = <object>result
         Py_DECREF(result)

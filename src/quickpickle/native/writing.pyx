@@ -26,7 +26,6 @@ cdef class Stream(Memo):
     cdef list held_at  # ... where
     cdef uint32_t* marks  # which entries of the memo are referred to
     cdef Py_ssize_t marks_room
-    cdef bint marks_are_right
     cdef uint64_t plain_gets  # up to this number they are binary, and nobody wants to know of them
     cdef uint64_t marked_gets  # up to this one they are binary, and marked only
     cdef object buffer_callback
