@@ -266,6 +266,41 @@ def test_a_file_with_a_write_of_its_own(implementation, protocol, tmp_path):
             implementation.dump("too late", file, protocol)
 
 
+@pytest.mark.parametrize("buffer_size", [1, 40, 8192])
+def test_a_buffered_file_on_a_file_in_python(implementation, protocol, buffer_size):
+    """It is called within the write that has the buffer of the dump, and may dump or fail there."""
+
+    class Raw(io.RawIOBase):
+        written, fails = b"", False
+
+        def writable(self):
+            return True
+
+        def write(self, data):
+            if self.fails:
+                raise OSError("no room")
+            self.written += data  # a view of what is being written
+            assert implementation.dumps(objects, protocol) == expected
+            other = io.BytesIO()
+            implementation.dump(objects, other, protocol)
+            assert other.getvalue() == expected
+            return len(data)
+
+    objects = ["x" * 50, 3.5, {"a": "y" * 10_000, "b": "z" * 70_000}, list(range(3000))]
+    expected = pickle.dumps(objects, protocol)
+    raw = Raw()
+    file = io.BufferedWriter(raw, buffer_size)
+    for obj in (1, objects, "x" * 100):
+        implementation.dump(obj, file, protocol)
+        raw.fails = True
+        with pytest.raises(OSError, match="no room"):
+            implementation.dump("y" * 10_000, file, protocol)
+        raw.fails = False
+        file.flush()
+    for obj in (1, objects, "x" * 100):
+        assert pickle.dumps(obj, protocol) in raw.written
+
+
 def test_frames_that_go_to_a_file_together(implementation, protocol, tmp_path):
     """A file of the standard library gets several frames at once: all of them, in order."""
     objects = [str(i) * (i % 30) for i in range(300_000)]

@@ -257,9 +257,16 @@ cdef extern from *:
     /* The dict of an instance, borrowed; NULL where it has none (yet), and so no attributes. */
     static inline PyObject *quickpickle_instance_dict(PyObject *obj)
     {
-        int was_on = quickpickle_stop_collecting();
-        PyObject **dict = _PyObject_GetDictPtr(obj);
-        quickpickle_go_on_collecting(was_on);
+        Py_ssize_t offset = Py_TYPE(obj)->tp_dictoffset;
+        PyObject **dict;
+        if (offset > 0) {  /* a class of C */
+            dict = (PyObject **)((char *)obj + offset);
+        }
+        else {
+            int was_on = quickpickle_stop_collecting();
+            dict = _PyObject_GetDictPtr(obj);
+            quickpickle_go_on_collecting(was_on);
+        }
         return dict == NULL ? NULL : *dict;
     }
 
@@ -286,6 +293,25 @@ cdef extern from *:
         int was_on = quickpickle_stop_collecting();
         PyObject *result = Py_TYPE(obj)->tp_str(obj);
         quickpickle_go_on_collecting(was_on);
+        return result;
+    }
+
+    /* Calls a method of a class of C with an object: its results are none of those to be checked. */
+    static inline PyObject *quickpickle_call_method(PyObject *method, PyObject *self, PyObject *obj)
+    {
+        PyObject *args[] = {self, obj};
+        return PyVectorcall_Function(method)(method, args, 2, NULL);
+    }
+
+    /* The same with the first `size` bytes of a bytes object that nobody else has. */
+    static inline PyObject *quickpickle_write_part(
+        PyObject *write, PyObject *file, PyObject *bytes, Py_ssize_t size
+    ) {
+        Py_ssize_t whole = PyBytes_GET_SIZE(bytes);
+        PyObject *result;
+        Py_SET_SIZE(bytes, size);
+        result = quickpickle_call_method(write, file, bytes);
+        Py_SET_SIZE(bytes, whole);
         return result;
     }
 
@@ -845,6 +871,8 @@ cdef extern from *:
     Py_ssize_t quickpickle_count_attributes(void*)
     uint64_t quickpickle_dict_version(PyObject*)
     PyObject* quickpickle_instance_dict(PyObject*)
+    object quickpickle_call_method(object, object, object)
+    object quickpickle_write_part(object, object, PyObject*, Py_ssize_t)
     object quickpickle_call_hook(object, object)
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
     object quickpickle_view_quietly(char*, Py_ssize_t)

@@ -402,8 +402,6 @@ class Pickler(PicklerCore):
 cdef bint last_goes_alone = PY315
 cdef int default_protocol = DEFAULT_PROTOCOL
 cdef int highest_protocol = HIGHEST_PROTOCOL
-cdef object buffered_write = BufferedWriter.write
-cdef object bytesio_write = BytesIO.write
 cdef Dump spare = None  # of a dump that has ended: making a new one is what a small one costs
 
 
@@ -477,26 +475,27 @@ def dump(
     bint deterministic=False, bint compact=False, progress=None
 ):
     cdef int number = protocol_number(protocol)
-    if has_plain_write(file):
-        write = buffered_write if type(file) is BufferedWriter else bytesio_write
-        of = file
-    else:
-        write = getattr(file, "write", absent)
-        of = None
-    if write is absent and not is_path(file, "write"):
-        raise TypeError("file must have a 'write' attribute")
-    if buffer_callback is not None:
-        check_buffer_callback(number)
-    if write is absent:
-        write_file(file, partial(
-            dump, obj, protocol=number, fix_imports=fix_imports, buffer_callback=buffer_callback,
-            deterministic=deterministic, compact=compact, progress=progress,
-        ))
-        return
+    write = plain_write(file)
     if write is None:
-        raise TypeError("'NoneType' object is not callable")
+        write = getattr(file, "write", absent)
+        if write is absent and not is_path(file, "write"):
+            raise TypeError("file must have a 'write' attribute")
+        if buffer_callback is not None:
+            check_buffer_callback(number)
+        if write is absent:
+            write_file(file, partial(
+                dump, obj, protocol=number, fix_imports=fix_imports,
+                buffer_callback=buffer_callback, deterministic=deterministic, compact=compact,
+                progress=progress,
+            ))
+            return
+        if write is None:
+            raise TypeError("'NoneType' object is not callable")
+        file = None
+    elif buffer_callback is not None:
+        check_buffer_callback(number)
     dump_once(
-        obj, number, write, of, number < 3 and fix_imports, buffer_callback,
+        obj, number, write, file, number < 3 and fix_imports, buffer_callback,
         new_order(number, buffer_callback) if deterministic else None, compact, progress
     )
 

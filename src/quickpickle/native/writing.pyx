@@ -350,7 +350,9 @@ cdef class Stream(Memo):
         cdef Py_ssize_t size = self.pos - self.buffer
         if size:
             self.pos = self.buffer
-            if size >= 4096 and self.is_quiet():
+            if self.file is not None:
+                self.send(None, size)
+            elif size >= 4096 and self.is_quiet():
                 # Such a file takes the bytes and does not keep the object.
                 self.send(quickpickle_view_quietly(self.buffer, size), size)
             else:
@@ -359,8 +361,13 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int send(self, object data, Py_ssize_t size) except -1:
-        """Hand bytes to the file: see send() in writing.py."""
+        """Hand bytes to the file: see send() in writing.py. None: what is in the buffer.
+
+        Whose holder is then handed over as the bytes that it has so far: such a file copies them,
+        and shows the object to nobody.
+        """
         global last_epoch
+        cdef int64_t count = -1
         self.sent += size
         self.check_signals()  # the write may block, and does not look for what came before it
         if self.is_last_write:
@@ -374,10 +381,21 @@ cdef class Stream(Memo):
             self.own()
         else:
             self.settle()
-        taken = self.write(data) if self.file is None else self.write(self.file, data)
-        if not (type(taken) is int and taken == size):
+        if self.file is None:
+            taken = self.write(data)
+        elif data is None:
+            taken = quickpickle_write_part(self.write, self.file, self.holder, size)
+        else:
+            taken = quickpickle_call_method(self.write, self.file, data)
+        if not (
+            type(taken) is int
+            and quickpickle_small_long(<PyObject*>taken, &count)
+            and count == size
+        ):
             if not self.is_last_write:
                 self.settle()
+            if data is None:
+                data = PyBytes_FromStringAndSize(self.buffer, size)
             send_rest(self.write if self.file is None else self.file.write, data, size, taken)
         return 0
 
@@ -459,16 +477,25 @@ cdef class Stream(Memo):
         return 0
 
 
-cdef inline bint has_plain_write(object file) except -1:
-    """Whether a file's `write` is its class's, which takes longer to bind than a small dump does.
+cdef object buffered_write = BufferedWriter.write
+cdef object bytesio_write = BytesIO.write
+cdef PyTypeObject* buffered_type = <PyTypeObject*>BufferedWriter
+cdef PyTypeObject* bytesio_type = <PyTypeObject*>BytesIO
+
+
+cdef inline object plain_write(object file):
+    """The `write` of a file's class, which takes longer to bind than a small dump does, or None.
 
     Nobody can change these classes; an instance may have a `write` of its own.
     """
+    cdef PyTypeObject* cls = Py_TYPE(<PyObject*>file)
     cdef PyObject* own
-    if type(file) is not BufferedWriter and type(file) is not BytesIO:
-        return False
+    if cls != buffered_type and cls != bytesio_type:
+        return None
     own = quickpickle_instance_dict(<PyObject*>file)
-    return own == NULL or PyDict_Size(own) == 0
+    if own != NULL and PyDict_Size(own):
+        return None
+    return buffered_write if cls == buffered_type else bytesio_write
 
 
 cdef bint is_quiet(object write, object file) except -1:
