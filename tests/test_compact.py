@@ -154,6 +154,31 @@ def test_a_reference_where_a_frame_begins(implementation, optimize, protocol, be
             assert implementation.dumps(obj, protocol, compact=True) == expected
 
 
+class Part:
+    def __init__(self, items):
+        self.items = items
+
+
+@pytest.mark.parametrize("before", range(24))
+def test_a_frame_that_ends_within_what_a_container_begins_with(implementation, optimize, before):
+    # The compiled half copies ") NEWOBJ MEMOIZE } MEMOIZE (" and "] MEMOIZE (" in one go.
+    names = [f"name {i}" for i in range(100)]  # so much is left out that it may do so
+    shared = Part([1, 2])
+    for parts in (
+        [Part([1, 2]), Part([3, 4]), shared, shared],
+        [[1, 2], [3, 4], [[5, 6]], {1: 2, 3: 4}, {5: 6, 7: 8}],
+        [{1, 2}, {3, 4}, {1: {5}, 2: set()}, [], {}, Part(())],
+    ):
+        for obj in (
+            [*names, "x" * (TARGET - 900 - 3 * before), parts, parts[0], parts[0]],
+            [*names, *range(40_000), parts, parts[-1], *range(before, 3000), parts],
+        ):
+            plain = pickle.dumps(obj, 5)
+            expected = pickletools.optimize(plain)
+            assert optimize(plain) == expected
+            assert implementation.dumps(obj, 5, compact=True) == expected
+
+
 @settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 @given(obj=graphs(), protocol=st.integers(0, 5))
 def test_generated_graphs(obj, protocol):

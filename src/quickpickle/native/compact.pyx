@@ -421,7 +421,7 @@ cdef extern from *:
 
     /* What quickpickle_copy_frequent does with an opcode. */
     enum { QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_BINARY, QP_FRAME,
-           QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE };
+           QP_INSTANCE, QP_EMPTY, QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE };
     static uint8_t quickpickle_frequent[256];
 
     /* Which opcode comes next depends on the last one, so with a jump of its own behind each most
@@ -431,7 +431,7 @@ cdef extern from *:
     #define QP_BEGIN \\
         static const void *const cases[] = { \\
             &&qp_OTHER, &&qp_MEMOIZE, &&qp_BINGET, &&qp_LONG_BINGET, &&qp_SHORT_BINARY, \\
-            &&qp_BINARY, &&qp_FRAME, &&qp_ONE, &&qp_TWO, &&qp_THREE, &&qp_FIVE, &&qp_NINE}; \\
+            &&qp_BINARY, &&qp_FRAME, &&qp_INSTANCE, &&qp_EMPTY, &&qp_ONE, &&qp_TWO, &&qp_THREE, &&qp_FIVE, &&qp_NINE}; \\
         QP_NEXT;
     #define QP_NEXT do { \\
             if (p >= stop) { \\
@@ -456,6 +456,15 @@ cdef extern from *:
             QP_NEXT; \\
         }
 
+    /* Whether it is used cannot be foreseen, so without a branch. */
+    #define QP_PUT_MEMOIZE do { \\
+            *pos = 0x94; \\
+            get = marks[number] != 0; \\
+            marks[number++] = next_number; \\
+            next_number += get; \\
+            pos += get; \\
+        } while (0)
+
     /* Copy the most frequent opcodes one by one, within a frame, up to one of another kind. Only
        where so much has been left out that words may be copied whole: the bytes too many come to lie
        where all has been read. What is written is never longer than what was read. */
@@ -472,12 +481,8 @@ cdef extern from *:
             stop = end;
         }
         QP_BEGIN
-        QP_CASE(MEMOIZE)  /* whether it is used cannot be foreseen, so without a branch */
-            *pos = 0x94;
-            get = marks[number] != 0;
-            marks[number++] = next_number;
-            next_number += get;
-            pos += get;
+        QP_CASE(MEMOIZE)
+            QP_PUT_MEMOIZE;
             p++;
             if (p < stop && (size = quickpickle_int_size[*p]) != 0) {
                 uint64_t word;
@@ -527,6 +532,28 @@ cdef extern from *:
         QP_CASE(FRAME)
             p += 9;
             QP_NEXT;
+        QP_CASE(INSTANCE)  /* ) NEWOBJ MEMOIZE } MEMOIZE (, which most begin with, by one jump */
+            if (stop - p >= 8 && memcmp(p + 1, "\\x81\\x94}\\x94(", 5) == 0) {
+                pos[0] = ')';
+                pos[1] = 0x81;
+                pos += 2;
+                QP_PUT_MEMOIZE;
+                *pos++ = '}';
+                QP_PUT_MEMOIZE;
+                *pos++ = '(';
+                p += 6;
+                QP_NEXT;
+            }
+            QP_COPY(1)
+        QP_CASE(EMPTY)  /* a list, dict or set, and its MEMOIZE and MARK */
+            if (stop - p >= 3 && memcmp(p + 1, "\\x94(", 2) == 0) {
+                *pos++ = *p;
+                QP_PUT_MEMOIZE;
+                *pos++ = '(';
+                p += 3;
+                QP_NEXT;
+            }
+            QP_COPY(1)
         QP_CASE(ONE) QP_COPY(1)
         QP_CASE(TWO) QP_COPY(2)
         QP_CASE(THREE) QP_COPY(3)
@@ -674,7 +701,7 @@ cdef extern from *:
     uint8_t[256] quickpickle_frequent
     int QP_DONE, QP_ODD, QP_NO_MEMORY
     int QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_BINARY, QP_FRAME
-    int QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE
+    int QP_INSTANCE, QP_EMPTY, QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE
     int WORDS "QP_WORDS"
     int quickpickle_mark(quickpickle_compaction*, Py_ssize_t) noexcept
     int quickpickle_scan(quickpickle_compaction*) noexcept
@@ -689,7 +716,7 @@ for _code in range(256):
     quickpickle_frequent[_code] = QP_ONE if quickpickle_is_short[_code] else QP_OTHER
 for _codes, _kind in [
     (b"\x94", QP_MEMOIZE), (b"h", QP_BINGET), (b"j", QP_LONG_BINGET), (b"\x8cC", QP_SHORT_BINARY),
-    (b"XB", QP_BINARY), (b"\x95", QP_FRAME),
+    (b"XB", QP_BINARY), (b"\x95", QP_FRAME), (b")", QP_INSTANCE), (b"]}\x8f", QP_EMPTY),
     (b"K", QP_TWO), (b"M", QP_THREE), (b"J", QP_FIVE), (b"G", QP_NINE),
 ]:
     for _code in _codes:
