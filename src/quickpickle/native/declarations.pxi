@@ -322,7 +322,7 @@ cdef extern from *:
             PyObject *args[] = {PyMethod_GET_SELF(hook), obj};
             PyObject *function = PyMethod_GET_FUNCTION(hook);
             if (PyFunction_Check(function)) {  /* whose results are none of those to be checked */
-                return PyVectorcall_Function(function)(function, args, 2, NULL);
+                return ((PyFunctionObject *)function)->vectorcall(function, args, 2, NULL);
             }
             return PyObject_Vectorcall(function, args, 2, NULL);
         }
