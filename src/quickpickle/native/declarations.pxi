@@ -874,6 +874,7 @@ cdef extern from *:
     object quickpickle_call_method(object, object, object)
     object quickpickle_write_part(object, object, PyObject*, Py_ssize_t)
     object quickpickle_call_hook(object, object)
+    bint unlikely(bint)
     PyObject* quickpickle_call_quietly(PyObject*, PyObject*) except NULL
     object quickpickle_view_quietly(char*, Py_ssize_t)
     PyObject* quickpickle_str_quietly(PyObject*) except NULL

@@ -45,14 +45,14 @@ cdef int save_carefully(Dump dump, PyObject* obj) except -1:
         if dump.careful:
             dump.settle()
             if dump.persistent_id is not None:
-                if dump.is_persistent_id:
+                if unlikely(dump.is_persistent_id):
                     dump.is_persistent_id = False  # an id has no id of its own
                 else:
                     quickpickle_prefetch(&dump.table[dump.place(obj)])
                     pid = quickpickle_call_hook(dump.persistent_id, <object>obj)
-                    if pid is not None:
+                    if unlikely(pid is not None):
                         return save_persistent_id(dump, <object>obj, pid)
-        if dump.order is not None:
+        if unlikely(dump.order is not None):
             return save_in_order(dump, obj)
         cls = Py_TYPE(obj)
         if cls == &PyUnicode_Type:
