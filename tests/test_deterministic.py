@@ -741,17 +741,19 @@ def test_nested_sets(implementation, members, protocol):
 HASH_SEED_PROGRAM = """
 import hashlib, importlib, sys
 sys.path[:] = {path!r}
-module = importlib.import_module({module!r})
+modules = [importlib.import_module(name) for name in {modules!r}]
 import test_deterministic as tests
 for protocol in range(6):
     for obj in [*tests.SETS, tests.SETS]:
-        print(hashlib.sha256(module.dumps(obj, protocol, deterministic=True)).hexdigest())
+        data, *others = [module.dumps(obj, protocol, deterministic=True) for module in modules]
+        assert all(other == data for other in others)
+        print(hashlib.sha256(data).hexdigest())
 """
 
 
-def test_the_same_in_other_processes_and_with_other_hash_seeds(implementation):
-    module = implementation.__name__
-    program = HASH_SEED_PROGRAM.format(path=sys.path, module=module)
+def test_the_same_in_other_processes_and_with_other_hash_seeds():
+    modules = [implementation.__name__ for implementation in IMPLEMENTATIONS.values()]
+    program = HASH_SEED_PROGRAM.format(path=sys.path, modules=modules)
     outputs = set()
     for seed in range(10):
         environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
