@@ -93,7 +93,7 @@ cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -
         entry = stream.find_or_make_room(obj)
         if entry.key != NULL:
             return stream.get(entry.number)
-    size = PyUnicode_GET_LENGTH(obj)
+    size = quickpickle_length(obj)
     if size > 0xFF or not PyUnicode_IS_COMPACT_ASCII(obj) or stream.protocol < 4 or stream.fast or not stream.bin:
         return save_new_str(stream, obj, entry == NULL)
     # Most strings, with one look at the room.

@@ -291,7 +291,7 @@ cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
     if dump.pos >= dump.stop:
         return False
     if Py_TYPE(obj) == &PyUnicode_Type:
-        if PyUnicode_GET_LENGTH(obj) >= 1024:
+        if quickpickle_length(obj) >= 1024:
             return False
         save_str(dump, obj, 1)
         return True

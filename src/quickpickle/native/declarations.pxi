@@ -736,8 +736,11 @@ cdef extern from *:
     /* Strings that old APIs made are not what they seem, until they are made ready; up to 3.11. */
     #if PY_VERSION_HEX < 0x030C0000
     #define quickpickle_make_ready(obj) PyUnicode_READY(obj)
+    /* What a string is not yet counts as longer than any. */
+    #define quickpickle_length(obj) (PyUnicode_IS_READY(obj) ? PyUnicode_GET_LENGTH(obj) : PY_SSIZE_T_MAX)
     #else
     #define quickpickle_make_ready(obj) 0
+    #define quickpickle_length(obj) PyUnicode_GET_LENGTH(obj)
     #endif
 
     /* As _PyBytes_Resize, without an exception. */
@@ -905,6 +908,7 @@ cdef extern from *:
     bint quickpickle_is_plain_class(PyObject*)
     bint quickpickle_has_str_keys(PyObject*)
     int quickpickle_make_ready(PyObject*) except -1
+    Py_ssize_t quickpickle_length(PyObject*)
     int quickpickle_resize(PyObject**, Py_ssize_t)
     int Py_EnterRecursiveCall(const char*) except -1
     void Py_LeaveRecursiveCall()
