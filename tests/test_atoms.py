@@ -246,7 +246,8 @@ def test_failing_buffer_callback(implementation, callback):
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="there are no such strings any more")
 def test_a_string_of_an_old_api(implementation, protocol):
     _testcapi = pytest.importorskip("_testcapi")
-    for make in (lambda text: text, lambda text: [text], lambda text: {text: text}):
-        legacy = make(_testcapi.unicode_legacy_string("abc\xe9"))
-        expected = pickle.dumps(make(_testcapi.unicode_legacy_string("abc\xe9")), protocol)
-        assert implementation.dumps(legacy, protocol) == expected
+    for text in ("abc\xe9", "a" * 1024, "\xe9" * 70_000):
+        for make in (lambda text: text, lambda text: [text], lambda text: {text: text}):
+            legacy = make(_testcapi.unicode_legacy_string(text))
+            expected = pickle.dumps(make(_testcapi.unicode_legacy_string(text)), protocol)
+            assert implementation.dumps(legacy, protocol) == expected

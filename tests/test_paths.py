@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 import pytest
 
 import quickpickle
-from conftest import IMPLEMENTATIONS
 from differential import PYPY, only_counted, only_cpython, outcome
 from quickpickle import paths
 from quickpickle.containers import LIST_SIZE_IS_CHECKED
@@ -746,8 +745,6 @@ def test_no_code_of_the_users_runs(implementation):
 
 @pytest.mark.parametrize(("number", "depth"), [(0, 10_000), (5, 1_000_000)])
 def test_a_path_of_a_million_steps(implementation, number, depth):
-    if implementation is IMPLEMENTATIONS["python"]:
-        depth = min(depth, 100_000)  # a million takes as long as a hundred tests
     obj = lock()
     for _ in range(depth):
         obj = [1, obj]
