@@ -15,6 +15,8 @@ cdef struct MemoEntry:
 # In the log: the dict of the instance before it, which is not made before other code runs.
 cdef PyObject* ITS_DICT = <PyObject*>1
 
+DEF SMALLEST = 16  # entries of the table
+
 cdef enum:
     OPEN = -1  # for a number: being written, and not memoized before its members are
 
@@ -38,7 +40,7 @@ cdef class Memo:
     cdef uint64_t first_epoch  # of this dump
 
     def __cinit__(self):
-        self.allocate(16)  # a small one: it is cleared after each dumps()
+        self.allocate(SMALLEST)  # it is cleared after each dumps()
 
     def __dealloc__(self):
         self.release_log(0)
@@ -314,11 +316,11 @@ cdef class Memo:
         cdef size_t i, j
         if self.entries:
             if self.mask < 64:  # memset of so little takes long to start
-                for i in range(0, self.mask + 1, 16):
-                    for j in range(16):  # as many as the smallest has, so no loop is left of it
+                for i in range(0, self.mask + 1, SMALLEST):
+                    for j in range(SMALLEST):  # so many that no loop is left of it
                         self.table[i + j].key = NULL
             else:
-                self.allocate(16)
+                self.allocate(SMALLEST)
                 PyMem_Free(old)
             self.entries = 0
         self.used = 0

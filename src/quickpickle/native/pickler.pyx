@@ -476,26 +476,24 @@ def dump(
 ):
     cdef int number = protocol_number(protocol)
     write = plain_write(file)
-    if write is None:
+    is_plain = write is not None
+    if not is_plain:
         write = getattr(file, "write", absent)
         if write is absent and not is_path(file, "write"):
             raise TypeError("file must have a 'write' attribute")
-        if buffer_callback is not None:
-            check_buffer_callback(number)
-        if write is absent:
-            write_file(file, partial(
-                dump, obj, protocol=number, fix_imports=fix_imports,
-                buffer_callback=buffer_callback, deterministic=deterministic, compact=compact,
-                progress=progress,
-            ))
-            return
-        if write is None:
-            raise TypeError("'NoneType' object is not callable")
-        file = None
-    elif buffer_callback is not None:
+    if buffer_callback is not None:
         check_buffer_callback(number)
+    if write is absent:
+        write_file(file, partial(
+            dump, obj, protocol=number, fix_imports=fix_imports,
+            buffer_callback=buffer_callback, deterministic=deterministic, compact=compact,
+            progress=progress,
+        ))
+        return
+    if write is None:
+        raise TypeError("'NoneType' object is not callable")
     dump_once(
-        obj, number, write, file, number < 3 and fix_imports, buffer_callback,
+        obj, number, write, file if is_plain else None, number < 3 and fix_imports, buffer_callback,
         new_order(number, buffer_callback) if deterministic else None, compact, progress
     )
 
