@@ -193,7 +193,11 @@ def test_generated_graphs(obj, protocol):
         assert ours == pickletools.optimize(implementation.dumps(obj, protocol))
         # The first to be read interns names, which shows in what others share; so not compared.
         _kept = outcome(lambda: pickle.loads(plain))
-        assert parts_when_read(ours) == parts_when_read(plain)
+        parts, plain_parts = parts_when_read(ours), parts_when_read(plain)
+        # Which members of a set are written before the one that leads back to it, and then once
+        # more, depends on their addresses.
+        if not ("POP_MARK" in str(parts) or "POP_MARK" in str(plain_parts)):
+            assert parts == plain_parts
 
 
 def parts_when_read(data: bytes) -> object:
@@ -206,6 +210,80 @@ def parts_when_read(data: bytes) -> object:
         for op, arg, _ in pickletools.genops(again)
         if op.name != "FRAME"
     )
+
+
+def some_of_everything(rng: random.Random, count: int, deepest: int) -> object:
+    """Several frames of what is referred to or not, large or small, within each other."""
+    shared: list[object] = ["first"]
+    leaves = [
+        lambda: rng.randrange(2 ** rng.randrange(1, 70)), lambda: f"word {rng.randrange(900)}",
+        lambda: "x" * rng.randrange(400), lambda: b"y" * rng.randrange(300), lambda: "é" * 9,
+        lambda: rng.choice(shared), lambda: rng.choice(shared),
+    ]  # fmt: skip
+
+    def node(depth: int) -> object:
+        kind = rng.randrange(60)
+        if depth == 0 or kind < 10:
+            made: object = rng.choice(leaves)()
+        elif kind < 22:
+            made = [node(depth - 1) for _ in range(rng.randrange(9))]
+        elif kind < 30:
+            made = tuple(node(depth - 1) for _ in range(rng.randrange(5)))
+        elif kind < 40:
+            made = {f"key {rng.randrange(30)}": node(depth - 1) for _ in range(rng.randrange(9))}
+        elif kind < 46:
+            made = Instance(a=node(depth - 1), b=rng.choice(shared), c=1)
+        elif kind < 48:
+            made = Instance(a=node(depth - 1), b=rng.choice(shared), __getstate__=lambda: {"s": 1})
+        elif kind < 52:
+            made = [rng.random() for _ in range(rng.randrange(2500))]
+        elif kind < 56:
+            made = "inside"  # more closes than goes into a frame
+            for _ in range(rng.choice([9, 900, deepest] if shared.count("deep") < 2 else [9])):
+                made = (made,)
+            shared.append("deep")
+        else:
+            size = TARGET + rng.randrange(-12, 12)
+            made = rng.choice([b"z" * size, bytearray(size), "z" * size])
+        if rng.random() < 0.3:
+            shared.append(made)
+        return made
+
+    return [node(5) for _ in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_some_of_everything(implementation, optimize, seed):
+    is_python = implementation is IMPLEMENTATIONS["python"]
+    # The Python implementation works on a finished pickle, and would take minutes.
+    obj = some_of_everything(random.Random(seed), *((6, 900) if is_python else (25, 70_000)))
+    for protocol in (1, 4, 5):
+        plain = implementation.dumps(obj, protocol)
+        expected = optimize(plain)
+        assert implementation.dumps(obj, protocol, compact=True) == expected
+        file = Recorder()
+        implementation.Pickler(file, protocol, compact=True).dump(obj)
+        assert file.value() == expected
+
+
+def test_an_object_that_is_memoized_twice(implementation, protocol):
+    """By an id that has it again, while its name is written: in a plain stream too, with a gap."""
+
+    class Twice(implementation.Pickler):
+        def persistent_id(self, obj):
+            if obj == Instance.__name__ and not self.done:
+                self.done = True
+                return [Instance]
+            return None
+
+    results = []
+    for options in ({}, {"compact": True}):
+        file = io.BytesIO()
+        pickler = Twice(file, protocol, **options)
+        pickler.done = False
+        pickler.dump([Instance, ["a"], Instance, words(9, 3)])
+        results.append(file.getvalue())
+    assert results[1] == pickletools.optimize(results[0])
 
 
 def test_the_tail_of_deep_lists_in_fast_mode(implementation, protocol):

@@ -94,7 +94,7 @@ cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -
         if entry.key != NULL:
             return stream.get(entry.number)
     size = quickpickle_length(obj)
-    if size > 0xFF or not PyUnicode_IS_COMPACT_ASCII(obj) or stream.protocol < 4 or stream.fast or not stream.bin:
+    if size > 0xFF or not PyUnicode_IS_COMPACT_ASCII(obj) or not stream.has_short_str:
         return save_new_str(stream, obj, entry == NULL)
     # Most strings, with one look at the room.
     stream.room(size + 3)
@@ -103,12 +103,12 @@ cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -
     pos[1] = <char>size
     quickpickle_copy(pos + 2, <const char*>PyUnicode_DATA(obj), size)
     pos[size + 2] = <char>0x94
-    stream.pos = pos + size + 3
+    stream.pos = pos + size + 2 + stream.memoize_length
     if entry == NULL:
         stream.add(obj, True)
     else:
         stream.fill(entry, obj)
-    return 0
+    return stream.memoized()
 
 
 cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:

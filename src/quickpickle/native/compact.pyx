@@ -1,14 +1,27 @@
 # Pickles without the memo entries that nothing refers to: the twin of compact.py.
 #
-# Two passes. The first reads every opcode, and notes where the memo is written and read, and which
-# entries are read. The second copies what lies between, leaves out what is of no use, renumbers
-# the rest, and makes frames. It copies within the buffer, where the pickle is a dump's.
+# A dump with compact=True writes no MEMOIZE and no frames, and notes where its entries and the
+# references to them belong. At its end it is known which entries are of use: what lies between is
+# copied as it is, the rest is filled in, and frames are made.
+#
+# For a pickle that exists, optimize() makes two passes. The first reads every opcode, and notes where
+# the memo is written and read, and which entries are read. The second copies what lies between,
+# leaves out what is of no use, renumbers the rest, and makes frames.
 #
 # Only pickles whose entries count up by one, as all picklers write them, are done here. Whatever
 # else there is, and whatever is wrong, is left to compact.py: ODD.
 
 cdef extern from *:
     """
+    /* A dump with compact=True is written in sections: frames, or what would be frames. Behind a gap
+       of 9 bytes each, from protocol 4 on. No place in one lies 2 GB behind its start: large payloads
+       end one. */
+    typedef struct {
+        Py_ssize_t start;
+        Py_ssize_t opcode;  /* where one begins not long before the end, counted from there; or 0 */
+        Py_ssize_t entries, gets;  /* of the memo, and references to it, before this one */
+    } quickpickle_section;
+
     typedef struct {
         uint8_t *data, *end;  /* the pickle; once it is scanned, it ends behind STOP */
         int protocol;  /* the highest that is declared, or that a GET needs */
@@ -16,8 +29,15 @@ cdef extern from *:
         Py_ssize_t base;  /* 1 in Python 2's pickles */
         uint32_t *marks;  /* by number: 0, USED, or its new number */
         Py_ssize_t marks_room;
-        const Py_ssize_t *held, *held_end;  /* where payloads were left out, to come from elsewhere */
-        Py_ssize_t *cuts;  /* where in what is written they belong */
+        /* Of a dump, see above. */
+        const quickpickle_section *section, *sections_end;
+        int gap_is_taken;  /* the next one, and what was before it has moved to where it was */
+        uint32_t *memoize_at;  /* where in its section an entry belongs, perhaps USED; or its number */
+        Py_ssize_t entry;  /* the first that has no number yet */
+        const uint32_t *get_at;  /* where in its section a reference is */
+        Py_ssize_t gets;
+        const Py_ssize_t *held_at, *held_end;  /* see Stream; from the beginning */
+        Py_ssize_t *cuts;  /* where in what is written their payloads belong */
         /* The second pass. */
         uint8_t *origin;  /* what offsets in the pickle are counted from */
         uint8_t *p;  /* the next to be copied */
@@ -27,12 +47,12 @@ cdef extern from *:
         int is_apart;  /* what is read does not lie where it is written */
     } quickpickle_compaction;
 
-    enum { QP_USED = 0xFFFFFFFF };
+    enum { QP_USED = 0xFFFFFFFF, QP_IS_USED = 0x80000000 };
     enum { QP_DONE = 0, QP_ODD = 1, QP_NO_MEMORY = 2 };
     #define QP_TARGET 65536
     #define QP_AHEAD 1536  /* what a short string lets be fetched: 3 % of compact dumps of bytes */
     #define QP_WORDS 32  /* bytes that are copied at once, of shorter opcodes too */
-    #define QP_SMALL 1024  /* up to here a pickle is copied, so as to be written over itself */
+    typedef struct { uint64_t words[QP_WORDS / 8]; } quickpickle_words;
     #define QP_STEP 2048  /* what is copied at once, at most: so much is read twice for a frame */
 
     static inline uint64_t quickpickle_load(const uint8_t *from, int size)
@@ -42,6 +62,12 @@ cdef extern from *:
             value = value << 8 | from[size];
         }
         return value;
+    }
+
+    /* The same for 4: written like that, it becomes one instruction. */
+    static inline uint32_t quickpickle_load4(const uint8_t *from)
+    {
+        return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
     }
 
     /* How long the argument of an opcode is: a number of bytes; in a count of 1, 4 or 8 bytes in
@@ -54,10 +80,8 @@ cdef extern from *:
        which of these sizes is not, so there it is without a branch: 1 in 10 of a large dict. */
     static uint8_t quickpickle_int_size[256];
 
-    /* Where the opcode after this one begins; NULL if it is damaged, or unknown.
-       `left_out`: its payload lies elsewhere. */
-    static inline const uint8_t *quickpickle_next(
-        const uint8_t *p, const uint8_t *end, int left_out)
+    /* Where the opcode after this one begins; NULL if it is damaged, or unknown. */
+    static inline const uint8_t *quickpickle_next(const uint8_t *p, const uint8_t *end)
     {
         uint8_t kind = quickpickle_arguments[*p++];
         int width;
@@ -84,22 +108,10 @@ cdef extern from *:
         }
         size = quickpickle_load(p, width);
         p += width;
-        if (left_out) {
-            return p;
-        }
         if (size > (uint64_t)(end - p) || (kind == QP_SIGNED4 && size > 0x7FFFFFFF)) {
             return NULL;
         }
         return p + size;
-    }
-
-    /* Whether its payload is one of those that were left out. */
-    static inline int quickpickle_is_held(
-        const quickpickle_compaction *c, const Py_ssize_t *held, const uint8_t *p)
-    {
-        uint8_t kind = quickpickle_arguments[*p];
-        return held < c->held_end && kind & 0x10
-            && p + 1 + (kind & 0xF) - c->origin == *held;
     }
 
     static int quickpickle_enlarge_marks(quickpickle_compaction *c, Py_ssize_t least)
@@ -207,9 +219,8 @@ cdef extern from *:
     static int quickpickle_scan(quickpickle_compaction *c)
     {
         const uint8_t *p = c->data, *end = c->end, *next;
-        const Py_ssize_t *held = c->held;
         Py_ssize_t number;
-        int is_held, memoizes = 0, is_binary = 0;
+        int memoizes = 0, is_binary = 0;
         for (;;) {
             p = quickpickle_skip(p, end, end, 0);
             if (p >= end) {
@@ -227,9 +238,7 @@ cdef extern from *:
                 }
                 continue;
             }
-            is_held = quickpickle_is_held(c, held, p);
-            held += is_held;
-            next = quickpickle_next(p, end, is_held);
+            next = quickpickle_next(p, end);
             if (next == NULL) {
                 return QP_ODD;
             }
@@ -273,15 +282,11 @@ cdef extern from *:
         }
     }
 
-    /* Whether something in these opcodes may refer to the memo. */
-    static int quickpickle_refers(const uint8_t *p, const uint8_t *end)
+    /* How much longer the headers of frames may make a pickle of this size, and the bytes behind its
+       end that are copied with the last opcode. */
+    static size_t quickpickle_room_for_frames(size_t size)
     {
-        while (p < end && (p = quickpickle_skip(p, end, end, 1)) < end) {
-            if (*p == 'h' || *p == 'j' || *p == 'g' || (p = quickpickle_next(p, end, 0)) == NULL) {
-                return 1;
-            }
-        }
-        return 0;
+        return 9 * (2 * (size / QP_TARGET) + 2) + QP_WORDS;  /* a large opcode ends one too early */
     }
 
     static int quickpickle_begin_frame(quickpickle_compaction *c)
@@ -289,7 +294,26 @@ cdef extern from *:
         if (c->frame != NULL || c->protocol < 4) {
             return QP_DONE;
         }
-        if (!c->is_apart && c->pos + 9 > c->p) {
+        if (!c->is_apart && c->memoize_at != NULL) {
+            if (c->pos + 9 > c->p) {
+                /* Into the next gap moves what is before it; there is none near the end, or where
+                   more than a frame of opcodes ends objects, so all moves. */
+                int takes_gap = c->section + 1 < c->sections_end && !c->gap_is_taken;
+                uint8_t *end = takes_gap ? c->origin + c->section[1].start - 9 : c->end;
+                size_t by = takes_gap ? 9 : quickpickle_room_for_frames(end - c->p);
+                memmove(c->p + by, c->p, end - c->p);
+                c->p += by;
+                c->origin += by;
+                if (takes_gap) {
+                    c->gap_is_taken = 1;
+                }
+                else {
+                    c->end += by;
+                    c->is_apart = 1;
+                }
+            }
+        }
+        else if (!c->is_apart && c->pos + 9 > c->p) {
             /* The frames were longer, and less has been left out than this header takes. */
             size_t size = c->end - c->p;
             c->aside = (uint8_t *)PyMem_RawMalloc(size + QP_WORDS);
@@ -357,6 +381,30 @@ cdef extern from *:
         }
     }
 
+    /* The last place where an opcode is known to begin, from `from` to `last`. */
+    static const uint8_t *quickpickle_last_before(
+        const quickpickle_compaction *c, const uint8_t *from, const uint8_t *last)
+    {
+        const quickpickle_section *section = c->section;
+        const uint8_t *start = c->origin + section->start;
+        Py_ssize_t limit = last - start, found = section->opcode <= limit ? section->opcode : 0;
+        Py_ssize_t low = section->entries > c->entry ? section->entries : c->entry, begin = low;
+        Py_ssize_t high = section + 1 < c->sections_end ? section[1].entries : c->stored;
+        while (low < high) {
+            Py_ssize_t middle = low + (high - low) / 2;
+            if ((Py_ssize_t)(c->memoize_at[middle] & ~(uint32_t)QP_IS_USED) <= limit) {
+                low = middle + 1;
+            }
+            else {
+                high = middle;
+            }
+        }
+        if (low > begin && (Py_ssize_t)(c->memoize_at[low - 1] & ~(uint32_t)QP_IS_USED) > found) {
+            found = c->memoize_at[low - 1] & ~(uint32_t)QP_IS_USED;
+        }
+        return start + found > from ? start + found : from;
+    }
+
     /* Copy opcodes, of so many bytes, as they are. */
     static inline int quickpickle_copy_opcodes(quickpickle_compaction *c, Py_ssize_t size)
     {
@@ -370,8 +418,11 @@ cdef extern from *:
                 Py_ssize_t used = c->pos - c->frame;
                 const uint8_t *from = c->p, *next;
                 const uint8_t *last = from + (size < QP_TARGET - used ? size : QP_TARGET - used);
+                if (c->memoize_at != NULL) {
+                    from = quickpickle_last_before(c, from, last);
+                }
                 while ((from = quickpickle_skip(from, last, c->end, 1)) < last) {
-                    next = quickpickle_next(from, c->end, 0);
+                    next = quickpickle_next(from, c->end);
                     if (next - from > QP_TARGET) {
                         if (from == c->p) {
                             from = next;
@@ -393,7 +444,7 @@ cdef extern from *:
        how much room there is before p, and may move what is behind it. */
     static inline void quickpickle_pass(quickpickle_compaction *c)
     {
-        c->p = (uint8_t *)quickpickle_next(c->p, c->end, 0);
+        c->p = (uint8_t *)quickpickle_next(c->p, c->end);
     }
 
     static void quickpickle_write_memo_opcode(
@@ -499,7 +550,7 @@ cdef extern from *:
             p += 2;
             QP_NEXT;
         QP_CASE(LONG_BINGET)
-            get = marks[quickpickle_load(p + 1, 4)];
+            get = marks[quickpickle_load4(p + 1)];
             pos = (uint8_t *)quickpickle_put_get((char *)pos, get);
             p += 5;
             QP_NEXT;
@@ -533,7 +584,7 @@ cdef extern from *:
             p += 9;
             QP_NEXT;
         QP_CASE(INSTANCE)  /* ) NEWOBJ MEMOIZE } MEMOIZE (, which most begin with, by one jump */
-            if (stop - p >= 8 && memcmp(p + 1, "\\x81\\x94}\\x94(", 5) == 0) {
+            if (stop - p >= 6 && memcmp(p + 1, "\\x81\\x94}\\x94(", 5) == 0) {
                 pos[0] = ')';
                 pos[1] = 0x81;
                 pos += 2;
@@ -571,22 +622,12 @@ cdef extern from *:
     {
         Py_ssize_t number = c->base;
         uint32_t next_number = 0, get, *marks;
-        const Py_ssize_t *held = c->held;
         uint8_t *q, code;  /* how far it has been read; from p to q it is copied as it is */
-        uint8_t apart[QP_SMALL + QP_WORDS];
         if (c->marks_room < c->base + c->stored
             && quickpickle_enlarge_marks(c, c->base + c->stored)) {
             return QP_NO_MEMORY;
         }
         marks = c->marks;
-        if (c->end - c->data <= QP_SMALL) {
-            Py_ssize_t size = c->end - c->data;
-            quickpickle_opaque(size);
-            memcpy(apart, c->data, size + QP_WORDS);
-            c->origin = c->p = apart;
-            c->end = apart + size;
-            c->is_apart = 1;
-        }
         if (*c->data == 0x80) {
             c->p += 2;  /* PROTO comes before any frame */
             c->pos += 2;
@@ -664,13 +705,7 @@ cdef extern from *:
                 c->p += 9;
                 break;
             default:
-                if (quickpickle_is_held(c, held, q)) {
-                    quickpickle_end_frame(c);
-                    quickpickle_copy_part(c, quickpickle_next(q, c->end, 1) - q);
-                    c->cuts[held++ - c->held] = c->pos - c->data;
-                    break;
-                }
-                q = (uint8_t *)quickpickle_next(q, c->end, 0);
+                q = (uint8_t *)quickpickle_next(q, c->end);
                 continue;
             }
             q = c->p;
@@ -678,7 +713,132 @@ cdef extern from *:
         quickpickle_end_frame(c);
         return QP_DONE;
     }
+
+    /* Mark the entries that a dump's references are to, and no others. */
+    static void quickpickle_mark_anew(quickpickle_compaction *c)
+    {
+        const quickpickle_section *section;
+        Py_ssize_t get = 0;
+        for (Py_ssize_t entry = 0; entry < c->stored; entry++) {
+            c->memoize_at[entry] &= ~(uint32_t)QP_IS_USED;
+        }
+        for (section = c->section; section < c->sections_end; section++) {
+            Py_ssize_t end = section + 1 < c->sections_end ? section[1].gets : c->gets;
+            const uint8_t *start = c->origin + section->start + 1;
+            for (; get < end; get++) {
+                c->memoize_at[quickpickle_load4(start + c->get_at[get])] |= QP_IS_USED;
+            }
+        }
+    }
+
+    /* Fill in a section of what a dump has written; c->p is at its gap. */
+    static void quickpickle_fill_in_section(
+        quickpickle_compaction *c, Py_ssize_t *next_get, uint32_t *next_number)
+    {
+        const quickpickle_section *section = c->section;
+        int is_last = section + 1 == c->sections_end, gap = c->protocol < 4 ? 0 : 9;
+        Py_ssize_t get = *next_get, get_end = is_last ? c->gets : section[1].gets;
+        Py_ssize_t entry = c->entry, entry_end = is_last ? c->stored : section[1].entries;
+        const uint32_t *get_at = c->get_at, *memoize_at = c->memoize_at;
+        if (c->gap_is_taken) {
+            c->gap_is_taken = 0;
+            c->origin -= gap;
+        }
+        else {
+            c->p += gap;
+        }
+        if (c->gets == 0) {
+            entry = entry_end;
+        }
+        for (;;) {
+            const uint8_t *start = c->origin + section->start, *p = c->p, *next, *q;
+            const uint8_t *end = is_last ? c->end : c->origin + section[1].start - gap;
+            uint8_t *pos = c->pos;
+            int is_held = c->held_at < c->held_end && c->origin + *c->held_at < end;
+            int is_memoize;
+            Py_ssize_t few_end;
+            while (entry < entry_end && memoize_at[entry] < QP_IS_USED) {
+                entry++;
+            }
+            next = is_held ? c->origin + *c->held_at : end;
+            is_memoize = entry < entry_end && start + (memoize_at[entry] - QP_IS_USED) <= next;
+            if (is_memoize) {
+                next = start + (memoize_at[entry] - QP_IS_USED);
+            }
+            /* References that go into this frame, a few bytes from one to the next. */
+            few_end = get_end;
+            if (c->protocol == 0 || (c->protocol >= 4 && c->frame == NULL)) {
+                few_end = get;
+            }
+            else if (c->protocol >= 4 && (c->frame + QP_TARGET - pos) / (QP_WORDS + 5) < get_end - get) {
+                few_end = get + (c->frame + QP_TARGET - pos) / (QP_WORDS + 5);
+            }
+            for (; get < few_end; get++) {
+                quickpickle_words words;
+                q = start + get_at[get];
+                if (q >= next || q - p > QP_WORDS) {
+                    break;
+                }
+                memcpy(&words, p, QP_WORDS);
+                memcpy(pos, &words, QP_WORDS);
+                pos = (uint8_t *)quickpickle_put_get(
+                    (char *)pos + (q - p), memoize_at[quickpickle_load4(q + 1)]);
+                p = q + 5;
+            }
+            c->p = (uint8_t *)p;
+            c->pos = pos;
+            if (get < get_end && (q = start + get_at[get]) < next) {
+                quickpickle_copy_opcodes(c, q - p);
+                quickpickle_opcode_begins(c);
+                quickpickle_write_memo_opcode(
+                    c, 'g', 'h', 'j', memoize_at[quickpickle_load4(c->p + 1)]);
+                c->p += 5;
+                get++;
+                continue;
+            }
+            quickpickle_copy_opcodes(c, next - p);
+            if (is_memoize) {
+                quickpickle_opcode_begins(c);
+                if (c->protocol < 4) {
+                    quickpickle_write_memo_opcode(c, 'p', 'q', 'r', *next_number);
+                }
+                else {
+                    *c->pos++ = 0x94;
+                }
+                c->memoize_at[entry++] = (*next_number)++;
+                c->entry = entry;
+            }
+            else if (is_held) {
+                quickpickle_end_frame(c);
+                quickpickle_copy_part(c, c->held_at[1] - c->held_at[0]);
+                *c->cuts++ = c->pos - c->data;
+                c->held_at += 2;
+            }
+            else {
+                *next_get = get;
+                return;
+            }
+        }
+    }
+
+    /* The second pass for what a dump has written. Where there are references, that was moved so far
+       that it is not reached by what is written now; else only the frames may differ. */
+    static void quickpickle_fill_in(quickpickle_compaction *c)
+    {
+        Py_ssize_t get = 0;
+        uint32_t number = 0;
+        if (c->protocol >= 2) {
+            quickpickle_copy_part(c, 2);  /* PROTO comes before any frame */
+        }
+        for (; c->section < c->sections_end; c->section++) {
+            quickpickle_fill_in_section(c, &get, &number);
+        }
+        quickpickle_end_frame(c);
+    }
     """
+    ctypedef struct quickpickle_section:
+        Py_ssize_t start, opcode, entries, gets
+
     ctypedef struct quickpickle_compaction:
         uint8_t* data
         uint8_t* end
@@ -690,7 +850,14 @@ cdef extern from *:
         Py_ssize_t stored, base
         uint32_t* marks
         Py_ssize_t marks_room
-        const Py_ssize_t* held
+        const quickpickle_section* section
+        const quickpickle_section* sections_end
+        int gap_is_taken
+        uint32_t* memoize_at
+        Py_ssize_t entry
+        const uint32_t* get_at
+        Py_ssize_t gets
+        const Py_ssize_t* held_at
         const Py_ssize_t* held_end
         Py_ssize_t* cuts
         uint8_t* aside
@@ -703,10 +870,11 @@ cdef extern from *:
     int QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_BINARY, QP_FRAME
     int QP_INSTANCE, QP_EMPTY, QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE
     int WORDS "QP_WORDS"
-    int quickpickle_mark(quickpickle_compaction*, Py_ssize_t) noexcept
+    Py_ssize_t room_for_frames "quickpickle_room_for_frames"(Py_ssize_t) noexcept
     int quickpickle_scan(quickpickle_compaction*) noexcept
-    bint quickpickle_refers(const uint8_t*, const uint8_t*) noexcept
     int quickpickle_write(quickpickle_compaction*) noexcept
+    void quickpickle_mark_anew(quickpickle_compaction*) noexcept
+    void quickpickle_fill_in(quickpickle_compaction*) noexcept
 
 cdef bytes opcode_arguments = OPCODE_ARGUMENTS
 memcpy(quickpickle_arguments, PyBytes_AS_STRING(opcode_arguments), 256)
@@ -723,20 +891,13 @@ for _codes, _kind in [
         quickpickle_frequent[_code] = _kind
 
 
-cdef inline Py_ssize_t room_for_frames(Py_ssize_t size) noexcept:
-    """How much longer the headers of frames may make a pickle of this size.
-
-    And the bytes behind its end that are copied with the last opcode.
-    """
-    return 9 * (2 * (size // FRAME_SIZE_TARGET) + 2) + WORDS  # a large opcode ends one too early
-
-
 cdef int begin_compaction(quickpickle_compaction* c, char* data, Py_ssize_t size) noexcept:
     # Each by itself: memset of so little takes long to start.
-    c.protocol = c.is_apart = 0
+    c.protocol = c.is_apart = c.gap_is_taken = 0
     c.stored = c.base = c.marks_room = 0
     c.marks = NULL
-    c.held = c.held_end = NULL
+    c.memoize_at = NULL
+    c.held_at = c.held_end = NULL
     c.frame = c.aside = NULL
     c.cuts = NULL
     c.data = c.origin = c.p = c.pos = <uint8_t*>data
@@ -778,93 +939,81 @@ optimize.__doc__ = optimize_odd.__doc__
 
 
 cdef int begin_compact(Stream stream) except -1:
-    """Forget which entries an earlier dump referred to."""
-    stream.held = stream.held_at = None
-    stream.marks_are_right = stream.bin == (stream.protocol > 0)
-    if stream.marks_room > 1024:
-        PyMem_RawFree(stream.marks)
-        stream.marks = NULL
-        stream.marks_room = 0
-    elif stream.marks_room:
-        memset(stream.marks, 0, stream.marks_room * sizeof(uint32_t))
-    if stream.bin:
-        stream.marked_gets = stream.marks_room
+    stream.held = stream.held_at = stream.again = None
+    stream.is_odd = False
+    stream.get_count = stream.section_count = 0
+    stream.has_undone = False
+    if stream.capacity == 0:
+        stream.enlarge_log()
+    return stream.note_memoized()
+
+
+cdef int begin_section(Stream stream) except -1:
+    cdef quickpickle_section* section
+    cdef size_t size = sizeof(quickpickle_section)
+    if stream.section_count == stream.section_room:
+        stream.sections = <quickpickle_section*>enlarge(
+            stream, stream.sections, &stream.section_room, size
+        )
+    section = &stream.sections[stream.section_count]
+    section.start = stream.frame_start
+    section.opcode = 0
+    section.entries = stream.count
+    section.gets = stream.get_count
+    stream.section_count += 1
     return 0
 
 
-cdef int note_reference(Stream stream, Py_ssize_t number) except -1:
-    """Note that an entry of the memo is referred to."""
-    cdef quickpickle_compaction c
-    c.marks = stream.marks
-    c.marks_room = stream.marks_room
-    if quickpickle_mark(&c, number) == QP_NO_MEMORY:
+cdef int enlarge_references(Stream stream) except -1:
+    if 1024 < stream.get_room < last_gets // 2:
+        stream.get_room = last_gets // 2
+    stream.get_at = <uint32_t*>enlarge(stream, stream.get_at, &stream.get_room, sizeof(uint32_t))
+    return 0
+
+
+cdef Py_ssize_t last_gets = 0
+
+
+cdef void* enlarge(Stream stream, void* items, Py_ssize_t* room, size_t item_size) except NULL:
+    cdef Py_ssize_t larger = room[0] + (room[0] >> 1) + 16
+    items = PyMem_Realloc(items, larger * item_size)
+    if items == NULL:
         stream.own()  # to raise an exception may run the garbage collector
         raise MemoryError
-    stream.marks = c.marks
-    stream.marks_room = c.marks_room
-    if stream.bin:
-        stream.marked_gets = stream.marks_room
-    return 0
+    room[0] = larger
+    return items
 
 
 cdef int undo_references(Stream stream, Py_ssize_t start) noexcept:
-    """Note that the opcodes from here on are undone: of leaves, so no payload was left out.
-
-    Which of the entries they referred to are referred to by others too, only a scan can say: most
-    of them, the first of an instance's keys, refer to none.
-    """
-    if stream.compact and stream.marks_are_right:
-        stream.marks_are_right = not quickpickle_refers(
-            <uint8_t*>stream.buffer + start, <uint8_t*>stream.pos
-        )
+    """The opcodes from here on are undone: of leaves, among which no frame ends."""
+    if stream.compact:
+        start -= stream.frame_start
+        while (
+            stream.get_count > stream.sections[stream.section_count - 1].gets
+            and stream.get_at[stream.get_count - 1] >= start
+        ):
+            stream.get_count -= 1
+            stream.has_undone = True  # perhaps the only one to its entry
     return 0
 
 
-cdef object compact_buffer(Stream stream):
-    """Leave out of a dump's pickle, all of which is in the buffer, what nothing refers to.
-
-    Returns the places of the payloads that are held, or None.
-    """
-    cdef quickpickle_compaction c
-    cdef Py_ssize_t i, count = 0 if stream.held is None else len(stream.held)
-    cdef Py_ssize_t* places = NULL
-    cdef int done = QP_DONE
-    stream.room(room_for_frames(stream.pos - stream.buffer) + 9 * count)
-    begin_compaction(&c, stream.buffer, stream.pos - stream.buffer)
-    if count:
-        places = <Py_ssize_t*>PyMem_Malloc(2 * count * sizeof(Py_ssize_t))
-        if places == NULL:
-            raise MemoryError
-        for i in range(count):
-            places[i] = stream.held_at[i]
-        c.held = places
-        c.held_end = c.cuts = places + count
-    c.marks = stream.marks
-    c.marks_room = stream.marks_room
-    if stream.marks_are_right:
-        c.protocol = stream.protocol
-        c.stored = stream.used
-    else:
-        if c.marks_room:
-            memset(c.marks, 0, c.marks_room * sizeof(uint32_t))
-        done = quickpickle_scan(&c)
-    if done == QP_DONE:
-        done = quickpickle_write(&c)
-    stream.marks = c.marks
-    stream.marks_room = c.marks_room
-    PyMem_RawFree(c.aside)
-    result = [c.cuts[i] for i in range(count)] if count else None
-    PyMem_Free(places)
-    if done == QP_ODD:
-        # A name has a newline in a protocol that ends it with one. Mostly this raises an exception.
-        data = optimize_odd(PyBytes_FromStringAndSize(stream.buffer, stream.pos - stream.buffer))
-        stream.pos = stream.buffer
-        stream.put(PyBytes_AS_STRING(data), len(data))
-        return result
-    if done != QP_DONE:
-        raise MemoryError
-    stream.pos = <char*>c.pos
-    return result
+cdef int forget_places(Stream stream) noexcept:
+    """Where what belongs: only a compact dump wants to know."""
+    global last_entries, last_gets
+    last_entries = min(stream.used, 1 << 23)
+    last_gets = min(stream.get_count, 1 << 23)
+    PyMem_Free(stream.get_at)
+    stream.get_at = NULL
+    stream.get_room = 0
+    if stream.memoize_size > 1024:
+        PyMem_Free(stream.memoize_room)
+        stream.memoize_room = stream.memoize_at = NULL
+        stream.memoize_size = 0
+    if stream.section_room > 64:
+        PyMem_Free(stream.sections)
+        stream.sections = NULL
+        stream.section_room = 0
+    return 0
 
 
 cdef int hold_back(Stream stream, object owner) except -1:
@@ -875,32 +1024,55 @@ cdef int hold_back(Stream stream, object owner) except -1:
     if stream.held is None:
         stream.held, stream.held_at = [], []
     stream.held.append(owner)
-    stream.held_at.append(stream.pos - stream.buffer)
+    stream.held_at += (stream.opcode_at, stream.pos - stream.buffer)
     stream.held_size += len(owner)
     return 0
+
+
+cdef bint is_complete(Stream stream) except -1:
+    """Whether nothing is to be filled in: less than a frame, without references, is as it was."""
+    if (
+        stream.get_count
+        or stream.section_count > 1
+        or stream.pos - stream.buffer - stream.frame_start >= FRAME_SIZE_TARGET
+        or stream.held is not None
+        or stream.is_odd
+    ):
+        return False
+    stream.compact = False
+    stream.close_frame()
+    return True
 
 
 cdef Py_ssize_t most_given_back = 0
 
 
 cdef bytes finish_compact(Stream stream):
-    """Leave out what nothing refers to, and write the rest; return what does not go to a file."""
+    """Fill in what is referred to, make frames, and write that; return what does not go to a file."""
     global last_size, most_given_back
-    cdef Py_ssize_t place, start = 0, size
+    cdef Py_ssize_t count = stream.count, place, start = 0
+    cdef Py_ssize_t needed = 0, size
+    cdef list held = stream.held, held_at = stream.held_at
     cdef bytes result
-    cdef list held, places
     cdef char* pos
-    cdef Py_ssize_t needed = stream.pos - stream.buffer
-    if stream.visible:  # else nothing that is in the memo is needed any more
+    stream.held = stream.held_at = None
+    if stream.visible:
         stream.settle()
-    if stream.held is None:
-        if needed >= FRAME_SIZE_TARGET or stream.used:
-            compact_buffer(stream)
+    else:
+        stream.forget_log()
+    if stream.is_odd:
+        result = write_odd(stream, count, held, held_at)
+        stream.pos = stream.buffer
+        stream.put(PyBytes_AS_STRING(result), PyBytes_GET_SIZE(result))
+        held = None
+    else:
+        needed = fill_in(stream, count, held_at)
+    size = stream.pos - stream.buffer
+    if held is None:
         if stream.write is not None:
             result = stream.take_buffer()
-            stream.send(result, PyBytes_GET_SIZE(result))
+            stream.send(result, size)
             return None
-        size = stream.pos - stream.buffer
         if size < FRAME_SIZE_TARGET:
             return PyBytes_FromStringAndSize(stream.buffer, size)
         if needed - size >= 4096 and most_given_back < needed <= 8 * LARGE:
@@ -911,18 +1083,15 @@ cdef bytes finish_compact(Stream stream):
             stream.give_back()
             return result
         result = stream.take_buffer()
-        last_size = min(needed + room_for_frames(needed) + 1024, 8 * LARGE)
+        last_size = min(needed + 1024, 8 * LARGE)
         return result
-    places = compact_buffer(stream)
-    held, stream.held, stream.held_at = stream.held, None, None
     if stream.write is None:
-        size = stream.pos - stream.buffer
         for owner in held:
             size += len(owner)
         result = PyBytes_FromStringAndSize(NULL, size)
         pos = PyBytes_AS_STRING(result)
         quickpickle_make_pages(pos, size)
-        for owner, place in zip(held, places):
+        for owner, place in zip(held, held_at):
             memcpy(pos, stream.buffer + start, place - start)
             pos += place - start
             pos += copy_payload(pos, owner)
@@ -931,12 +1100,125 @@ cdef bytes finish_compact(Stream stream):
         return result
     result = stream.take_buffer()
     view = memoryview(result)
-    for owner, place in zip(held, places):
+    for owner, place in zip(held, held_at):
         stream.send(view[start:place], place - start)
         stream.send(owner, len(owner))
         start = place
     stream.send(view[start:], len(view) - start)
     return None
+
+
+cdef Py_ssize_t fill_in(Stream stream, Py_ssize_t count, list held_at) except -1:
+    """Make a pickle out of what is in the buffer, within it.
+
+    `count` is how many entries there are; `held_at` is then where in the pickle payloads belong.
+    Returns how much of the buffer that took.
+    """
+    cdef quickpickle_compaction c
+    cdef Py_ssize_t i, needed, held = 0 if held_at is None else len(held_at) // 2
+    cdef Py_ssize_t* places = NULL
+    begin_compaction(&c, stream.buffer, stream.pos - stream.buffer)
+    c.protocol = stream.protocol if stream.protocol >= 2 else stream.bin
+    c.section = stream.sections
+    c.sections_end = stream.sections + stream.section_count
+    c.memoize_at = stream.memoize_at
+    c.stored = count
+    c.entry = 0
+    c.get_at = stream.get_at
+    c.gets = stream.get_count
+    try:
+        if held:
+            places = <Py_ssize_t*>PyMem_Malloc(3 * held * sizeof(Py_ssize_t))
+            if places == NULL:
+                raise MemoryError
+            for i in range(2 * held):
+                places[i] = held_at[i]
+            c.held_at = places
+            c.held_end = c.cuts = places + 2 * held
+        needed = move_away(stream, &c)
+        quickpickle_fill_in(&c)
+        stream.pos = <char*>c.pos
+        if held:
+            held_at[:] = [places[2 * held + i] for i in range(held)]
+    finally:
+        PyMem_Free(places)
+    return needed
+
+
+cdef Py_ssize_t move_away(Stream stream, quickpickle_compaction* c) except -1:
+    """Where there are references, move all that is in the buffer behind what may take its place.
+
+    Returns how much of the buffer is needed.
+    """
+    cdef Py_ssize_t size = c.end - c.origin, by = 0
+    cdef Py_ssize_t room = room_for_frames(size) + WORDS
+    if c.gets:
+        if stream.has_undone:
+            quickpickle_mark_anew(c)
+        by = min(c.gets, c.stored)  # so many entries are of use, or less
+        if c.protocol < 4:
+            by = 12 * (by + c.gets)  # in protocol 0 as many digits as there may be
+        by += room_for_frames(size + by)
+    if stream.end - stream.pos < by + room:
+        if quickpickle_resize(&stream.holder, size + by + room) < 0:
+            raise MemoryError
+        stream.buffer = PyBytes_AS_STRING_(stream.holder)
+        stream.pos = stream.buffer + size
+        stream.end = stream.pos + by + room
+        c.data = c.pos = <uint8_t*>stream.buffer
+    c.origin = c.p = c.data + by
+    c.end = c.origin + size
+    if by:
+        c.is_apart = True
+        memmove(c.origin, c.data, size)
+    return size + by + room
+
+
+cdef bytes write_odd(Stream stream, Py_ssize_t count, list held, list held_at):
+    """Fill all in, as without compact=True, and let compact.py see what is of use.
+
+    So that nobody has to say twice what a name with a newline means in a protocol that ends it with
+    one (mostly an exception), or an object that is memoized once more.
+    """
+    cdef Py_ssize_t at, i, number = 0, start = 0, entry, get
+    cdef Py_ssize_t entry_end, get_end
+    cdef list parts = [], events = [], again = stream.again or []
+    for i in range(stream.section_count):
+        at = stream.sections[i].start
+        entry_end, get_end = count, stream.get_count
+        if i + 1 < stream.section_count:
+            entry_end, get_end = stream.sections[i + 1].entries, stream.sections[i + 1].gets
+        for entry in range(stream.sections[i].entries, entry_end):
+            events.append((at + (stream.memoize_at[entry] & ~<uint32_t>IS_USED), 1, entry))
+        for get in range(stream.sections[i].gets, get_end):
+            events.append((at + stream.get_at[get], 2, 0))
+        if stream.protocol >= 4:
+            events.append((at - 9, 3, 0))
+    events += [(at, 0, i) for i, at in enumerate(held_at[1::2] if held else ())]
+    for at, kind, i in sorted(events):
+        parts.append(stream.buffer[start:at])
+        start = at
+        if kind == 0:
+            parts.append(held[i])
+        elif kind == 1:
+            parts.append(b"\x94" if stream.protocol >= 4 else memo_opcode(stream.bin, b"pqr", number))
+            number += i not in again
+        elif kind == 2:
+            i = int.from_bytes(stream.buffer[at + 1:at + 5], "little")
+            parts.append(memo_opcode(stream.bin, b"ghj", i))
+            start += 5
+        else:
+            start += 9
+    parts.append(stream.buffer[start:stream.pos - stream.buffer])
+    return optimize_odd(b"".join(parts))
+
+
+cdef bytes memo_opcode(bint bin, bytes codes, Py_ssize_t number):
+    if not bin:
+        return b"%c%d\n" % (codes[0], number)
+    if number < 256:
+        return b"%c%c" % (codes[1], number)
+    return b"%c%b" % (codes[2], number.to_bytes(4, "little"))
 
 
 cdef Py_ssize_t copy_payload(char* target, object owner) except -1:

@@ -414,6 +414,10 @@ cdef extern from *:
     /* Little-endian and big-endian, whatever the machine. */
     static inline void quickpickle_store4(char *target, uint32_t value)
     {
+    #if PY_LITTLE_ENDIAN
+        memcpy(target, &value, 4);
+        return;
+    #endif
         target[0] = (char)value;
         target[1] = (char)(value >> 8);
         target[2] = (char)(value >> 16);

@@ -21,6 +21,7 @@ cdef enum:
     OPEN = -1  # for a number: being written, and not memoized before its members are
 
 cdef uint64_t last_epoch = 0
+cdef Py_ssize_t last_entries = 0  # of the last compact dump: the next may need as many
 
 
 cdef class Memo:
@@ -33,7 +34,13 @@ cdef class Memo:
     cdef size_t mask  # the table's size, a power of two, less one
     cdef int shift  # leaves as many bits of a hash as there are in the mask
     cdef Py_ssize_t entries  # that are not free
-    cdef bint marks_are_right  # see compact.pyx
+    # With compact=True nothing is written for an entry yet: where each belongs in its section of the
+    # buffer, by the places of the log; else NULL. And what has that between two such dumps.
+    cdef uint32_t* memoize_at
+    cdef uint32_t* memoize_room
+    cdef Py_ssize_t memoize_size
+    cdef bint is_odd  # see write_odd() in compact.pyx
+    cdef list again  # places of the log, of objects that were there before
     cdef bint logging  # whether objects may be left out of the table
     cdef bint visible  # it is a Pickler's, who shows it
     cdef uint64_t epoch  # another one whenever other code may have run
@@ -45,6 +52,7 @@ cdef class Memo:
     def __dealloc__(self):
         self.release_log(0)
         PyMem_Free(self.log)
+        PyMem_Free(self.memoize_room)
         PyMem_Free(self.table)
 
     cdef int allocate(self, size_t size) except -1:
@@ -142,6 +150,23 @@ cdef class Memo:
             raise MemoryError
         self.log = log
         self.capacity = capacity
+        return self.note_memoized() if self.memoize_at != NULL else 0
+
+    @cython.final
+    cdef int note_memoized(self) except -1:
+        """From now on there is a place for each entry in `memoize_at`."""
+        cdef uint32_t* room = self.memoize_room
+        cdef Py_ssize_t size = self.capacity
+        if self.memoize_size < size:
+            if 1024 < size < last_entries:
+                size = last_entries
+            room = <uint32_t*>PyMem_Realloc(room, size * sizeof(uint32_t))
+            if room == NULL:
+                self.own()
+                raise MemoryError
+            self.memoize_room = room
+            self.memoize_size = size
+        self.memoize_at = room
         return 0
 
     @cython.final
@@ -174,7 +199,9 @@ cdef class Memo:
     cdef Py_ssize_t add_again(self, PyObject* obj) except -1:
         """The next number for an object that has one, see docs/architecture.md."""
         self.settle()  # the numbers in the log have a gap here
-        self.marks_are_right = False  # there are more opcodes than numbers
+        if self.memoize_at != NULL:
+            self.is_odd = True  # there are more entries than numbers
+            self.again = [self.count] if self.again is None else [*self.again, self.count]
         if self.count == self.capacity:
             self.enlarge_log()
         self.find(obj).number = self.used

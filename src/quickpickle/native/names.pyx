@@ -111,6 +111,6 @@ cdef int write_global(Dump dump, found) except -1:
     module_line, name_line = encode_names(
         found.module_name, found.path[0], dump.protocol, dump.fix_imports
     )
-    if b"\n" in module_line or b"\n" in name_line:  # no one can read that, see compact_buffer()
-        dump.marks_are_right = False
+    if b"\n" in module_line or b"\n" in name_line:  # no one can read that
+        dump.is_odd = True
     return dump.put_bytes(b"c%b\n%b\n" % (module_line, name_line))

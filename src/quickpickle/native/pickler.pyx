@@ -201,6 +201,7 @@ cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) e
 
 cdef bytes write_pickle(Dump dump, object obj):
     """Write a whole pickle; return what has not gone to a file."""
+    cdef bint compact
     dump.settle()
     dump.first_epoch = dump.epoch
     # In protocol 0 and in fast mode making an opcode may run other code, by way of a garbage
@@ -210,19 +211,24 @@ cdef bytes write_pickle(Dump dump, object obj):
     )
     dump.logging = not dump.fast
     dump.plain_gets = <uint64_t>1 << 32 if dump.bin and not dump.compact else 0
-    dump.marked_gets = 0
+    dump.has_short_str = dump.protocol >= 4 and dump.bin and not dump.fast
+    dump.has_memoize = (dump.protocol >= 4 or dump.compact) and not dump.fast
+    dump.memoize_length = not dump.compact
+    dump.memoize_at = NULL
     if dump.compact:
         begin_compact(dump)
-    dump.has_memoize = dump.protocol >= 4 and not dump.fast
     dump.begin()
     if dump.report is not None:
         begin_report(dump)
     run(dump, obj)
+    compact = dump.compact
     if dump.allocated > 1024:  # of a deep structure, and perhaps the last one
         PyMem_Free(dump.stack)
         dump.stack = NULL
         dump.allocated = 0
     result = dump.finish()
+    if compact:
+        forget_places(dump)
     if dump.report is not None:
         end_report(dump, result)
     return result

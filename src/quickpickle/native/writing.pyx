@@ -6,7 +6,8 @@
 
 DEF SLACK = 64
 DEF WRITE_SIZE = 1 << 21  # how much goes at once to a file that nobody can see the writes of
-DEF USED = 0xFFFFFFFF  # QP_USED in compact.pyx
+DEF LOOKED_THROUGH = 4096  # the end of a frame, for the opcode that a compact one ends before
+DEF IS_USED = 0x80000000  # QP_IS_USED in compact.pyx
 DEF LARGE = 4 << 20  # from here on page faults count
 
 # What the last large dumps() took: the next may take as much, and memory of the size that was
@@ -20,14 +21,19 @@ cdef class Stream(Memo):
     cdef bint is_last_write  # of a dump whose memo nobody sees: nothing in it is needed any more
     cdef int protocol
     cdef bint bin, fast, fix_imports
-    cdef bint has_memoize  # the opcode, and not fast mode
+    cdef bint has_memoize  # the opcode, or compact; and not fast mode
+    cdef bint has_short_str  # the opcode, and not fast mode
+    cdef Py_ssize_t memoize_length  # 1, or 0 with compact=True, where it is not written yet
     cdef bint compact  # see compact.pyx: all stays in the buffer to the end
     cdef list held  # what belongs to the pickle and not into the buffer, and ...
-    cdef list held_at  # ... where
-    cdef uint32_t* marks  # which entries of the memo are referred to
-    cdef Py_ssize_t marks_room
+    cdef list held_at  # ... where in it: where its opcode begins, and where it would lie
+    cdef Py_ssize_t opcode_at  # where the last large opcode begins
+    cdef quickpickle_section* sections  # of the buffer, with compact=True
+    cdef Py_ssize_t section_count, section_room
+    cdef uint32_t* get_at  # where in its section each reference is
+    cdef Py_ssize_t get_count, get_room  # which is 0 where nobody wants to know of them
+    cdef bint has_undone  # some of them
     cdef uint64_t plain_gets  # up to this number they are binary, and nobody wants to know of them
-    cdef uint64_t marked_gets  # up to this one they are binary, and marked only
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
     cdef Py_ssize_t few  # reductions that are counted without asking whether they may be endless
@@ -51,7 +57,8 @@ cdef class Stream(Memo):
 
     def __dealloc__(self):
         Py_XDECREF(self.holder)
-        PyMem_RawFree(self.marks)
+        PyMem_Free(self.get_at)
+        PyMem_Free(self.sections)
 
     @cython.final
     cdef int hold(self, bytes holder) except -1:
@@ -79,13 +86,25 @@ cdef class Stream(Memo):
             self.room(9)
             self.pos += 9
         self.frame_start = self.pos - self.buffer
+        if self.compact:
+            begin_section(self)
         return self.set_stop()
 
     @cython.final
     cdef int set_stop(self) noexcept:
         self.stop = self.buffer + self.frame_start + FRAME_SIZE_TARGET
+        if self.compact and (
+            self.sections[self.section_count - 1].opcode < FRAME_SIZE_TARGET - LOOKED_THROUGH
+        ):
+            self.stop -= LOOKED_THROUGH
         if self.stop > self.end - SLACK:
             self.stop = self.end - SLACK
+        return 0
+
+    @cython.final
+    cdef int note_opcode(self) noexcept:
+        """Here one begins: see quickpickle_section."""
+        self.sections[self.section_count - 1].opcode = self.pos - self.buffer - self.frame_start
         return 0
 
     @cython.final
@@ -97,6 +116,8 @@ cdef class Stream(Memo):
     cdef int at_stop(self) except -1:
         if self.pos - self.buffer - self.frame_start >= FRAME_SIZE_TARGET:
             self.end_frame()
+        elif self.compact:
+            self.note_opcode()
         self.check_signals()
         self.set_stop()
         if self.report is not None:
@@ -116,6 +137,8 @@ cdef class Stream(Memo):
         if self.pos - self.buffer - self.frame_start >= FRAME_SIZE_TARGET:
             self.close_frame()
             self.begin_frame()
+        elif self.compact:
+            self.note_opcode()
         self.room(SLACK)
         self.stop = self.pos  # so that signals are looked at when the next object begins
         return 0
@@ -236,9 +259,9 @@ cdef class Stream(Memo):
             return self.memoize_by_number(obj, unique)
         self.room(1)
         self.pos[0] = <char>0x94
-        self.pos += 1
+        self.pos += self.memoize_length
         self.add(obj, unique)
-        return 0
+        return self.memoized()
 
     @cython.final
     cdef inline int put_memoized(self, uint8_t code, PyObject* obj, bint unique) except -1:
@@ -249,8 +272,15 @@ cdef class Stream(Memo):
         self.room(2)
         self.pos[0] = <char>code
         self.pos[1] = <char>0x94
-        self.pos += 2
+        self.pos += 1 + self.memoize_length
         self.add(obj, unique)
+        return self.memoized()
+
+    @cython.final
+    cdef inline int memoized(self) noexcept:
+        """Note where the MEMOIZE of what was just added to the log belongs, if it is not written."""
+        if unlikely(self.memoize_at != NULL):
+            self.memoize_at[self.count - 1] = <uint32_t>(self.pos - self.buffer - self.frame_start)
         return 0
 
     @cython.final
@@ -272,24 +302,35 @@ cdef class Stream(Memo):
     cdef inline int get(self, Py_ssize_t number) except -1:
         """Write a reference to an object by its number in the memo."""
         if <uint64_t>number >= self.plain_gets:
-            if <uint64_t>number >= self.marked_gets:
-                return self.get_rarely(number)
-            self.marks[number] = USED
+            return self.get_and_note(number)
         self.room(5)
         self.pos = quickpickle_put_get(self.pos, <uint32_t>number)
         return 0
 
     @cython.final
+    cdef inline int get_and_note(self, Py_ssize_t number) except -1:
+        """Write a reference as long as any may become, with the number that the entry has so far."""
+        if self.get_count >= self.get_room or <uint64_t>number >> 32 or self.end - self.pos < 5:
+            return self.get_rarely(number)
+        self.memoize_at[number] |= <uint32_t>IS_USED
+        self.get_at[self.get_count] = <uint32_t>(self.pos - self.buffer - self.frame_start)
+        self.get_count += 1
+        self.pos[0] = <char>0x6A
+        quickpickle_store4(self.pos + 1, <uint32_t>number)
+        self.pos += 5
+        return 0
+
+    @cython.final
     cdef int get_rarely(self, Py_ssize_t number) except -1:
-        if self.compact:
-            note_reference(self, number)
+        if self.compact and not <uint64_t>number >> 32:
+            self.room(5)
+            if self.get_count == self.get_room:
+                enlarge_references(self)
+            return self.get_and_note(number)
         if not self.bin:
             return self.put_bytes(b"g%d\n" % number)
-        if <uint64_t>number >> 32:
-            raise PicklingError("memo id too large for LONG_BINGET")
-        self.room(5)
-        self.pos = quickpickle_put_get(self.pos, <uint32_t>number)
-        return 0
+        self.own()
+        raise PicklingError("memo id too large for LONG_BINGET")
 
     # --- frames and the file
 
@@ -320,6 +361,9 @@ cdef class Stream(Memo):
         """Fill in the header of the current frame, or take it out."""
         cdef Py_ssize_t size = self.pos - self.buffer - self.frame_start
         cdef char* header = self.buffer + self.frame_start - 9
+        if self.compact:
+            self.opcode_at = self.pos - self.buffer
+            return 0
         if self.protocol < 4:
             return 0
         if size >= FRAME_SIZE_MIN:
@@ -410,13 +454,10 @@ cdef class Stream(Memo):
         """Write STOP and close the last frame; return what has not gone to a file."""
         self.put1(b".")
         self.close_frame()
-        if not self.visible:
-            # Nothing that is in the log is needed any more, and the last write, or progress, may
-            # free it.
-            self.count = self.owned
-            self.filed = min(self.filed, self.count)
-        if self.compact:
+        if self.compact and not is_complete(self):
             return finish_compact(self)
+        if not self.visible:
+            self.forget_log()
         if self.write is not None:
             self.is_last_write = not self.visible
             self.flush()
@@ -424,6 +465,13 @@ cdef class Stream(Memo):
         if self.pos - self.buffer < FRAME_SIZE_TARGET:
             return PyBytes_FromStringAndSize(self.buffer, self.pos - self.buffer)
         return self.take_buffer()
+
+    @cython.final
+    cdef int forget_log(self) noexcept:
+        """Nothing in it is needed any more, and the last write, or progress, may free it."""
+        self.count = self.owned
+        self.filed = min(self.filed, self.count)
+        return 0
 
     @cython.final
     cdef bytes take_buffer(self):
