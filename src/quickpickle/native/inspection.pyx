@@ -18,6 +18,11 @@ from ..inspection.scan import InspectionError, too_many_objects
 
 cdef extern from *:
     """
+    /* Cython leaves out the last fields of types, which newer interpreters have added. */
+    #if defined(__GNUC__)
+    #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+    #endif
+
     #define NOTHING 0xFFFFFFFFu
     #define OWNED 0xFFFFFFFFu
     #define USED 0x80000000u
