@@ -327,7 +327,7 @@ cdef class Stream(Memo):
             if self.get_count == self.get_room:
                 enlarge_references(self)
             return self.get_and_note(number)
-        if not self.bin:
+        if not self.bin and not self.compact:
             return self.put_bytes(b"g%d\n" % number)
         self.own()
         raise PicklingError("memo id too large for LONG_BINGET")
