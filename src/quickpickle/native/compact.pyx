@@ -50,7 +50,6 @@ cdef extern from *:
     enum { QP_USED = 0xFFFFFFFF, QP_IS_USED = 0x80000000 };
     enum { QP_DONE = 0, QP_ODD = 1, QP_NO_MEMORY = 2 };
     #define QP_TARGET 65536
-    #define QP_AHEAD 1536  /* what a short string lets be fetched: 3 % of compact dumps of bytes */
     #define QP_WORDS 32  /* bytes that are copied at once, of shorter opcodes too */
     typedef struct { uint64_t words[QP_WORDS / 8]; } quickpickle_words;
     #define QP_STEP 2048  /* what is copied at once, at most: so much is read twice for a frame */
@@ -76,9 +75,6 @@ cdef extern from *:
            QP_LINE = 0x20, QP_LINES = 0x21 };
     static uint8_t quickpickle_arguments[256];
     static uint8_t quickpickle_is_short[256];  /* without an argument, and of no interest here */
-    /* Of BININT1, BININT2 and BININT, else 0. Behind a key comes a number, which is foreseen; of
-       which of these sizes is not, so there it is without a branch: 1 in 10 of a large dict. */
-    static uint8_t quickpickle_int_size[256];
 
     /* Where the opcode after this one begins; NULL if it is damaged, or unknown. */
     static inline const uint8_t *quickpickle_next(const uint8_t *p, const uint8_t *end)
@@ -154,7 +150,7 @@ cdef extern from *:
     {
         switch (*p) {
         case 'h': case 'q': return p[1];
-        case 'j': case 'r': return (Py_ssize_t)quickpickle_load(p + 1, 4);
+        case 'j': case 'r': return quickpickle_load4(p + 1);
         default: return quickpickle_decimal(p + 1, end);
         }
     }
@@ -233,9 +229,6 @@ cdef extern from *:
                 memoizes = 1;
                 c->stored++;
                 p++;
-                if (p < end && quickpickle_int_size[*p]) {
-                    p += quickpickle_int_size[*p];
-                }
                 continue;
             }
             next = quickpickle_next(p, end);
@@ -470,153 +463,6 @@ cdef extern from *:
         }
     }
 
-    /* What quickpickle_copy_frequent does with an opcode. */
-    enum { QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_BINARY, QP_FRAME,
-           QP_INSTANCE, QP_EMPTY, QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE };
-    static uint8_t quickpickle_frequent[256];
-
-    /* Which opcode comes next depends on the last one, so with a jump of its own behind each most
-       are foreseen: a tenth to a seventh of compact dumps of instances and lists. Where C has no
-       such jumps, a switch does the same. */
-    #ifdef __GNUC__
-    #define QP_BEGIN \\
-        static const void *const cases[] = { \\
-            &&qp_OTHER, &&qp_MEMOIZE, &&qp_BINGET, &&qp_LONG_BINGET, &&qp_SHORT_BINARY, \\
-            &&qp_BINARY, &&qp_FRAME, &&qp_INSTANCE, &&qp_EMPTY, &&qp_ONE, &&qp_TWO, &&qp_THREE, &&qp_FIVE, &&qp_NINE}; \\
-        QP_NEXT;
-    #define QP_NEXT do { \\
-            if (p >= stop) { \\
-                goto qp_OTHER; \\
-            } \\
-            goto *cases[quickpickle_frequent[*p]]; \\
-        } while (0)
-    #define QP_CASE(kind) qp_##kind:
-    #define QP_LEAVE goto qp_OTHER
-    #define QP_END qp_OTHER:
-    #else
-    #define QP_BEGIN while (p < stop) { switch (quickpickle_frequent[*p]) {
-    #define QP_NEXT continue
-    #define QP_CASE(kind) case QP_##kind:
-    #define QP_LEAVE goto qp_end
-    #define QP_END } break; } qp_end:
-    #endif
-    #define QP_COPY(size) { \\
-            memmove(pos, p, size); \\
-            pos += size; \\
-            p += size; \\
-            QP_NEXT; \\
-        }
-
-    /* Whether it is used cannot be foreseen, so without a branch. */
-    #define QP_PUT_MEMOIZE do { \\
-            *pos = 0x94; \\
-            get = marks[number] != 0; \\
-            marks[number++] = next_number; \\
-            next_number += get; \\
-            pos += get; \\
-        } while (0)
-
-    /* Copy the most frequent opcodes one by one, within a frame, up to one of another kind. Only
-       where so much has been left out that words may be copied whole: the bytes too many come to lie
-       where all has been read. What is written is never longer than what was read. */
-    static void quickpickle_copy_frequent(
-        quickpickle_compaction *c, Py_ssize_t *first_number, uint32_t *first_next)
-    {
-        const uint8_t *p = c->p, *end = c->end;
-        uint8_t *pos = c->pos;
-        const uint8_t *stop = p + (c->frame + QP_TARGET - pos);  /* before it no frame is full */
-        uint32_t *marks = c->marks, next_number = *first_next, get;
-        Py_ssize_t number = *first_number;
-        size_t size;
-        if (stop > end) {
-            stop = end;
-        }
-        QP_BEGIN
-        QP_CASE(MEMOIZE)
-            QP_PUT_MEMOIZE;
-            p++;
-            if (p < stop && (size = quickpickle_int_size[*p]) != 0) {
-                uint64_t word;
-                memcpy(&word, p, 8);
-                memcpy(pos, &word, 8);
-                pos += size;
-                p += size;
-            }
-            QP_NEXT;
-        QP_CASE(BINGET)
-            pos[0] = 'h';
-            pos[1] = (uint8_t)marks[p[1]];
-            pos += 2;
-            p += 2;
-            QP_NEXT;
-        QP_CASE(LONG_BINGET)
-            get = marks[quickpickle_load4(p + 1)];
-            pos = (uint8_t *)quickpickle_put_get((char *)pos, get);
-            p += 5;
-            QP_NEXT;
-        QP_CASE(SHORT_BINARY)
-            quickpickle_prefetch(p + QP_AHEAD);
-            size = p[1] + 2;
-            if (size > QP_WORDS) {
-                if (end - p < (Py_ssize_t)size) {
-                    QP_LEAVE;
-                }
-                memmove(pos, p, size);
-            }
-            else {
-                uint64_t words[QP_WORDS / 8];
-                memcpy(words, p, QP_WORDS);
-                memcpy(pos, words, QP_WORDS);
-            }
-            pos += size;
-            p += size;
-            QP_NEXT;
-        QP_CASE(BINARY)
-            size = quickpickle_load(p + 1, 4) + 5;
-            if (size > QP_TARGET || end - p < (Py_ssize_t)size) {
-                QP_LEAVE;  /* too large for a frame, or left out */
-            }
-            memmove(pos, p, size);
-            pos += size;
-            p += size;
-            QP_NEXT;
-        QP_CASE(FRAME)
-            p += 9;
-            QP_NEXT;
-        QP_CASE(INSTANCE)  /* ) NEWOBJ MEMOIZE } MEMOIZE (, which most begin with, by one jump */
-            if (stop - p >= 6 && memcmp(p + 1, "\\x81\\x94}\\x94(", 5) == 0) {
-                pos[0] = ')';
-                pos[1] = 0x81;
-                pos += 2;
-                QP_PUT_MEMOIZE;
-                *pos++ = '}';
-                QP_PUT_MEMOIZE;
-                *pos++ = '(';
-                p += 6;
-                QP_NEXT;
-            }
-            QP_COPY(1)
-        QP_CASE(EMPTY)  /* a list, dict or set, and its MEMOIZE and MARK */
-            if (stop - p >= 3 && memcmp(p + 1, "\\x94(", 2) == 0) {
-                *pos++ = *p;
-                QP_PUT_MEMOIZE;
-                *pos++ = '(';
-                p += 3;
-                QP_NEXT;
-            }
-            QP_COPY(1)
-        QP_CASE(ONE) QP_COPY(1)
-        QP_CASE(TWO) QP_COPY(2)
-        QP_CASE(THREE) QP_COPY(3)
-        QP_CASE(FIVE) QP_COPY(5)
-        QP_CASE(NINE) QP_COPY(9)
-        QP_END
-        c->p = (uint8_t *)p;
-        c->pos = pos;
-        *first_number = number;
-        *first_next = next_number;
-    }
-
     /* The second pass. */
     static int quickpickle_write(quickpickle_compaction *c)
     {
@@ -635,13 +481,6 @@ cdef extern from *:
         q = c->p;
         for (;;) {
             uint8_t *stop;
-            if (q == c->p && c->protocol >= 4 && (c->is_apart || q - c->pos >= QP_WORDS + 9)) {
-                if (q < c->end && quickpickle_opcode_begins(c)) {
-                    return QP_NO_MEMORY;
-                }
-                quickpickle_copy_frequent(c, &number, &next_number);
-                q = c->p;
-            }
             stop = c->end - c->p > QP_STEP ? c->p + QP_STEP : c->end;
             q = (uint8_t *)quickpickle_skip(q, stop, c->end, 0);
             if (q < stop) {
@@ -657,7 +496,7 @@ cdef extern from *:
                     continue;
                 }
                 if (code == 'j') {
-                    get = marks[quickpickle_load(q + 1, 4)];
+                    get = marks[quickpickle_load4(q + 1)];
                     if (get > 0xFF) {
                         quickpickle_store4((char *)q + 1, get);
                         q += 5;
@@ -864,11 +703,7 @@ cdef extern from *:
 
     uint8_t[256] quickpickle_arguments
     uint8_t[256] quickpickle_is_short
-    uint8_t[256] quickpickle_int_size
-    uint8_t[256] quickpickle_frequent
     int QP_DONE, QP_ODD, QP_NO_MEMORY
-    int QP_OTHER, QP_MEMOIZE, QP_BINGET, QP_LONG_BINGET, QP_SHORT_BINARY, QP_BINARY, QP_FRAME
-    int QP_INSTANCE, QP_EMPTY, QP_ONE, QP_TWO, QP_THREE, QP_FIVE, QP_NINE
     int WORDS "QP_WORDS"
     Py_ssize_t room_for_frames "quickpickle_room_for_frames"(Py_ssize_t) noexcept
     int quickpickle_scan(quickpickle_compaction*) noexcept
@@ -880,15 +715,6 @@ cdef bytes opcode_arguments = OPCODE_ARGUMENTS
 memcpy(quickpickle_arguments, PyBytes_AS_STRING(opcode_arguments), 256)
 for _code in range(256):
     quickpickle_is_short[_code] = opcode_arguments[_code] == 0 and _code not in b".\x94"
-    quickpickle_int_size[_code] = 1 + opcode_arguments[_code] if _code in b"KMJ" else 0
-    quickpickle_frequent[_code] = QP_ONE if quickpickle_is_short[_code] else QP_OTHER
-for _codes, _kind in [
-    (b"\x94", QP_MEMOIZE), (b"h", QP_BINGET), (b"j", QP_LONG_BINGET), (b"\x8cC", QP_SHORT_BINARY),
-    (b"XB", QP_BINARY), (b"\x95", QP_FRAME), (b")", QP_INSTANCE), (b"]}\x8f", QP_EMPTY),
-    (b"K", QP_TWO), (b"M", QP_THREE), (b"J", QP_FIVE), (b"G", QP_NINE),
-]:
-    for _code in _codes:
-        quickpickle_frequent[_code] = _kind
 
 
 cdef int begin_compaction(quickpickle_compaction* c, char* data, Py_ssize_t size) noexcept:
@@ -939,6 +765,7 @@ optimize.__doc__ = optimize_odd.__doc__
 
 
 cdef int begin_compact(Stream stream) except -1:
+    """Forget the places of the dump before, and begin to note those of this one."""
     stream.held = stream.held_at = stream.again = None
     stream.is_odd = False
     stream.get_count = stream.section_count = 0
