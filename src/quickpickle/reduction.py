@@ -105,14 +105,6 @@ def only_globals(reducer_override: Callable[..., Any]) -> Callable[..., Any]:
     return reducer_override
 
 
-def overrides_only_globals(reducer_override: Any) -> bool:
-    """Whether a `reducer_override`, as it was found on a Pickler, is so declared."""
-    if type(reducer_override) is not MethodType:
-        return False
-    function = reducer_override.__func__
-    return type(function) is FunctionType and "_quickpickle_only_globals" in vars(function)
-
-
 def look_up(dispatch_table: Any, cls: type) -> Any:
     """The reduction function for a class in a dispatch table, of whatever kind of mapping."""
     if dispatch_table is ABSENT:

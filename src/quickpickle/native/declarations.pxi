@@ -8,7 +8,7 @@ from functools import partial
 from io import BufferedRandom, BufferedWriter, BytesIO, FileIO
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
 from time import monotonic
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
@@ -46,7 +46,7 @@ from ..progress import INTERVAL, Reporting, check_progress
 from ..reduction import (
     ABSENT, COPYREG_TABLE as COPYREG, OVERRIDE, OWN_TABLE, SINGLETON_TYPES, find,
     has_own_reduction, look_up, may_be_endless, newobj_arguments,
-    newobj_ex_arguments, overrides_only_globals, unpack,
+    newobj_ex_arguments, unpack,
 )
 from ..writing import FEW, Pieces, cyclic_error, endless_error, send_rest
 

@@ -192,6 +192,14 @@ cdef Dump new_dump():
     return dump
 
 
+cdef bint overrides_only_globals(object reducer_override) except -1:
+    """Whether a `reducer_override`, as it was found on a Pickler, is declared with @only_globals."""
+    if type(reducer_override) is not MethodType:
+        return False
+    function = reducer_override.__func__
+    return type(function) is FunctionType and "_quickpickle_only_globals" in function.__dict__
+
+
 cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) except -1:
     dump.reducer_override = reducer_override
     dump.overrides_only_globals = overrides_only_globals(reducer_override)
