@@ -510,6 +510,21 @@ def test_what_a_failed_dump_held_is_let_go(implementation):
     array_.append(1)
 
 
+def test_a_failed_dump_keeps_no_memory(implementation):
+    tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy has none")
+    items = [str(i) * 10_000 for i in range(1000, 1200)]
+    pickler = implementation.Pickler(io.BytesIO(), compact=True)
+    tracemalloc.start()
+    try:
+        with pytest.raises((pickle.PicklingError, AttributeError)):
+            pickler.dump([items, items, lambda: 0])
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000  # of 10
+    finally:
+        tracemalloc.stop()
+    pickler.dump(items)
+
+
 def test_hooks(implementation, protocol):
     class Hooked:
         def persistent_id(self, obj):

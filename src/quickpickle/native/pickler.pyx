@@ -318,6 +318,9 @@ cdef class PicklerCore:
             finally:
                 dump.unwind()
                 dump.rollback(length, used)
+                if self._compact:
+                    forget_places(dump)
+                    dump.lose_buffer()  # which has all that was written
             raise
         finally:
             dump.endless_types = dump.held = dump.held_at = dump.report = None

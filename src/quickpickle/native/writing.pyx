@@ -485,10 +485,17 @@ cdef class Stream(Memo):
         return result
 
     @cython.final
+    cdef int lose_buffer(self) noexcept:
+        """Free the buffer; begin() makes another."""
+        Py_XDECREF(self.holder)
+        self.holder = NULL
+        self.buffer = self.pos = self.end = NULL
+        return 0
+
+    @cython.final
     cdef int give_back(self) except -1:
         """Begin a new buffer."""
-        Py_DECREF(self.holder)
-        self.holder = NULL
+        self.lose_buffer()
         self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         return 0
 
