@@ -96,6 +96,20 @@ def test_what_others_have_replaced_is_left(monkeypatch):
     pickle.dumps = STANDARD["dumps"]
 
 
+def test_a_forking_pickler_that_others_have_changed_is_left():
+    quickpickle.install()
+
+    def of_somebody_else(cls, *args):
+        return object.__new__(cls)
+
+    reduction.ForkingPickler.__new__ = of_somebody_else
+    try:
+        quickpickle.uninstall()
+        assert vars(reduction.ForkingPickler)["__new__"] is of_somebody_else
+    finally:
+        del reduction.ForkingPickler.__new__
+
+
 def test_by_many_threads():
     def turn():
         for _ in range(200):

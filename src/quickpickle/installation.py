@@ -114,7 +114,7 @@ def uninstall() -> None:
     with _lock:
         if _is_installed:
             _swap(_OURS, _STANDARD)
-            if vars(reduction.ForkingPickler).get("__new__") is not None:
+            if vars(reduction.ForkingPickler).get("__new__") is _new_forking_pickler:
                 del reduction.ForkingPickler.__new__
             _is_installed = False
 
