@@ -152,6 +152,13 @@ def dumps(
     return data
 
 
+def __getattr__(name: str) -> Any:
+    """Whatever else cloudpickle has: `__version__`, `list_registry_pickle_by_value`, ..."""
+    if name.startswith("__") and name != "__version__":  # of a module, which this one is not
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(cloudpickle, name)
+
+
 def _as_pickling_error(error: RecursionError) -> PicklingError:
     """A PicklingError with the message, the path and the notes of a RecursionError."""
     result = PicklingError(*error.args)
