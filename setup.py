@@ -26,7 +26,7 @@ class BuildOptional(build_ext):
             align = ["-falign-functions=64", "-falign-loops=32"]
             extension.extra_compile_args += ["-O3", "-g0", *align]
             # Compilers stop inlining where a file has grown by much, and this is one file: what was
-            # called instead came and went with changes elsewhere, and cost 5 % of the time in the mean.
+            # called instead came and went with changes elsewhere, and cost 5 % of the time.
             inline = "inline __attribute__((always_inline))"
             extension.define_macros.append(("CYTHON_INLINE", inline))
         try:
