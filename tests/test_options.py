@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import functools
 import datetime as dt
 import io
 import itertools
@@ -67,12 +68,15 @@ def name_of(chosen: dict[str, bool]) -> str:
     return "+".join(chosen) or "none"
 
 
+optimized = functools.cache(pickletools.optimize)  # which takes most of the time; few differ
+
+
 @pytest.mark.parametrize("chosen", CHOICES, ids=name_of)
 def test_each_does_its_own(implementation, protocol, chosen, tmp_path):
     obj = sample()
     expected = implementation.dumps(obj, protocol, deterministic=chosen.get("deterministic", False))
     if "compact" in chosen:
-        expected = pickletools.optimize(expected)
+        expected = optimized(expected)
     reports: list[tuple[int, int]] = []
 
     assert implementation.dumps(obj, protocol, **options(chosen, reports)) == expected
