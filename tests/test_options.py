@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import array
-import functools
 import datetime as dt
+import functools
 import io
 import itertools
 import pickle
