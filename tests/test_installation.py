@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import io
 import logging
 import logging.handlers
@@ -110,6 +111,50 @@ def test_a_forking_pickler_that_others_have_changed_is_left():
         del reduction.ForkingPickler.__new__
 
 
+def test_a_forking_pickler_that_others_had_changed_before_stays():
+    def of_somebody_else(cls, *args):
+        return object.__new__(cls)
+
+    reduction.ForkingPickler.__new__ = of_somebody_else
+    try:
+        with quickpickle.install():
+            assert vars(reduction.ForkingPickler)["__new__"] is of_somebody_else
+        assert vars(reduction.ForkingPickler)["__new__"] is of_somebody_else
+    finally:
+        del reduction.ForkingPickler.__new__
+
+
+def test_a_forking_pickler_of_somebody_else(monkeypatch):
+    class Theirs(reduction.ForkingPickler):
+        def reducer_override(self, obj):
+            return (int, (5,)) if isinstance(obj, Item) else NotImplemented
+
+    monkeypatch.setattr(reduction, "ForkingPickler", Theirs)
+    with quickpickle.install():
+        assert pickle.loads(Theirs.dumps([Item(1)])) == [5]
+    monkeypatch.undo()
+
+
+def test_an_installation_of_the_past_undoes_nothing():
+    with quickpickle.install():
+        quickpickle.uninstall()
+        quickpickle.install()
+    assert is_installed()
+
+
+def test_a_method_with_a_pickler_of_another_class():
+    """Of a class that was there before, and names its base: `pickle.Pickler.dump(self, obj)`."""
+    pickler = STANDARD["Pickler"](io.BytesIO())
+    with quickpickle.install():
+        for other in (pickler, object()):
+            with pytest.raises(TypeError, match="doesn't apply to"):
+                pickle.Pickler.dump(other, 1)
+            with pytest.raises(TypeError, match="doesn't apply to"):
+                pickle.Pickler.clear_memo(other)
+            with contextlib.suppress(TypeError):  # the Python implementation has an answer
+                pickle.Pickler.__sizeof__(other)
+
+
 def test_by_many_threads():
     def turn():
         for _ in range(200):
@@ -199,6 +244,15 @@ def test_a_class_that_is_derived_meanwhile_is_ours():
             pass
 
     assert issubclass(Mine, quickpickle.Pickler)
+
+
+def test_unreached_with_what_is_no_module(monkeypatch):
+    class Odd:
+        __slots__ = ()
+
+    monkeypatch.setitem(sys.modules, "odd", Odd())
+    with quickpickle.install() as installation:
+        installation.unreached()
 
 
 def test_unreached():

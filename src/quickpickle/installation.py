@@ -17,8 +17,14 @@ _STANDARD: Final[dict[str, Any]] = {name: getattr(pickle, name) for name in _OUR
 # Of the standard library, who keeps these names for itself: `from pickle import Pickler`.
 _HOLDERS: Final = ("pickle", "shelve")
 
+# The standard library's, whatever stands in its place by now.
+_ForkingPickler: Final[Any] = next(
+    (c for c in reduction.ForkingPickler.__mro__ if c.__module__ == reduction.__name__),
+    reduction.ForkingPickler,
+)
+
 _lock: Final = threading.RLock()
-_is_installed = False
+_current: Installation | None = None  # what install() returned that has put ours in its place
 
 
 class _QuickForkingPickler(Pickler):
@@ -26,22 +32,19 @@ class _QuickForkingPickler(Pickler):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        reducers: dict[type, Any] = reduction.ForkingPickler._extra_reducers  # type: ignore[attr-defined]
+        reducers: dict[type, Any] = _ForkingPickler._extra_reducers
         self.dispatch_table = {**copyreg.dispatch_table, **reducers}
 
 
 def _new_forking_pickler(cls: type, *args: Any) -> Any:
     """`ForkingPickler.__new__`: wherever the class is held already, it is asked for instances."""
-    if cls is reduction.ForkingPickler:
+    if cls is _ForkingPickler:
         return _QuickForkingPickler(*args)
     return _STANDARD["Pickler"].__new__(cls)  # somebody's subclass
 
 
 class Installation:
     """What `install` returns: undoes what that call did when a with statement ends."""
-
-    def __init__(self, is_first: bool) -> None:
-        self._is_first = is_first
 
     def __enter__(self) -> Installation:
         return self
@@ -52,8 +55,9 @@ class Installation:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._is_first:
-            uninstall()
+        with _lock:
+            if _current is self:
+                uninstall()
 
     def unreached(self) -> list[str]:
         """The names in imported modules that still are the standard library's.
@@ -66,7 +70,7 @@ class Installation:
             f"{module_name}.{name}"
             for module_name, module in list(sys.modules.items())
             if module_name.partition(".")[0] not in ("_pickle", "quickpickle")
-            for name, value in list(vars(module).items() if module else ())
+            for name, value in list(getattr(module, "__dict__", {}).items())
             if id(value) in standard
         )
 
@@ -94,14 +98,15 @@ def install() -> Installation:
     >>> pickle.dumps is quickpickle.dumps
     False
     """
-    global _is_installed
+    global _current
+    installation = Installation()
     with _lock:
-        is_first = not _is_installed
-        if is_first:
+        if _current is None:
             _swap(_STANDARD, _OURS)
-            reduction.ForkingPickler.__new__ = _new_forking_pickler  # type: ignore[method-assign]
-            _is_installed = True
-    return Installation(is_first)
+            if "__new__" not in vars(_ForkingPickler):  # else it is somebody else's, and stays
+                _ForkingPickler.__new__ = _new_forking_pickler
+            _current = installation
+    return installation
 
 
 def uninstall() -> None:
@@ -110,13 +115,13 @@ def uninstall() -> None:
     Picklers that were made meanwhile go on as they are, and so do names that were imported
     meanwhile (`from pickle import dumps`), and classes that were derived from `pickle.Pickler`.
     """
-    global _is_installed
+    global _current
     with _lock:
-        if _is_installed:
+        if _current is not None:
             _swap(_OURS, _STANDARD)
-            if vars(reduction.ForkingPickler).get("__new__") is _new_forking_pickler:
-                del reduction.ForkingPickler.__new__
-            _is_installed = False
+            if vars(_ForkingPickler).get("__new__") is _new_forking_pickler:
+                del _ForkingPickler.__new__
+            _current = None
 
 
 def _swap(old: dict[str, Any], new: dict[str, Any]) -> None:

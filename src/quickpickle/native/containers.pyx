@@ -47,6 +47,7 @@ cdef enum:
 
 
 @cython.final
+@cython.binding(False)  # see PicklerCore
 cdef class Dump(Stream):
     """One dump() after the other: the memo, the stream, the hooks, and the stack of work."""
 

@@ -11,6 +11,7 @@ cdef PyTypeObject* failure_type = <PyTypeObject*>Failure
 
 
 @cython.final
+@cython.binding(False)  # see PicklerCore
 cdef class Values:
     """The twin of Representatives. What it returns is borrowed: it keeps it alive."""
 

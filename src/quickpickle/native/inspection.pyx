@@ -350,6 +350,7 @@ cdef inline uint64_t offset_of(Node *node) noexcept:
 
 
 @cython.final
+@cython.binding(False)
 cdef class Scanner:
     """See inspection/scan.py."""
 

@@ -24,6 +24,7 @@ cdef uint64_t last_epoch = 0
 cdef Py_ssize_t last_entries = 0  # of the last compact dump: the next may need as many
 
 
+@cython.binding(False)  # see PicklerCore
 cdef class Memo:
     cdef PyObject** log  # NULL for what we wrote without making it; or ITS_DICT
     cdef Py_ssize_t count, capacity

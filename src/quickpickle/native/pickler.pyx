@@ -257,6 +257,7 @@ cdef int end_report(Dump dump, bytes result) except -1:
     return 0
 
 
+@cython.binding(False)  # so that the interpreter asks whether `self` is one
 cdef class PicklerCore:
     """What is compiled of `Pickler`."""
 
