@@ -183,6 +183,28 @@ def test_other_values_have_other_digests(implementation):
     assert len({digest(implementation, obj) for obj in objects}) == len(objects)
 
 
+def test_what_lies_between_the_fields_of_arrays_does_not_count(implementation):
+    numpy = pytest.importorskip("numpy", reason="not installed")
+    inner = numpy.dtype([("x", "i1"), ("y", ">f4", (2, 3))], align=True)
+    aligned = numpy.dtype([("a", "i1"), ("s", inner, (2,))], align=True)
+    for shape in ((), (7,), (300, 3000)):
+        first, second = numpy.zeros(shape, aligned), numpy.empty(shape, aligned, order="F")
+        second.view(numpy.ndarray).T.reshape(-1).view(numpy.uint8)[:] = 255
+        second["a"], second["s"]["x"], second["s"]["y"] = 0, 0, 0
+        assert digest(implementation, first) == digest(implementation, second)
+        second["s"]["y"][..., -1] = 1
+        assert digest(implementation, first) != digest(implementation, second)
+
+    first = numpy.zeros(3, "i4,f8,i2")
+    second = first.copy()
+    second["f1"] = 1
+    assert digest(implementation, first) != digest(implementation, second)
+    first, second = first[["f0", "f2"]], second[["f0", "f2"]]
+    assert digest(implementation, first) == digest(implementation, second)
+    nothing = numpy.zeros(3, {"names": [], "formats": [], "itemsize": 8})
+    assert digest(implementation, nothing) != digest(implementation, nothing[:2])
+
+
 @pytest.mark.parametrize("dtype", ["f8", "i2", "?", "u1", "c16", "M8[s]", "U3", "i4,f8", "V5"])
 @pytest.mark.parametrize("shape", [(), (0,), (7,), (4, 6), (2, 3, 4), (300, 700), (2, 1, 300_000)])
 def test_arrays_whatever_their_layout(implementation, dtype, shape):

@@ -63,7 +63,8 @@ def reduce_for_digest(obj: Any) -> Any:
     else:
         little = dtype.newbyteorder("<")
     description = little.str if dtype.names is None and dtype.subdtype is None else little
-    data = Pieces(obj.nbytes, _pieces_of_ndarray(numpy, obj, little))
+    packed = _packed(numpy, little)
+    data = Pieces(obj.size * packed.itemsize, _pieces_of_ndarray(numpy, obj, packed))
     return numpy.ndarray, (obj.shape, description, data)
 
 
@@ -74,6 +75,16 @@ def _simple_types(numpy: Any) -> dict[int, str]:
         return {}
     numbers = map(numpy.dtype, "?bhilqBHILQefdFD")
     return {id(number): number.str for number in numbers}
+
+
+def _packed(numpy: Any, dtype: Any) -> Any:
+    """A type without what lies between its fields: that is no part of the value."""
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return numpy.dtype((_packed(numpy, base), shape))
+    if dtype.names is None:
+        return dtype
+    return numpy.dtype([(name, _packed(numpy, dtype.fields[name][0])) for name in dtype.names])
 
 
 def _size_of(obj: array[Any]) -> int:
@@ -90,7 +101,7 @@ def _pieces_of_array(obj: array[Any]) -> Iterator[Any]:
 
 
 def _pieces_of_ndarray(numpy: Any, obj: Any, dtype: Any) -> Iterator[Any]:
-    if obj.nbytes == 0:
+    if obj.nbytes == 0 or dtype.itemsize == 0:
         return
     if (obj.dtype is dtype or obj.dtype == dtype) and obj.flags.c_contiguous:
         # As bytes, since not all types have a buffer.
