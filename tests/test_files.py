@@ -859,13 +859,18 @@ def test_devices(implementation):
         with pytest.raises(OSError) as caught:  # noqa: PT011
             implementation.dump(OBJECT, "/dev/full")
         assert caught.value.errno == errno.ENOSPC
+        assert "while writing '/dev/full'" in caught.value.__notes__
     assert sorted(os.listdir("/dev")) == before
 
 
 @needs_posix
-@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "//dev/stdout", "a link"])
 @pytest.mark.parametrize("pure", ["", "1"])
 def test_standard_output(tmp_path, name, pure):
+    if name == "a link":
+        name = str(tmp_path / "link")
+        os.symlink("/dev/stdout", tmp_path / "second")
+        os.symlink("second", name)
     if not os.path.exists(name):
         pytest.skip(f"no {name}")
     script = f"import quickpickle; quickpickle.dump([1] * 1000, {name!r}); print('more')"

@@ -119,7 +119,7 @@ def write_file(file: FilePath, write: Callable[[Any], object]) -> None:
     compressor = compressor_for(path)
     old = _stat(path)
     if old is not None and not (stat.S_ISREG(old.st_mode) and _can_replace(path)):
-        _fill(open(path, "wb"), write, compressor)  # noqa: SIM115  # _fill closes it
+        _fill(open(path, "wb"), path, write, compressor)  # noqa: SIM115  # _fill closes it
         return
     target = os.path.realpath(path)  # what a link leads to, and wherever a chdir() goes meanwhile
     directory = os.path.dirname(target)
@@ -129,7 +129,7 @@ def write_file(file: FilePath, write: Callable[[Any], object]) -> None:
         # A new file has the permissions that open() gives: of the umask, or a default ACL.
         mode = 0o666 if old is None else 0o600
         made = open(temporary, "xb", opener=partial(os.open, mode=mode))  # noqa: SIM115  # _fill closes it
-        _fill(made, write, compressor, partial(_finish, target=target, old=old))
+        _fill(made, path, write, compressor, partial(_finish, target=target, old=old))
         os.replace(temporary, target)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename == temporary:
@@ -171,16 +171,32 @@ def _can_replace(path: str) -> bool:
     Raises the OSError of open() where that would not let us write: a renaming asks only whether
     the directory may be changed.
     """
-    # Links to what the process has open: the name behind them may be another file's, or nobody's.
-    if os.path.abspath(path).startswith(("/dev/std", "/dev/fd/", "/proc/")):
+    if _leads_to_what_is_open(path):
         return False
     if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         open(path, "r+b").close()
     return True
 
 
+def _leads_to_what_is_open(path: str) -> bool:
+    """Whether a path is, or links to, a name of what the process has open: `/dev/stdout`.
+
+    The name that is behind it may be another file's by now, or nobody's.
+    """
+    for _ in range(40):  # links, as the system follows
+        directory, name = os.path.split(path)
+        path = os.path.join(os.path.realpath(directory), name)
+        if path.startswith(("/dev/std", "/dev/fd/", "/proc/")):
+            return True
+        if not os.path.islink(path):
+            break
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return False
+
+
 def _fill(
     file: IO[bytes],
+    path: str,
     write: Callable[[Any], object],
     compressor: Compressor | None,
     finish: Callable[[int], object] | None = None,
@@ -197,10 +213,12 @@ def _fill(
         if finish is not None:
             finish(file.fileno())
         file.close()
-    except BaseException:
+    except BaseException as error:
         # Closing writes what is left, which may fail too; what counts is the first error.
         with contextlib.suppress(OSError):
             file.close()
+        if isinstance(error, OSError) and error.filename is None:  # of a write, or of the object
+            error.add_note(f"while writing {path!r}")
         raise
 
 
