@@ -348,7 +348,7 @@ def test_the_names_are_those_of_cloudpickle(cloud):
             for module in (cloud, cloudpickle)
         )
         assert ours == theirs
-    for name in ("__version__", "DEFAULT_PROTOCOL", "list_registry_pickle_by_value", "subimport"):
+    for name in ("__version__", "DEFAULT_PROTOCOL", "cloudpickle", "subimport"):
         assert getattr(cloud, name) is getattr(cloudpickle, name)
     for name in ("__path__", "no_name"):
         with pytest.raises(AttributeError, match=name):

@@ -13,7 +13,7 @@ from functools import partial
 from pickle import PickleBuffer, PicklingError, load, loads
 from typing import Any, Final
 
-import cloudpickle
+import cloudpickle as _theirs  # so that `cloudpickle` is what it is in theirs, see __getattr__
 from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 
 import quickpickle
@@ -47,11 +47,11 @@ class _Reducers:
     @only_globals
     def reducer_override(self, obj: Any) -> Any:
         """cloudpickle's: a reduction of a class or function by value, else NotImplemented."""
-        return cloudpickle.Pickler.reducer_override(self, obj)
+        return _theirs.Pickler.reducer_override(self, obj)
 
 
 def _take_reducers() -> None:
-    for name, value in vars(cloudpickle.Pickler).items():
+    for name, value in vars(_theirs.Pickler).items():
         if name not in ("dump", "reducer_override") and not name.startswith("__"):
             setattr(_Reducers, name, value)
 
@@ -91,7 +91,7 @@ class Pickler(_Reducers, quickpickle.Pickler):
         buffer_callback: Callable[[PickleBuffer], object] | None = None,
     ) -> None:
         if protocol is None:
-            protocol = cloudpickle.DEFAULT_PROTOCOL
+            protocol = _theirs.DEFAULT_PROTOCOL
         super().__init__(file, protocol, buffer_callback=buffer_callback)
         self.globals_ref = {}
         self.proto = int(protocol)
@@ -141,7 +141,7 @@ def dumps(
     42
     """
     if protocol is None:
-        protocol = cloudpickle.DEFAULT_PROTOCOL
+        protocol = _theirs.DEFAULT_PROTOCOL
     reducers = _Reducers()
     reducers.globals_ref = {}
     hook, table = reducers.reducer_override, Pickler.dispatch_table
@@ -156,7 +156,7 @@ def __getattr__(name: str) -> Any:
     """Whatever else cloudpickle has: `__version__`, `list_registry_pickle_by_value`, ..."""
     if name.startswith("__") and name != "__version__":  # of a module, which this one is not
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(cloudpickle, name)
+    return getattr(_theirs, name)
 
 
 def _as_pickling_error(error: RecursionError) -> PicklingError:
