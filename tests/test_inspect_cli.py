@@ -184,3 +184,11 @@ def test_without_plotly(file: Path, capsys: Output, monkeypatch: pytest.MonkeyPa
     assert main(["inspect", str(file), "--html", str(file.with_suffix(".html"))]) == 2
     assert "needs plotly: pip install 'quickpickle[html]'" in capsys.readouterr().err
     assert not file.with_suffix(".html").exists()
+
+
+def test_the_page_does_not_take_the_place_of_the_pickle(file: Path, capsys: Output) -> None:
+    data = file.read_bytes()
+    other = file.parent / "." / file.name
+    assert main(["inspect", str(file), "--html", str(other)]) == 2
+    assert "name another file" in capsys.readouterr().err
+    assert file.read_bytes() == data

@@ -169,6 +169,10 @@ def _bench(file: Path, protocol: int | None, rounds: int) -> int:
     return 0
 
 
+def _is_same(one: str, other: str) -> bool:
+    return Path(one).exists() and Path(one).samefile(other)
+
+
 def _inspect(arguments: argparse.Namespace) -> int:
     from . import inspect
 
@@ -180,6 +184,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
         from .inspection.page import write_page
 
     is_stream = arguments.file == "-"
+    if arguments.html is not None and not is_stream and _is_same(arguments.html, arguments.file):
+        return _complain("the page would take the place of the pickle: name another file", 2)
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
     if arguments.json:
