@@ -597,6 +597,26 @@ def test_large_buffers_are_written_from_where_they_lie(implementation):
         assert sum(view.obj is array_ for view in views) == 2
 
 
+def test_what_a_write_in_python_gets(implementation):
+    """bytes, but for what lies in memory of somebody else, as without compact=True."""
+    for payload in (b"x" * TARGET, "x" * TARGET):
+        file = Recorder()
+        implementation.dump(["a", payload, ["b", "a"]], file, 5, compact=True)
+        assert {type(data) for data in file.writes} == {bytes}
+
+
+@pytest.mark.slow
+def test_an_int_of_2_gb(implementation):
+    if implementation is IMPLEMENTATIONS["python"]:
+        pytest.skip("has no limit")
+    number = 1 << (8 * (2**31 - 1) - 9)
+    with pytest.raises(OverflowError, match="use optimize"):
+        implementation.dumps((number,), 4, compact=True)
+    assert implementation.dumps([1, [1]], 4, compact=True) == quickpickle.optimize(
+        pickle.dumps([1, [1]], 4)
+    )
+
+
 def test_dump_to_a_path(implementation, tmp_path):
     path = tmp_path / "file.pkl.gz"
     obj = words(3000, 100)

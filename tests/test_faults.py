@@ -293,6 +293,29 @@ _LAST = 25  # dumps that succeed one after the other: there is no allocation lef
 
 
 @without_memory
+def test_no_memory_where_payloads_were_held_back(implementation):
+    """An int was given up twice, as Cython's list comprehensions do where there is no memory."""
+    words = ["word" * 100, "word" * 100]  # so that the place of what is held is no small int
+    obj = [words, words, bytearray(70_000)]
+    expected = implementation.dumps(obj, 5, compact=True)
+    at = succeeded = 0
+    while succeeded < _LAST:
+        results = []
+        error = fail_allocations(
+            at,
+            at + 1,
+            lambda: results.append(implementation.dumps(obj, 5, compact=True)),  # noqa: B023
+        )
+        if error is None:
+            assert results == [expected]
+        else:
+            assert isinstance(error, _NO_MEMORY), error
+        succeeded = succeeded + 1 if error is None else 0
+        assert len({10**6 + i for i in range(3000)}) == 3000  # in the memory that was given up
+        at += 1
+
+
+@without_memory
 def test_a_tuple_for_which_there_is_no_memory(implementation):
     """It had begun, and has no number: what later lies at its address is not taken for it."""
 

@@ -15,7 +15,7 @@ cdef extern from *:
     """
     /* A dump with compact=True is written in sections: frames, or what would be frames. Behind a gap
        of 9 bytes each, from protocol 4 on. No place in one lies 2 GB behind its start: large payloads
-       end one. */
+       end one, and for what else may be as large, see is_too_far. */
     typedef struct {
         Py_ssize_t start;
         Py_ssize_t opcode;  /* where one begins not long before the end, counted from there; or 0 */
@@ -769,7 +769,7 @@ cdef int begin_compact(Stream stream) except -1:
     stream.held = stream.held_at = stream.again = None
     stream.is_odd = False
     stream.get_count = stream.section_count = 0
-    stream.has_undone = False
+    stream.has_undone = stream.is_too_far = False
     if stream.capacity == 0:
         stream.enlarge_log()
     return stream.note_memoized()
@@ -883,6 +883,12 @@ cdef bytes finish_compact(Stream stream):
     cdef bytes result
     cdef char* pos
     stream.held = stream.held_at = None
+    if stream.is_too_far:
+        stream.own()
+        raise OverflowError(
+            "an int or persistent id of 2 GB is too large for compact=True: leave it out, and "
+            "use optimize()"
+        )
     if stream.visible:
         stream.settle()
     else:
@@ -927,11 +933,12 @@ cdef bytes finish_compact(Stream stream):
         return result
     result = stream.take_buffer()
     view = memoryview(result)
+    size = len(result)
     for owner, place in zip(held, held_at):
-        stream.send(view[start:place], place - start)
+        stream.send(view[start:place] if stream.is_quiet() else result[start:place], place - start)
         stream.send(owner, len(owner))
         start = place
-    stream.send(view[start:], len(view) - start)
+    stream.send(view[start:] if stream.is_quiet() else result[start:], size - start)
     return None
 
 
@@ -966,7 +973,9 @@ cdef Py_ssize_t fill_in(Stream stream, Py_ssize_t count, list held_at) except -1
         quickpickle_fill_in(&c)
         stream.pos = <char*>c.pos
         if held:
-            held_at[:] = [places[2 * held + i] for i in range(held)]
+            for i in range(held):
+                held_at[i] = places[2 * held + i]
+            del held_at[held:]
     finally:
         PyMem_Free(places)
     return needed
@@ -1009,7 +1018,8 @@ cdef bytes write_odd(Stream stream, Py_ssize_t count, list held, list held_at):
     """
     cdef Py_ssize_t at, i, number = 0, start = 0, entry, get
     cdef Py_ssize_t entry_end, get_end
-    cdef list parts = [], events = [], again = stream.again or []
+    cdef list parts = [], events = []
+    cdef set again = set(stream.again or ())
     for i in range(stream.section_count):
         at = stream.sections[i].start
         entry_end, get_end = count, stream.get_count
@@ -1021,7 +1031,8 @@ cdef bytes write_odd(Stream stream, Py_ssize_t count, list held, list held_at):
             events.append((at + stream.get_at[get], 2, 0))
         if stream.protocol >= 4:
             events.append((at - 9, 3, 0))
-    events += [(at, 0, i) for i, at in enumerate(held_at[1::2] if held else ())]
+    for i, at in enumerate(held_at[1::2] if held else ()):
+        events.append((at, 0, i))
     for at, kind, i in sorted(events):
         parts.append(stream.buffer[start:at])
         start = at

@@ -1397,7 +1397,7 @@ cdef class Scanner:
             elif self.nodes[child].size > <uint64_t>found[0][0]:
                 heapq.heapreplace(found, (self.nodes[child].size, -<int64_t>child))
             child = self.nodes[child].next
-        return [-number for _, number in sorted(found, reverse=True)]
+        return numbers_of(found)
 
     def way(self, uint32_t node, Py_ssize_t ends):
         self.check(node)
@@ -1443,4 +1443,12 @@ cdef class Scanner:
             elif value > least:
                 heapq.heapreplace(best, (value, -i))
                 least = best[0][0]
-        return [-number for _, number in sorted(best, reverse=True)]
+        return numbers_of(best)
+
+
+cdef list numbers_of(list heap):
+    """Of pairs with what they are sorted by, and less than their number; the largest first."""
+    cdef list numbers = []
+    for _, number in sorted(heap, reverse=True):
+        numbers.append(-number)
+    return numbers

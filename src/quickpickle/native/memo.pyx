@@ -202,7 +202,9 @@ cdef class Memo:
         self.settle()  # the numbers in the log have a gap here
         if self.memoize_at != NULL:
             self.is_odd = True  # there are more entries than numbers
-            self.again = [self.count] if self.again is None else [*self.again, self.count]
+            if self.again is None:
+                self.again = []
+            self.again.append(self.count)
         if self.count == self.capacity:
             self.enlarge_log()
         self.find(obj).number = self.used

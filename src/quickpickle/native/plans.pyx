@@ -147,13 +147,17 @@ cdef bint has_same_fields(Plan plan) except -1:
     """Whether a dataclass's fields are still those that the plan was made for."""
     cdef Py_ssize_t position = 0, i = 0
     cdef PyObject* value
+    cdef list names = []
     while PyDict_Next(<PyObject*>plan.fields, &position, NULL, &value):
         if i == len(plan.field_values) or value != PyTuple_GET_ITEM(<PyObject*>plan.field_values, i):
             return False
         i += 1
-    return i == len(plan.field_values) and plan.names == tuple(
-        [field.name for field in plan.field_values if field._field_type is planning.field_marker()]
-    )
+    if i != len(plan.field_values):
+        return False
+    for field in plan.field_values:
+        if field._field_type is planning.field_marker():
+            names.append(field.name)
+    return plan.names == tuple(names)
 
 
 cdef Plan make_plan(Dump dump, object obj):
@@ -617,8 +621,10 @@ cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
 cdef object describe_array(PyObject* obj):
     """See planning.describe_array."""
     cdef quickpickle_array* array = <quickpickle_array*>obj
-    shape = tuple([array.dimensions[i] for i in range(array.nd)])
-    return <size_t>array.data, shape, <object>array.descr, array.flags
+    cdef list shape = []
+    for i in range(array.nd):
+        shape.append(array.dimensions[i])
+    return <size_t>array.data, tuple(shape), <object>array.descr, array.flags
 
 
 cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:

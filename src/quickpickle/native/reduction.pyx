@@ -99,10 +99,10 @@ cdef int find_tables(Dump dump) except -1:
 
 cdef tuple chain_map_methods():
     """What a look-up in a ChainMap goes by."""
-    return tuple([
-        find(ChainMap, name)
-        for name in ("__getitem__", "__missing__", "__getattribute__", "__getattr__", "maps")
-    ])
+    cdef list methods = []
+    for name in ("__getitem__", "__missing__", "__getattribute__", "__getattr__", "maps"):
+        methods.append(find(ChainMap, name))
+    return tuple(methods)
 
 
 cdef int look_at_chain_map() except -1:
