@@ -610,6 +610,11 @@ def test_an_int_of_2_gb(implementation):
     if implementation is IMPLEMENTATIONS["python"]:
         pytest.skip("has no limit")
     number = 1 << (8 * (2**31 - 1) - 9)
+    pickler = implementation.Pickler(io.BytesIO(), 0, compact=True)
+    pickler.persistent_id = lambda obj: "x" * 2**31 if obj is None else None
+    item = (None,)
+    with pytest.raises(OverflowError, match="use optimize"):
+        pickler.dump([item, item])
     with pytest.raises(OverflowError, match="use optimize"):
         implementation.dumps((number,), 4, compact=True)
     assert implementation.dumps([1, [1]], 4, compact=True) == quickpickle.optimize(

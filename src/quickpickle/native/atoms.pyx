@@ -80,6 +80,7 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         stream.put_opcode1(0x8A, <uint8_t>size)
     else:
         stream.put_opcode4(0x8B, <uint32_t>size)
+        stream.look_how_far(size)
     stream.pos += size
     return 0
 

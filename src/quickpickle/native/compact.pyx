@@ -886,7 +886,7 @@ cdef bytes finish_compact(Stream stream):
     if stream.is_too_far:
         stream.own()
         raise OverflowError(
-            "an int or persistent id of 2 GB is too large for compact=True: leave it out, and "
+            "an int or persistent id of 1 GB is too large for compact=True: leave it out, and "
             "use optimize()"
         )
     if stream.visible:

@@ -33,7 +33,7 @@ cdef class Stream(Memo):
     cdef uint32_t* get_at  # where in its section each reference is
     cdef Py_ssize_t get_count, get_room  # which is 0 where nobody wants to know of them
     cdef bint has_undone  # some of them
-    cdef bint is_too_far  # one of these places, behind an int or a persistent id of 2 GB
+    cdef bint is_too_far  # perhaps one of these places, behind what is no payload
     cdef uint64_t plain_gets  # up to this number they are binary, and nobody wants to know of them
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
@@ -223,7 +223,15 @@ cdef class Stream(Memo):
         return 0
 
     @cython.final
+    cdef int look_how_far(self, Py_ssize_t size) noexcept:
+        """What is not a payload and so large: with compact=True no place may be 2 GB off."""
+        if size >= 1 << 30:
+            self.is_too_far = True
+        return 0
+
+    @cython.final
     cdef int put_bytes(self, bytes data) except -1:
+        self.look_how_far(PyBytes_GET_SIZE(data))
         return self.put(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     @cython.final
@@ -281,14 +289,8 @@ cdef class Stream(Memo):
     cdef inline int memoized(self) noexcept:
         """Note where the MEMOIZE of what was just added to the log belongs, if it is not written."""
         if unlikely(self.memoize_at != NULL):
-            self.memoize_at[self.count - 1] = self.place_in_section()
+            self.memoize_at[self.count - 1] = <uint32_t>(self.pos - self.buffer - self.frame_start)
         return 0
-
-    @cython.final
-    cdef inline uint32_t place_in_section(self) noexcept:
-        cdef Py_ssize_t place = self.pos - self.buffer - self.frame_start
-        self.is_too_far |= <uint64_t>place >> 31 != 0  # no bit is left for IS_USED
-        return <uint32_t>place
 
     @cython.final
     cdef int memoize_by_number(self, PyObject* obj, bint unique) except -1:
@@ -320,7 +322,7 @@ cdef class Stream(Memo):
         if self.get_count >= self.get_room or <uint64_t>number >> 32 or self.end - self.pos < 5:
             return self.get_rarely(number)
         self.memoize_at[number] |= <uint32_t>IS_USED
-        self.get_at[self.get_count] = self.place_in_section()
+        self.get_at[self.get_count] = <uint32_t>(self.pos - self.buffer - self.frame_start)
         self.get_count += 1
         self.pos[0] = <char>0x6A
         quickpickle_store4(self.pos + 1, <uint32_t>number)
