@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
+import os
 import pickle
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +124,38 @@ def test_more_than_one_pickle(capsys: Output, file: Path) -> None:
     table = rows(capsys.readouterr().out)
     assert table["protocol"] == "0"
     assert table["not looked at"] == f"{len(pickle.dumps(2, 5))} bytes behind the first pickle"
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 5])
+def test_a_compressed_file(capsys: Output, tmp_path: Path, protocol: int) -> None:
+    data = pickle.dumps([1, "two"], protocol)
+    path = tmp_path / "data.pkl.gz"
+    path.write_bytes(gzip.compress(data + b"rest"))
+    assert main(["bench", str(path)]) == 0
+    table = rows(capsys.readouterr().out)
+    assert table["protocol"] == str(protocol)
+    assert table["bytes"] == str(len(data))
+    assert table["not looked at"] == "4 bytes behind the first pickle"
+
+
+def test_a_damaged_compressed_file(capsys: Output, tmp_path: Path) -> None:
+    path = tmp_path / "data.pkl.gz"
+    path.write_bytes(gzip.compress(pickle.dumps("text"))[:-3])
+    assert main(["bench", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"quickpickle: cannot load {path}: EOFError: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe(capsys: Output, file: Path) -> None:
+    os.mkfifo(file)
+    data = pickle.dumps("text")
+    thread = threading.Thread(target=file.write_bytes, args=[data])
+    thread.start()
+    assert main(["bench", str(file)]) == 0
+    thread.join()
+    assert rows(capsys.readouterr().out)["bytes"] == str(len(data))
 
 
 def test_where_the_standard_pickler_gives_up(capsys: Output, file: Path) -> None:

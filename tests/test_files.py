@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -848,6 +849,46 @@ def test_a_named_pipe(implementation, tmp_path, name):
     assert received == [OBJECT]
     assert stat.S_ISFIFO(os.stat(path).st_mode)
     assert os.listdir(tmp_path) == [name]
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "name",
+    ["a", "a.gz", "a.bz2", "a.xz", pytest.param("a.zst", marks=needs_zstd)],
+)
+def test_a_pipe_that_gives_a_byte_at_a_time(tmp_path, name):
+    """The first read of it does not say if what comes is compressed."""
+    quickpickle.dump(OBJECT, tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    received = []
+    thread = threading.Thread(target=lambda: received.append(quickpickle.load(path)))
+    thread.start()
+    with open(path, "wb", buffering=0) as pipe:
+        for i in range(len(data)):
+            pipe.write(data[i : i + 1])
+            if i < 10:
+                time.sleep(0.005)
+    thread.join()
+    assert received == [OBJECT]
+
+
+@needs_posix
+@pytest.mark.parametrize("data", [b"N.", b"(l.", b"B\0\0\0\0."], ids=repr)
+def test_a_pipe_that_stays_open(tmp_path, data):
+    """No more is waited for than the pickle."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    received = []
+    thread = threading.Thread(target=lambda: received.append(quickpickle.load(path)), daemon=True)
+    thread.start()
+    with open(path, "wb", buffering=0) as pipe:
+        for i in range(len(data)):
+            pipe.write(data[i : i + 1])
+            time.sleep(0.005)
+        thread.join(60)
+        assert received == [pickle.loads(data)]
 
 
 @needs_posix

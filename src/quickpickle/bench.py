@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import math
 import pickle
 import pickletools
@@ -22,6 +23,8 @@ from rich.text import Text
 
 import quickpickle
 
+from .compression import decompressed, with_its_start
+
 _ROUND_SECONDS = 0.02  # so long that neither the clock nor a switch of tasks counts for much
 
 _Dumps = Callable[[Any, int], bytes]
@@ -37,7 +40,7 @@ class Report:
 
     path: Path
     rest: int
-    """How many bytes of the file come after its first pickle."""
+    """How many bytes come after its first pickle, of what it holds when decompressed."""
     protocol: int
     size: int
     """How many bytes quickpickle writes."""
@@ -65,9 +68,11 @@ def run(console: Console, path: Path, protocol: int | None = None, rounds: int =
     BenchError where it is no pickle, or holds an object that cannot be pickled again.
     """
     console.print("A pickle runs what is in it: load only files that you trust.")
-    obj, rest = _load(path)
+    data = _read(path)
+    obj, rest = _load(path, data)
     if protocol is None:
-        protocol = find_protocol(path)
+        protocol = find_protocol(data)
+    del data
 
     picklers: dict[str, _Dumps] = {"quickpickle": quickpickle.dumps, "pickle": pickle.dumps}
     loops = {}
@@ -109,26 +114,33 @@ def run(console: Console, path: Path, protocol: int | None = None, rounds: int =
     return report
 
 
-def find_protocol(path: Path) -> int:
-    """The protocol of the first pickle in a file."""
-    with path.open("rb") as file:
-        start = file.read(2)
-        if start[:1] == pickle.PROTO:
-            return start[1]
-        # Before 2 they did not say so: an opcode of protocol 1 does.
-        file.seek(0)
-        return max(opcode.proto for opcode, _, _ in pickletools.genops(file))
+def find_protocol(data: bytes) -> int:
+    """The protocol of the first pickle."""
+    if data[:1] == pickle.PROTO:
+        return data[1]
+    # Before 2 they did not say so: an opcode of protocol 1 does.
+    return max(opcode.proto for opcode, _, _ in pickletools.genops(data))
 
 
-def _load(path: Path) -> tuple[Any, int]:
-    """The object, and how many bytes of the file are left."""
-    with path.open("rb") as file:
-        try:
-            obj = pickle.load(file)
-        except Exception as error:  # a wrong pickle can raise any
-            raise BenchError(f"cannot load {path}: {_line(error)}") from error
-        used = file.tell()
-        return obj, file.seek(0, 2) - used
+def _read(path: Path) -> bytes:
+    """All of a file, which may be compressed, or a pipe."""
+    try:
+        with path.open("rb") as file:
+            return decompressed(with_its_start(file)).read()
+    except Exception as error:  # each of the modules that decompress has its own
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise BenchError(f"cannot load {path}: {_line(error)}") from error
+
+
+def _load(path: Path, data: bytes) -> tuple[Any, int]:
+    """The object, and how many bytes are left."""
+    file = io.BytesIO(data)
+    try:
+        obj = pickle.load(file)
+    except Exception as error:  # a wrong pickle can raise any
+        raise BenchError(f"cannot load {path}: {_line(error)}") from error
+    return obj, len(data) - file.tell()
 
 
 def _line(error: Exception) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
+from itertools import chain
 from typing import IO, Any, Final, Protocol
 
 _SLICE: Final = 1 << 20  # so much of a large buffer is compressed at once
@@ -21,6 +23,7 @@ _GZIP: Final = b"\x1f\x8b"
 _BZ2: Final = b"BZh"
 _XZ: Final = b"\xfd7zXZ\0"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_MAGIC_NUMBERS: Final = (_GZIP, _BZ2, _XZ, _ZSTD)
 
 
 class Compressor(Protocol):
@@ -82,6 +85,25 @@ class CompressedWriter:
         self._write(self._compressor.flush())
 
 
+def with_its_start(file: io.BufferedReader) -> io.BufferedReader:
+    """A file whose `peek` shows if it is compressed; `file` itself, but for a pipe.
+
+    Of that it may show a single byte. No more is waited for than a pickle would need as well.
+    """
+    start = file.peek(len(_XZ))
+    if not _may_become_compressed(start):
+        return file
+    start = b""
+    while _may_become_compressed(start) and (byte := file.read(1)):
+        start += byte
+    rest = iter(partial(file.read1, 1 << 16), b"")
+    return io.BufferedReader(_BlockReader(chain((start,), rest)))
+
+
+def _may_become_compressed(start: bytes) -> bool:
+    return any(start != magic and magic.startswith(start) for magic in _MAGIC_NUMBERS)
+
+
 def decompressed(file: io.BufferedReader) -> IO[bytes]:
     """A file with the decompressed content of `file`; `file` itself if it is not compressed.
 
@@ -105,27 +127,6 @@ def decompressed(file: io.BufferedReader) -> IO[bytes]:
     return reader  # type: ignore[no-any-return]  # the modules are Any
 
 
-def _import_zstd() -> Any:
-    """The standard library's module, from 3.14 on, or else the package."""
-    for name in ("compression.zstd", "zstandard"):
-        try:
-            return import_module(name)
-        except ImportError:  # an interpreter can be built without it
-            continue
-    raise ModuleNotFoundError(
-        "zstd needs Python 3.14 (compression.zstd) or the package zstandard: "
-        "pip install 'quickpickle[zstd]'",
-        name="zstandard",
-    )
-
-
-# --- zstd by way of the package zstandard
-#
-# Its own reader takes a file that ends in the middle for one that has ended, and what
-# decompresses whatever it is given does that at once, however large it gets. So a file is taken
-# apart into the blocks of RFC 8878, section 3.1.1: each is at most 128 KiB when decompressed.
-
-
 class _BlockReader(io.RawIOBase):
     """Reads what an iterator of bytes yields."""
 
@@ -146,6 +147,27 @@ class _BlockReader(io.RawIOBase):
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         return size
+
+
+def _import_zstd() -> Any:
+    """The standard library's module, from 3.14 on, or else the package."""
+    for name in ("compression.zstd", "zstandard"):
+        try:
+            return import_module(name)
+        except ImportError:  # an interpreter can be built without it
+            continue
+    raise ModuleNotFoundError(
+        "zstd needs Python 3.14 (compression.zstd) or the package zstandard: "
+        "pip install 'quickpickle[zstd]'",
+        name="zstandard",
+    )
+
+
+# --- zstd by way of the package zstandard
+#
+# Its own reader takes a file that ends in the middle for one that has ended, and what
+# decompresses whatever it is given does that at once, however large it gets. So a file is taken
+# apart into the blocks of RFC 8878, section 3.1.1: each is at most 128 KiB when decompressed.
 
 
 def _zstd_blocks(file: io.BufferedReader, zstandard: Any) -> Iterator[bytes]:

@@ -15,7 +15,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
-from .compression import CompressedWriter, Compressor, compressor_for, decompressed
+from .compression import (
+    CompressedWriter,
+    Compressor,
+    compressor_for,
+    decompressed,
+    with_its_start,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -93,11 +99,12 @@ def load(
     path = os.fspath(file)
     with open(path, "rb") as opened:
         try:
-            content = decompressed(opened)
+            start = with_its_start(opened)
+            content = decompressed(start)
             obj = pickle.load(
                 content, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers
             )
-            if content is not opened:
+            if content is not start:
                 while content.read(1 << 16):
                     pass
         except Exception as error:
