@@ -184,6 +184,14 @@ def test_data(cloud, protocol, name):
     assert pickle.dumps(cloud.loads(cloud.dumps(data))) == pickle.dumps(copy)
 
 
+def test_what_is_wrong_is_said_before_the_file_is_opened(cloud, tmp_path):
+    path = tmp_path / "no such directory" / "things.pkl"
+    with pytest.raises(ValueError, match="protocol"):
+        cloud.dump([], path, 99)
+    with pytest.raises(ValueError, match="buffer_callback"):
+        cloud.dump([], path, 4, print)
+
+
 def test_what_a_process_without_these_modules_makes_of_it(cloud, tmp_path):
     """The functions and classes are in the file, by value; plain cloudpickle and pickle read it."""
     local = {name: THINGS[name] for name in ("closure", "recursive", "instances", "class method")}

@@ -117,7 +117,27 @@ def test_more_objects_than_allowed(tmp_path: Path, capsys: Output) -> None:
 def test_what_cannot_be_read(tmp_path: Path, capsys: Output) -> None:
     assert main(["inspect", str(tmp_path / "missing")]) == 1
     assert main(["inspect", str(tmp_path)]) == 1
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert repr(str(tmp_path)) in lines[1]
+
+
+def test_a_closed_standard_input(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["inspect", "-"]) == 1
+    assert capsys.readouterr().err == "quickpickle: the standard input is closed\n"
+
+
+def test_a_terminal_without_the_signs(file: Path) -> None:
+    file.write_bytes(pickle.dumps({"é": ["ü" * 100]}))
+    result = subprocess.run(
+        [sys.executable, "-m", "quickpickle", "inspect", str(file)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert rb"\xe9" in result.stdout
 
 
 def test_the_standard_input(file: Path) -> None:

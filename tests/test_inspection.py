@@ -7,8 +7,10 @@ import copyreg
 import datetime as dt
 import decimal
 import gc
+import gzip
 import io
 import json
+import lzma
 import os
 import pickle
 import pickletools
@@ -563,7 +565,21 @@ def test_what_was_understood_is_there(inspect: Any) -> None:
     [
         (b"", "this is no pickle: there is nothing in it, at offset 0", 0),
         (b"\xff\xd8\xff\xe0", "this is no pickle: no opcode is 0xff, at offset 0", 0),
-        (b"PK\x03\x04", "this is no pickle: the file ends in the middle of PERSID, at offset 0", 0),
+        (
+            b"PK\x03\x04",
+            "this is no pickle, but a ZIP archive: unpack it (that of torch.save has a data.pkl)",
+            0,
+        ),
+        (
+            gzip.compress(b"N."),
+            "this is no pickle, but compressed with gzip: decompress it first",
+            0,
+        ),
+        (
+            lzma.compress(b"N."),
+            "this is no pickle, but compressed with xz: decompress it first",
+            0,
+        ),
         (b"N.\x00", "no opcode is 0x00, at offset 2", 2),
         (b"]", "the file ends before STOP, at offset 1", 1),
         (b"\x80\x04]\x94(K\x01K", "the file ends in the middle of BININT1, at offset 7", 7),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import pickle
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     is missing, 130 after Ctrl-C. As argparse has it, `--help`, `--version` and wrong arguments
     raise SystemExit.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal may have no sign for what a pickle has in it, or for the lines of a table.
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -78,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         "a pickle runs what is in it: only for files that you trust. As python -m quickpickle it "
         "finds the modules of the current directory, too.",
     )
-    bench.add_argument("file", metavar="FILE", type=Path, help="a pickle (if several, the first)")
+    bench.add_argument("file", metavar="FILE", type=Path, help="a pickle, or several: the first")
     bench.add_argument(
         "--protocol",
         metavar="N",
@@ -101,7 +105,9 @@ def _parser() -> argparse.ArgumentParser:
         "file from a stranger. The exit code is 1 if the file is cut short, damaged or no pickle.",
     )
     inspect.add_argument(
-        "file", metavar="FILE", help="a file of one or more pickles; - is the standard input"
+        "file",
+        metavar="FILE",
+        help="a file of one or more pickles, not compressed; - is the standard input",
     )
     inspect.add_argument(
         "--tree",
@@ -186,6 +192,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
     is_stream = arguments.file == "-"
     if arguments.html is not None and not is_stream and _is_same(arguments.html, arguments.file):
         return _complain("the page would take the place of the pickle: name another file", 2)
+    if is_stream and sys.stdin is None:
+        return _complain("the standard input is closed", 1)
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
     if arguments.json:

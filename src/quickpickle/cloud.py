@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pickle import PickleBuffer, PicklingError, load, loads
 from typing import Any, Final
 
@@ -124,6 +125,7 @@ def dump(
     >>> dump(lambda x: x + 1, "function.pkl")
     """
     if is_path(file, "write"):
+        Pickler(BytesIO(), protocol, buffer_callback)  # what is wrong is said before it is opened
         write = partial(dump, obj, protocol=protocol, buffer_callback=buffer_callback)
         write_file(file, write)
         return

@@ -23,7 +23,7 @@ _GZIP: Final = b"\x1f\x8b"
 _BZ2: Final = b"BZh"
 _XZ: Final = b"\xfd7zXZ\0"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_MAGIC_NUMBERS: Final = (_GZIP, _BZ2, _XZ, _ZSTD)
+_NAMES: Final = {_GZIP: "gzip", _BZ2: "bzip2", _XZ: "xz", _ZSTD: "zstd"}
 
 
 class Compressor(Protocol):
@@ -66,6 +66,15 @@ def compressor_for(name: str) -> Compressor | None:
     return compressor  # type: ignore[no-any-return]  # the modules are Any
 
 
+def name_of_compression(start: bytes) -> str | None:
+    """What a content is compressed with that begins like this; None if it is not compressed.
+
+    >>> name_of_compression(b"BZh91AY")
+    'bzip2'
+    """
+    return next((name for magic, name in _NAMES.items() if start.startswith(magic)), None)
+
+
 class CompressedWriter:
     """A file that compresses what is written to it into another; `finish` writes the end.
 
@@ -101,7 +110,7 @@ def with_its_start(file: io.BufferedReader) -> io.BufferedReader:
 
 
 def _may_become_compressed(start: bytes) -> bool:
-    return any(start != magic and magic.startswith(start) for magic in _MAGIC_NUMBERS)
+    return any(start != magic and magic.startswith(start) for magic in _NAMES)
 
 
 def decompressed(file: io.BufferedReader) -> IO[bytes]:

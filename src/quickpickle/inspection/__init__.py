@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ..compression import name_of_compression
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -39,6 +41,9 @@ def inspect(
     `depth`, `memo_entries`, `memo_unused`, `buffers`, `persistent_ids`; for each pickle in
     `pickles`), `imports`, `types`, `root`, `largest()`, `tree()`, `as_dict()`.
 
+    A compressed file is not decompressed, which could cost anything: pass `gzip.open(path)` and the
+    like where that is wanted.
+
     A file that is cut short, damaged or no pickle at all is not an exception here, as that is
     something to find out: `error` is then a `pickle.UnpicklingError` with the attribute `offset`,
     and the figures are those of all that comes before. Raises OSError if the file cannot be read,
@@ -69,7 +74,7 @@ def inspect(
     )
     error = None
     if malformed is not None:
-        error = InspectionError(malformed.offset, _describe(malformed, len(scanner.pickles)))
+        error = InspectionError(malformed.offset, _describe(malformed, source, scanner))
     return Inspection(source, scanner, error)
 
 
@@ -103,6 +108,14 @@ def _is_rebuilder(source: Any, scanner: Any, number: int) -> bool:
     return name == "_reconstructor" and module in ("copyreg", "copy_reg")
 
 
-def _describe(malformed: Any, found: int) -> str:
+def _describe(malformed: Any, source: Any, scanner: Any) -> str:
     what = f"{malformed.message}, at offset {malformed.offset:,}"
-    return what if found else f"this is no pickle: {what}"
+    if scanner.pickles:
+        return what
+    start = source.read(0, 6)
+    if start.startswith(b"PK\3\4"):
+        return "this is no pickle, but a ZIP archive: unpack it (that of torch.save has a data.pkl)"
+    compression = name_of_compression(start)
+    if compression is not None:
+        return f"this is no pickle, but compressed with {compression}: decompress it first"
+    return f"this is no pickle: {what}"

@@ -44,9 +44,9 @@ class File:
     """A file, which is closed when nothing refers to this any more."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        # By hand: a file object that is dropped warns that it was not closed.
-        self._number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        weakref.finalize(self, os.close, self._number)
+        file = open(path, "rb", buffering=0)  # noqa: SIM115
+        weakref.finalize(self, file.close)  # before it is dropped, which would warn
+        self._number = file.fileno()
         self.size = os.lseek(self._number, 0, os.SEEK_END)
 
     def read(self, offset: int, count: int) -> bytes:
