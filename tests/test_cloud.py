@@ -184,6 +184,120 @@ def test_data(cloud, protocol, name):
     assert pickle.dumps(cloud.loads(cloud.dumps(data))) == pickle.dumps(copy)
 
 
+class Outer:
+    class Inner:
+        pass
+
+
+class Lost:
+    pass
+
+
+class WithoutModule:
+    pass
+
+
+CLASSES = [
+    *[int, str, type, object, Exception, dt.date, dt.tzinfo, collections.OrderedDict, Point, Plain],
+    *[Outer, Outer.Inner, Lost, WithoutModule, random.Random, logging.Logger, abc.ABC, enum.Enum],
+    *[type(None), type(...), type(NotImplemented), types.SimpleNamespace, types.FunctionType],
+    *[types.MappingProxyType, types.GenericAlias, type(len), type(sys), type({}.keys())],
+]
+
+
+def as_it_is(monkeypatch):
+    pass
+
+
+def not_in_its_module(monkeypatch):
+    monkeypatch.setitem(globals(), "Lost", Plain)
+
+
+def of_no_module(monkeypatch):
+    monkeypatch.setattr(WithoutModule, "__module__", None)
+
+
+def of_the_main_module(monkeypatch):
+    for cls in (Plain, Outer, Outer.Inner):
+        monkeypatch.setattr(cls, "__module__", "__main__")
+    monkeypatch.setattr(sys.modules["__main__"], "Plain", Plain, raising=False)
+
+
+def of_a_module_that_is_not_imported(monkeypatch):
+    monkeypatch.delitem(sys.modules, __name__)
+
+
+def of_other_modules(monkeypatch):
+    modules = {name: module for name, module in sys.modules.items() if name != __name__}
+    monkeypatch.setattr(sys, "modules", modules)
+
+
+def of_a_type_of_its_own(monkeypatch):
+    monkeypatch.setitem(cloudpickle.cloudpickle._BUILTIN_TYPE_NAMES, Plain, "SimpleNamespace")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *[as_it_is, not_in_its_module, of_no_module, of_the_main_module],
+        *[of_a_module_that_is_not_imported, of_other_modules, of_a_type_of_its_own],
+    ],
+)
+def test_classes_by_name_and_by_value(cloud, monkeypatch, change):
+    change(monkeypatch)
+    for cls in CLASSES:
+        assert outcome(cloud, cls) == outcome(cloudpickle, cls)
+    instances = [Plain(a=1), Lost(), WithoutModule(), Outer.Inner(), Point(1), dt.date(2024, 1, 1)]
+    for _ in range(3):  # without a plan, and with one
+        for obj in (*instances, instances):
+            assert outcome(cloud, obj) == outcome(cloudpickle, obj)
+
+
+def test_modules_by_value(cloud):
+    objs = [CLASSES, Plain(), dt.date(2024, 1, 1)]
+    plain = cloud.dumps(objs)
+    for module in (pytest, sys.modules[__name__]):
+        cloudpickle.register_pickle_by_value(module)
+        try:
+            assert cloud.dumps(objs) == cloudpickle.dumps(objs)
+            assert (cloud.dumps(objs) == plain) == (module is pytest)
+        finally:
+            cloudpickle.unregister_pickle_by_value(module)
+        assert cloud.dumps(objs) == plain
+
+
+def outcome(module, obj):
+    try:
+        return module.dumps(obj)
+    except Exception as error:
+        return type(error)
+
+
+def test_who_is_asked_for(cloud, implementation, monkeypatch):
+    """The compiled core asks for no class that goes by its name; but a subclass for each."""
+    asked = []
+
+    def spy(self, obj):
+        asked.append(obj)
+        return original(self, obj)
+
+    original = cloudpickle.Pickler.reducer_override
+    monkeypatch.setattr(cloudpickle.Pickler, "reducer_override", spy)
+    objs = [Plain(), dt.date(2024, 1, 1), Point]
+    cloud.dumps(objs)
+    asked.clear()
+    cloud.dumps(objs)
+    assert asked.count(Plain) == (0 if implementation.__name__.endswith("core") else 1)
+    asked.clear()
+
+    class Sub(cloud.Pickler):
+        def reducer_override(self, obj):
+            return super().reducer_override(obj)
+
+    Sub(io.BytesIO()).dump(objs)
+    assert {Plain, dt.date, Point} <= {obj for obj in asked if isinstance(obj, type)}
+
+
 def test_what_is_wrong_is_said_before_the_file_is_opened(cloud, tmp_path):
     path = tmp_path / "no such directory" / "things.pkl"
     with pytest.raises(ValueError, match="protocol"):

@@ -920,9 +920,9 @@ def plans_of_each_kind():
 def test_a_hook_for_classes_and_functions_writes_the_same(implementation, table):
     results = []
     for cls, declare in (
-        (pickle.Pickler, only_globals),
+        (pickle.Pickler, only_globals()),
         (implementation.Pickler, lambda hook: hook),
-        (implementation.Pickler, only_globals),
+        (implementation.Pickler, only_globals()),
     ):
         file = io.BytesIO()
         pickler = functions_as_text(cls, file, declare)
@@ -943,7 +943,7 @@ def test_only_classes_and_functions_are_asked_for():
     if "native" not in IMPLEMENTATIONS:
         pytest.skip("quickpickle.native is not there")
     core = IMPLEMENTATIONS["native"]
-    pickler = functions_as_text(core.Pickler, io.BytesIO(), only_globals)
+    pickler = functions_as_text(core.Pickler, io.BytesIO(), only_globals())
     pickler.dump([Plain(), SubDict(), dt.date(2024, 1, 1)])
     pickler.clear_memo()
     pickler.asked.clear()
@@ -956,7 +956,7 @@ def test_a_class_that_begins_to_disguise_its_instances(implementation):
     results = []
     for cls in (pickle.Pickler, implementation.Pickler):
         file = io.BytesIO()
-        pickler = functions_as_text(cls, file, only_globals)
+        pickler = functions_as_text(cls, file, only_globals())
         pickler.dump([DisguisedLater() for _ in range(3)])
         DisguisedLater.__bases__ = (AsFunction,)
         try:
@@ -971,7 +971,7 @@ def test_a_class_that_begins_to_disguise_its_instances(implementation):
 
 def test_a_hook_that_overrides_the_declared_one_is_called_with_everything(implementation):
     class Declared(implementation.Pickler):
-        @only_globals
+        @only_globals()
         def reducer_override(self, obj):
             return NotImplemented
 

@@ -37,6 +37,14 @@ __all__ = [
 _dumps_with_hooks: Final = importlib.import_module(quickpickle.Pickler.__module__).dumps_with_hooks
 
 
+# By what its reducer_override decides whether a class goes by its name; nothing where not known.
+_KNOWN: Final[tuple[Any, ...]] = (
+    (_theirs.cloudpickle._BUILTIN_TYPE_NAMES, _theirs.cloudpickle._PICKLE_BY_VALUE_MODULES)
+    if _theirs.__version__.startswith("3.1.")
+    else ()
+)
+
+
 class _Reducers:
     """What cloudpickle's Pickler has beside those of pickle: with it `self` is enough for them."""
 
@@ -45,7 +53,7 @@ class _Reducers:
 
     dispatch_table: Any
 
-    @only_globals
+    @only_globals(*_KNOWN)
     def reducer_override(self, obj: Any) -> Any:
         """cloudpickle's: a reduction of a class or function by value, else NotImplemented."""
         return _theirs.Pickler.reducer_override(self, obj)

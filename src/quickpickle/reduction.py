@@ -93,16 +93,26 @@ def save_object(
     return save_reduction(stream, obj, reduction, endless, source)
 
 
-def only_globals(reducer_override: Callable[..., Any]) -> Callable[..., Any]:
+def only_globals(
+    classes: dict[type, Any] | None = None, modules: set[str] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare that a method `reducer_override` returns NotImplemented, and does nothing else, for
     all but classes, functions, and what says with its `__class__` that it is one.
+
+    With `classes` and `modules`, the same for a class without a metaclass that lies under its name
+    in its module, if that is in `sys.modules` and not `__main__`; but not for those in `classes`,
+    nor as long as there is any in `modules`, the names of those to be pickled by value.
 
     So the compiled core need not call it with anything else; the Python implementation does. It is
     the function that is marked, so a subclass that overrides it is called with everything again.
     For quickpickle.cloud, as cloudpickle's method is of this kind.
     """
-    vars(reducer_override)["_quickpickle_only_globals"] = True
-    return reducer_override
+
+    def mark(reducer_override: Callable[..., Any]) -> Callable[..., Any]:
+        vars(reducer_override)["_quickpickle_only_globals"] = classes, modules
+        return reducer_override
+
+    return mark
 
 
 def look_up(dispatch_table: Any, cls: type) -> Any:

@@ -55,7 +55,9 @@ cdef class Dump(Stream):
     cdef bint is_persistent_id  # the next object is one
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
-    cdef bint overrides_only_globals  # the hook says so, see reduction.py
+    cdef bint overrides_only_globals  # the hook says so, see only_globals in reduction.py
+    cdef dict overridden_classes  # and that it leaves other classes alone; else None
+    cdef set overridden_modules
     cdef uint64_t table_epoch  # in which the dispatch table was looked at
     # The dicts that it consists of, borrowed, in that epoch; none, where looking a class up may
     # run other code.

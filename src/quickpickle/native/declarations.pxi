@@ -85,6 +85,7 @@ cdef extern from "Python.h":
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
     PyObject* PyDict_SetDefault(PyObject*, PyObject*, PyObject*) except NULL
     PyObject* PyImport_GetModuleDict() except NULL
+    PyObject* PySys_GetObject(const char* name) noexcept
     PyObject* PyModule_GetDict(PyObject*) noexcept
     const unsigned long Py_TPFLAGS_HEAPTYPE
     PyObject* PyType_GetQualName(PyTypeObject*) except NULL

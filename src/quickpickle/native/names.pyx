@@ -54,6 +54,8 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     module_name = (<object>obj).__module__
     if type(name) is not str or type(module_name) is not str:
         return False
+    if dump.reducer_override is not absent and module_name == "__main__":
+        return False  # see only_globals in reduction.py
     modules = <object>PyImport_GetModuleDict()
     if type(modules) is not dict:
         return False

@@ -192,17 +192,19 @@ cdef Dump new_dump():
     return dump
 
 
-cdef bint overrides_only_globals(object reducer_override) except -1:
-    """Whether a `reducer_override`, as it was found on a Pickler, is declared with @only_globals."""
+cdef tuple only_globals(object reducer_override):
+    """What a `reducer_override`, as it was found on a Pickler, is declared with by @only_globals."""
     if type(reducer_override) is not MethodType:
-        return False
+        return None
     function = reducer_override.__func__
-    return type(function) is FunctionType and "_quickpickle_only_globals" in function.__dict__
+    return function.__dict__.get("_quickpickle_only_globals") if type(function) is FunctionType else None
 
 
 cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) except -1:
     dump.reducer_override = reducer_override
-    dump.overrides_only_globals = overrides_only_globals(reducer_override)
+    declared = only_globals(reducer_override)
+    dump.overrides_only_globals = declared is not None
+    dump.overridden_classes, dump.overridden_modules = (None, None) if declared is None else declared
     dump.dispatch_table = dispatch_table
     return 0
 
@@ -478,6 +480,7 @@ cdef bytes dump_once(
     if reducer_override is not absent:
         dump.reducer_override = dump.dispatch_table = absent
         dump.overrides_only_globals = False
+        dump.overridden_classes = dump.overridden_modules = None
     if dump.endless_types is not None:
         dump.endless_types = None
     if order is not None:

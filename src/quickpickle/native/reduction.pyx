@@ -25,7 +25,7 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
     if dump.reducer_override is absent or dump.overrides_only_globals:
         if cls == &PyType_Type or cls == function_type:
             if (
-                dump.reducer_override is absent
+                (dump.reducer_override is absent or is_left_alone(dump, pointer))
                 and not is_singleton_type(pointer)
                 and save_global_here(dump, pointer)
             ):
@@ -43,6 +43,19 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
         return ask(dump, <object>pointer)
     finally:
         dump.release(pointer)
+
+
+cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
+    """Whether a hook says that it leaves a class alone if save_global_here() finds it."""
+    return (
+        Py_TYPE(obj) == &PyType_Type
+        and dump.overridden_classes is not None
+        and dump.overridden_modules is not None
+        and len(dump.overridden_modules) == 0
+        and PyDict_GetItemWithError(<PyObject*>dump.overridden_classes, obj) == NULL
+        # Where save_global_here() looks; the hook asks sys.modules.
+        and PySys_GetObject("modules") == PyImport_GetModuleDict()
+    )
 
 
 cdef inline bint is_unlisted(Dump dump, PyTypeObject* cls, PyObject** listed) except -1:
