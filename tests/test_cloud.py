@@ -12,6 +12,7 @@ import importlib
 import inspect
 import io
 import logging
+import os
 import pickle
 import random
 import re
@@ -273,29 +274,39 @@ def outcome(module, obj):
         return type(error)
 
 
-def test_who_is_asked_for(cloud, implementation, monkeypatch):
-    """The compiled core asks for no class that goes by its name; but a subclass for each."""
-    asked = []
-
-    def spy(self, obj):
-        asked.append(obj)
-        return original(self, obj)
-
-    original = cloudpickle.Pickler.reducer_override
-    monkeypatch.setattr(cloudpickle.Pickler, "reducer_override", spy)
-    objs = [Plain(), dt.date(2024, 1, 1), Point]
-    cloud.dumps(objs)
-    asked.clear()
-    cloud.dumps(objs)
-    assert asked.count(Plain) == (0 if implementation.__name__.endswith("core") else 1)
-    asked.clear()
-
+def test_a_subclass_is_asked_for_each(cloud):
     class Sub(cloud.Pickler):
         def reducer_override(self, obj):
+            asked.append(obj)
             return super().reducer_override(obj)
 
-    Sub(io.BytesIO()).dump(objs)
-    assert {Plain, dt.date, Point} <= {obj for obj in asked if isinstance(obj, type)}
+    asked = []
+    for _ in range(2):  # without a plan, and with one
+        Sub(io.BytesIO()).dump([Plain(), dt.date(2024, 1, 1), Point])
+    assert [asked.count(cls) for cls in (Plain, dt.date, Point)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("pure", ["", "1"])
+def test_cloudpickle_is_not_asked_for_what_goes_by_its_name(pure):
+    """In a process of its own: where any key of `sys.modules` is no str, it is asked."""
+    script = """
+import datetime, cloudpickle, quickpickle, quickpickle.cloud
+
+def spy(self, obj):
+    asked.append(obj)
+    return original(self, obj)
+
+asked = []
+original = cloudpickle.Pickler.reducer_override
+cloudpickle.Pickler.reducer_override = spy
+for _ in range(2):
+    quickpickle.cloud.dumps([datetime.date(2024, 1, 1), quickpickle.PicklingError, lambda: 1])
+print(quickpickle.implementation, asked.count(datetime.date), sum(map(callable, asked)) > 2)
+"""
+    environment = {**os.environ, "QUICKPICKLE_PURE": pure}
+    run = [sys.executable, "-c", script]
+    result = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.split() in (["native", "0", "True"], ["python", "2", "True"])
 
 
 def test_what_is_wrong_is_said_before_the_file_is_opened(cloud, tmp_path):
