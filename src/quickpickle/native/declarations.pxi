@@ -81,6 +81,7 @@ cdef extern from "Python.h":
     ctypedef struct PySetObject:
         Py_ssize_t mask
     Py_ssize_t PyDict_Size(PyObject*) except -1
+    Py_ssize_t PyDict_GET_SIZE(PyObject*)
     bint PyDict_Next(PyObject*, Py_ssize_t*, PyObject**, PyObject**)
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
     PyObject* PyDict_SetDefault(PyObject*, PyObject*, PyObject*) except NULL
@@ -814,7 +815,9 @@ cdef extern from *:
     #endif
         uintptr_t first = ((uintptr_t)start + 0xFFF) & ~(uintptr_t)0xFFF;
         uintptr_t last = ((uintptr_t)start + size) & ~(uintptr_t)0xFFF;
-        if (last > first) {
+        unsigned char is_there = 0;
+        /* Where the last one is there, so are most, and asking for them takes as long as the copy. */
+        if (last > first && !(mincore((void *)(last - 0x1000), 0x1000, &is_there) == 0 && is_there & 1)) {
             (void)madvise((void *)first, last - first, MADV_POPULATE_WRITE);  /* may be unknown */
         }
     #else
