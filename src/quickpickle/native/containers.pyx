@@ -227,13 +227,13 @@ cdef inline int put_tuple(Dump dump, Py_ssize_t size, PyObject* obj, bint unique
     )
 
 
-cdef int save_list(Dump dump, PyObject* obj, bint unique) except -1:
+cdef int save_list(Dump dump, PyObject* obj, MemoEntry* entry) except -1:
     cdef Py_ssize_t done = 0, size = PyList_GET_SIZE(obj)
     cdef Step step = BETWEEN
     cdef Work* work
     if not dump.bin:
         dump.put1(b"(")
-    dump.put_memoized(b"]" if dump.bin else b"l", obj, unique)
+    dump.put_found(b"]" if dump.bin else b"l", obj, entry)
     if size == 0:
         return 0
     if dump.fast or dump.protocol == 0:
@@ -363,12 +363,23 @@ def list_items(Dump dump, list obj):
 
 cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1:
     """Write a dict, and `opcode` after it, if it is not 0."""
-    cdef Py_ssize_t position = 0, count = 0, size = PyDict_Size(obj)
-    cdef PyObject* value = NULL
-    cdef Work* work
     if not dump.bin:
         dump.put1(b"(")
     dump.put_memoized(b"}" if dump.bin else b"d", obj, unique)
+    return save_dict_items(dump, obj, opcode)
+
+
+cdef int save_found_dict(Dump dump, PyObject* obj, MemoEntry* entry) except -1:
+    if not dump.bin:
+        dump.put1(b"(")
+    dump.put_found(b"}" if dump.bin else b"d", obj, entry)
+    return save_dict_items(dump, obj, 0)
+
+
+cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1:
+    cdef Py_ssize_t position = 0, count = 0, size = PyDict_GET_SIZE(obj)
+    cdef PyObject* value = NULL
+    cdef Work* work
     if size == 0:
         return dump.put1(<uint8_t>opcode) if opcode else 0
     if dump.protocol == 0:
@@ -394,7 +405,7 @@ cdef int push_dict(
 ) except -1:
     """Put a small dict on the stack: its first keys are written, and all their values but `value`."""
     cdef Work* work = dump.push(DICT_WORK, obj)
-    work.size = PyDict_Size(obj)
+    work.size = PyDict_GET_SIZE(obj)
     work.opcode = opcode
     if work.size > 1:
         work.step = IN_BATCH
@@ -492,7 +503,7 @@ cdef int continue_dict(Dump dump) except -1:
                 if save_item(dump, work, key, value):
                     return 1
             dump.put1(b"u")
-            if PyDict_Size(obj) != work.size:
+            if PyDict_GET_SIZE(obj) != work.size:
                 dump.is_at_fault = True
                 raise changed_size(dump, "dictionary")
             work.done += work.count

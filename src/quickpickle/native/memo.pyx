@@ -16,12 +16,29 @@ cdef struct MemoEntry:
 cdef PyObject* ITS_DICT = <PyObject*>1
 
 DEF SMALLEST = 16  # entries of the table
+DEF KEPT_AT_LEAST = 4096  # entries: from here on page faults count
+DEF KEPT_AT_MOST = 1 << 16  # 1 MiB
 
 cdef enum:
     OPEN = -1  # for a number: being written, and not memoized before its members are
 
 cdef uint64_t last_epoch = 0
+cdef MemoEntry* spare_table = NULL  # of a dump that has ended, for the next one
+cdef size_t spare_size = 0
+cdef size_t last_size_needed = SMALLEST  # by the last dump: the next may need as much
 cdef Py_ssize_t last_entries = 0  # of the last compact dump: the next may need as many
+
+
+cdef int free_table(MemoEntry* table, size_t size) noexcept:
+    """Free a table, or keep it for the next dump."""
+    global spare_table, spare_size
+    if KEPT_AT_LEAST <= size <= KEPT_AT_MOST and (spare_table == NULL or spare_size < size):
+        PyMem_Free(spare_table)
+        spare_table = table
+        spare_size = size
+    else:
+        PyMem_Free(table)
+    return 0
 
 
 @cython.binding(False)  # see PicklerCore
@@ -54,10 +71,16 @@ cdef class Memo:
         self.release_log(0)
         PyMem_Free(self.log)
         PyMem_Free(self.memoize_room)
-        PyMem_Free(self.table)
+        free_table(self.table, self.mask + 1)
 
     cdef int allocate(self, size_t size) except -1:
-        cdef MemoEntry* table = <MemoEntry*>PyMem_Malloc(size * sizeof(MemoEntry))
+        global spare_table
+        cdef MemoEntry* table = NULL
+        if spare_table != NULL and spare_size == size:
+            table = spare_table
+            spare_table = NULL
+        else:
+            table = <MemoEntry*>PyMem_Malloc(size * sizeof(MemoEntry))
         if table == NULL:
             self.own()  # to raise an exception may run the garbage collector
             raise MemoryError
@@ -134,7 +157,10 @@ cdef class Memo:
     cdef int grow(self) except -1:
         cdef MemoEntry* old = self.table
         cdef size_t i, size = self.mask + 1
-        self.allocate(size * 4 if size < 1 << 20 else size * 2)
+        if KEPT_AT_LEAST <= size * 4 and size * 2 <= last_size_needed:
+            self.allocate(last_size_needed)
+        else:
+            self.allocate(size * 4 if size < 1 << 20 else size * 2)
         for i in range(size):
             if old[i].key != NULL:
                 self.find(old[i].key)[0] = old[i]
@@ -342,16 +368,20 @@ cdef class Memo:
     @cython.final
     cdef int reset(self) except -1:
         """Forget every object, and give back what a large memo took."""
+        global last_size_needed
         cdef MemoEntry* old = self.table
-        cdef size_t i, j
+        cdef size_t i, j, size = self.mask + 1
         if self.entries:
             if self.mask < 64:  # memset of so little takes long to start
                 for i in range(0, self.mask + 1, SMALLEST):
                     for j in range(SMALLEST):  # so many that no loop is left of it
                         self.table[i + j].key = NULL
             else:
+                last_size_needed = min(size, <size_t>KEPT_AT_MOST)
+                while last_size_needed >= <size_t>self.entries * 4:
+                    last_size_needed >>= 1
                 self.allocate(SMALLEST)
-                PyMem_Free(old)
+                free_table(old, size)
             self.entries = 0
         self.used = 0
         self.release_log(0)

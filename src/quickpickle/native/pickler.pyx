@@ -21,19 +21,18 @@ cdef inline int save(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
 cdef int save_container(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     """Write a list, tuple or dict, or a reference to it."""
     cdef PyTypeObject* cls = Py_TYPE(obj)
-    cdef MemoEntry* entry
-    cdef bint unique = dump.is_unique(obj, refs)
-    if not unique:
-        entry = dump.find(obj)
+    cdef MemoEntry* entry = NULL
+    if not dump.is_unique(obj, refs):
+        entry = dump.find_or_make_room(obj)
         if entry.key != NULL:
             if entry.number >= 0:
                 return dump.get(entry.number)
             dump.met_again()
-    if cls == &PyList_Type:
-        return save_list(dump, obj, unique)
+            entry = dump.find_or_make_room(obj)
     if cls == &PyTuple_Type:
-        return save_tuple(dump, obj, unique)
-    return save_dict(dump, obj, unique, 0)
+        return save_tuple(dump, obj, entry == NULL)
+    # No other code runs before `entry` is filled.
+    return save_list(dump, obj, entry) if cls == &PyList_Type else save_found_dict(dump, obj, entry)
 
 
 cdef int save_carefully(Dump dump, PyObject* obj) except -1:

@@ -286,6 +286,21 @@ cdef class Stream(Memo):
         return self.memoized()
 
     @cython.final
+    cdef inline int put_found(self, uint8_t code, PyObject* obj, MemoEntry* entry) except -1:
+        """put_memoized() of what is in the memo at most as `entry`, see fill(); NULL: unique."""
+        if not self.has_memoize:
+            return self.put_memoized(code, obj, entry == NULL)
+        self.room(2)
+        self.pos[0] = <char>code
+        self.pos[1] = <char>0x94
+        self.pos += 1 + self.memoize_length
+        if entry == NULL:
+            self.add(obj, True)
+        else:
+            self.fill(entry, obj)
+        return self.memoized()
+
+    @cython.final
     cdef inline int memoized(self) noexcept:
         """Note where the MEMOIZE of what was just added to the log belongs, if it is not written."""
         if unlikely(self.memoize_at != NULL):
