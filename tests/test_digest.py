@@ -236,6 +236,17 @@ def test_arrays_whatever_their_layout(implementation, dtype, shape):
     assert expected not in {digest(implementation, other) for other in others}
 
 
+def test_an_array_that_contains_itself(implementation):
+    numpy = pytest.importorskip("numpy", reason="not installed")
+    digests = []
+    for shape, order in (((2, 2), "C"), ((2, 2), "F"), ((4,), "C")):
+        obj = numpy.empty(shape, object, order=order)
+        obj.flat[0] = [obj]
+        obj.flat[3] = obj
+        digests.append(digest(implementation, obj))
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_arrays_of_objects(implementation):
     numpy = pytest.importorskip("numpy")
     plain = numpy.array([[1, "a", None], [{"b", "a"}, 2.5, (1,)]], dtype=object)

@@ -57,7 +57,8 @@ def reduce_for_digest(obj: Any) -> Any:
         data = Pieces(obj.nbytes, (PickleBuffer(obj).raw(),))
         return numpy.ndarray, (obj.shape, description, data)
     if dtype.hasobject:
-        return numpy.ndarray, (obj.shape, dtype, obj.ravel().tolist())
+        # As items, so that it may contain itself.
+        return numpy.ndarray, (obj.shape, dtype), None, iter(obj.ravel().tolist())
     if dtype.names is None and dtype.isnative and sys.byteorder == "little":
         little = dtype
     else:
