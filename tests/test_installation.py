@@ -151,7 +151,8 @@ def test_a_method_with_a_pickler_of_another_class():
                 pickle.Pickler.dump(other, 1)
             with pytest.raises(TypeError, match="doesn't apply to"):
                 pickle.Pickler.clear_memo(other)
-            with contextlib.suppress(TypeError):  # the Python implementation has an answer
+            # The Python implementation has an answer, PyPy knows no sizes.
+            with contextlib.suppress(TypeError, AttributeError):
                 pickle.Pickler.__sizeof__(other)
 
 

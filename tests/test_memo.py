@@ -206,7 +206,7 @@ def test_a_number_that_is_too_large(implementation):
     pickler = implementation.Pickler(io.BytesIO())
     before = [[1]]
     pickler.dump(before)
-    for cls in (implementation, pickle):
+    for cls in (implementation,) if PYPY else (implementation, pickle):
         with pytest.raises(OverflowError, match="too large to convert to C ssize_t"):
             cls.Pickler(io.BytesIO()).memo = {1: (2**70, before)}
     with pytest.raises(OverflowError):
@@ -220,6 +220,9 @@ def test_a_memo_that_begins_a_dump(implementation):
     begun, done = threading.Event(), threading.Event()
 
     class Memo(dict):
+        def copy(self):  # PyPy's Pickler has a dict for a memo, so that each is copied
+            return self
+
         def values(self):
             thread.start()
             begun.wait()
