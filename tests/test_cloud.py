@@ -237,11 +237,55 @@ def of_a_type_of_its_own(monkeypatch):
     monkeypatch.setitem(cloudpickle.cloudpickle._BUILTIN_TYPE_NAMES, Plain, "SimpleNamespace")
 
 
+def with_another_registry(monkeypatch):
+    registry = {__name__}
+    monkeypatch.setattr(cloudpickle.cloudpickle, "_PICKLE_BY_VALUE_MODULES", registry)
+
+
+def with_another_rule(monkeypatch):
+    def rule(obj, name=None):
+        return obj is not Plain and original(obj, name)
+
+    original = cloudpickle.cloudpickle._should_pickle_by_reference
+    monkeypatch.setattr(cloudpickle.cloudpickle, "_should_pickle_by_reference", rule)
+
+
+def with_another_hook(monkeypatch):
+    def hook(self, obj):
+        return (str, ("Plain",)) if obj is Plain else original(self, obj)
+
+    original = cloudpickle.Pickler.reducer_override
+    monkeypatch.setattr(cloudpickle.Pickler, "reducer_override", hook)
+
+
+def with_a_local_name(monkeypatch):
+    odd = type("Odd", (), {"__module__": __name__, "__qualname__": "<locals>"})
+    monkeypatch.setitem(globals(), "<locals>", odd)
+    monkeypatch.setitem(globals(), "Lost", odd)  # of which an instance is made
+
+
+def of_a_module_without_a_name(monkeypatch):
+    module = types.ModuleType("module_without_a_name")
+    del module.__name__
+    module.Plain = Plain
+    monkeypatch.setattr(Plain, "__module__", "module_without_a_name")
+    monkeypatch.setitem(sys.modules, "module_without_a_name", module)
+
+
+def of_a_module_without_a_package(monkeypatch):
+    module = types.ModuleType("no_such_package.module")
+    module.Plain = Plain
+    monkeypatch.setattr(Plain, "__module__", "no_such_package.module")
+    monkeypatch.setitem(sys.modules, "no_such_package.module", module)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         *[as_it_is, not_in_its_module, of_no_module, of_the_main_module],
         *[of_a_module_that_is_not_imported, of_other_modules, of_a_type_of_its_own],
+        *[with_another_registry, with_another_rule, with_another_hook, with_a_local_name],
+        *[of_a_module_without_a_name, of_a_module_without_a_package],
     ],
 )
 def test_classes_by_name_and_by_value(cloud, monkeypatch, change):
@@ -290,17 +334,18 @@ def test_a_subclass_is_asked_for_each(cloud):
 def test_cloudpickle_is_not_asked_for_what_goes_by_its_name(pure):
     """In a process of its own: where any key of `sys.modules` is no str, it is asked."""
     script = """
-import datetime, cloudpickle, quickpickle, quickpickle.cloud
+import datetime, sys, cloudpickle, quickpickle, quickpickle.cloud
 
-def spy(self, obj):
-    asked.append(obj)
-    return original(self, obj)
+def spy(frame, event, argument):
+    if event == "call" and frame.f_code is code:
+        asked.append(frame.f_locals["obj"])
 
 asked = []
-original = cloudpickle.Pickler.reducer_override
-cloudpickle.Pickler.reducer_override = spy
+code = cloudpickle.Pickler.reducer_override.__code__
+sys.setprofile(spy)
 for _ in range(2):
     quickpickle.cloud.dumps([datetime.date(2024, 1, 1), quickpickle.PicklingError, lambda: 1])
+sys.setprofile(None)
 print(quickpickle.implementation, asked.count(datetime.date), sum(map(callable, asked)) > 2)
 """
     environment = {**os.environ, "QUICKPICKLE_PURE": pure}

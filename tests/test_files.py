@@ -833,23 +833,6 @@ def test_an_acl_goes_with_the_group_that_it_is_about(implementation, open_folder
     assert "system.posix_acl_access" not in os.listxattr(path)
 
 
-@needs_root
-def test_what_may_not_be_replaced_is_refused_at_once(implementation, open_folder):
-    """In a folder such as /tmp a file of others can be written to, but not replaced."""
-    open_folder.chmod(0o1777)
-    path = open_folder / "model.pkl"
-    path.write_bytes(b"old")
-    path.chmod(0o666)
-    with as_somebody_else(), pytest.raises(PermissionError) as caught:
-        implementation.dump(Bad(AssertionError("too late")), path)
-    assert caught.value.filename == str(path)
-    assert path.read_bytes() == b"old"
-    os.chown(path, 65534, 65534)
-    with as_somebody_else():
-        implementation.dump(OBJECT, path)
-    assert quickpickle.load(path) == OBJECT
-
-
 # --- what is no regular file
 
 

@@ -338,3 +338,33 @@ def test_a_class_removed_from_its_module(implementation, protocol, monkeypatch):
     assert_same(implementation, lambda: gone, protocol)
     with pytest.raises(pickle.PicklingError):
         implementation.dumps(gone, protocol)
+
+
+@pytest.mark.parametrize("package", [None, "none", "other"])
+@pytest.mark.parametrize(
+    "name", ["quickpickle_no.module", "quickpickle_no.more.modules", ".relative", "ends.", "", "."]
+)
+def test_modules_in_a_package_that_is_not_imported(
+    implementation, protocol, monkeypatch, name, package
+):
+    """An import of "a.b" asks for "a", and not for "a.b" of "a.b.c"."""
+    module = types.ModuleType(name)
+    module.Odd = odd = type("Odd", (), {"__module__": name})
+    module.function = function = types.FunctionType(compile("0", "", "eval"), vars(module))
+    function.__name__ = function.__qualname__ = "function"
+    function.__module__ = name
+    monkeypatch.setitem(sys.modules, name, module)
+    if package is not None:
+        value = None if package == "none" else types.ModuleType(name)
+        monkeypatch.setitem(sys.modules, name.partition(".")[0], value)
+    for obj in (odd, function, odd()):
+        for _ in range(2):
+            assert_same(implementation, obj, protocol)
+
+
+def test_a_name_that_only_local_objects_have(implementation, protocol, monkeypatch):
+    module = sys.modules[__name__]
+    odd = type("Odd", (), {"__module__": __name__, "__qualname__": "<locals>"})
+    monkeypatch.setitem(vars(module), "<locals>", odd)
+    assert_same(implementation, odd, protocol)
+    assert_same(implementation, odd(), protocol)

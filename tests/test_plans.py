@@ -11,6 +11,7 @@ import ctypes
 import dataclasses
 import datetime as dt
 import decimal
+import functools
 import gc
 import io
 import pickle
@@ -979,13 +980,18 @@ def test_a_hook_that_overrides_the_declared_one_is_called_with_everything(implem
         def reducer_override(self, obj):
             return (str, ("plain",)) if type(obj) is Plain else super().reducer_override(obj)
 
+    class Wrapped(Declared):
+        @functools.wraps(Declared.reducer_override)
+        def reducer_override(self, obj):
+            return (str, ("plain",)) if type(obj) is Plain else NotImplemented
+
     def of_an_instance(file):
         pickler = Declared(file)
         hook = Sub(file).reducer_override
         pickler.reducer_override = lambda obj: hook(obj)
         return pickler
 
-    for make in (Sub, of_an_instance):
+    for make in (Sub, Wrapped, of_an_instance):
         file = io.BytesIO()
         pickler = make(file)
         for _ in range(2):

@@ -37,12 +37,21 @@ __all__ = [
 _dumps_with_hooks: Final = importlib.import_module(quickpickle.Pickler.__module__).dumps_with_hooks
 
 
-# By what its reducer_override decides whether a class goes by its name; nothing where not known.
-_KNOWN: Final[tuple[Any, ...]] = (
-    (_theirs.cloudpickle._BUILTIN_TYPE_NAMES, _theirs.cloudpickle._PICKLE_BY_VALUE_MODULES)
-    if _theirs.__version__.startswith("3.1.")
-    else ()
-)
+def _known() -> tuple[Any, ...]:
+    """By what cloudpickle decides whether a class goes by its name; nothing where not known."""
+    module = _theirs.cloudpickle
+    names = (
+        *("_BUILTIN_TYPE_NAMES", "_PICKLE_BY_VALUE_MODULES", "_class_reduce", "_whichmodule"),
+        *("_should_pickle_by_reference", "_lookup_module_and_qualname", "_getattribute"),
+        "_is_registered_pickle_by_value",
+    )
+    if not _theirs.__version__.startswith("3.1.") or not set(names) <= set(vars(module)):
+        return ()
+    code = {
+        module: {name: vars(module)[name] for name in names},
+        _theirs.Pickler: {"reducer_override": vars(_theirs.Pickler)["reducer_override"]},
+    }
+    return vars(module)[names[0]], vars(module)[names[1]], code
 
 
 class _Reducers:
@@ -53,7 +62,7 @@ class _Reducers:
 
     dispatch_table: Any
 
-    @only_globals(*_KNOWN)
+    @only_globals(*_known())
     def reducer_override(self, obj: Any) -> Any:
         """cloudpickle's: a reduction of a class or function by value, else NotImplemented."""
         return _theirs.Pickler.reducer_override(self, obj)

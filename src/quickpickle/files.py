@@ -130,8 +130,6 @@ def write_file(file: FilePath, write: Callable[[Any], object]) -> None:
         return
     target = os.path.realpath(path)  # what a link leads to, and wherever a chdir() goes meanwhile
     directory = os.path.dirname(target)
-    if old is not None:
-        _refuse_where_others_own_it(path, old, os.stat(directory))
     # Random, so nobody else's: what has this name is ours to remove.
     temporary = os.path.join(directory, f".quickpickle-{os.urandom(8).hex()}.tmp")
     try:
@@ -185,14 +183,6 @@ def _can_replace(path: str) -> bool:
     if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         open(path, "r+b").close()
     return True
-
-
-def _refuse_where_others_own_it(path: str, old: os.stat_result, directory: os.stat_result) -> None:
-    """Raise what os.replace() would, once all is written: in /tmp each may replace only his own."""
-    if not (directory.st_mode & stat.S_ISVTX and hasattr(os, "geteuid")):
-        return
-    if os.geteuid() not in (0, old.st_uid, directory.st_uid):
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
 
 
 def _leads_to_what_is_open(path: str) -> bool:

@@ -94,14 +94,17 @@ def save_object(
 
 
 def only_globals(
-    classes: dict[type, Any] | None = None, modules: set[str] | None = None
+    classes: dict[type, Any] | None = None,
+    modules: set[str] | None = None,
+    code: dict[Any, dict[str, Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare that a method `reducer_override` returns NotImplemented, and does nothing else, for
     all but classes, functions, and what says with its `__class__` that it is one.
 
-    With `classes` and `modules`, the same for a class without a metaclass that lies under its name
-    in its module, if that is in `sys.modules` and not `__main__`; but not for those in `classes`,
-    nor as long as there is any in `modules`, the names of those to be pickled by value.
+    With all three parameters, the same for a class without a metaclass that lies under its name in
+    its module, if that is in `sys.modules` and not `__main__`; but not for those in `classes`, nor
+    as long as there is any in `modules`, the names of those to be pickled by value; nor where the
+    modules and classes in `code` have something else by now under the names that they have there.
 
     So the compiled core need not call it with anything else; the Python implementation does. It is
     the function that is marked, so a subclass that overrides it is called with everything again.
@@ -109,7 +112,9 @@ def only_globals(
     """
 
     def mark(reducer_override: Callable[..., Any]) -> Callable[..., Any]:
-        vars(reducer_override)["_quickpickle_only_globals"] = classes, modules
+        # With the function, since functools.wraps copies this to others.
+        marked = reducer_override, classes, modules, code
+        vars(reducer_override)["_quickpickle_only_globals"] = marked
         return reducer_override
 
     return mark

@@ -56,8 +56,9 @@ cdef class Dump(Stream):
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
     cdef bint overrides_only_globals  # the hook says so, see only_globals in reduction.py
-    cdef dict overridden_classes  # and that it leaves other classes alone; else None
-    cdef set overridden_modules
+    cdef tuple override  # what it is declared with; None: nothing
+    cdef uint64_t override_epoch  # in which it was seen whether ...
+    cdef bint leaves_classes  # ... it leaves classes alone that go by their name
     cdef uint64_t table_epoch  # in which the dispatch table was looked at
     # The dicts that it consists of, borrowed, in that epoch; none, where looking a class up may
     # run other code.

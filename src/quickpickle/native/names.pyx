@@ -28,10 +28,13 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
 
     That is so where its module is imported and has it under a name without dots, and nobody
     has a word in it: then find_global would find the same with two look-ups in dicts, of whose
-    keys none has an `__eq__` of its own.
+    keys none has an `__eq__` of its own. Of "a.b" an import asks for "a" too.
     """
     cdef PyObject* module
+    cdef PyObject* package
+    cdef Py_ssize_t dot
     cdef PyObject* found
+    cdef PyObject* own_name
     if (
         dump.careful
         or dump.protocol < 4
@@ -54,20 +57,29 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     module_name = (<object>obj).__module__
     if type(name) is not str or type(module_name) is not str:
         return False
-    if dump.reducer_override is not absent and module_name == "__main__":
-        return False  # see only_globals in reduction.py
     modules = <object>PyImport_GetModuleDict()
     if type(modules) is not dict:
         return False
+    dot = (<str>module_name).find(".")
+    if dot >= 0:
+        package = find_quietly(<PyObject*>modules, (<str>module_name)[:dot])
+        if package == NULL or package == Py_None or dot == 0:
+            return False
     module = find_quietly(<PyObject*>modules, module_name)
     # What a module has beside its dict begins with two underscores; a dot leads into a class.
     if (
         module == NULL
         or Py_TYPE(module) != module_type
+        or not module_name
         or (<str>name).startswith("__")
         or "." in <str>name
+        or <str>name == "<locals>"
     ):
         return False
+    if dump.reducer_override is not absent:  # see only_globals in reduction.py
+        own_name = find_quietly(PyModule_GetDict(module), "__name__")
+        if <str>module_name == "__main__" or own_name == NULL or Py_TYPE(own_name) != &PyUnicode_Type:
+            return False
     found = find_quietly(PyModule_GetDict(module), name)
     if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):
         return False

@@ -196,14 +196,14 @@ cdef tuple only_globals(object reducer_override):
     if type(reducer_override) is not MethodType:
         return None
     function = reducer_override.__func__
-    return function.__dict__.get("_quickpickle_only_globals") if type(function) is FunctionType else None
+    declared = function.__dict__.get("_quickpickle_only_globals") if type(function) is FunctionType else None
+    return declared if declared is not None and declared[0] is function else None
 
 
 cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) except -1:
     dump.reducer_override = reducer_override
-    declared = only_globals(reducer_override)
-    dump.overrides_only_globals = declared is not None
-    dump.overridden_classes, dump.overridden_modules = (None, None) if declared is None else declared
+    dump.override = only_globals(reducer_override)
+    dump.overrides_only_globals = dump.override is not None
     dump.dispatch_table = dispatch_table
     return 0
 
@@ -479,7 +479,7 @@ cdef bytes dump_once(
     if reducer_override is not absent:
         dump.reducer_override = dump.dispatch_table = absent
         dump.overrides_only_globals = False
-        dump.overridden_classes = dump.overridden_modules = None
+        dump.override = None
     if dump.endless_types is not None:
         dump.endless_types = None
     if order is not None:

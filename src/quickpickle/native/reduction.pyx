@@ -47,15 +47,33 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
 
 cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
     """Whether a hook says that it leaves a class alone if save_global_here() finds it."""
+    if not dump.overrides_only_globals or Py_TYPE(obj) != &PyType_Type:
+        return False
+    if dump.override_epoch != dump.epoch:
+        dump.leaves_classes = leaves_classes(dump)
+        dump.override_epoch = dump.epoch
     return (
-        Py_TYPE(obj) == &PyType_Type
-        and dump.overridden_classes is not None
-        and dump.overridden_modules is not None
-        and len(dump.overridden_modules) == 0
-        and PyDict_GetItemWithError(<PyObject*>dump.overridden_classes, obj) == NULL
-        # Where save_global_here() looks; the hook asks sys.modules.
-        and PySys_GetObject("modules") == PyImport_GetModuleDict()
+        dump.leaves_classes
+        and PyDict_GetItemWithError(<PyObject*>dump.override[1], obj) == NULL
     )
+
+
+cdef bint leaves_classes(Dump dump) except -1:
+    # Nothing is made here that may run the garbage collector.
+    cdef PyObject* names
+    classes, modules, code = dump.override[1], dump.override[2], dump.override[3]
+    if type(classes) is not dict or type(modules) is not set or type(code) is not dict:
+        return False
+    for owner, known in (<dict>code).items():
+        if isinstance(owner, type):
+            names = (<PyTypeObject*>owner).tp_dict
+        else:
+            names = PyModule_GetDict(<PyObject*>owner)
+        for name, value in (<dict>known).items():
+            if find_quietly(names, name) != <PyObject*>value:
+                return False
+    # save_global_here() looks into the interpreter's modules, the hook into those of sys.
+    return len(<set>modules) == 0 and PySys_GetObject("modules") == PyImport_GetModuleDict()
 
 
 cdef inline bint is_unlisted(Dump dump, PyTypeObject* cls, PyObject** listed) except -1:
