@@ -16,7 +16,7 @@ cdef struct MemoEntry:
 cdef PyObject* ITS_DICT = <PyObject*>1
 
 DEF SMALLEST = 16  # entries of the table
-DEF KEPT_AT_LEAST = 4096  # entries: from here on page faults count
+DEF KEPT_AT_LEAST = 1 << 14  # entries, 256 KiB: from here on page faults count
 DEF KEPT_AT_MOST = 1 << 16  # 1 MiB
 
 cdef enum:
