@@ -368,7 +368,7 @@ def test_what_a_process_without_these_modules_makes_of_it(cloud, tmp_path):
     cloud.dump(local, tmp_path / "things.pkl")
     script = (
         "import pickle, sys\n"
-        "things = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "with open(sys.argv[1], 'rb') as file: things = pickle.load(file)\n"
         "assert 'test_cloud' not in sys.modules and 'quickpickle' not in sys.modules\n"
         "local, data, *_ = things['instances']\n"
         "print(things['closure'](2), things['recursive'](5), local.method(), data, local.prop)\n"
