@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from functools import partial
-from io import BytesIO
 from pickle import PickleBuffer, PicklingError, load, loads
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 import quickpickle
 
 from .files import FilePath, is_path, write_file
-from .pickler import SupportsWrite
+from .pickler import SupportsWrite, check_buffer_callback, check_protocol
 from .reduction import only_globals
 
 __all__ = [
@@ -142,8 +141,10 @@ def dump(
     >>> dump(lambda x: x + 1, "function.pkl")
     """
     if is_path(file, "write"):
-        Pickler(BytesIO(), protocol, buffer_callback)  # what is wrong is said before it is opened
-        write = partial(dump, obj, protocol=protocol, buffer_callback=buffer_callback)
+        number = check_protocol(_theirs.DEFAULT_PROTOCOL if protocol is None else protocol)
+        if buffer_callback is not None:
+            check_buffer_callback(number)
+        write = partial(dump, obj, protocol=number, buffer_callback=buffer_callback)
         write_file(file, write)
         return
     Pickler(file, protocol, buffer_callback).dump(obj)

@@ -119,15 +119,15 @@ def decompressed(file: io.BufferedReader) -> IO[bytes]:
     Members, streams and frames that follow each other are read as one. A file that ends too early
     is an EOFError when its end is read. Raises ImportError where the module is missing.
     """
-    start = file.peek(len(_XZ))
+    compression = name_of_compression(file.peek(len(_XZ)))
     reader: Any = file
-    if start.startswith(_GZIP):
+    if compression == "gzip":
         reader = import_module("gzip").GzipFile(fileobj=file)
-    elif start.startswith(_BZ2):
+    elif compression == "bzip2":
         reader = import_module("bz2").BZ2File(file)
-    elif start.startswith(_XZ):
+    elif compression == "xz":
         reader = import_module("lzma").LZMAFile(file)
-    elif start.startswith(_ZSTD):
+    elif compression == "zstd":
         module = _import_zstd()
         if module.__name__ == "zstandard":
             reader = io.BufferedReader(_BlockReader(_zstd_blocks(file, module)))

@@ -102,9 +102,9 @@ def only_globals(
     all but classes, functions, and what says with its `__class__` that it is one.
 
     With all three parameters, the same for a class without a metaclass that lies under its name in
-    its module, if that is in `sys.modules` and not `__main__`; but not for those in `classes`, nor
-    as long as there is any in `modules`, the names of those to be pickled by value; nor where the
-    modules and classes in `code` have something else by now under the names that they have there.
+    its module, if that has a name, and is in `sys.modules` and not `__main__`; but not for those in
+    `classes`, nor as long as there is any in `modules`, the names of those to be pickled by value;
+    nor where the modules and classes in `code` have something else by now under the names there.
 
     So the compiled core need not call it with anything else; the Python implementation does. It is
     the function that is marked, so a subclass that overrides it is called with everything again.

@@ -55,8 +55,7 @@ cdef class Dump(Stream):
     cdef bint is_persistent_id  # the next object is one
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
-    cdef bint overrides_only_globals  # the hook says so, see only_globals in reduction.py
-    cdef tuple override  # what it is declared with; None: nothing
+    cdef tuple override  # what the hook is declared with by only_globals in reduction.py; else None
     cdef uint64_t override_epoch  # in which it was seen whether ...
     cdef bint leaves_classes  # ... it leaves classes alone that go by their name
     cdef uint64_t table_epoch  # in which the dispatch table was looked at

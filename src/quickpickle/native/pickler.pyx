@@ -203,7 +203,6 @@ cdef tuple only_globals(object reducer_override):
 cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) except -1:
     dump.reducer_override = reducer_override
     dump.override = only_globals(reducer_override)
-    dump.overrides_only_globals = dump.override is not None
     dump.dispatch_table = dispatch_table
     return 0
 
@@ -478,7 +477,6 @@ cdef bytes dump_once(
         dump.buffer_callback = None
     if reducer_override is not absent:
         dump.reducer_override = dump.dispatch_table = absent
-        dump.overrides_only_globals = False
         dump.override = None
     if dump.endless_types is not None:
         dump.endless_types = None

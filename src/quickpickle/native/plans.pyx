@@ -341,9 +341,9 @@ cdef inline bint save_class(Dump dump, Plan plan) except -1:
     if plan.dump != dump.first_epoch:
         entry = dump.find(<PyObject*>plan.cls)
         if entry.key == NULL or entry.number < 0:
-            return (
-                dump.reducer_override is absent or is_left_alone(dump, <PyObject*>plan.cls)
-            ) and save_global_here(dump, <PyObject*>plan.cls)
+            return is_left_alone(dump, <PyObject*>plan.cls) and save_global_here(
+                dump, <PyObject*>plan.cls
+            )
         plan.class_number = entry.number
         plan.dump = dump.first_epoch
     dump.get(plan.class_number)

@@ -22,10 +22,10 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
     cdef int result
     # A hook for classes and functions only need not be called where there is a plan: that is no
     # class, no function, and cannot claim to be one, its `__class__` being object's (see plans.py).
-    if dump.reducer_override is absent or dump.overrides_only_globals:
+    if dump.reducer_override is absent or dump.override is not None:
         if cls == &PyType_Type or cls == function_type:
             if (
-                (dump.reducer_override is absent or is_left_alone(dump, pointer))
+                is_left_alone(dump, pointer)
                 and not is_singleton_type(pointer)
                 and save_global_here(dump, pointer)
             ):
@@ -46,8 +46,10 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
 
 
 cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
-    """Whether a hook says that it leaves a class alone if save_global_here() finds it."""
-    if not dump.overrides_only_globals or Py_TYPE(obj) != &PyType_Type:
+    """Whether no hook has a say in a class or function if save_global_here() finds it."""
+    if dump.reducer_override is absent:
+        return True
+    if dump.override is None or Py_TYPE(obj) != &PyType_Type:
         return False
     if dump.override_epoch != dump.epoch:
         dump.leaves_classes = leaves_classes(dump)
@@ -191,7 +193,7 @@ cdef int ask(Dump dump, object obj) except -1:
     cdef int result, origin = 0  # of the reduction, see reduction.py
     reduction = NotImplemented
     if dump.reducer_override is not absent and not (
-        dump.overrides_only_globals and is_plainly_no_global(dump, obj)
+        dump.override is not None and is_plainly_no_global(dump, obj)
     ):
         reduction = quickpickle_call_hook(dump.reducer_override, obj)
         origin = FROM_OVERRIDE

@@ -273,15 +273,20 @@ cdef class Stream(Memo):
         return self.memoized()
 
     @cython.final
+    cdef inline int put_with_memoize(self, uint8_t code) except -1:
+        self.room(2)
+        self.pos[0] = <char>code
+        self.pos[1] = <char>0x94
+        self.pos += 1 + self.memoize_length
+        return 0
+
+    @cython.final
     cdef inline int put_memoized(self, uint8_t code, PyObject* obj, bint unique) except -1:
         """Write the opcode that makes `obj`, and memoize it."""
         if not self.has_memoize:
             self.put1(code)
             return self.memoize_by_number(obj, unique)
-        self.room(2)
-        self.pos[0] = <char>code
-        self.pos[1] = <char>0x94
-        self.pos += 1 + self.memoize_length
+        self.put_with_memoize(code)
         self.add(obj, unique)
         return self.memoized()
 
@@ -290,10 +295,7 @@ cdef class Stream(Memo):
         """put_memoized() of what is in the memo at most as `entry`, see fill(); NULL: unique."""
         if not self.has_memoize:
             return self.put_memoized(code, obj, entry == NULL)
-        self.room(2)
-        self.pos[0] = <char>code
-        self.pos[1] = <char>0x94
-        self.pos += 1 + self.memoize_length
+        self.put_with_memoize(code)
         if entry == NULL:
             self.add(obj, True)
         else:
