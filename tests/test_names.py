@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from differential import PYPY, assert_same, assert_same_dumps, only_c
+from differential import PYPY, assert_same, assert_same_dumps, only_c, outcome
 
 
 class Outer:
@@ -359,12 +359,156 @@ def test_modules_in_a_package_that_is_not_imported(
         monkeypatch.setitem(sys.modules, name.partition(".")[0], value)
     for obj in (odd, function, odd()):
         for _ in range(2):
-            assert_same(implementation, obj, protocol)
+            assert_same(implementation, lambda o=obj: o, protocol)
 
 
 def test_a_name_that_only_local_objects_have(implementation, protocol, monkeypatch):
     module = sys.modules[__name__]
     odd = type("Odd", (), {"__module__": __name__, "__qualname__": "<locals>"})
     monkeypatch.setitem(vars(module), "<locals>", odd)
-    assert_same(implementation, odd, protocol)
-    assert_same(implementation, odd(), protocol)
+    assert_same(implementation, lambda: odd, protocol)
+    assert_same(implementation, odd, protocol)  # an instance
+
+
+class Named:
+    """An object that goes by a name; it says where from, and each time that it is asked."""
+
+    asked = 0
+    name: object = "animal"
+    module: object = "quickpickle_zoo"
+
+    def __getattribute__(self, attribute):
+        if attribute != "__module__":
+            return object.__getattribute__(self, attribute)
+        self.asked += 1
+        if isinstance(self.module, type):
+            raise self.module
+        if isinstance(self.module, list):
+            return self.module.pop(0)
+        return self.module
+
+    def __reduce__(self):
+        return self.name
+
+    def __repr__(self):
+        return "<Named>"
+
+
+class OddModule(types.ModuleType):
+    def __getattribute__(self, name):
+        if name == "animal":
+            return vars(self)["other"]
+        return types.ModuleType.__getattribute__(self, name)
+
+
+class EqualToAll:
+    def __eq__(self, other):
+        return other == "animal"
+
+    def __hash__(self):
+        return hash("animal")
+
+
+def asked_for_its_module(implementation, protocol, change=lambda obj, zoo: None):
+    """What comes of it, for each pickler: the pickle or error, and how often that was asked."""
+    results = []
+    for module in (implementation, pickle):
+        zoo = types.ModuleType("quickpickle_zoo")
+        obj = Named()
+        zoo.animal = zoo.__animal = zoo.__animal__ = obj
+        zoo.park = types.SimpleNamespace(animal=obj)
+        sys.modules["quickpickle_zoo"] = zoo
+        try:
+            change(obj, zoo)
+            ours = outcome(lambda: module.dumps([obj, obj], protocol))  # noqa: B023
+            results.append((ours, obj.asked))
+        finally:
+            del sys.modules["quickpickle_zoo"]
+    assert results[0] == results[1]
+    return results[0]
+
+
+@only_c
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["animal", "__animal", "__animal__", "__doc__", "__name__", "__dict__", "__class__", ""],
+        *["park.animal", "<locals>", "a.<locals>.b", "no_such", "é", ".animal", StrSub("animal")],
+    ],
+)
+def test_names_that_reductions_give(implementation, protocol, name):
+    def change(obj, zoo):
+        obj.name = name
+        vars(zoo)[name] = obj  # where some of them are not looked for
+
+    asked_for_its_module(implementation, protocol, change)
+
+
+@only_c
+@pytest.mark.parametrize(
+    "given",
+    [
+        *["quickpickle_no_such", "", "é", StrSub("quickpickle_zoo"), None, 5, b"quickpickle_zoo"],
+        *[ZeroDivisionError, AttributeError, KeyboardInterrupt],
+    ],
+    ids=ascii,
+)
+def test_modules_that_objects_say_they_are_from(implementation, protocol, given):
+    def change(obj, zoo):
+        obj.module = given
+
+    if given is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            asked_for_its_module(implementation, protocol, change)
+    else:
+        asked_for_its_module(implementation, protocol, change)
+
+
+@only_c
+def test_an_object_is_asked_for_its_module_once(implementation, protocol):
+    def change(obj, zoo):
+        obj.module = ["quickpickle_zoo", "quickpickle_no_such", "quickpickle_no_such"]
+
+    data, asked = asked_for_its_module(implementation, protocol, change)
+    assert asked == 1
+    assert isinstance(data, bytes)
+
+
+@only_c
+def test_modules_that_find_things_in_their_own_way(implementation, protocol, monkeypatch):
+    def of_another_class(obj, zoo):
+        other = OddModule("quickpickle_zoo")
+        vars(other).update(animal=obj, other=None)
+        sys.modules["quickpickle_zoo"] = other
+
+    def with_an_odd_key(obj, zoo):
+        del zoo.animal
+        vars(zoo)[EqualToAll()] = obj
+
+    def of_no_module(obj, zoo):
+        sys.modules["quickpickle_zoo"] = types.SimpleNamespace(animal=obj)
+
+    def without_it(obj, zoo):
+        del zoo.animal
+        zoo.__getattr__ = lambda name: obj
+
+    def with_another(obj, zoo):
+        zoo.animal = None
+
+    for change in (of_another_class, with_an_odd_key, of_no_module, without_it, with_another):
+        asked_for_its_module(implementation, protocol, change)
+
+
+@only_c
+def test_names_with_another_import(implementation, protocol, monkeypatch):
+    builtins = sys.modules["builtins"]
+    original = builtins.__import__
+
+    def import_(name, *args):
+        imported.append(name)
+        return original(name, *args)
+
+    imported = []
+    monkeypatch.setattr(builtins, "__import__", import_)
+    asked_for_its_module(implementation, protocol)
+    assert imported.count("quickpickle_zoo") == 2

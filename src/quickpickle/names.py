@@ -67,26 +67,39 @@ class Global(NamedTuple):
     parent: Any
 
 
-def find_global(obj: Any, name: str | None = None) -> Global:
+def own_name(obj: Any) -> str:
+    """The name that a class or function says it has.
+
+    Raises TypeError where that is no string, AttributeError where it has none.
+    """
+    name: Any = getattr(obj, "__qualname__", _MISSING)
+    if name is _MISSING:
+        name = obj.__name__
+    if not isinstance(name, str):
+        raise TypeError(f"must be str, not {type_name(type(name))}")
+    return name
+
+
+def find_global(obj: Any, name: str | None = None, module_name: Any = _MISSING) -> Global:
     """Where `obj` is found, by its own word or under the `name` that its reduction gave.
+
+    `module_name` is what its `__module__` was, if that has been asked for already.
 
     Raises PicklingError (before 3.14 AttributeError for local objects) where an import of
     that module and a lookup of that name do not lead to `obj`.
     """
     if name is None:
-        given: Any = getattr(obj, "__qualname__", _MISSING)
-        if given is _MISSING:
-            given = obj.__name__
-        if not isinstance(given, str):
-            raise TypeError(f"must be str, not {type_name(type(given))}")
-        name = given
+        name = own_name(obj)
     path = str.split(name, ".")
     if "<locals>" in path:
         raise local_object(obj, name)
     if PY315 and ".__" in name and (mangled := _mangle(path)) != path:
         path = mangled
         name = ".".join(path)
-    module_name = which_module(obj, path)
+    if module_name is _MISSING:
+        module_name = getattr(obj, "__module__", None)
+    if module_name is None:
+        module_name = search_modules(obj, path)
     try:
         __import__(module_name)
         module = sys.modules.get(module_name, _MISSING)
@@ -131,15 +144,8 @@ def _lookup(module: Any, path: list[str]) -> tuple[Any, Any]:
     return obj, parent
 
 
-def which_module(obj: Any, path: list[str]) -> str:
-    """The name of the module that an object says it is from, else of one that has it.
-
-    Objects without `__module__` are looked for in all modules, and taken to be from
-    `__main__` where none has them.
-    """
-    own: Any = getattr(obj, "__module__", None)
-    if own is not None:
-        return own  # type: ignore[no-any-return]  # a str, or the import will fail
+def search_modules(obj: Any, path: list[str]) -> str:
+    """The name of a module that has an object without a `__module__`, else `__main__`."""
     for module_name, module in sys.modules.copy().items():
         if module_name in _NOT_SEARCHED or module is None:
             continue

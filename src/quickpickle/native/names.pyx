@@ -3,14 +3,25 @@
 cdef dict EXTENSION_REGISTRY = copyreg._extension_registry
 cdef PyObject* import_function = <PyObject*>__import__
 cdef dict BUILTINS = __import__("builtins").__dict__
+cdef dict SYS = __import__("sys").__dict__
 
 
 cdef int save_global(Dump dump, object obj, object name) except -1:
     """Write a class or function by its name, see names.py."""
-    if name is None and save_global_here(dump, <PyObject*>obj):
-        return 0
+    if name is None:
+        if save_global_here(dump, <PyObject*>obj):
+            return 0
+        name = own_name(obj)
     dump.settle()
-    found = find_global(obj, name)
+    if type(name) is str and is_plain_name(<str>name):
+        # Asked once only, and after what find_global would say of the name.
+        module_name = getattr(obj, "__module__", None)
+        dump.settle()
+        if save_if_found(dump, <PyObject*>obj, module_name, name):
+            return 0
+        found = find_global(obj, name, module_name)
+    else:
+        found = find_global(obj, name)
     if dump.protocol >= 2:
         code = extension_code(obj, found.module_name, found.full_name)
         if code is not None:
@@ -24,7 +35,45 @@ cdef inline PyObject* find_quietly(PyObject* names, str name) except? NULL:
 
 
 cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
-    """Write a class or function if that takes no other code; return whether it was written.
+    """Write a class or function if that takes no other code; return whether it was written."""
+    cdef PyObject* module_name = NULL
+    if PyType_Check(<object>obj):
+        if Py_TYPE(obj) != &PyType_Type and not is_plain_metaclass(Py_TYPE(obj)):
+            return False
+        if (<PyTypeObject*>obj).tp_flags & Py_TPFLAGS_HEAPTYPE:
+            module_name = find_quietly((<PyTypeObject*>obj).tp_dict, "__module__")
+        elif Py_TYPE(obj) != &PyType_Type:
+            return False
+        else:
+            own_module = (<object>obj).__module__  # one of C has it in its name
+            module_name = <PyObject*>own_module
+        # As the attribute, which type itself defines, without a look-up.
+        name = <object>PyType_GetQualName(<PyTypeObject*>obj)
+        Py_DECREF(<PyObject*>name)
+    elif Py_TYPE(obj) == function_type:
+        own_module = (<object>obj).__module__
+        module_name = <PyObject*>own_module
+        name = (<object>obj).__qualname__
+    # It may have none, which is an exception.
+    return module_name != NULL and save_if_found(dump, obj, <object>module_name, name)
+
+
+cdef bint is_plain_metaclass(PyTypeObject* metaclass) except -1:
+    """Whether its classes say what they are and where they are from as those without one do."""
+    cdef PyObject* found
+    for name in ("__getattribute__", "__class__", "__qualname__", "__hash__", "__eq__"):
+        if _PyType_Lookup(metaclass, name) != _PyType_Lookup(&PyType_Type, name):
+            return False
+    # Its own, a str, is not that of its classes, as they have one too.
+    found = _PyType_Lookup(metaclass, "__module__")
+    return found == _PyType_Lookup(&PyType_Type, "__module__") or (
+        found != NULL and Py_TYPE(found) == &PyUnicode_Type
+    )
+
+
+cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object name) except -1:
+    """Write what says that it has this module and name, if finding it there takes no other code;
+    return whether it was written.
 
     That is so where its module is imported and has it under a name without dots, and nobody
     has a word in it: then find_global would find the same with two look-ups in dicts, of whose
@@ -32,30 +81,17 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     """
     cdef PyObject* module
     cdef PyObject* package
+    cdef PyObject* its_name
     cdef Py_ssize_t dot
-    cdef PyObject* found
-    cdef PyObject* own_name
     if (
         dump.careful
         or dump.protocol < 4
-        or (Py_TYPE(obj) != &PyType_Type and Py_TYPE(obj) != function_type)
+        or type(name) is not str
+        or type(module_name) is not str
+        or not is_plain_name(<str>name)
         or PyDict_Size(<PyObject*>EXTENSION_REGISTRY)
         or find_quietly(<PyObject*>BUILTINS, "__import__") != import_function
     ):
-        return False
-    if Py_TYPE(obj) == &PyType_Type:
-        if (
-            (<PyTypeObject*>obj).tp_flags & Py_TPFLAGS_HEAPTYPE  # one of C has it in its name
-            and find_quietly((<PyTypeObject*>obj).tp_dict, "__module__") == NULL
-        ):
-            return False  # it may have none, which is an exception
-        # As the attribute, which type itself defines, without a look-up.
-        name = <object>PyType_GetQualName(<PyTypeObject*>obj)
-        Py_DECREF(<PyObject*>name)
-    else:
-        name = (<object>obj).__qualname__
-    module_name = (<object>obj).__module__
-    if type(name) is not str or type(module_name) is not str:
         return False
     modules = <object>PyImport_GetModuleDict()
     if type(modules) is not dict:
@@ -66,19 +102,11 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         if package == NULL or package == Py_None or dot == 0:
             return False
     module = find_quietly(<PyObject*>modules, module_name)
-    # What a module has beside its dict begins with two underscores; a dot leads into a class.
-    if (
-        module == NULL
-        or Py_TYPE(module) != module_type
-        or not module_name
-        or (<str>name).startswith("__")
-        or "." in <str>name
-        or <str>name == "<locals>"
-    ):
+    if module == NULL or Py_TYPE(module) != module_type or not module_name:
         return False
     if dump.reducer_override is not absent:  # see only_globals in reduction.py
-        own_name = find_quietly(PyModule_GetDict(module), "__name__")
-        if <str>module_name == "__main__" or own_name == NULL or Py_TYPE(own_name) != &PyUnicode_Type:
+        its_name = find_quietly(PyModule_GetDict(module), "__name__")
+        if <str>module_name == "__main__" or its_name == NULL or Py_TYPE(its_name) != &PyUnicode_Type:
             return False
     found = find_quietly(PyModule_GetDict(module), name)
     if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):
@@ -88,6 +116,18 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
     dump.own()  # what a type of C says of itself it makes for whoever asks
     dump.put_memoized(0x93, obj, False)
     return True
+
+
+cdef inline bint is_plain_name(str name):
+    """Whether a module can have something by this name in its dict only, and a pickle has it so.
+
+    A dot leads into a class; what modules have beside their dict begins and ends with underscores.
+    """
+    return (
+        "." not in name
+        and not (name.startswith("__") and name.endswith("__"))
+        and name != "<locals>"
+    )
 
 
 cdef inline bint fits(Dump dump, PyObject* first, PyObject* second) noexcept:
