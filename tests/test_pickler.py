@@ -493,7 +493,8 @@ def test_another_thread_is_refused(implementation):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_anywhere_leaves_the_pickler_usable(implementation, protocol):
     """KeyboardInterrupt wherever CPython looks for signals: at calls, and behind them."""
-    obj = ["text", ("t", [1.5, b"b"]), {"k": {1, 2}}, 1j, len, Calls(lambda: None), 2**70]
+    calls = [Calls(lambda: None) for _ in range(3)]
+    obj = ["text", ("t", [1.5, b"b"]), {"k": {1, 2}}, 1j, len, *calls, 2**70]
     known = ["known"]
     file = io.BytesIO()
     pickler = implementation.Pickler(file, protocol)

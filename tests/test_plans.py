@@ -1097,6 +1097,44 @@ def test_an_entry_that_comes_while_a_chain_map_is_in_use(implementation):
     assert results[0].count(b"from the table") == 1
 
 
+class TakesAway:
+    """A key of a dispatch table that does something when it is compared with SubDict."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __hash__(self):
+        return hash(SubDict)
+
+    def __eq__(self, other):
+        if other is SubDict:
+            self.action()
+        return False
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_an_odd_key_that_comes_while_a_dispatch_table_is_in_use(implementation, chain):
+    """Memory is used again then: what a sanitizer sees, if not the bytes."""
+    results = []
+    for cls in (pickle.Pickler, implementation.Pickler):
+        file = io.BytesIO()
+        pickler = cls(file)
+        entries = {Slots: reduced}
+        pickler.dispatch_table = collections.ChainMap({}, entries) if chain else entries
+        box, later = [[1], [2]], []
+
+        def take(box=box, later=later):
+            box.clear()
+            later.extend([[[3], [4]]] * 2)
+
+        key = TakesAway(take)
+        add = Act(lambda: entries.update({key: reduced}))  # noqa: B023
+        pickler.dump([Plain(), SubDict(), add, box, SubDict(), later, Act(int), later])
+        results.append(file.getvalue())
+        assert later
+    assert results[0] == results[1]
+
+
 class FromScratch:
     def __init__(self, action):
         self.action = action

@@ -57,11 +57,13 @@ cdef class Dump(Stream):
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
     cdef tuple override  # what the hook is declared with by only_globals in reduction.py; else None
     cdef uint64_t override_epoch  # in which it was seen whether ...
-    cdef bint leaves_classes  # ... it leaves classes alone that go by their name
+    cdef bint leaves_classes, leaves_functions  # ... it leaves alone what goes by its name
+    cdef uint64_t override_version  # of the code that it consists of; 0: none was seen
     cdef uint64_t table_epoch  # in which the dispatch table was looked at
     # The dicts that it consists of, borrowed, in that epoch; none, where looking a class up may
     # run other code.
     cdef PyObject* tables[TABLES]
+    cdef uint64_t table_versions[TABLES]  # in which their keys were seen to be fit
     cdef int table_count
     cdef object order  # None: not deterministic
     cdef Values values

@@ -157,13 +157,20 @@ cdef int add_table(Dump dump, PyObject* table) except -1:
     Plain classes are like that; functions too, of which cloudpickle has one in its table.
     """
     cdef Py_ssize_t position = 0
+    cdef uint64_t version
     cdef PyObject* key
     cdef PyObject* value
     if Py_TYPE(table) != &PyDict_Type:
         return 0
-    while quickpickle_dict_next(table, &position, &key, &value):
-        if not quickpickle_is_plain_class(key) and Py_TYPE(key) != function_type:
-            return 0
+    version = quickpickle_dict_version(table)  # which no other dict has, nor this one after a change
+    if version == 0 or version != dump.table_versions[dump.table_count]:
+        while quickpickle_dict_next(table, &position, &key, &value):
+            if not quickpickle_is_plain_class(key) and Py_TYPE(key) != function_type:
+                return 0
+            # Another metaclass may change, and a key may have been put in with another hash.
+            if Py_TYPE(key) != &PyType_Type and Py_TYPE(key) != function_type:
+                version = 0
+        dump.table_versions[dump.table_count] = version
     dump.tables[dump.table_count] = table
     dump.table_count += 1
     return 1
