@@ -199,7 +199,81 @@ class WithoutModule:
     pass
 
 
+def double(x):
+    return 2 * x
+
+
+def of_no_module_at_all():
+    pass
+
+
+of_no_module_at_all.__module__ = None
+
+
+class Shape(collections.abc.Sized):
+    def __len__(self):
+        return 4
+
+
+class Color(enum.Enum):
+    RED = 1
+
+
+class MetaOfProperties(type):
+    """Its classes are not what, and not from where, they seem."""
+
+    @property
+    def __module__(cls):
+        return "collections"
+
+
+class MetaOfClasses(type):
+    @property
+    def __class__(cls):
+        raise ZeroDivisionError
+
+
+class MetaWithoutHash(type):
+    __hash__ = None
+
+
+class MetaOfEquals(type):
+    def __eq__(cls, other):
+        return other is type(None) or cls is other
+
+    def __hash__(cls):
+        cls.asked += 1
+        return hash(type(None))
+
+
+class MetaOfAttributes(type):
+    def __getattribute__(cls, name):
+        return "OrderedDict" if name == "__qualname__" else type.__getattribute__(cls, name)
+
+
+class OfProperties(metaclass=MetaOfProperties):
+    pass
+
+
+class OfClasses(metaclass=MetaOfClasses):
+    pass
+
+
+class WithoutHash(metaclass=MetaWithoutHash):
+    pass
+
+
+class OfEquals(metaclass=MetaOfEquals):
+    asked = 0
+
+
+class OfAttributes(metaclass=MetaOfAttributes):
+    pass
+
+
 CLASSES = [
+    *[double, of_no_module_at_all, os.path.join, dt.date.today, len],
+    *[Shape, Color, Color.RED, OfProperties, OfClasses, WithoutHash, OfEquals, OfAttributes],
     *[int, str, type, object, Exception, dt.date, dt.tzinfo, collections.OrderedDict, Point, Plain],
     *[Outer, Outer.Inner, Lost, WithoutModule, random.Random, logging.Logger, abc.ABC, enum.Enum],
     *[type(None), type(...), type(NotImplemented), types.SimpleNamespace, types.FunctionType],
@@ -212,7 +286,8 @@ def as_it_is(monkeypatch):
 
 
 def not_in_its_module(monkeypatch):
-    monkeypatch.setitem(globals(), "Lost", Plain)
+    for name in ("Lost", "double", "Shape"):
+        monkeypatch.setitem(globals(), name, Plain)
 
 
 def of_no_module(monkeypatch):
@@ -220,7 +295,7 @@ def of_no_module(monkeypatch):
 
 
 def of_the_main_module(monkeypatch):
-    for cls in (Plain, Outer, Outer.Inner):
+    for cls in (Plain, Outer, Outer.Inner, Shape, double):
         monkeypatch.setattr(cls, "__module__", "__main__")
     monkeypatch.setattr(sys.modules["__main__"], "Plain", Plain, raising=False)
 
@@ -245,15 +320,20 @@ def with_another_registry(monkeypatch):
 
 def with_another_rule(monkeypatch):
     def rule(obj, name=None):
-        return obj is not Plain and original(obj, name)
+        return obj not in (Plain, Shape, double) and original(obj, name)
 
     original = cloudpickle.cloudpickle._should_pickle_by_reference
     monkeypatch.setattr(cloudpickle.cloudpickle, "_should_pickle_by_reference", rule)
 
 
+def with_a_reducer_for_metaclasses(monkeypatch):
+    monkeypatch.setitem(cloudpickle.Pickler.dispatch_table, abc.ABCMeta, lambda cls: cls.__name__)
+
+
 def with_another_hook(monkeypatch):
     def hook(self, obj):
-        return (str, ("Plain",)) if obj is Plain else original(self, obj)
+        is_ours = obj is Plain or obj is Shape or obj is double
+        return (str, (obj.__name__,)) if is_ours else original(self, obj)
 
     original = cloudpickle.Pickler.reducer_override
     monkeypatch.setattr(cloudpickle.Pickler, "reducer_override", hook)
@@ -287,6 +367,7 @@ def of_a_module_without_a_package(monkeypatch):
         *[of_a_module_that_is_not_imported, of_other_modules, of_a_type_of_its_own],
         *[with_another_registry, with_another_rule, with_another_hook, with_a_local_name],
         *[of_a_module_without_a_name, of_a_module_without_a_package],
+        with_a_reducer_for_metaclasses,
     ],
 )
 def test_classes_by_name_and_by_value(cloud, monkeypatch, change):
@@ -300,7 +381,11 @@ def test_classes_by_name_and_by_value(cloud, monkeypatch, change):
 
 
 def test_modules_by_value(cloud):
-    objs = [CLASSES, Plain(), dt.date(2024, 1, 1)]
+    objs = [
+        [cls for cls in CLASSES if cls not in (OfClasses, WithoutHash)],
+        Plain(),
+        dt.date(2024, 1, 1),
+    ]
     plain = cloud.dumps(objs)
     for module in (pytest, sys.modules[__name__]):
         cloudpickle.register_pickle_by_value(module)
@@ -331,11 +416,100 @@ def test_a_subclass_is_asked_for_each(cloud):
     assert [asked.count(cls) for cls in (Plain, dt.date, Point)] == [2, 2, 2]
 
 
+class Calls:
+    """An object that does something while it is pickled."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __reduce__(self):
+        self.action()
+        return list, ()
+
+
+@pytest.mark.parametrize("change", [with_another_rule, with_another_registry, of_other_modules])
+def test_rules_that_change_during_a_dump(cloud, change):
+    results = []
+    for module in (cloudpickle, cloudpickle, cloud):  # the first pickle of a class differs
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            later = Calls(functools.partial(change, monkeypatch))
+            results.append(outcome(module, [Outer, Color, later, double, Shape, Plain, Plain()]))
+    assert results[1] == results[2]
+    assert results[2] != cloudpickle.dumps(
+        [Outer, Color, Calls(int), double, Shape, Plain, Plain()]
+    )
+
+
+def test_a_metaclass_is_asked_as_often(cloud):
+    counts = []
+    for module in (cloudpickle, cloud):
+        OfEquals.asked = 0
+        outcome(module, [OfEquals, OfEquals])
+        counts.append(OfEquals.asked)
+    assert counts[0] == counts[1] > 0
+
+
+def test_a_subclass_with_rules_of_its_own_for_functions(cloud):
+    def by_text(pickler, obj):
+        return str, (f"{type(pickler).__name__}: {obj.__name__}",)
+
+    class OfClass:
+        def _function_reduce(self, obj):
+            return by_text(self, obj)
+
+    class OfInstance:
+        def begin(self):
+            self._function_reduce = lambda obj: by_text(self, obj)
+
+    class Asked:
+        def __getattribute__(self, name):
+            if name == "_function_reduce":
+                return lambda obj: by_text(self, obj)
+            return super().__getattribute__(name)
+
+    class Changed:
+        """Between two functions."""
+
+        def persistent_id(self, obj):
+            if obj == "change":
+                self._function_reduce = lambda obj: by_text(self, obj)
+
+    class Later:
+        """The same, for all of the class."""
+
+        def reducer_override(self, obj):
+            if type(obj) is complex:
+                type(self)._function_reduce = by_text
+            return super().reducer_override(obj)
+
+    class LaterByATable:
+        def __init__(self, file):
+            self.dispatch_table = {complex: self.change}
+            super().__init__(file)
+
+        def change(self, obj):
+            type(self)._function_reduce = by_text
+            return complex, (obj.real, obj.imag)
+
+    for hooks in (OfClass, OfInstance, Asked, Changed, Later, LaterByATable):
+        written = []
+        for module in (cloudpickle, cloud):
+            cls = type("Sub", (hooks, module.Pickler), {})
+            file = io.BytesIO()
+            pickler = cls(file)
+            if hasattr(pickler, "begin"):
+                pickler.begin()
+            pickler.dump([double, "change", 1j, os.path.join])
+            written.append(file.getvalue())
+        assert written[0] == written[1]
+        assert b"Sub: join" in written[0]
+
+
 @pytest.mark.parametrize("pure", ["", "1"])
 def test_cloudpickle_is_not_asked_for_what_goes_by_its_name(pure):
     """In a process of its own: where any key of `sys.modules` is no str, it is asked."""
     script = """
-import datetime, sys, cloudpickle, quickpickle, quickpickle.cloud
+import abc, datetime, os.path, sys, cloudpickle, quickpickle, quickpickle.cloud
 
 def spy(frame, event, argument):
     if event == "call" and frame.f_code is code:
@@ -345,14 +519,19 @@ asked = []
 code = cloudpickle.Pickler.reducer_override.__code__
 sys.setprofile(spy)
 for _ in range(2):
-    quickpickle.cloud.dumps([datetime.date(2024, 1, 1), quickpickle.PicklingError, lambda: 1])
+    things = [datetime.date(2024, 1, 1), quickpickle.PicklingError, os.path.join, abc.ABC]
+    quickpickle.cloud.dumps([*things, lambda: 1])
 sys.setprofile(None)
-print(quickpickle.implementation, asked.count(datetime.date), sum(map(callable, asked)) > 2)
+counts = [asked.count(thing) for thing in (datetime.date, os.path.join, abc.ABC)]
+print(quickpickle.implementation, *counts, sum(map(callable, asked)) > 2)
 """
     environment = {**os.environ, "QUICKPICKLE_PURE": pure}
     run = [sys.executable, "-c", script]
     result = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout.split() in (["native", "0", "True"], ["python", "2", "True"])
+    assert result.stdout.split() in (
+        ["native", "0", "0", "0", "True"],
+        ["python", "2", "2", "2", "True"],
+    )
 
 
 def test_what_is_wrong_is_said_before_the_file_is_opened(cloud, tmp_path):
@@ -546,6 +725,19 @@ def test_the_hook_of_cloudpickle_is_for_classes_and_functions_only(cloud):
         "type", "issubclass", "TypeError", "_class_reduce", "isinstance", "types", "FunctionType",
         "_function_reduce", "NotImplemented",
     }  # fmt: skip
+
+
+def test_where_cloudpickle_has_no_hook():
+    """As on PyPy."""
+    script = """
+import cloudpickle
+del cloudpickle.Pickler.reducer_override
+import quickpickle.cloud
+"""
+    run = [sys.executable, "-c", script]
+    result = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert "ImportError: quickpickle.cloud needs CPython" in result.stderr
+    assert result.returncode == 1
 
 
 def test_nothing_is_imported_until_asked_for():

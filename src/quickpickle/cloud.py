@@ -33,11 +33,17 @@ __all__ = [
     "unregister_pickle_by_value",
 ]
 
+if not hasattr(_theirs.Pickler, "reducer_override"):
+    raise ImportError(
+        "quickpickle.cloud needs CPython: elsewhere cloudpickle has no reducer_override,"
+        " use cloudpickle itself there"
+    )
+
 _dumps_with_hooks: Final = importlib.import_module(quickpickle.Pickler.__module__).dumps_with_hooks
 
 
 def _known() -> tuple[Any, ...]:
-    """By what cloudpickle decides whether a class goes by its name; nothing where not known."""
+    """By what cloudpickle decides whether something goes by its name; nothing where not known."""
     module = _theirs.cloudpickle
     names = (
         *("_BUILTIN_TYPE_NAMES", "_PICKLE_BY_VALUE_MODULES", "_class_reduce", "_whichmodule"),
@@ -46,11 +52,13 @@ def _known() -> tuple[Any, ...]:
     )
     if not _theirs.__version__.startswith("3.1.") or not set(names) <= set(vars(module)):
         return ()
+    methods = vars(_theirs.Pickler)
     code = {
         module: {name: vars(module)[name] for name in names},
-        _theirs.Pickler: {"reducer_override": vars(_theirs.Pickler)["reducer_override"]},
+        _theirs.Pickler: {"reducer_override": methods["reducer_override"]},
     }
-    return vars(module)[names[0]], vars(module)[names[1]], code
+    function_reduce = {"_function_reduce": methods["_function_reduce"]}
+    return vars(module)[names[0]], vars(module)[names[1]], code, function_reduce
 
 
 class _Reducers:

@@ -97,14 +97,16 @@ def only_globals(
     classes: dict[type, Any] | None = None,
     modules: set[str] | None = None,
     code: dict[Any, dict[str, Any]] | None = None,
+    methods: dict[str, Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare that a method `reducer_override` returns NotImplemented, and does nothing else, for
     all but classes, functions, and what says with its `__class__` that it is one.
 
-    With all three parameters, the same for a class without a metaclass that lies under its name in
-    its module, if that has a name, and is in `sys.modules` and not `__main__`; but not for those in
-    `classes`, nor as long as there is any in `modules`, the names of those to be pickled by value;
-    nor where the modules and classes in `code` have something else by now under the names there.
+    With all four parameters, the same for a class or function that lies under its name in its
+    module, if that has a name, and is in `sys.modules` and not `__main__`; but not for the classes
+    in `classes`, nor as long as there is any in `modules`, the names of those to be pickled by
+    value; nor where the modules and classes in `code` have something else by now under the names
+    there; for functions, nor where the Pickler's own `methods` are others.
 
     So the compiled core need not call it with anything else; the Python implementation does. It is
     the function that is marked, so a subclass that overrides it is called with everything again.
@@ -113,7 +115,7 @@ def only_globals(
 
     def mark(reducer_override: Callable[..., Any]) -> Callable[..., Any]:
         # With the function, since functools.wraps copies this to others.
-        marked = reducer_override, classes, modules, code
+        marked = reducer_override, classes, modules, code, methods
         vars(reducer_override)["_quickpickle_only_globals"] = marked
         return reducer_override
 

@@ -86,7 +86,6 @@ cdef extern from "Python.h":
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
     PyObject* PyDict_SetDefault(PyObject*, PyObject*, PyObject*) except NULL
     PyObject* PyImport_GetModuleDict() except NULL
-    PyObject* PySys_GetObject(const char* name) noexcept
     PyObject* PyModule_GetDict(PyObject*) noexcept
     const unsigned long Py_TPFLAGS_HEAPTYPE
     PyObject* PyType_GetQualName(PyTypeObject*) except NULL
@@ -101,6 +100,7 @@ cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object)
     bint PyType_Check(object)
     const Py_ssize_t PY_SSIZE_T_MAX
+    PyObject* PyMethod_GET_SELF(object)
     object PyTuple_GetSlice(object, Py_ssize_t, Py_ssize_t)
     double PyFloat_AS_DOUBLE(PyObject*)
     object PyLong_FromVoidPtr(void*)

@@ -203,6 +203,7 @@ cdef tuple only_globals(object reducer_override):
 cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) except -1:
     dump.reducer_override = reducer_override
     dump.override = only_globals(reducer_override)
+    dump.override_version = 0
     dump.dispatch_table = dispatch_table
     return 0
 

@@ -23,10 +23,10 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
     # A hook for classes and functions only need not be called where there is a plan: that is no
     # class, no function, and cannot claim to be one, its `__class__` being object's (see plans.py).
     if dump.reducer_override is absent or dump.override is not None:
-        if cls == &PyType_Type or cls == function_type:
+        if PyType_Check(<object>pointer) or cls == function_type:
             if (
                 is_left_alone(dump, pointer)
-                and not is_singleton_type(pointer)
+                and is_not_reduced(dump, pointer)
                 and save_global_here(dump, pointer)
             ):
                 return 0
@@ -45,37 +45,95 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
         dump.release(pointer)
 
 
+cdef bint is_not_reduced(Dump dump, PyObject* obj) except -1:
+    """Whether a class or function goes by its name unless a hook says otherwise."""
+    cdef PyObject* listed
+    if Py_TYPE(obj) == &PyType_Type:
+        return not is_singleton_type(obj)
+    if Py_TYPE(obj) == function_type:
+        return True
+    return dump.dispatch_table is not absent and is_unlisted(dump, Py_TYPE(obj), &listed)
+
+
 cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
     """Whether no hook has a say in a class or function if save_global_here() finds it."""
     if dump.reducer_override is absent:
         return True
-    if dump.override is None or Py_TYPE(obj) != &PyType_Type:
+    if dump.override is None:
         return False
     if dump.override_epoch != dump.epoch:
-        dump.leaves_classes = leaves_classes(dump)
         dump.override_epoch = dump.epoch
+        look_at_override(dump)
+    if Py_TYPE(obj) == function_type:
+        return dump.leaves_functions
     return (
         dump.leaves_classes
+        and quickpickle_is_plain_class(obj)
         and PyDict_GetItemWithError(<PyObject*>dump.override[1], obj) == NULL
     )
 
 
-cdef bint leaves_classes(Dump dump) except -1:
+cdef int look_at_override(Dump dump) except -1:
+    """See whether the hook is what only_globals in reduction.py was told of it."""
     # Nothing is made here that may run the garbage collector.
+    classes, modules, code, methods = dump.override[1], dump.override[2], dump.override[3], dump.override[4]
+    dump.leaves_classes = (
+        type(classes) is dict
+        and type(modules) is set
+        and type(code) is dict
+        and type(methods) is dict
+        and len(<set>modules) == 0
+        # save_if_found() looks into the interpreter's modules, the hook into those of sys.
+        and find_quietly(<PyObject*>SYS, "modules") == PyImport_GetModuleDict()
+        and is_as_known(dump, <dict>code)
+    )
+    dump.leaves_functions = dump.leaves_classes and has_methods(
+        PyMethod_GET_SELF(dump.reducer_override), <dict>methods
+    )
+    return 0
+
+
+cdef bint is_as_known(Dump dump, dict code) except -1:
+    """Whether modules and classes have under these names what they had."""
     cdef PyObject* names
-    classes, modules, code = dump.override[1], dump.override[2], dump.override[3]
-    if type(classes) is not dict or type(modules) is not set or type(code) is not dict:
-        return False
-    for owner, known in (<dict>code).items():
-        if isinstance(owner, type):
-            names = (<PyTypeObject*>owner).tp_dict
-        else:
-            names = PyModule_GetDict(<PyObject*>owner)
+    cdef uint64_t version, newest = 0
+    for owner in code:
+        version = quickpickle_dict_version(names_of(owner))
+        newest = max(newest, version)
+    # A dict that is changed gets a greater version than any dict had before.
+    if newest != 0 and newest == dump.override_version:
+        return True
+    for owner, known in code.items():
+        names = names_of(owner)
         for name, value in (<dict>known).items():
             if find_quietly(names, name) != <PyObject*>value:
                 return False
-    # save_global_here() looks into the interpreter's modules, the hook into those of sys.
-    return len(<set>modules) == 0 and PySys_GetObject("modules") == PyImport_GetModuleDict()
+    dump.override_version = newest
+    return True
+
+
+cdef inline PyObject* names_of(object owner):
+    if PyType_Check(owner):
+        return (<PyTypeObject*>owner).tp_dict
+    return PyModule_GetDict(<PyObject*>owner)
+
+
+cdef bint has_methods(PyObject* obj, dict methods) except -1:
+    """Whether an object has these methods, as far as can be seen without other code."""
+    cdef Attributes attributes
+    cdef PyObject* key = NULL
+    cdef PyObject* value = NULL
+    cdef Py_ssize_t position = 0
+    if not quickpickle_has_generic_getattr(Py_TYPE(obj)):
+        return False
+    for name, function in methods.items():
+        if _PyType_Lookup(Py_TYPE(obj), name) != <PyObject*>function:
+            return False
+    attributes = attributes_of(obj)
+    while next_attribute(&attributes, &position, &key, &value):
+        if Py_TYPE(key) != &PyUnicode_Type or PyDict_GetItemWithError(<PyObject*>methods, key) != NULL:
+            return False
+    return True
 
 
 cdef inline bint is_unlisted(Dump dump, PyTypeObject* cls, PyObject** listed) except -1:
