@@ -3,7 +3,9 @@
     python benchmarks/integrations.py [INTEGRATION ...]
 
 With the extra `integration` installed. Both sides take turns in one process; of each, the least
-time of several rounds counts. An integration whose library is missing is left out.
+time of several rounds counts, and beside it stands what their medians give: it is another where
+the system makes pages for one side, and in some of the rounds only. An integration whose library is
+missing is left out.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import geometric_mean, median
 from typing import Any
 
 from workloads import WORKLOADS
@@ -276,27 +279,25 @@ INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
 }
 
 
-def _least(actions: list[Callable[[], object]]) -> list[float]:
-    """The least seconds of each; they take turns."""
+def _seconds(actions: list[Callable[[], object]]) -> list[list[float]]:
+    """How long each takes, in every round; they take turns."""
     start = time.perf_counter()
     for action in actions:
         action()
     # What is short is done several times in a row, for the clock's sake.
     repeat = max(1, round(0.002 * len(actions) / (time.perf_counter() - start)))
-    least = [math.inf] * len(actions)
-    rounds = 0
-    while rounds < _ROUNDS or time.perf_counter() - start < _SECONDS:
-        rounds += 1
-        for i, action in enumerate(actions):
+    seconds: list[list[float]] = [[] for _ in actions]
+    while len(seconds[0]) < _ROUNDS or time.perf_counter() - start < _SECONDS:
+        for action, its_seconds in zip(actions, seconds, strict=True):
             gc.collect()
             gc.disable()
             action()  # not counted: the collection has emptied the processor's caches
             begin = time.perf_counter()
             for _ in range(repeat):
                 action()
-            least[i] = min(least[i], (time.perf_counter() - begin) / repeat)
+            its_seconds.append((time.perf_counter() - begin) / repeat)
             gc.enable()
-    return least
+    return seconds
 
 
 def main() -> None:
@@ -307,21 +308,24 @@ def main() -> None:
     names = parser.parse_args().integrations or list(INTEGRATIONS)
     for name in names:
         print(f"\n{name}: {INTEGRATIONS[name].__doc__}")
-        print(f"{'':36} {'theirs':>10} {'ours':>10}  times as fast")
+        print(f"{'':36} {'theirs':>10} {'ours':>10}  times as fast, by medians")
         ratios = []
         try:
             for title, theirs, ours in INTEGRATIONS[name]():
-                first, second = _least([theirs, ours])
-                ratios.append(first / second)
+                first, second = _seconds([theirs, ours])
+                ratios.append(min(first) / min(second))
                 print(
-                    f"{title:36} {first * 1e3:7.3f} ms {second * 1e3:7.3f} ms {ratios[-1]:8.2f}",
+                    f"{title:36} {min(first) * 1e3:7.3f} ms {min(second) * 1e3:7.3f} ms"
+                    f" {ratios[-1]:8.2f} {median(first) / median(second):12.2f}",
                     flush=True,
                 )
         except ImportError as error:
             print(f"left out: {error}")
         if len(ratios) > 2:
-            ratios.sort()
-            print(f"least {ratios[0]:.2f}, median {ratios[len(ratios) // 2]:.2f} times as fast")
+            print(
+                f"least {min(ratios):.2f}, median {median(ratios):.2f},"
+                f" geometric mean {geometric_mean(ratios):.2f} times as fast"
+            )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from differential import assert_same, assert_same_dumps
+from differential import assert_same, assert_same_dumps, outcome
 
 np = pytest.importorskip("numpy", reason="NumPy has no wheel for this interpreter")
 
@@ -123,6 +123,53 @@ def test_out_of_band(implementation):
 
     for in_band in (False, True):
         assert dump(implementation, in_band) == dump(pickle, in_band)
+
+
+@pytest.mark.parametrize("in_band", [False, True])
+def test_a_callback_that_changes_what_comes(implementation, monkeypatch, in_band):
+    module = sys.modules[np.zeros(1).__reduce_ex__(5)[0].__module__]
+
+    def dump(pickler, change):
+        rest = [np.zeros(2), np.ones(300), np.ones((2, 3))]
+        arrays = [np.zeros(5), [np.zeros(4), rest], *rest, np.zeros(6)]
+        seen = []
+
+        def callback(buffer):
+            seen.append(bytes(buffer.raw()))
+            if len(seen) == 2:
+                change(arrays, rest)
+            return in_band
+
+        return pickler.dumps(arrays, 5, buffer_callback=callback), seen
+
+    def take_away(arrays, rest):
+        rest.clear()
+        del arrays[2:]
+        arrays.append(np.full(7, 7))
+
+    def reshape(arrays, rest):
+        arrays[1][0].shape = (2, 2)
+        rest[0].flags.writeable = False
+        rest[2].shape = (3, 2)
+
+    def go_elsewhere(arrays, rest):
+        patch.setattr(module, "_frombuffer", lambda *args: None)
+
+    for change in (take_away, reshape, go_elsewhere):
+        results = []
+        for pickler in (implementation, pickle):
+            with monkeypatch.context() as patch:
+                results.append(outcome(lambda: dump(pickler, change)))  # noqa: B023
+        assert results[0] == results[1]
+
+
+def test_paths_to_arrays_out_of_band(implementation):
+    def callback(buffer):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        implementation.dumps({"a": [np.zeros(3)]}, 5, buffer_callback=callback)
+    assert caught.value.path == "obj['a'][0].__reduce_ex__(5)[1][0]"
 
 
 def test_several_dumps(implementation, protocol):

@@ -629,22 +629,44 @@ cdef object describe_array(PyObject* obj):
     return <size_t>array.data, tuple(shape), <object>array.descr, array.flags
 
 
+cdef tuple reduce_array(Dump dump, object obj, Plan plan):
+    """What NumPy reduces an array of numbers to, without its look-ups; None where it is asked."""
+    cdef quickpickle_array* array = <quickpickle_array*>obj
+    if (
+        dump.protocol < 5
+        or not array.flags & (ARRAY_C_CONTIGUOUS | ARRAY_F_CONTIGUOUS)
+        or array.flags & ARRAY_WARN_ON_WRITE
+        or item_size(plan, array.descr) == 0
+    ):
+        return None
+    descr = <object>array.descr
+    if array.flags & ARRAY_C_CONTIGUOUS:
+        return plan.method, (PickleBuffer(obj), descr, obj.shape, c_order)
+    # In the order of Fortran it is the buffer of a view that is in the order of C.
+    return plan.method, (PickleBuffer(obj.T), descr, obj.shape, f_order)
+
+
+cdef inline Py_ssize_t item_size(Plan plan, PyObject* descr) noexcept:
+    """How many bytes an item of an array has, for a dtype of numbers; 0: another one."""
+    cdef Py_ssize_t i
+    for i in range(0, PyTuple_GET_SIZE(<PyObject*>plan.names), 2):
+        if PyTuple_GET_ITEM(<PyObject*>plan.names, i) == descr:
+            return plan.names[i + 1]
+    return 0
+
+
 cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     """Write a small array of numbers, all of it known: its types, and where NumPy rebuilds it."""
     cdef quickpickle_array* array = <quickpickle_array*>obj
     cdef PyObject* order = <PyObject*>c_order
     cdef MemoEntry* entry = dump.find(<PyObject*>plan.method)
-    cdef Py_ssize_t func, dtype, i, size = 0
-    cdef Py_ssize_t count = len(plan.names)
+    cdef Py_ssize_t func, dtype, i, size
     if dump.protocol < 5 or dump.buffer_callback is not None or array.nd > 3:
         return ASK
     if entry.key == NULL or entry.number < 0:
         return ASK
     func = entry.number
-    for i in range(0, count, 2):
-        if PyTuple_GET_ITEM(<PyObject*>plan.names, i) == array.descr:
-            size = plan.names[i + 1]
-            break
+    size = item_size(plan, array.descr)
     entry = dump.find(array.descr)
     if size == 0 or entry.key == NULL or entry.number < 0:
         return ASK

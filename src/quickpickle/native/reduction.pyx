@@ -256,6 +256,7 @@ cdef int ask(Dump dump, object obj) except -1:
     cdef object cls = type(obj)
     cdef bint endless = True
     cdef int result, origin = 0  # of the reduction, see reduction.py
+    array_reduction = None
     reduction = NotImplemented
     if dump.reducer_override is not absent and not (
         dump.override is not None and is_plainly_no_global(dump, obj)
@@ -286,8 +287,12 @@ cdef int ask(Dump dump, object obj) except -1:
                         if result != ASK:
                             return result
                         dump.settle()
-                reduce = getattr(obj, "__reduce_ex__", absent)
-                if reduce is not absent:
+                    if plan.kind == NDARRAY:
+                        array_reduction = reduce_array(dump, obj, plan)
+                if array_reduction is not None:
+                    reduction = array_reduction
+                    endless = False
+                elif (reduce := getattr(obj, "__reduce_ex__", absent)) is not absent:
                     reduction = reduce(dump.protocol)
                     if dump.nested_user_code >= read_few(dump):
                         endless = is_endless(dump, obj, reduce)
