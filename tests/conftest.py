@@ -27,6 +27,19 @@ if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
         )
 
 
+slow_tests_are_left_out = False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global slow_tests_are_left_out
+    slow_tests_are_left_out = config.getoption("markexpr") == "not slow"
+
+
+def examples(count: int) -> int:
+    """How many examples Hypothesis tries: a third where the slow tests are left out."""
+    return count // 3 if slow_tests_are_left_out else count
+
+
 @pytest.fixture(scope="module")
 def few_objects_to_collect() -> Iterator[None]:
     """What other modules have imported and left is out of the collector's way.

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import quickpickle
-from conftest import IMPLEMENTATIONS
+from conftest import IMPLEMENTATIONS, examples
 from differential import outcome
 from quickpickle import compact
 from test_graphs import graphs
@@ -179,7 +179,7 @@ def test_a_frame_that_ends_within_what_a_container_begins_with(implementation, o
             assert implementation.dumps(obj, 5, compact=True) == expected
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(80), suppress_health_check=list(HealthCheck))
 @given(obj=graphs(), protocol=st.integers(0, 5))
 def test_generated_graphs(obj, protocol):
     plain = outcome(lambda: pickle.dumps(obj, protocol))

@@ -493,6 +493,7 @@ print(quickpickle.implementation, last, interrupted)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize("pure", ["", "1"])
 @pytest.mark.parametrize(("suffix", "rounds"), [("", 100), (".gz", 30)])

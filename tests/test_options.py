@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 import quickpickle
-from conftest import IMPLEMENTATIONS
+from conftest import IMPLEMENTATIONS, examples
 from differential import PYPY, outcome
 from test_graphs import graphs
 
@@ -93,7 +93,7 @@ def test_each_does_its_own(implementation, protocol, chosen, tmp_path):
     assert all(size == len(expected) for _, size in reports[-1:])
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(obj=graphs())
 def test_compact_and_deterministic_over_generated_graphs(obj):
     results = []
