@@ -202,6 +202,34 @@ def test_without_a_module_all_are_searched(implementation, protocol, monkeypatch
     assert_same(implementation, lambda: [obj, obj], protocol)
 
 
+@pytest.mark.parametrize("place", ["quickpickle_no.zoo", "quickpickle_zoo"])
+@pytest.mark.parametrize("name", ["thing", "park.thing"])
+def test_a_module_that_was_found_by_searching(implementation, protocol, monkeypatch, place, name):
+    """Up to 3.13 it is imported, which asks for its package too, and looked into again."""
+    module = types.ModuleType(place)
+    monkeypatch.setitem(sys.modules, place, module)
+    module.thing = NoModule(name)
+    module.park = types.SimpleNamespace(thing=module.thing)
+    assert_same(implementation, lambda: [module.thing, module.thing], protocol)
+
+    class Once:
+        """It has the thing once."""
+
+        given = 0
+
+        def __getattr__(self, name):
+            self.given += name == "thing"
+            if name == "thing" and self.given == 1:
+                return module.thing
+            raise AttributeError(name)
+
+    def make():
+        sys.modules[place] = Once()
+        return module.thing
+
+    assert_same(implementation, make, protocol)
+
+
 class StrSub(str):
     pass
 

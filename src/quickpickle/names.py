@@ -99,7 +99,9 @@ def find_global(obj: Any, name: str | None = None, module_name: Any = _MISSING) 
     if module_name is _MISSING:
         module_name = getattr(obj, "__module__", None)
     if module_name is None:
-        module_name = search_modules(obj, path)
+        module_name, parent = search_modules(obj, path)
+        if PY314 and parent is not None:  # found there just now, so it is not imported
+            return Global(module_name, name, name, path, parent)
     try:
         __import__(module_name)
         module = sys.modules.get(module_name, _MISSING)
@@ -144,18 +146,19 @@ def _lookup(module: Any, path: list[str]) -> tuple[Any, Any]:
     return obj, parent
 
 
-def search_modules(obj: Any, path: list[str]) -> str:
-    """The name of a module that has an object without a `__module__`, else `__main__`."""
+def search_modules(obj: Any, path: list[str]) -> tuple[str, Any]:
+    """The name of a module that has an object without a `__module__`, and the parent of the
+    object there; `__main__` and None if no module has it."""
     for module_name, module in sys.modules.copy().items():
         if module_name in _NOT_SEARCHED or module is None:
             continue
         try:
-            found, _ = _lookup(module, path)
+            found, parent = _lookup(module, path)
         except AttributeError:
             continue
         if found is obj:
-            return module_name
-    return "__main__"
+            return module_name, parent
+    return "__main__", None
 
 
 def extension_code(obj: Any, module_name: str, name: str) -> int | None:
