@@ -1297,3 +1297,26 @@ def test_a_tuple_around_an_instance_that_is_begun_anew(implementation):
 
     implementation.dumps(Plain())
     assert_same(implementation, make, 5)
+
+
+class WithSlot:
+    __slots__ = ("x",)
+
+
+class NamesSlotAgain(WithSlot):
+    __slots__ = ("x", "y")
+
+
+class NamesSlotTwice:
+    __slots__ = ("x", "x", "y")
+
+
+@pytest.mark.parametrize("cls", [NamesSlotAgain, NamesSlotTwice])
+def test_a_slot_that_is_named_twice(implementation, protocol, cls):
+    def make():
+        objects = [cls(), cls()]
+        for obj in objects:
+            obj.x, obj.y = "x", ["y"]
+        return objects
+
+    assert_same(implementation, make, protocol)

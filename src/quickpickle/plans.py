@@ -120,7 +120,8 @@ def find_plan(obj: Any) -> Plan:
         return Plan(GETSTATE)
     if own or has_own_attributes(cls):
         return Plan(UNPLANNED)
-    names = tuple(copyreg._slotnames(cls))  # type: ignore[attr-defined]
+    # A slot may be named twice, in a subclass too: the state is a dict, which has it once.
+    names = tuple(dict.fromkeys(copyreg._slotnames(cls)))  # type: ignore[attr-defined]
     plan = Plan(PLAIN)
     if names and not cls.__dictoffset__:
         plan = Plan(SLOTS, names, tuple([find(cls, name) for name in names]))
