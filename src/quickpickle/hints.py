@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import re
 from types import FunctionType
 from typing import Any, Final
@@ -226,6 +228,52 @@ __setstate__.'
         if hint is not None:
             return hint
     return _OTHER_NAME if _NOT_FOUND.search(message) else None
+
+
+_TEXT_FILE: Final = (
+    'The file takes text, and a pickle is bytes: open it in binary mode, with "wb" (or use '
+    "sys.stdout.buffer, io.BytesIO)."
+)
+_READ_ONLY: Final = 'The file is not open for writing: open it with "wb".'
+_CLOSED: Final = "The file is closed: let dump() run before that, inside its `with`."
+_NO_ROOM: Final = "There is no room left where the file is: make some, or write elsewhere."
+_NO_READER: Final = "Whoever reads at the other end has gone."
+_DOES_NOT_BLOCK: Final = (
+    "The file does not wait until there is room: use os.set_blocking(fd, True) or "
+    "sock.setblocking(True)."
+)
+_BY_ERRNO: Final = {
+    errno.ENOSPC: _NO_ROOM,
+    getattr(errno, "EDQUOT", errno.ENOSPC): _NO_ROOM,
+    errno.EBADF: _READ_ONLY,
+    errno.EPIPE: _NO_READER,
+    errno.ECONNRESET: _NO_READER,
+    errno.EAGAIN: _DOES_NOT_BLOCK,
+}
+
+_WANTS_TEXT: Final = re.compile(
+    r"must be str, not |(?:string|unicode) argument expected|can only concatenate str "
+)
+
+
+def find_file_hint(error: BaseException) -> str | None:
+    """A line that says what to do about a file whose `write` has failed, if there is one.
+
+    >>> find_file_hint(ValueError("write to closed file"))
+    'The file is closed: let dump() run before that, inside its `with`.'
+    """
+    message = error.args[0] if error.args and type(error.args[0]) is str else ""
+    if isinstance(error, TypeError) and _WANTS_TEXT.search(message):
+        return _TEXT_FILE
+    if isinstance(error, io.UnsupportedOperation):
+        return _READ_ONLY
+    if isinstance(error, ValueError):
+        return _CLOSED if "closed" in message else None
+    if isinstance(error, OSError) and len(error.args) > 1:
+        hint = _BY_ERRNO.get(error.args[0]) if type(error.args[0]) is int else None
+        # What send_rest raises has it in its message.
+        return None if hint is _DOES_NOT_BLOCK and "set_blocking" in str(error.args[1]) else hint
+    return None
 
 
 def full_name(cls: type) -> str:

@@ -11,6 +11,7 @@ hash, no property; keys are shown where they are of a builtin type, else by thei
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
@@ -21,7 +22,7 @@ from pickle import PicklingError
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final, NamedTuple
 
-from .hints import find_hint, full_name
+from .hints import find_file_hint, find_hint, full_name
 from .notation import LONGEST_KEY, can_follow_a_dot, literal
 from .reduction import COPYREG_TABLE, OVERRIDE, OWN_TABLE, dict_of, find, mro_of
 from .steps import (
@@ -39,9 +40,14 @@ from .steps import (
     VALUE,
     Step,
 )
+from .writing import DIGESTING, REPORTING, WRITING
 
 HEAD: Final = "pickling failed at "
-_INNER: Final = ", in whose own dump it failed at "
+_INNER: Final = ", in whose own dump "
+_INNER_HEAD: Final = "it failed at "
+_FAULT: Final = re.compile(
+    rf"(?:{WRITING}|{DIGESTING}|{re.escape(REPORTING)}) (?:failed|was interrupted)"
+)
 
 _LONGEST_PATH: Final = 4000  # characters
 _STEPS_AT_END: Final = 20  # of a path that is longer
@@ -88,7 +94,22 @@ def add_path(
         described = [] if place.obj is UNKNOWN else [f"type {full_name(type(place.obj))}"]
         described += _describe_keys(steps)
         where = f"{place.text} ({', '.join(described)})" if described else place.text
-        _annotate(error, place.text, where, place_hint(place, error))
+        _annotate(error, place.text, HEAD + where, place_hint(place, error))
+    except Exception:  # out of memory, or at the recursion limit: what matters is the error
+        pass
+
+
+def add_fault(error: BaseException, what: str, size: int) -> None:
+    """Add to an exception that it is no fault of the object: what has failed, and how far it came.
+
+    `what` is one of those in writing.py. There is no `path`, which would name an object.
+    """
+    try:
+        line = f"{what} {'failed' if isinstance(error, Exception) else 'was interrupted'}"
+        if what != REPORTING:  # which was told
+            line += f" after {size:,} bytes"
+        hint = find_file_hint(error) if what == WRITING else None
+        _annotate(error, None, line, hint)
     except Exception:  # out of memory, or at the recursion limit: what matters is the error
         pass
 
@@ -427,7 +448,7 @@ def _attribute(text: str, obj: Any, name: str) -> str:
 # --- the note and the attribute
 
 
-def _annotate(error: BaseException, path: str, where: str, hint: str | None) -> None:
+def _annotate(error: BaseException, path: str | None, line: str, hint: str | None) -> None:
     attributes = _get_dict(error)
     notes = attributes.get("__notes__")
     if notes is None:
@@ -436,17 +457,21 @@ def _annotate(error: BaseException, path: str, where: str, hint: str | None) -> 
         return  # whatever it is, it is not ours
     earlier, number = None, 0
     for number, note in enumerate(notes):  # noqa: B007
-        if type(note) is str and note.startswith(HEAD):
+        if type(note) is str and (note.startswith(HEAD) or _FAULT.match(note)):
             earlier = note
             break
     if earlier is None:
-        lines = [HEAD + where, *([hint] if hint else [])]
+        lines = [line, *([hint] if hint else [])]
     else:
         # Of a dump inside this one. Its root is known to nobody here, so the path is ours.
         first, *lines = earlier.split("\n")
-        inner = first.removeprefix(HEAD).rpartition(_INNER)[2]
-        lines = [HEAD + where + ("" if inner == where else _INNER + inner), *lines]
-    own_path = attributes.get("path")
+        inner = _as_inner(first.rpartition(_INNER)[2])
+        lines = [line + ("" if inner == _as_inner(line) else _INNER + inner), *lines]
+    own = find(type(error), "path")
+    own_path = attributes.get("path") if own is None else UNKNOWN
+    if type(own) in _OWN_PATH:
+        with suppress(AttributeError):  # not set
+            own_path = own.__get__(error)
     is_ours = earlier is not None and type(own_path) is str and earlier.startswith(HEAD + own_path)
     note = "\n".join(lines)
     if earlier is None:
@@ -455,9 +480,17 @@ def _annotate(error: BaseException, path: str, where: str, hint: str | None) -> 
         BaseException.__setattr__(error, "__notes__", notes)
     else:
         notes[number] = note
-    own = find(type(error), "path")
-    if own is None:
-        if "path" not in attributes or is_ours:
-            BaseException.__setattr__(error, "path", path)
-    elif type(own) in _OWN_PATH and own.__get__(error) is None:
-        own.__set__(error, path)  # ImportError has one, mostly unused
+    if own is not None:
+        if is_ours or own_path is None:
+            own.__set__(error, path)  # ImportError has one, mostly unused
+    elif path is None:
+        if is_ours:
+            BaseException.__delattr__(error, "path")
+    elif "path" not in attributes or is_ours:
+        # Past any __setattr__ of the exception's class, which may refuse, or do anything else.
+        BaseException.__setattr__(error, "path", path)
+
+
+def _as_inner(line: str) -> str:
+    """The first line of a note as it is told of a dump inside another one."""
+    return _INNER_HEAD + line.removeprefix(HEAD) if line.startswith(HEAD) else line

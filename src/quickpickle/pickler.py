@@ -20,7 +20,7 @@ from .memo import Memo, PicklerMemoProxy, read_memo
 from .opcodes import BINPERSID, PERSID, STOP
 from .progress import Pace, Report, Reporting, check_progress
 from .reduction import ABSENT, save_object, save_reduction
-from .writing import FRAME_SIZE_TARGET, Pieces, Stream, send
+from .writing import DIGESTING, FRAME_SIZE_TARGET, REPORTING, Pieces, Stream
 
 # What each of these functions returns: None where all is written, a generator of the objects
 # to be written in between, or, where the protocol has no opcode for the type, a reduction.
@@ -272,35 +272,33 @@ class Pickler(_Stateful):
 
 def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> None:
     held = io.BytesIO()
-    try:
-        stream = Stream(
-            held.write if state.compact else state.write,
-            state.memo,
-            state.protocol,
-            fix_imports=state.fix_imports,
-            buffer_callback=state.buffer_callback,
-            reduction_limit=pickler.reduction_limit,
-        )
-        stream.bin = bool(state.binary)
-        if state.fast:
-            if state.order is not None:
-                raise no_fast_mode()
-            stream.fast = True
-        if report is not None:
-            stream.pace = Pace(report)
-        persistent_id: Any = pickler.persistent_id
-        if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
-            persistent_id = ABSENT
-        hooks = (
-            persistent_id,
-            getattr(pickler, "reducer_override", ABSENT),
-            getattr(pickler, "dispatch_table", ABSENT),
-        )
+    stream = Stream(
+        held.write if state.compact else state.write,
+        state.memo,
+        state.protocol,
+        fix_imports=state.fix_imports,
+        buffer_callback=state.buffer_callback,
+        reduction_limit=pickler.reduction_limit,
+    )
+    stream.bin = bool(state.binary)
+    if state.compact:
+        stream.sending = ""
+    if state.fast:
         if state.order is not None:
-            _put_in_order(stream, state.order, hooks)
-    except BaseException as error:  # of a property of a subclass
-        _add_path(error, obj, list, state.protocol)
-        raise
+            raise no_fast_mode()
+        stream.fast = True
+    if report is not None:
+        stream.pace = Pace(report)
+    persistent_id: Any = pickler.persistent_id
+    if getattr(persistent_id, "__func__", None) is Pickler.persistent_id:
+        persistent_id = ABSENT
+    hooks = (
+        persistent_id,
+        getattr(pickler, "reducer_override", ABSENT),
+        getattr(pickler, "dispatch_table", ABSENT),
+    )
+    if state.order is not None:
+        _put_in_order(stream, state.order, hooks)
     try:
         write_pickle(stream, obj, *hooks, _note_path)
     finally:
@@ -308,13 +306,12 @@ def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> N
             state.order.forget()
     try:
         if state.compact:
-            data = optimize(held.getbuffer())
-            send(state.write, data, len(data))
-            stream.sent = len(data)
+            stream.send_all(state.write, optimize(held.getbuffer()))
         if report is not None:
+            stream.outside = REPORTING
             report(stream.objects, stream.sent)
     except BaseException as error:
-        _add_path(error, obj, list, state.protocol)
+        _add_note(stream, error, obj, list)
         raise
 
 
@@ -487,21 +484,25 @@ def _note_path(
 
         return steps.read_steps(error, stack, work, obj)
 
-    _add_path(error, root, read_steps, stream.protocol)
+    _add_note(stream, error, root, read_steps)
 
 
 def _let_out(*_: Any) -> None:
     """Let an exception out to the dump around this one, which knows the path."""
 
 
-def _add_path(
-    error: BaseException, root: Any, read_steps: Callable[[], list[Any]], protocol: int
+def _add_note(
+    stream: Stream, error: BaseException, root: Any, read_steps: Callable[[], list[Any]]
 ) -> None:
+    """Note on an exception where in the object it comes from, or that it is another's fault."""
     try:
-        from .paths import add_path  # only now: most programs have no use for it
+        from .paths import add_fault, add_path  # only now: most programs have no use for it
     except Exception:  # no import at the end of a program: what matters is the error
         return
-    add_path(error, root, read_steps, protocol)
+    if stream.outside:
+        add_fault(error, stream.outside, stream.sent)
+    else:
+        add_path(error, root, read_steps, stream.protocol)
 
 
 def _save_persistent_id(stream: Stream, obj: Any, pid: Any) -> Iterator[Any]:
@@ -600,6 +601,7 @@ def dumps(
         buffer_callback=buffer_callback,
         reduction_limit=Pickler.reduction_limit,
     )
+    stream.sending = ""
     hooks = ABSENT, ABSENT, ABSENT
     if deterministic:
         _put_in_order(stream, make_order(number, buffer_callback), hooks)
@@ -612,7 +614,12 @@ def dumps(
         write_pickle(stream, obj, *hooks, _note_path)
         data = optimize(file.getbuffer()) if compact else file.getvalue()
         if report is not None:
-            report(stream.objects, len(data))
+            stream.outside = REPORTING
+            try:
+                report(stream.objects, len(data))
+            except BaseException as error:
+                _add_note(stream, error, obj, list)
+                raise
     return data
 
 
@@ -661,6 +668,7 @@ def object_digest(
         buffer_callback=None,
         reduction_limit=Pickler.reduction_limit,
     )
+    stream.sending = DIGESTING
     hooks = ABSENT, reduce_for_digest, ABSENT
     order = Order(Representatives(DIGEST_PROTOCOL, False), DIGEST_PROTOCOL, sort_dicts=sort_dicts)
     _put_in_order(stream, order, hooks)

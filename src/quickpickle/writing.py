@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 FRAME_SIZE_MIN: Final = 4  # shorter frames are left out: the header would be most of them
 FRAME_SIZE_TARGET: Final = 64 * 1024
 
+# What may fail that is not the object, and so has no path: see `Stream.outside`.
+WRITING: Final = "writing"
+DIGESTING: Final = "digesting"
+REPORTING: Final = "progress()"
+
 FAST_NESTING_LIMIT: Final = 50  # how deep fast mode goes before it looks for cycles
 FEW: Final = 50  # so many nested reductions are counted without a look at their classes
 
@@ -61,6 +66,8 @@ class Stream:
     fast = False
     last_goes_alone = PY315  # a single item that is left over goes without a batch
     order: Order | None = None  # of the members of sets; None: as they come
+    outside = ""  # what is running that is not about an object, such as WRITING
+    sending = WRITING  # what sending is; "" where that is to memory of our own
     nested_user_code = 0  # reductions and persistent ids around the current object
     _fast_nesting = 0
     _fast_ids: set[int] | None = None
@@ -137,8 +144,7 @@ class Stream:
             self.buffer += data
         else:
             self.end_frame(header)
-            send(self._write, data, size)
-            self.sent += size
+            self.send(data, size)
             self.look_at_progress()
 
     def payload_in_pieces(self, header: bytes, data: Pieces) -> None:
@@ -150,7 +156,7 @@ class Stream:
         else:
             self.end_frame(header)
             for piece in data.pieces:
-                send(self._write, piece, len(piece))
+                self.send(piece, len(piece))
 
     def end_frame(self, after: bytes = b"") -> None:
         """Send the current frame to the file, and then the bytes `after` it."""
@@ -163,8 +169,26 @@ class Stream:
         buffer.clear()
         self._head = b""
         if data:
-            send(self._write, data, len(data))
-            self.sent += len(data)
+            self.send(data, len(data))
+
+    def send(self, data: Payload, size: int) -> None:
+        """Hand `data`, `size` bytes, to the file: again and again where it takes only a part."""
+        parts: list[int] = []
+        self.outside = self.sending
+        try:
+            send_rest(self._write, data, size, self._write(data), parts)
+        except BaseException:
+            self.sent += sum(parts)
+            raise
+        self.outside = ""
+        self.sent += size
+
+    def send_all(self, write: Callable[[Payload], object], data: bytes) -> None:
+        """Hand a whole pickle to another file, in place of what went to memory before."""
+        self._write = write
+        self.sending = WRITING
+        self.sent = 0
+        self.send(data, len(data))
 
     # --- progress
 
@@ -176,7 +200,9 @@ class Stream:
     def look_at_progress(self) -> None:
         """Tell how far this has come, if somebody wants to know and it is time."""
         if self.pace is not None:
+            self.outside = REPORTING
             self.pace.look(self.objects, self.sent)
+            self.outside = ""
 
     # --- what may never end
 
@@ -209,18 +235,19 @@ class Stream:
         self._fast_nesting -= 1
 
 
-def send(write: Callable[[Payload], object], data: Payload, size: int) -> None:
-    """Hand `data`, `size` bytes, to a file's write: again and again where it takes only a part."""
-    send_rest(write, data, size, write(data))
+def send_rest(
+    write: Callable[[Payload], object], data: Payload, size: int, result: object, parts: list[int]
+) -> None:
+    """Hand what is left of `data` to a file's write, which has returned `result`.
 
-
-def send_rest(write: Callable[[Payload], object], data: Payload, size: int, result: object) -> None:
-    """Hand what is left of `data` to a file's write, which has returned `result`."""
+    What it takes is noted in `parts`, so that it is known if there is an exception.
+    """
     taken = _count(result)
     done = 0
     while 0 <= taken < size:
         if taken == 0:
             raise OSError(f"write() took none of {size} bytes: the file accepts no more data")
+        parts.append(taken)
         done += taken
         size -= taken
         # Of the data itself each time: on PyPy a view of a view of a view has no end of them.

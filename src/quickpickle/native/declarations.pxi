@@ -48,7 +48,9 @@ from ..reduction import (
     has_own_reduction, look_up, may_be_endless, newobj_arguments,
     newobj_ex_arguments, unpack,
 )
-from ..writing import FEW, Pieces, cyclic_error, endless_error, send_rest
+from ..writing import (
+    DIGESTING, FEW, REPORTING, WRITING, Pieces, cyclic_error, endless_error, send_rest,
+)
 
 # All of these take and give borrowed references, as C does: an object that Cython holds in
 # a variable of its own is counted up and down, and the counts are what the memo goes by.

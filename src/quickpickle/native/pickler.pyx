@@ -173,6 +173,8 @@ cdef int set_up(
     dump.write = write
     dump.file = file
     dump.write_is_quiet = -1
+    dump.outside = IN_OPTIONS
+    dump.sent = 0
     dump.is_last_write = False
     dump.compact = False
     dump.fix_imports = fix_imports
@@ -211,6 +213,7 @@ cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) e
 cdef bytes write_pickle(Dump dump, object obj):
     """Write a whole pickle; return what has not gone to a file."""
     cdef bint compact
+    dump.outside = NOTHING
     dump.settle()
     dump.first_epoch = dump.epoch
     # In protocol 0 and in fast mode making an opcode may run other code, by way of a garbage
@@ -245,7 +248,7 @@ cdef bytes write_pickle(Dump dump, object obj):
 
 cdef int begin_report(Dump dump) except -1:
     dump.first_used = dump.used
-    dump.sent = dump.held_size = 0
+    dump.held_size = 0
     dump.next_report = monotonic() + INTERVAL
     return 0
 
@@ -254,6 +257,7 @@ cdef int end_report(Dump dump, bytes result) except -1:
     if dump.visible:
         dump.settle()
     # Else nothing that is in the memo is needed any more.
+    dump.outside = IN_PROGRESS
     dump.report(dump.used - dump.first_used, dump.sent if result is None else len(result))
     return 0
 

@@ -2,15 +2,15 @@
 #
 # Nothing here runs before a dump has failed; then other code may, so what is in the log is owned.
 
-cdef object add_path, kinds, PathStep, UNKNOWN, part_of
+cdef object add_fault, add_path, kinds, PathStep, UNKNOWN, part_of
 
 
 cdef int import_steps() except -1:
     """Only now: most programs have no use for it."""
-    global add_path, kinds, PathStep, UNKNOWN, part_of
+    global add_fault, add_path, kinds, PathStep, UNKNOWN, part_of
     from .. import paths, steps
 
-    add_path, kinds = paths.add_path, steps
+    add_fault, add_path, kinds = paths.add_fault, paths.add_path, steps
     PathStep, UNKNOWN, part_of = steps.Step, steps.UNKNOWN, steps.part_of
     return 0
 
@@ -20,7 +20,13 @@ cdef int note_path(Dump dump, object root, object error) except -1:
     dump.own()
     try:
         import_steps()
-        add_path(error, root, partial(read_steps, dump), dump.protocol)
+        if dump.outside == IN_WRITE:
+            is_digest = dump.reducer_override is reduce_for_digest
+            add_fault(error, DIGESTING if is_digest else WRITING, dump.sent)
+        elif dump.outside == IN_PROGRESS:
+            add_fault(error, REPORTING, dump.sent)
+        elif dump.outside == NOTHING:
+            add_path(error, root, partial(read_steps, dump), dump.protocol)
     except Exception:  # no import at the end of a program, or no memory: what matters is the error
         pass
     finally:

@@ -10,6 +10,13 @@ DEF LOOKED_THROUGH = 4096  # the end of a frame, for the opcode that a compact o
 DEF IS_USED = 0x80000000  # QP_IS_USED in compact.pyx
 DEF LARGE = 4 << 20  # from here on page faults count
 
+# What may fail that is not the object, and so has no path: see steps.pyx.
+cdef enum Outside:
+    NOTHING
+    IN_OPTIONS  # code of a Pickler's subclass, before anything is written
+    IN_WRITE
+    IN_PROGRESS
+
 # What the last large dumps() took: the next may take as much, and memory of the size that was
 # freed last is what malloc has ready.
 cdef Py_ssize_t last_size = 0
@@ -50,6 +57,7 @@ cdef class Stream(Memo):
     cdef double next_report
     cdef Py_ssize_t first_used  # the next number when the dump began
     cdef Py_ssize_t sent, held_size  # bytes that have left the buffer, or have never been in it
+    cdef Outside outside  # what is running that is not about an object
     cdef Py_ssize_t fast_nesting
     cdef set fast_ids
 
@@ -172,9 +180,11 @@ cdef class Stream(Memo):
         last_epoch += 1
         self.epoch = last_epoch
         self.own()
+        self.outside = IN_PROGRESS
         self.report(
             self.used - self.first_used, self.sent + self.held_size + self.pos - self.buffer
         )
+        self.outside = NOTHING
         self.next_report = monotonic() + INTERVAL
         return 0
 
@@ -438,7 +448,6 @@ cdef class Stream(Memo):
         """
         global last_epoch
         cdef int64_t count = -1
-        self.sent += size
         self.check_signals()  # the write may block, and does not look for what came before it
         if self.is_last_write:
             pass
@@ -451,6 +460,7 @@ cdef class Stream(Memo):
             self.own()
         else:
             self.settle()
+        self.outside = IN_WRITE
         if self.file is None:
             taken = self.write(data)
         elif data is None:
@@ -466,7 +476,19 @@ cdef class Stream(Memo):
                 self.settle()
             if data is None:
                 data = PyBytes_FromStringAndSize(self.buffer, size)
-            send_rest(self.write if self.file is None else self.file.write, data, size, taken)
+            self.send_rest(data, size, taken)
+        self.outside = NOTHING
+        self.sent += size
+        return 0
+
+    @cython.final
+    cdef int send_rest(self, object data, Py_ssize_t size, object taken) except -1:
+        cdef list parts = []
+        try:
+            send_rest(self.write if self.file is None else self.file.write, data, size, taken, parts)
+        except BaseException:
+            self.sent += sum(parts)
+            raise
         return 0
 
     @cython.final
