@@ -14,6 +14,7 @@ import io
 import logging
 import os
 import pickle
+import pickletools
 import random
 import re
 import subprocess
@@ -695,6 +696,131 @@ def test_errors_say_where(cloud):
     assert caught.value.path == "obj[1]['a'].y[1]"
 
 
+def written(cloud, thing, protocol, tmp_path, **options):
+    """The pickle of a thing, by each way to write one; they have to be the same."""
+    data = cloud.dumps(thing, protocol, **options)
+    file = io.BytesIO()
+    cloud.dump(thing, file, protocol, **options)
+    assert file.getvalue() == data
+    file = io.BytesIO()
+    cloud.Pickler(file, protocol, **options).dump(thing)
+    assert file.getvalue() == data
+    cloud.dump(thing, tmp_path / "file", protocol, **options)
+    assert (tmp_path / "file").read_bytes() == data
+    return data
+
+
+@pytest.mark.parametrize("name", ["lambda", "closure", "class", "partial", "globals"])
+def test_compact(cloud, protocol, name, tmp_path):
+    thing = THINGS[name]
+    cloudpickle.dumps(thing, protocol)  # leaves __slotnames__ in local classes
+    expected = pickletools.optimize(cloudpickle.dumps(thing, protocol))
+    assert written(cloud, thing, protocol, tmp_path, compact=True) == expected
+    pickler = cloud.Pickler(io.BytesIO(), protocol, compact=True)
+    pickler.dump([thing])
+    with pytest.raises(ValueError, match="clear_memo"):
+        pickler.dump(thing)
+
+
+def test_progress(cloud, protocol, tmp_path):
+    thing = [THINGS["closure"], DATA]
+    reports = []
+    data = written(
+        cloud, thing, protocol, tmp_path, progress=lambda *report: reports.append(report)
+    )
+    assert data == cloudpickle.dumps(thing, protocol)
+    assert len(reports) == 4
+    assert {size for _, size in reports} == {len(data)}
+    assert len(set(reports)) == 1
+    for dump in (cloud.dumps, cloud.Pickler, cloud.dump):
+        with pytest.raises(TypeError, match="progress must be True"):
+            dump(io.BytesIO(), *[io.BytesIO()] * (dump is cloud.dump), progress=5)
+
+
+FUNCTIONS = """
+import functools, json, os
+
+NAMES = {"b", "a", "c"}
+
+def make():
+    names = {"x", "y", "z"}
+    others = {"1", "2", "3"}
+    shared = ("a", 1)
+
+    def closure(value):
+        return value in names or value in NAMES or value in {"p", "q", "r"}, shared
+
+    def defaults(a, b={"k", "l"}, *, c=frozenset({"m", "n"})) -> {"o", "p"}:
+        return a, os.path.join, json.dumps
+
+    def recursive(n):
+        return n and recursive(n - 1)
+
+    defaults.attribute = {"u", "v"}
+    return [
+        closure, defaults, recursive, lambda x: x + 1, functools.partial(defaults, {"g", "h"}),
+        closure.__code__, {(lambda: 1), (lambda: 2), (lambda: others)}, {"a", "b"}, shared,
+    ]
+"""
+
+
+def make_functions():
+    module = types.ModuleType("made")
+    exec(compile(FUNCTIONS, "made.py", "exec"), vars(module))
+    return module.make()
+
+
+def test_deterministic_functions(cloud, protocol, tmp_path):
+    """The same bytes: of functions made anew, before and after a round trip."""
+    data = written(cloud, make_functions(), protocol, tmp_path, deterministic=True)
+    for again in (make_functions(), cloud.loads(data), cloud.loads(cloud.dumps(make_functions()))):
+        assert cloud.dumps(again, protocol, deterministic=True) == data
+    closure, *_ = cloud.loads(data)
+    assert closure("x") == closure("a") == closure("p") == (True, ("a", 1))
+    assert closure("d") == (False, ("a", 1))
+    assert len(cloud.loads(data)[6]) == 3
+
+
+def test_deterministic_functions_in_other_processes():
+    """Whatever the hash seed and the implementation."""
+    program = (
+        "import hashlib, quickpickle.cloud as cloud, test_cloud\n"
+        "data = cloud.dumps(test_cloud.make_functions(), 5, deterministic=True)\n"
+        "print(hashlib.sha256(data).hexdigest())"
+    )
+    digests = set()
+    for seed, pure in (("1", "1"), ("2", "0"), ("3", "0")):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "QUICKPICKLE_PURE": pure}
+        environment["PYTHONPATH"] = os.path.dirname(__file__)
+        digests.add(
+            subprocess.check_output([sys.executable, "-c", program], env=environment, text=True)
+        )
+    assert len(digests) == 1
+
+
+def test_deterministic_classes_by_value(cloud):
+    """cloudpickle gives each a random name, so a class is the same only where it has that name."""
+
+    def make():
+        class Local:
+            tags = frozenset({"s", "t", "w"})
+
+        return [Local, {Local: 1}]
+
+    things = make()
+    data = cloud.dumps(things, deterministic=True)
+    assert cloud.dumps(things, deterministic=True) == data
+    assert cloud.dumps(cloud.loads(data), deterministic=True) == data
+    assert cloud.dumps(make(), deterministic=True) != data
+
+
+def test_deterministic_data(cloud, protocol):
+    one, other = [{"a", "b", "c"}, ("x", 1), ("x", 1)], [{"c", "b", "a"}, *[("".join("x"), 1)] * 2]
+    data = cloud.dumps([DATA, one], protocol, deterministic=True)
+    assert data == cloud.dumps([DATA, other], protocol, deterministic=True)
+    assert data == quickpickle.dumps([DATA, one], protocol, deterministic=True)
+
+
 def test_the_names_are_those_of_cloudpickle(cloud):
     assert {*cloud.__all__, "__version__"} == set(cloudpickle.__all__)
     assert cloud.CloudPickler is cloud.Pickler
@@ -702,10 +828,11 @@ def test_the_names_are_those_of_cloudpickle(cloud):
     assert cloud.register_pickle_by_value is cloudpickle.register_pickle_by_value
     for name in ("dump", "dumps", "Pickler"):
         ours, theirs = (
-            list(inspect.signature(getattr(module, name)).parameters)
-            for module in (cloud, cloudpickle)
+            inspect.signature(getattr(module, name)).parameters for module in (cloud, cloudpickle)
         )
-        assert ours == theirs
+        only_ours = ["deterministic", "compact", "progress"]
+        assert list(ours) == [*theirs, *only_ours]
+        assert {ours[name].kind for name in only_ours} == {inspect.Parameter.KEYWORD_ONLY}
     for name in ("__version__", "DEFAULT_PROTOCOL", "cloudpickle", "subimport"):
         assert getattr(cloud, name) is getattr(cloudpickle, name)
     for name in ("__path__", "no_name"):

@@ -20,6 +20,7 @@ import quickpickle
 
 from .files import FilePath, is_path, write_file
 from .pickler import SupportsWrite, check_buffer_callback, check_protocol
+from .progress import Report
 from .reduction import only_globals
 
 __all__ = [
@@ -95,6 +96,9 @@ class Pickler(_Reducers, quickpickle.Pickler):
         0 to `HIGHEST_PROTOCOL`; None stands for `cloudpickle.DEFAULT_PROTOCOL`, the highest.
     buffer_callback
         As that of `quickpickle.Pickler`; may be positional, as with cloudpickle.
+    deterministic, compact, progress
+        Those of `quickpickle.Pickler`. docs/options.md says what `deterministic` cannot do for
+        functions and classes by value.
 
     Raises what `quickpickle.Pickler` raises.
 
@@ -114,10 +118,21 @@ class Pickler(_Reducers, quickpickle.Pickler):
         file: SupportsWrite,
         protocol: int | None = None,
         buffer_callback: Callable[[PickleBuffer], object] | None = None,
+        *,
+        deterministic: bool = False,
+        compact: bool = False,
+        progress: bool | Report | None = None,
     ) -> None:
         if protocol is None:
             protocol = _theirs.DEFAULT_PROTOCOL
-        super().__init__(file, protocol, buffer_callback=buffer_callback)
+        super().__init__(
+            file,
+            protocol,
+            buffer_callback=buffer_callback,
+            deterministic=deterministic,
+            compact=compact,
+            progress=progress,
+        )
         self.globals_ref = {}
         self.proto = int(protocol)
 
@@ -141,6 +156,10 @@ def dump(
     file: SupportsWrite | FilePath,
     protocol: int | None = None,
     buffer_callback: Callable[[PickleBuffer], object] | None = None,
+    *,
+    deterministic: bool = False,
+    compact: bool = False,
+    progress: bool | Report | None = None,
 ) -> None:
     """Write the pickle of `obj` to `file`: `Pickler(file, ...).dump(obj)`.
 
@@ -152,16 +171,36 @@ def dump(
         number = check_protocol(_theirs.DEFAULT_PROTOCOL if protocol is None else protocol)
         if buffer_callback is not None:
             check_buffer_callback(number)
-        write = partial(dump, obj, protocol=number, buffer_callback=buffer_callback)
+        write = partial(
+            dump,
+            obj,
+            protocol=number,
+            buffer_callback=buffer_callback,
+            deterministic=deterministic,
+            compact=compact,
+            progress=progress,
+        )
         write_file(file, write)
         return
-    Pickler(file, protocol, buffer_callback).dump(obj)
+    pickler = Pickler(
+        file,
+        protocol,
+        buffer_callback,
+        deterministic=deterministic,
+        compact=compact,
+        progress=progress,
+    )
+    pickler.dump(obj)
 
 
 def dumps(
     obj: Any,
     protocol: int | None = None,
     buffer_callback: Callable[[PickleBuffer], object] | None = None,
+    *,
+    deterministic: bool = False,
+    compact: bool = False,
+    progress: bool | Report | None = None,
 ) -> bytes:
     """Return the pickle of `obj` as bytes. The parameters are those of `Pickler`.
 
@@ -174,7 +213,9 @@ def dumps(
     reducers.globals_ref = {}
     hook, table = reducers.reducer_override, Pickler.dispatch_table
     try:
-        data: bytes = _dumps_with_hooks(obj, protocol, buffer_callback, hook, table)
+        data: bytes = _dumps_with_hooks(
+            obj, protocol, buffer_callback, hook, table, deterministic, compact, progress
+        )
     except RecursionError as error:
         raise _as_pickling_error(error) from error
     return data

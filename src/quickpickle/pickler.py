@@ -682,10 +682,20 @@ def dumps_with_hooks(
     buffer_callback: Callable[[PickleBuffer], object] | None,
     reducer_override: Callable[[Any], Any],
     dispatch_table: Any,
+    deterministic: bool,
+    compact: bool,
+    progress: bool | Report | None,
 ) -> bytes:
     """`dumps` with hooks, for which the compiled twin needs no Pickler: for quickpickle.cloud."""
     file = io.BytesIO()
-    pickler: Any = Pickler(file, protocol, buffer_callback=buffer_callback)
+    pickler: Any = Pickler(
+        file,
+        protocol,
+        buffer_callback=buffer_callback,
+        deterministic=deterministic,
+        compact=compact,
+        progress=progress,
+    )
     pickler.reducer_override = reducer_override
     pickler.dispatch_table = dispatch_table
     pickler.dump(obj)

@@ -540,13 +540,17 @@ def dumps(
 dumps.__doc__ = python.dumps.__doc__
 
 
-def dumps_with_hooks(obj, protocol, buffer_callback, reducer_override, dispatch_table):
+def dumps_with_hooks(
+    obj, protocol, buffer_callback, reducer_override, dispatch_table, bint deterministic,
+    bint compact, progress
+):
     cdef int number = protocol_number(protocol)
     if buffer_callback is not None:
         check_buffer_callback(number)
     return dump_once(
-        obj, number, None, None, number < 3, buffer_callback, None, False, None, reducer_override,
-        dispatch_table
+        obj, number, None, None, number < 3, buffer_callback,
+        new_order(number, buffer_callback) if deterministic else None, compact, progress,
+        reducer_override, dispatch_table
     )
 
 
