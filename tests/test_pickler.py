@@ -11,6 +11,8 @@ import pickle
 import subprocess
 import sys
 import threading
+import types
+import warnings
 
 import pytest
 
@@ -588,3 +590,157 @@ def test_in_place_of_pickle(implementation):
     with pytest.raises(pickle.PicklingError):
         quickpickle.dumps(quickpickle.PickleBuffer(b""), 4)
     assert_same(implementation, lambda: ["done"], 2)
+
+
+# --- attributes of a plain Pickler
+
+
+def of_pickler(implementation, use):
+    """What `use` gives for a plain Pickler of each kind: the outcome, and the warnings."""
+    results = []
+    for module in (implementation, pickle):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = outcome(lambda: use(module.Pickler(io.BytesIO(), 4)))  # noqa: B023
+        told = [(each.category, str(each.message)) for each in caught]
+        if isinstance(result, tuple) and len(result) == 2:
+            result = result[0], str(result[1]).replace("_pickle.Pickler", "Pickler")
+        results.append((result, told))
+    return results
+
+
+class Index:
+    def __index__(self):
+        return 7
+
+
+@pytest.mark.parametrize("name", ["bin", "fast"])
+@pytest.mark.parametrize(
+    "value",
+    [1.5, 2**40, 2**31, -(2**31) - 1, 2**70, "a", None, True, Index(), -1, 3],
+    ids=lambda value: "index" if isinstance(value, Index) else repr(value),
+)
+@only_c
+def test_bin_and_fast_are_ints_of_c(implementation, name, value):
+    def use(pickler):
+        setattr(pickler, name, value)
+        return getattr(pickler, name)
+
+    ours, theirs = of_pickler(implementation, use)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", ["bin", "fast", "memo", "foo", "reducer_override"])
+@only_c
+def test_what_cannot_be_deleted(implementation, name):
+    ours, theirs = of_pickler(implementation, lambda pickler: delattr(pickler, name))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", ["foo", "reducer_override", "dump", "clear_memo", "__dict__"])
+@only_c
+def test_a_plain_pickler_takes_no_other_attribute(implementation, name):
+    ours, theirs = of_pickler(implementation, lambda pickler: setattr(pickler, name, 5))
+    assert ours == theirs
+    pickler = type("Sub", (implementation.Pickler,), {})(io.BytesIO())
+    if name != "__dict__":
+        setattr(pickler, name, 5)
+        assert getattr(pickler, name) == 5
+
+
+def test_hooks_that_a_plain_pickler_takes(implementation):
+    file = io.BytesIO()
+    pickler = implementation.Pickler(file, 4)
+    pickler.persistent_id = lambda obj: "id" if obj == "a" else None
+    pickler.dispatch_table = {complex: lambda obj: (int, (5,))}
+    pickler.dump(["a", 1j])
+    unpickler = pickle.Unpickler(io.BytesIO(file.getvalue()))
+    unpickler.persistent_load = lambda pid: pid * 2
+    assert unpickler.load() == ["idid", 5]
+    del pickler.persistent_id, pickler.dispatch_table
+    assert pickler.persistent_id("a") is None
+    with pytest.raises(AttributeError):
+        del pickler.persistent_id
+    pickler.clear_memo()
+    file.seek(0)
+    file.truncate()
+    pickler.dump(["a", 1j])
+    assert pickle.loads(file.getvalue()) == ["a", 1j]
+    assert implementation.Pickler.persistent_id(pickler, "a") is None
+
+
+def test_the_memo_has_no_hash(implementation):
+    with pytest.raises(TypeError, match="unhashable type"):
+        hash(implementation.Pickler(io.BytesIO()).memo)
+
+
+def test_what_is_there_before_init(implementation):
+    pickler = implementation.Pickler.__new__(implementation.Pickler)
+    assert pickler.clear_memo() is None
+    assert (pickler.bin, pickler.fast) == (0, 0)
+    assert pickler.memo.copy() == {}
+    pickler.memo = {1: (0, "a")}
+    with pytest.raises(pickle.PicklingError, match=r"Pickler.__init__\(\) was not called"):
+        pickler.dump(1)
+    pickler.__init__(io.BytesIO())
+    pickler.dump(1)
+
+
+class NoTruth:
+    def __bool__(self):
+        raise ValueError("no truth")
+
+
+@only_c
+def test_fix_imports_without_a_truth(implementation, protocol):
+    uses = (
+        lambda module: module.dumps(1, protocol, fix_imports=NoTruth()),
+        lambda module: module.dump(1, io.BytesIO(), protocol, fix_imports=NoTruth()),
+        lambda module: module.Pickler(io.BytesIO(), protocol, fix_imports=NoTruth()),
+    )
+    for use in uses:
+        ours, theirs = (outcome(lambda: use(module)) for module in (implementation, pickle))  # noqa: B023
+        assert ours == theirs == (ValueError, "no truth")
+
+
+@pytest.mark.parametrize("write", [None, 5, "write"], ids=repr)
+def test_a_write_that_cannot_be_called(implementation, protocol, write):
+    """None stands for something else within: it was taken for dumps(), and nothing was written."""
+    sink = types.SimpleNamespace(write=write)
+    for use in (
+        lambda module, obj: module.Pickler(sink, protocol).dump(obj),
+        lambda module, obj: module.dump(obj, sink, protocol),
+    ):
+        for obj in ([1], b"x" * 70_000, [b"y"] * 70_000, lambda: 0):
+            ours = outcome(lambda: use(implementation, obj))  # noqa: B023
+            theirs = outcome(lambda: use(pickle, obj))  # noqa: B023
+            assert ours == theirs
+            assert ours[0] is not None
+
+
+@pytest.mark.parametrize("size", [1, 300, 65_530, 70_000, 200_000])
+@pytest.mark.parametrize("text", ["a", "é", "\\", "€", "\U0001f600"])
+@only_c
+def test_text_with_bin_0(implementation, protocol, text, size):
+    files = []
+    for module in (implementation, pickle):
+        files.append(io.BytesIO())
+        pickler = module.Pickler(files[-1], protocol)
+        pickler.bin = 0
+        pickler.dump([text * size, "after", text * size])
+    assert files[0].getvalue() == files[1].getvalue()
+
+
+SCALARS = [None, True, False, 5, 2**20, 2**40, 2**80, -(2**80), 1.5, (), "s", b"b", frozenset()]
+
+
+@pytest.mark.parametrize("obj", SCALARS, ids=repr)
+def test_a_memo_with_what_is_not_looked_up_in_it(implementation, protocol, obj):
+    files = []
+    for module in (implementation, pickle):
+        files.append(io.BytesIO())
+        pickler = module.Pickler(files[-1], protocol)
+        pickler.memo = {1: (0, obj)}
+        pickler.dump([obj, [obj], (obj, obj, 1), {"key": obj, obj: 1}, {obj}, [obj] * 3, obj])
+        assert pickler.memo.copy()[id(obj)] == (0, obj)
+    assert files[0].getvalue() == files[1].getvalue()

@@ -16,9 +16,11 @@ import gc
 import io
 import pickle
 import signal
+import subprocess
 import sys
 import types
 import uuid
+import weakref
 from typing import Any, NamedTuple
 
 import pytest
@@ -1320,3 +1322,309 @@ def test_a_slot_that_is_named_twice(implementation, protocol, cls):
         return objects
 
     assert_same(implementation, make, protocol)
+
+
+# --- a plan that cannot be made
+
+
+def run_with_odd_modules(program, implementation):
+    """A process in which modules of the standard library are replaced, with both picklers."""
+    start = """
+import importlib, pickle, sys
+implementation = importlib.import_module(sys.argv[1])
+
+def check(*objects):
+    for obj in objects:
+        for protocol in range(6):
+            for made in (obj, [obj, obj]):
+                assert implementation.dumps(made, protocol) == pickle.dumps(made, protocol), obj
+"""
+    subprocess.run([sys.executable, "-c", start + program, implementation.__name__], check=True)
+
+
+REPLACED = {
+    "datetime without its part in C": """
+import datetime
+theirs = datetime.date
+del sys.modules["datetime"]
+sys.modules["_datetime"] = None
+import datetime as pure
+assert pure.date is not theirs
+check(pure.date(1, 2, 3), pure.timedelta(1), pure.time(1, fold=1), pure.datetime(1, 2, 3))
+""",
+    "datetime replaced": """
+import datetime, types
+kept = datetime
+dates = [kept.date(1, 2, 3), kept.timedelta(1), kept.time(1), kept.datetime(1, 2, 3)]
+sys.modules["datetime"] = types.SimpleNamespace(**vars(kept))
+check(*dates)
+sys.modules["datetime"] = types.ModuleType("datetime")
+vars(sys.modules["datetime"]).update(
+    {name: value for name, value in vars(kept).items() if name != "datetime_CAPI"}
+)
+check(*dates)
+""",
+    "decimal without its part in C": """
+import decimal
+theirs = decimal.Decimal("1.5")
+del sys.modules["decimal"]
+sys.modules["_decimal"] = None
+import decimal as pure
+assert type(theirs) is not pure.Decimal
+check(pure.Decimal("1.5"), [pure.Decimal(1), pure.Decimal(2)])
+""",
+    "None in the place of every module": """
+import collections, datetime, decimal, uuid, ast, dataclasses
+objects = [
+    datetime.date(1, 2, 3), decimal.Decimal(1), uuid.UUID(int=5), collections.OrderedDict(a=1),
+    collections.deque([1]), collections.defaultdict(list, a=1), ast.parse("a"),
+]
+expected = [[pickle.dumps([o, o], protocol) for protocol in range(6)] for o in objects]
+names = ["datetime", "_datetime", "_decimal", "_collections", "_ast", "dataclasses", "numpy"]
+modules = {name: sys.modules.get(name) for name in names}
+for instead in (None, 5, object()):
+    sys.modules.update(dict.fromkeys(names, instead))
+    ours = []
+    for obj in objects:
+        ours.append([])
+        for protocol in range(6):
+            try:
+                ours[-1].append(implementation.dumps([obj, obj], protocol))
+            except (pickle.PicklingError, ModuleNotFoundError):
+                ours[-1].append(None)  # its class cannot be imported
+    for mine, theirs in zip(ours, expected):
+        assert all(a in (None, b) for a, b in zip(mine, theirs))
+""",
+    "a class in Python by the name of one in C": """
+import types
+class Fake:
+    def __init__(self, *args): self.args = args
+    def __reduce__(self): return Fake, self.args
+Fake.__module__ = "__main__"
+for module, names in {
+    "datetime": ["date", "time", "datetime", "timedelta"], "_decimal": ["Decimal"],
+    "_collections": ["OrderedDict", "deque", "defaultdict"], "_ast": ["AST"],
+    "numpy": ["ndarray", "dtype"],
+}.items():
+    fake = types.ModuleType(module)
+    vars(fake).update(dict.fromkeys(names, Fake))
+    sys.modules[module] = fake
+check(Fake(1), Fake("a", [2]))
+""",
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+@only_c
+def test_a_module_that_is_replaced(implementation, name):
+    run_with_odd_modules(REPLACED[name], implementation)
+
+
+class OddSlotNames:
+    pass
+
+
+@pytest.mark.parametrize("names", [5, ("a",), [5], [None], "ab"])
+def test_odd_slot_names(implementation, protocol, names, monkeypatch):
+    monkeypatch.setattr(OddSlotNames, "__slotnames__", names, raising=False)
+    assert_same(implementation, OddSlotNames, protocol)
+    assert_same(implementation, lambda: [OddSlotNames()] * 2, protocol)
+
+
+class OddMeta(type):
+    def __getattribute__(cls, name):
+        if name == "__reduce_ex__":
+            raise ValueError("no")
+        return super().__getattribute__(name)
+
+
+class OfOddMeta(metaclass=OddMeta):
+    pass
+
+
+def test_a_metaclass_that_raises(implementation, protocol):
+    assert_same(implementation, lambda: [OfOddMeta(), OfOddMeta()], protocol)
+
+
+# --- None and absent
+
+
+class NoNewArgs(collections.namedtuple("NoNewArgs", "a b")):
+    __slots__ = ()
+    __getnewargs__ = None
+
+
+class NoNewArgsEx(collections.namedtuple("NoNewArgsEx", "a b")):
+    __slots__ = ()
+    __getnewargs_ex__ = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrozenNoNewArgs:
+    a: int = 1
+    __getnewargs__ = None
+
+
+class StatefulNoNewArgs:
+    __getnewargs_ex__ = None
+
+    def __getstate__(self):
+        return {"a": 1}
+
+
+NONE_METHODS = {
+    f"{name} of {kind.__name__}": type(
+        f"None{i}", (kind,), {name: None, "__module__": __name__, "__qualname__": f"None{i}"}
+    )
+    for i, (kind, name) in enumerate(
+        (kind, name)
+        for kind in (object, list, dict, collections.OrderedDict, collections.deque, ValueError)
+        for name in (
+            *("__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"),
+            *("__getattr__", "__slotnames__", "__setstate__", "__dict__", "__iter__", "items"),
+        )
+    )
+}
+globals().update({cls.__name__: cls for cls in NONE_METHODS.values()})
+
+
+@pytest.mark.parametrize("name", NONE_METHODS)
+@only_c
+def test_a_method_that_is_none(implementation, protocol, name):
+    cls = NONE_METHODS[name]
+    assert_same(implementation, cls, protocol)
+    assert_same(implementation, lambda: [cls(), cls()], protocol)
+
+
+@pytest.mark.parametrize("cls", [NoNewArgs, NoNewArgsEx])
+def test_a_namedtuple_whose_arguments_are_none(implementation, protocol, cls):
+    assert_same(implementation, lambda: [cls(1, 2), cls(3, 4)], protocol)
+
+
+@pytest.mark.parametrize("cls", [FrozenNoNewArgs, StatefulNoNewArgs])
+def test_a_class_whose_arguments_are_none(implementation, protocol, cls):
+    assert_same(implementation, lambda: [cls(), cls()], protocol)
+
+
+# --- a reduction function for a metaclass
+
+
+class Registered(type):
+    pass
+
+
+class OfRegistered(metaclass=Registered):
+    pass
+
+
+class TupleOfRegistered(collections.namedtuple("Pair", "a b"), metaclass=Registered):
+    __slots__ = ()
+
+
+class SlotsOfRegistered(metaclass=Registered):
+    __slots__ = ("a",)
+
+    def __init__(self):
+        self.a = 1
+
+
+def class_by_name(name):
+    return globals()[name]
+
+
+def reduce_class(cls):
+    return class_by_name, (cls.__qualname__,)
+
+
+@pytest.mark.parametrize("where", ["copyreg", "class", "ChainMap", "instance"])
+@pytest.mark.parametrize(
+    "make",
+    [OfRegistered, functools.partial(TupleOfRegistered, 1, 2), SlotsOfRegistered],
+    ids=["plain", "namedtuple", "slots"],
+)
+def test_a_reduction_function_for_a_metaclass(implementation, protocol, where, make, monkeypatch):
+    if make is SlotsOfRegistered and protocol < 2:
+        pytest.skip("protocols 0 and 1 have no slots")
+    table = {Registered: reduce_class}
+    if where == "copyreg":
+        monkeypatch.setitem(copyreg.dispatch_table, Registered, reduce_class)
+        data = assert_same(implementation, lambda: [make(), make()], protocol)
+    else:
+        files = []
+        for module in (implementation, pickle):
+            bases = (module.Pickler,)
+            mapping = collections.ChainMap({}, table) if where == "ChainMap" else table
+            cls = type("P", bases, {} if where == "instance" else {"dispatch_table": mapping})
+            files.append(io.BytesIO())
+            pickler = cls(files[-1], protocol)
+            if where == "instance":
+                pickler.dispatch_table = table
+            pickler.dump([make(), make()])
+        data = files[0].getvalue()
+        assert data == files[1].getvalue()
+    assert b"class_by_name" in data
+
+
+# --- what the cache keeps alive
+
+
+def test_a_plan_keeps_nothing_of_a_class_alive(implementation):
+    """Of local classes with a payload; before, the plans kept the defaults of dataclasses."""
+
+    class Payload:
+        pass
+
+    def use(i):
+        payload = Payload()
+        payloads.append(weakref.ref(payload))
+
+        @dataclasses.dataclass(frozen=True, slots=True)
+        class Frozen:
+            default: object = payload
+            value: int = i
+
+        class Plain:
+            kept = payload
+
+            def __init__(self):
+                self.value = i
+
+        class Stateful(Plain):
+            def __getstate__(self):
+                return {"value": i}
+
+        class Reduced(Plain):
+            def __reduce__(self, kept=payload):
+                return int, (i,)
+
+        class Slots:
+            __slots__ = ("value",)
+            kept = payload
+
+            def __init__(self):
+                self.value = i
+
+        class Pair(collections.namedtuple("Pair", "a b", defaults=(payload, 2))):
+            __slots__ = ()
+
+        class List(list):
+            kept = payload
+
+        classes = [Frozen, Plain, Stateful, Reduced, Slots, Pair, List]
+        for cls in classes:
+            name = f"{cls.__name__}{i}"
+            cls.__qualname__ = name
+            cls.__module__ = __name__
+            globals()[name] = cls
+        objects = [cls() for cls in classes if cls is not Frozen and cls is not Pair]
+        objects += [Frozen(1), Pair(1, 2), Frozen(2)]
+        for protocol in (2, 4, 5):
+            implementation.dumps([objects, objects], protocol)
+        for cls in classes:
+            del globals()[cls.__qualname__]
+
+    payloads = []
+    for i in range(20):
+        use(i)
+    gc.collect()
+    assert [each() for each in payloads] == [None] * len(payloads)

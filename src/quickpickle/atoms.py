@@ -118,7 +118,10 @@ def save_str(stream: Stream, obj: str) -> None:
         for character in "\0\n\r\x1a":
             text = text.replace(character, f"\\u{ord(character):04x}")
         data = text.encode("raw-unicode-escape") + b"\n"
-        stream.payload(UNICODE, data, len(data))
+        if stream.protocol >= 4:  # with `bin` set to 0: part of its frame, however long it is
+            stream.buffer += UNICODE + data
+        else:
+            stream.payload(UNICODE, data, len(data))
         stream.memoize(obj)
         return
     data = obj.encode("utf-8", "surrogatepass")

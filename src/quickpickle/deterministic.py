@@ -21,7 +21,7 @@ from types import GetSetDescriptorType
 from typing import Any, Final, NamedTuple
 
 from .atoms import Encoder, scalar_encoders
-from .reduction import find, unpack
+from .reduction import ABSENT, find, unpack
 from .writing import endless_error
 
 # The bytes of a scalar, by its exact type: they tell 1, True and 1.0 apart, and -0.0 from 0.0.
@@ -265,6 +265,7 @@ class Order:
         self.sort_dicts = sort_dicts
         self.protocol = protocol
         self.mode = WRITING
+        self._memo: Any = None  # whose objects `values` are about
         self._asked = 0  # for orders, by the object on its own that is being written
         self._value_keys: dict[int, tuple[Any, bytes | None]] = {}
         self._object_keys: dict[tuple[int, int], tuple[Any, bytes]] = {}
@@ -272,8 +273,18 @@ class Order:
         self._cyclic: set[frozenset[int]] = set()
         self._dict_getters: dict[type, Any] = {}
 
+    def begin(self, memo: Any, alone: Callable[[Any], bytes], reduction_limit: int) -> None:
+        """Make ready for a dump with this memo."""
+        self.forget()  # once more: the last dump may have been interrupted while it did so
+        if self._memo is not memo:
+            self.values.replace([obj for _, obj in memo.contents().values()])
+            self._memo = memo
+        self.alone = alone
+        self.reduction_limit = reduction_limit
+
     def forget(self) -> None:
         """Forget all that may be otherwise in the next dump."""
+        vars(self).pop("alone", None)  # which refers to the dump
         self.mode = WRITING
         for known in (self._value_keys, self._object_keys, self._orders, self._cyclic):
             known.clear()
@@ -475,7 +486,7 @@ class Order:
         if getter is self:
             descriptor = find(cls, "__dict__")
             getter = None
-            if type(descriptor) is GetSetDescriptorType and find(cls, "__setstate__") is None:
+            if type(descriptor) is GetSetDescriptorType and find(cls, "__setstate__") is ABSENT:
                 getter = descriptor.__get__
             self._dict_getters[cls] = getter
         if getter is None:

@@ -14,7 +14,7 @@ PY315: Final = sys.version_info >= (3, 15)
 
 
 HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or by a C module
-_IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 
 
 def type_name(cls: type) -> str:
@@ -30,7 +30,7 @@ def type_name(cls: type) -> str:
     name = cls.__name__
     if PY314 and flags & HEAP_TYPE:
         name = cls.__qualname__
-    elif flags & HEAP_TYPE and not flags & _IMMUTABLE_TYPE:
+    elif flags & HEAP_TYPE and not flags & IMMUTABLE_TYPE:
         return name
     hidden = ("builtins", "__main__") if PY314 else ("builtins",)
     return name if cls.__module__ in hidden else f"{cls.__module__}.{name}"

@@ -56,7 +56,7 @@ def load(
     fix_imports: bool = True,
     encoding: str = "ASCII",
     errors: str = "strict",
-    buffers: Iterable[Any] | None = (),
+    buffers: Iterable[Any] | None = None,
 ) -> Any:
     """Read an object from a file or a path: `pickle.load`, which takes files only.
 

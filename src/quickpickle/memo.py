@@ -11,7 +11,7 @@ import io
 import operator
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .errors import type_name
@@ -21,39 +21,30 @@ class Memo:
     """The objects written so far, each with its number.
 
     `numbers` has the number under the object's address, `objects` the objects in their order.
+    `complete` of them are of dumps that have ended well. A memo that is cleared or assigned is a
+    new one, so that it changes in one step.
     """
 
-    __slots__ = ("numbers", "objects")
+    __slots__ = ("complete", "numbers", "objects")
 
-    def __init__(self) -> None:
-        self.numbers: dict[int, int] = {}
-        self.objects: list[object] = []
+    def __init__(self, numbers: Iterable[int] = (), objects: list[object] | None = None) -> None:
+        self.objects: list[object] = [] if objects is None else objects
+        self.numbers: dict[int, int] = dict(zip(map(id, self.objects), numbers, strict=True))
+        self.complete = len(self.objects)
 
-    def rollback(self, length: int) -> None:
-        """Forget every object but the first `length` ones.
+    def rollback(self) -> None:
+        """Forget every object that a failed dump has written.
 
         Interrupted on its way, it can be called again for the rest.
         """
-        for obj in self.objects[length:]:
+        for obj in self.objects[self.complete :]:
             self.numbers.pop(id(obj), None)
-        del self.objects[length:]
-
-    def clear(self) -> None:
-        """Forget every object."""
-        # Not emptied: contents() may be going over these.
-        self.numbers = {}
-        self.objects = []
+        del self.objects[self.complete :]
 
     def contents(self) -> dict[int, tuple[int, object]]:
         """The memo as `pickle` shows it: for each address the number and the object."""
         numbers, objects = self.numbers, self.objects
         return {id(obj): (numbers[id(obj)], obj) for obj in objects}
-
-    def replace(self, contents: tuple[list[int], list[object]]) -> None:
-        """Take over the numbers and objects of another memo, see read_memo()."""
-        numbers, objects = contents
-        self.numbers = {id(obj): number for number, obj in zip(numbers, objects, strict=True)}
-        self.objects = objects
 
     def __sizeof__(self) -> int:
         size = object.__sizeof__(self) + sys.getsizeof(self.numbers)
@@ -63,11 +54,15 @@ class Memo:
 class PicklerMemoProxy:
     """What `Pickler.memo` hands out: the memo, to be copied or cleared."""
 
-    __slots__ = ("_clear", "_memo")
+    __slots__ = ("_clear", "_contents")
+    __hash__ = None  # type: ignore[assignment]  # as that of pickle
 
-    def __init__(self, memo: Memo, clear: Callable[[], None]) -> None:
-        self._memo = memo
-        self._clear = clear  # the Pickler's own, which refuses while a dump runs
+    def __init__(
+        self, contents: Callable[[], dict[int, tuple[int, object]]], clear: Callable[[], None]
+    ) -> None:
+        # The Pickler's own: they are about the memo that it has when they are called.
+        self._contents = contents
+        self._clear = clear
 
     def clear(self) -> None:
         """Remove all items from the memo."""
@@ -75,7 +70,7 @@ class PicklerMemoProxy:
 
     def copy(self) -> dict[int, tuple[int, object]]:
         """Copy the memo to a dict: address -> (number, object)."""
-        return self._memo.contents()
+        return self._contents()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (self.copy(),)

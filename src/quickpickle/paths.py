@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 
 from .hints import find_file_hint, find_hint, full_name
 from .notation import LONGEST_KEY, can_follow_a_dot, literal
-from .reduction import COPYREG_TABLE, OVERRIDE, OWN_TABLE, dict_of, find, mro_of
+from .reduction import ABSENT, COPYREG_TABLE, OVERRIDE, OWN_TABLE, dict_of, find, mro_of
 from .steps import (
     ATTRIBUTE,
     DICT_KEY,
@@ -187,7 +187,11 @@ def _next_place(place: Place, step: Step, protocol: int) -> Place | None:
         return None  # whose reductions in the old protocols are the pickler's own
     reduction = _reduction(text, obj, step.source, protocol)
     if kind == PART:
-        if type(child) is partial and key == "[0]" and find(type(obj), "__getnewargs_ex__"):
+        if (
+            type(child) is partial
+            and key == "[0]"
+            and find(type(obj), "__getnewargs_ex__") is not ABSENT
+        ):
             # Made by the pickler, for what is NEWOBJ_EX from protocol 4 on.
             operands = f"type({text}), *{reduction}[1][1], **{reduction}[1][2]"
             return Place(f"functools.partial({text}.__new__, {operands})", child, place)
@@ -433,7 +437,7 @@ def _has_dict(obj: Any) -> bool:
 def _attribute(text: str, obj: Any, name: str) -> str:
     """An attribute, by a dot where that leads to it and not past it."""
     own = find(type(obj), name)
-    is_shadowed = own is not None and find(type(own), "__set__") is not None
+    is_shadowed = own is not ABSENT and find(type(own), "__set__") is not ABSENT
     if type(own) in (MemberDescriptorType, _FIELD_TYPE):
         is_shadowed = False
     if is_shadowed or not can_follow_a_dot(name):
@@ -468,7 +472,7 @@ def _annotate(error: BaseException, path: str | None, line: str, hint: str | Non
         inner = _as_inner(first.rpartition(_INNER)[2])
         lines = [line + ("" if inner == _as_inner(line) else _INNER + inner), *lines]
     own = find(type(error), "path")
-    own_path = attributes.get("path") if own is None else UNKNOWN
+    own_path = attributes.get("path") if own is ABSENT else UNKNOWN
     if type(own) in _OWN_PATH:
         with suppress(AttributeError):  # not set
             own_path = own.__get__(error)
@@ -480,7 +484,7 @@ def _annotate(error: BaseException, path: str | None, line: str, hint: str | Non
         BaseException.__setattr__(error, "__notes__", notes)
     else:
         notes[number] = note
-    if own is not None:
+    if own is not ABSENT:
         if is_ours or own_path is None:
             own.__set__(error, path)  # ImportError has one, mostly unused
     elif path is None:

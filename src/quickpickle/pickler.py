@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import operator
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
+from types import MethodType
 from typing import Any, Final, Protocol
 
 from . import atoms, containers
@@ -59,7 +61,7 @@ class _State:
     progress: Any
     protocol: int
     running: dict[str, object]  # holds the token of a running dump()
-    write: Callable[[Any], object]
+    write: Any  # ABSENT: not initialized
 
     __slots__ = (
         "binary",
@@ -77,12 +79,58 @@ class _State:
 
 
 class _Stateful:
-    __slots__ = ("_quickpickle_state",)
+    __slots__ = ("_quickpickle_persistent_id", "_quickpickle_state")
 
 
 # Read and set past any __getattribute__ and __setattr__ of a subclass.
-_get_state: Final[Callable[[Pickler], _State]] = vars(_Stateful)["_quickpickle_state"].__get__
+_read_state: Final[Callable[[Pickler], _State]] = vars(_Stateful)["_quickpickle_state"].__get__
 _set_state: Final = vars(_Stateful)["_quickpickle_state"].__set__
+_persistent_id: Final = vars(_Stateful)["_quickpickle_persistent_id"]
+
+
+def _get_state(pickler: Pickler) -> _State:
+    """The state of a Pickler; an empty one where `__init__` was not called."""
+    try:
+        return _read_state(pickler)
+    except AttributeError:
+        state = _State()
+        state.write = ABSENT
+        state.memo = Memo()
+        state.order = None
+        state.binary = state.fast = 0
+        state.running = {}
+        _set_state(pickler, state)
+        return state
+
+
+def _no_persistent_id(self: Pickler, obj: Any) -> Any:
+    """The persistent id of `obj`, or None to pickle it as usual: for subclasses to override.
+
+    Called with every object before anything else is done with it. With protocol 0 the id
+    is written as a line of text, so that its str() has to be ASCII without a newline.
+    """
+    return None
+
+
+class _PersistentId:
+    """The method `persistent_id`, which may be set on a Pickler that has no dict too."""
+
+    def __get__(self, pickler: Pickler | None, cls: type) -> Any:
+        if pickler is None:
+            return _no_persistent_id
+        try:
+            return _persistent_id.__get__(pickler)
+        except AttributeError:
+            return MethodType(_no_persistent_id, pickler)
+
+    def __set__(self, pickler: Pickler, value: Any) -> None:
+        _persistent_id.__set__(pickler, value)
+
+    def __delete__(self, pickler: Pickler) -> None:
+        try:
+            _persistent_id.__delete__(pickler)
+        except AttributeError:
+            raise AttributeError("persistent_id") from None
 
 
 class Pickler(_Stateful):
@@ -136,8 +184,12 @@ class Pickler(_Stateful):
     """How deep what the user's own code returns, reductions and persistent ids, may nest before
     dump() takes it for endless and raises RecursionError."""
 
+    __slots__ = ("dispatch_table",)  # so that a plain Pickler takes no other attribute
+
     dispatch_table: Any
     """Reduction functions by class, used instead of copyreg's. Absent by default."""
+
+    persistent_id: Any = _PersistentId()
 
     reducer_override: Any
     """Called with every object that is not of a builtin type; returns a reduction, or
@@ -155,6 +207,7 @@ class Pickler(_Stateful):
         progress: bool | Report | None = None,
     ) -> None:
         state = _State()
+        fixes_imports = bool(fix_imports)
         state.protocol = number = check_protocol(protocol)
         write: Any = getattr(file, "write", ABSENT)
         if write is ABSENT:
@@ -162,10 +215,9 @@ class Pickler(_Stateful):
         if buffer_callback is not None:
             check_buffer_callback(number)
         check_progress(progress)
-        if hasattr(self, "_quickpickle_state"):  # called once more
-            _refuse_while_dumping(_get_state(self))
+        _refuse_while_dumping(_get_state(self))  # it may be called once more
         state.write = write
-        state.fix_imports = bool(fix_imports) and number < 3
+        state.fix_imports = fixes_imports and number < 3
         state.buffer_callback = buffer_callback
         state.compact = bool(compact)
         state.progress = progress
@@ -187,37 +239,26 @@ class Pickler(_Stateful):
         called while a dump() of this Pickler is running; with `compact`, ValueError where the memo
         is not empty.
         """
-        try:
-            state = _get_state(self)
-        except AttributeError:
+        state = _get_state(self)
+        if state.write is ABSENT:
             cls = type(self).__name__
-            raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()") from None
+            raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
+        running = state.running
         token = object()
-        length = None
+        # An interrupt may come wherever a function is called, also while another one is handled. So
+        # what gives the Pickler free calls nothing, and stands there twice for what comes before.
         try:
-            # One step, so of two threads only one finds its own token there.
-            if state.running.setdefault("dump", token) is not token:
-                raise already_used()
-            length = len(state.memo.objects)
-            if state.compact:
-                check_memo_is_empty(length)
-            with Reporting(state.progress) as report:
-                _dump(self, state, obj, report)
-            length = None  # all is written: nothing to forget
-        finally:
             try:
-                _end_dump(state, token, length)
-            except BaseException:  # an interrupt: what it left is done now
-                _end_dump(state, token, length)
-                raise
-
-    def persistent_id(self, obj: Any) -> Any:
-        """The persistent id of `obj`, or None to pickle it as usual: for subclasses to override.
-
-        Called with every object before anything else is done with it. With protocol 0 the id
-        is written as a line of text, so that its str() has to be ASCII without a newline.
-        """
-        return None
+                # One step, so of two threads only one finds its own token there.
+                if running.setdefault("dump", token) is not token:
+                    raise already_used()
+                _dump_once(self, state, obj)
+            finally:
+                if "dump" in running and running["dump"] is token:
+                    del running["dump"]
+        finally:
+            if "dump" in running and running["dump"] is token:
+                del running["dump"]
 
     @property
     def bin(self) -> int:
@@ -226,7 +267,11 @@ class Pickler(_Stateful):
 
     @bin.setter  # noqa: A003
     def bin(self, value: int) -> None:
-        _get_state(self).binary = operator.index(value)
+        _get_state(self).binary = int_member(value)
+
+    @bin.deleter  # noqa: A003
+    def bin(self) -> None:
+        raise no_int_member_to_delete()
 
     @property
     def fast(self) -> int:
@@ -236,45 +281,93 @@ class Pickler(_Stateful):
 
     @fast.setter
     def fast(self, value: int) -> None:
-        _get_state(self).fast = operator.index(value)
+        _get_state(self).fast = int_member(value)
+
+    @fast.deleter
+    def fast(self) -> None:
+        raise no_int_member_to_delete()
 
     @property
     def memo(self) -> PicklerMemoProxy:
         """The objects written so far; can be copied, cleared, and assigned to another Pickler."""
-        return PicklerMemoProxy(_get_state(self).memo, partial(Pickler.clear_memo, self))
+        return PicklerMemoProxy(partial(_memo_contents, self), partial(Pickler.clear_memo, self))
 
     @memo.setter
     def memo(self, memo: object) -> None:
-        contents = read_memo(memo)  # runs other code, which may begin a dump
-        _refuse_while_dumping(_get_state(self))
-        state = _get_state(self)
-        state.memo.replace(contents)
-        if state.order is not None:
-            state.order.values.replace(state.memo.objects)
+        _replace_memo(self, Memo(*read_memo(memo)))
+
+    @memo.deleter
+    def memo(self) -> None:
+        raise TypeError("attribute deletion is not supported")
 
     def clear_memo(self) -> None:
         """Forget what was written so far, so that the next dump() stands on its own."""
-        state = _get_state(self)
-        _refuse_while_dumping(state)
-        state.memo.clear()
-        if state.order is not None:
-            state.order.values.clear()
+        _replace_memo(self, Memo())
 
     def __getstate__(self) -> object:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def __sizeof__(self) -> int:
-        size = object.__sizeof__(self)
-        if hasattr(self, "_quickpickle_state"):
-            size += sys.getsizeof(_get_state(self).memo)
-        return size
+        return object.__sizeof__(self) + sys.getsizeof(_get_state(self).memo)
 
 
-def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> None:
+def _replace_memo(pickler: Pickler, memo: Memo) -> None:
+    state = _get_state(pickler)
+    order = None if state.order is None else _new_order(state)
+    _refuse_while_dumping(state)  # last, as what comes before may run other code
+    state.order = order
+    state.memo = memo
+
+
+def _new_order(state: _State) -> Order:
+    return make_order(state.protocol, state.buffer_callback)
+
+
+def _memo_contents(pickler: Pickler) -> dict[int, tuple[int, object]]:
+    memo = _get_state(pickler).memo
+    if not _get_state(pickler).running:
+        memo.rollback()  # of a dump that was interrupted while it did this itself
+    return memo.contents()
+
+
+def int_member(value: Any) -> int:
+    """What an attribute takes that is an int of C."""
+    number = operator.index(value)
+    if not -sys.maxsize - 1 <= number <= sys.maxsize:
+        raise OverflowError("Python int too large to convert to C long")
+    truncated = (number + (1 << 31)) % (1 << 32) - (1 << 31)
+    if truncated != number:
+        warnings.warn("Truncation of value to int", RuntimeWarning, stacklevel=3)
+    return truncated
+
+
+def no_int_member_to_delete() -> TypeError:
+    return TypeError("can't delete numeric/char attribute")
+
+
+def _dump_once(pickler: Pickler, state: _State, obj: Any) -> None:
+    """One dump, after which the memo has what it has written, or, if it fails, what it had."""
+    memo = state.memo
+    memo.rollback()  # of a dump that was interrupted while it did this itself
+    try:
+        if state.compact:
+            check_memo_is_empty(memo.complete)
+        with Reporting(state.progress) as report:
+            _dump(pickler, state, memo, obj, report)
+        memo.complete = len(memo.objects)
+    except BaseException:
+        memo.rollback()
+        if state.order is not None:
+            state.order = _new_order(state)  # the other one knows what was not written
+        raise
+
+
+def _dump(pickler: Pickler, state: _State, memo: Memo, obj: Any, report: Report | None) -> None:
     held = io.BytesIO()
+    order = state.order
     stream = Stream(
         held.write if state.compact else state.write,
-        state.memo,
+        memo,
         state.protocol,
         fix_imports=state.fix_imports,
         buffer_callback=state.buffer_callback,
@@ -284,7 +377,7 @@ def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> N
     if state.compact:
         stream.sending = ""
     if state.fast:
-        if state.order is not None:
+        if order is not None:
             raise no_fast_mode()
         stream.fast = True
     if report is not None:
@@ -297,13 +390,13 @@ def _dump(pickler: Pickler, state: _State, obj: Any, report: Report | None) -> N
         getattr(pickler, "reducer_override", ABSENT),
         getattr(pickler, "dispatch_table", ABSENT),
     )
-    if state.order is not None:
-        _put_in_order(stream, state.order, hooks)
+    if order is not None:
+        _put_in_order(stream, order, hooks)
     try:
         write_pickle(stream, obj, *hooks, _note_path)
     finally:
-        if state.order is not None:
-            state.order.forget()
+        if order is not None:
+            order.forget()
     try:
         if state.compact:
             stream.send_all(state.write, optimize(held.getbuffer()))
@@ -339,17 +432,9 @@ def _put_in_order(stream: Stream, order: Order, hooks: tuple[Any, Any, Any]) -> 
         write_pickle(inner, obj, *hooks, _let_out)
         return file.getvalue()
 
-    order.alone = alone
-    order.reduction_limit = stream.reduction_limit
+    order.begin(stream.memo, alone, stream.reduction_limit)
     stream.order = order
     stream.last_goes_alone = False
-
-
-def _end_dump(state: _State, token: object, length: int | None) -> None:
-    if state.running.get("dump") is token:
-        if length is not None:
-            state.memo.rollback(length)
-        del state.running["dump"]
 
 
 def _refuse_while_dumping(state: _State) -> None:
@@ -591,13 +676,14 @@ def dumps(
     number = check_protocol(protocol)
     if buffer_callback is not None:
         check_buffer_callback(number)
+    fixes_imports = bool(fix_imports)
     file = io.BytesIO()
     # What a Pickler does with its hooks and its memo nobody can see here.
     stream = Stream(
         file.write,
         Memo(),
         number,
-        fix_imports=number < 3 and bool(fix_imports),
+        fix_imports=number < 3 and fixes_imports,
         buffer_callback=buffer_callback,
         reduction_limit=Pickler.reduction_limit,
     )
@@ -676,6 +762,10 @@ def object_digest(
     return made
 
 
+class _WithHooks(Pickler):
+    """Takes a `reducer_override`, as a plain Pickler does not."""
+
+
 def dumps_with_hooks(
     obj: Any,
     protocol: int | None,
@@ -688,7 +778,7 @@ def dumps_with_hooks(
 ) -> bytes:
     """`dumps` with hooks, for which the compiled twin needs no Pickler: for quickpickle.cloud."""
     file = io.BytesIO()
-    pickler: Any = Pickler(
+    pickler: Any = _WithHooks(
         file,
         protocol,
         buffer_callback=buffer_callback,

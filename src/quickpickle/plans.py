@@ -15,10 +15,16 @@ import copyreg
 import sys
 from functools import cache
 from pickle import PickleBuffer
-from types import CodeType, FunctionType, MemberDescriptorType, MethodDescriptorType
+from types import (
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    ModuleType,
+)
 from typing import Any, Final, NamedTuple
 
-from .errors import PY313
+from .errors import HEAP_TYPE, IMMUTABLE_TYPE, PY313
 from .reduction import METHODS, find, has_own_attributes, is_made_in_python
 
 # Below, `new` stands for copyreg.__newobj__, which becomes a NEWOBJ opcode.
@@ -45,7 +51,11 @@ DEFAULTDICT: Final = 18  # cls, (default_factory,) or (), None, None, the items
 
 
 class Plan(NamedTuple):
-    """A kind of the list above, and what it needs."""
+    """A kind of the list above, and what it needs.
+
+    The cache of plans outlives classes, so `method` and `fields` are not those of a user's class
+    but where the cache borrows them (FIELDS).
+    """
 
     kind: int
     names: tuple[Any, ...] = ()  # of slots, for SLOTS and FIELDS; constants, for UUID and NumPy's
@@ -86,13 +96,20 @@ def find_plan(obj: Any) -> Plan:
     The class has to look up attributes as object does. None of its code runs, and the object
     stays as it is.
     """
+    try:
+        return _find_plan(obj)
+    except Exception:  # whatever is odd about the class, or a module that is not the known one
+        return Plan(UNPLANNED, is_asked_plainly=False)
+
+
+def _find_plan(obj: Any) -> Plan:
     cls = type(obj)
     if cls is _known("numpy", "ndarray"):
         return _plan_ndarray(cls)
     if (plan := _plan_number(cls)) is not None:
         return plan
     for kind, module_name, name in _BUILTIN_TYPES:
-        if cls is _known(module_name, name):
+        if cls is _known(module_name, name) and _is_made_in_c(cls):
             return Plan(kind)
     if issubclass(cls, type) or cls is FunctionType or not _is_asked_plainly(cls):
         return Plan(UNPLANNED, is_asked_plainly=False)
@@ -101,11 +118,13 @@ def find_plan(obj: Any) -> Plan:
         method = find(cls, "__reduce__")
         if type(method) not in (FunctionType, MethodDescriptorType):
             return Plan(UNPLANNED)  # looking it up may fail, and then object's is taken
-        if method is vars(_known("datetime", "timedelta")).get("__reduce__"):
-            return Plan(QUIET, method=method)
-        # Since 3.13 it looks at what the class says of its fields.
-        is_of_ast = method is vars(_known("_ast", "AST")).get("__reduce__")
-        return Plan(AST if is_of_ast and not PY313 else REDUCE)
+        if type(method) is MethodDescriptorType:
+            if method is vars(_known("datetime", "timedelta")).get("__reduce__"):
+                return Plan(QUIET, method=method)
+            # Since 3.13 it looks at what the class says of its fields.
+            if not PY313 and method is vars(_known("_ast", "AST")).get("__reduce__"):
+                return Plan(AST)
+        return Plan(REDUCE)
     if own == {"__getnewargs__"}:
         return Plan(NAMEDTUPLE if _is_namedtuple(cls) else UNPLANNED)
     if not own and issubclass(cls, (list, dict)):
@@ -130,9 +149,20 @@ def find_plan(obj: Any) -> Plan:
     return plan if _is_confirmed(obj, names) else Plan(UNPLANNED)
 
 
+_flags_of: Final = type.__dict__["__flags__"].__get__
+
+
 def _known(module_name: str, name: str) -> Any:
-    """An object of the standard library; something else where its module is not imported."""
-    return vars(sys.modules.get(module_name, sys)).get(name, sys)
+    """An object of the standard library; something else where its module is not imported, or is
+    replaced by what is no module."""
+    module = sys.modules.get(module_name)
+    return vars(module).get(name, sys) if type(module) is ModuleType else sys
+
+
+def _is_made_in_c(cls: type) -> bool:
+    """Whether a class that was found by its name is the one in C: its fields are read there."""
+    flags = _flags_of(cls)
+    return bool(not flags & HEAP_TYPE or flags & IMMUTABLE_TYPE)
 
 
 def _is_asked_plainly(cls: type) -> bool:
@@ -167,13 +197,9 @@ def _namedtuple_code() -> CodeType:
 
 def _plan_fields(cls: type) -> Plan:
     fields = find(cls, "__dataclass_fields__")
-    field_type = _known("dataclasses", "Field")
-    if type(fields) is not dict or any(
-        [type(field) is not field_type for field in fields.values()]
-    ):
+    names = field_names(fields)
+    if names is None:
         return Plan(GETSTATE)
-    marker = field_marker()
-    names = tuple([field.name for field in fields.values() if field._field_type is marker])
     return Plan(FIELDS, names, tuple([find(cls, name) for name in names]), fields=fields)
 
 
@@ -203,6 +229,8 @@ def _plan_ndarray(cls: Any) -> Plan:
 
     The types of numbers are objects that NumPy has one each of.
     """
+    if not _is_made_in_c(cls):
+        return Plan(UNPLANNED)
     func, args = cls((1,)).__reduce_ex__(5)[:2]
     module = sys.modules.get(getattr(func, "__module__", ""))
     dtype = _known("numpy", "dtype")
@@ -224,7 +252,7 @@ def _plan_ndarray(cls: Any) -> Plan:
 def _plan_number(cls: Any) -> Plan | None:
     """NumPy's numbers: what they are reduced to, taken from one of them."""
     dtype = _known("numpy", "dtype")
-    if dtype is sys:
+    if dtype is sys or not _is_made_in_c(cls):
         return None
     for number in map(dtype, "hilqHILQefdFD"):  # of each byte there is one object
         if number.type is cls:
@@ -239,9 +267,17 @@ def describe_array(obj: Any) -> tuple[Any, ...]:
     return obj.__array_interface__["data"][0], obj.shape, obj.dtype, obj.flags.num
 
 
-def field_marker() -> Any:
-    """What marks a field of a dataclass that is one, and not an InitVar or a ClassVar."""
-    return _known("dataclasses", "_FIELD")
+def field_names(fields: Any) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields but for those of type InitVar and ClassVar; None where
+    its `__dataclass_fields__` is not as the decorator makes it."""
+    field_type = _known("dataclasses", "Field")
+    marker = _known("dataclasses", "_FIELD")
+    if type(fields) is not dict or any(
+        [type(field) is not field_type for field in fields.values()]
+    ):
+        return None
+    names = tuple([field.name for field in fields.values() if field._field_type is marker])
+    return names if all([type(name) is str for name in names]) else None
 
 
 _ITEMS: Final = [(LIST, list, "__iter__"), (DICT, dict, "items")]

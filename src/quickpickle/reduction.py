@@ -147,12 +147,12 @@ _flags_of: Final = type.__dict__["__flags__"].__get__
 
 
 def find(cls: type, name: str) -> Any:
-    """A class's attribute as it stands in the class or a base; None where it is absent."""
+    """A class's attribute as it stands in the class or a base, or ABSENT: it may be None."""
     for base in mro_of(cls):
         attributes = dict_of(base)
         if name in attributes:
             return attributes[name]
-    return None
+    return ABSENT
 
 
 def _has_own_method(cls: type) -> bool:
@@ -175,13 +175,17 @@ def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> b
     """
     known = known_types.get(cls)
     if known is None:
-        known = known_types[cls] = (
-            _has_own_method(cls)
-            or has_own_attributes(cls)
-            or (protocol < 2 and not is_made_in_python(cls))
-            or (issubclass(cls, list) and find(cls, "__iter__") is not find(list, "__iter__"))
-            or (issubclass(cls, dict) and find(cls, "items") is not find(dict, "items"))
-        )
+        try:
+            known = (
+                _has_own_method(cls)
+                or has_own_attributes(cls)
+                or (protocol < 2 and not is_made_in_python(cls))
+                or (issubclass(cls, list) and find(cls, "__iter__") is not find(list, "__iter__"))
+                or (issubclass(cls, dict) and find(cls, "items") is not find(dict, "items"))
+            )
+        except Exception:  # whatever is odd about the class
+            known = True
+        known_types[cls] = known
     return known
 
 
@@ -193,10 +197,16 @@ def has_own_attributes(cls: type, base: type = object) -> bool:
     slots = copyreg._slotnames(cls)  # type: ignore[attr-defined]
     return (
         find(cls, "__getattribute__") is not find(base, "__getattribute__")
-        or find(cls, "__getattr__") is not None
-        or type(find(cls, "__dict__")) not in (GetSetDescriptorType, type(None))
+        or find(cls, "__getattr__") is not ABSENT
+        or has_own_dict(cls)
         or not all([type(find(cls, slot)) is MemberDescriptorType for slot in slots])
     )
+
+
+def has_own_dict(cls: type) -> bool:
+    """Whether a class has something else under `__dict__` than what gives the instance dict."""
+    found = find(cls, "__dict__")
+    return found is not ABSENT and type(found) is not GetSetDescriptorType
 
 
 def has_own_reduction(obj: Any, reduce_ex: Any) -> bool:

@@ -14,6 +14,11 @@ cdef inline bint save_scalar(Stream stream, PyObject* obj) noexcept:
     return True
 
 
+cdef inline bint is_scalar(PyObject* obj) noexcept:
+    cdef PyTypeObject* cls = Py_TYPE(obj)
+    return cls == &PyLong_Type or cls == &PyFloat_Type or cls == &PyBool_Type or obj == Py_None
+
+
 cdef inline int put_small_int(Stream stream, Py_ssize_t value) except -1:
     """Write an int of 31 bits that is none of Python's, from protocol 2 on."""
     if value <= 0xFF:
@@ -168,9 +173,11 @@ cdef int save_text(Stream stream, object obj) except -1:
     for character in "\0\n\r\x1a":
         text = text.replace(character, f"\\u{ord(character):04x}")
     encoded = text.encode("raw-unicode-escape") + b"\n"
-    stream.put1(b"V")
-    stream.close_frame_if_large(len(encoded))
-    stream.payload(PyBytes_AS_STRING(encoded), len(encoded), encoded)
+    if stream.protocol >= 4:  # with `bin` set to 0: part of its frame, however long it is
+        stream.put_bytes(b"V" + encoded)
+    else:
+        stream.put1(b"V")
+        stream.payload(PyBytes_AS_STRING(encoded), len(encoded), encoded)
     return stream.memoize(<PyObject*>obj, False)
 
 

@@ -141,6 +141,15 @@ cdef class Dump(Stream):
         Py_XDECREF(culprit)
         return 0
 
+    cdef int forget_call(self) noexcept:
+        """Give up what is of one dump() only."""
+        self.endless_types = self.held = self.held_at = self.report = None
+        self.fast_ids = None
+        self.fast_nesting = 0
+        self.persistent_id = self.reducer_override = self.dispatch_table = None
+        self.order = self.values = None
+        return 0
+
     cdef int unwind(self) noexcept:
         """Give up the work of a dump that has failed."""
         cdef Work* work
@@ -302,14 +311,16 @@ cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
         return True
     if save_scalar(dump, obj):
         return True
+    if Py_TYPE(obj) == &PyLong_Type and dump.protocol >= 2:
+        save_rare_int(dump, <object>obj)
+        return True
+    if dump.protocol < 2 and is_scalar(obj):
+        return False  # not looked up, as a memo that was assigned may have it
     if not dump.is_unique(obj, 1):
         entry = dump.find(obj)
         if entry.key != NULL and entry.number >= 0:
             dump.get(entry.number)
             return True
-    if Py_TYPE(obj) == &PyLong_Type and dump.protocol >= 2:
-        save_rare_int(dump, <object>obj)
-        return True
     return False
 
 

@@ -40,7 +40,8 @@ from ..names import encode_extension, encode_names, extension_code, find_global,
 from .. import pickler as python
 from .. import plans as planning
 from ..pickler import (
-    already_used, check_buffer_callback, check_protocol, encode_persistent_id, no_fast_mode,
+    already_used, check_buffer_callback, check_protocol, encode_persistent_id, int_member,
+    no_fast_mode, no_int_member_to_delete,
 )
 from ..progress import INTERVAL, Reporting, check_progress
 from ..reduction import (
@@ -871,6 +872,12 @@ cdef extern from *:
         return strncmp(name, "__newobj", 8) == 0;
     }
 
+    static int quickpickle_is_date(PyTypeObject *cls)
+    {
+        return cls == PyDateTimeAPI->DateType || cls == PyDateTimeAPI->DateTimeType ||
+               cls == PyDateTimeAPI->TimeType;
+    }
+
     static int quickpickle_import_datetime(void)
     {
         PyDateTime_IMPORT;
@@ -929,6 +936,7 @@ cdef extern from *:
     int quickpickle_datetime_bytes(PyObject*, char*)
     PyObject* quickpickle_tzinfo(PyObject*)
     bint quickpickle_is_called_newobj(PyTypeObject*)
+    bint quickpickle_is_date(PyTypeObject*)
     int quickpickle_import_datetime() except -1
 
 cdef object absent = ABSENT

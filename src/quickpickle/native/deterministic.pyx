@@ -470,8 +470,8 @@ cdef object reduce_in_order(Dump dump, object obj, object reduction):
 
 cdef int put_in_order(Dump dump, object order) except -1:
     """Make a dump deterministic; it has its hooks already."""
-    order.alone = partial(write_alone, dump)
-    order.reduction_limit = Pickler.reduction_limit if dump.reduction_limit < 0 else dump.reduction_limit
+    limit = Pickler.reduction_limit if dump.reduction_limit < 0 else dump.reduction_limit
+    order.begin(dump, partial(write_alone, dump), limit)
     set_order(dump, order)
     return 0
 

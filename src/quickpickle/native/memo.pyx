@@ -74,6 +74,13 @@ cdef class Memo:
         free_table(self.table, self.mask + 1)
 
     cdef int allocate(self, size_t size) except -1:
+        if not self.try_allocate(size):
+            self.own()  # to raise an exception may run the garbage collector
+            raise MemoryError
+        return 0
+
+    cdef bint try_allocate(self, size_t size) noexcept:
+        """Take an empty table in place of the one that there is; return whether there is memory."""
         global spare_table
         cdef MemoEntry* table = NULL
         if spare_table != NULL and spare_size == size:
@@ -82,8 +89,7 @@ cdef class Memo:
         else:
             table = <MemoEntry*>PyMem_Malloc(size * sizeof(MemoEntry))
         if table == NULL:
-            self.own()  # to raise an exception may run the garbage collector
-            raise MemoryError
+            return False
         memset(table, 0, size * sizeof(MemoEntry))
         self.table = table
         self.mask = size - 1
@@ -91,7 +97,7 @@ cdef class Memo:
         while size > 1:
             size >>= 1
             self.shift -= 1
-        return 0
+        return True
 
     @cython.final
     cdef inline size_t place(self, PyObject* key) noexcept:
@@ -366,7 +372,7 @@ cdef class Memo:
         return self.release_log(length)
 
     @cython.final
-    cdef int reset(self) except -1:
+    cdef int reset(self) noexcept:
         """Forget every object, and give back what a large memo took."""
         global last_size_needed
         cdef MemoEntry* old = self.table
@@ -380,8 +386,10 @@ cdef class Memo:
                 last_size_needed = min(size, <size_t>KEPT_AT_MOST)
                 while last_size_needed >= <size_t>self.entries * 4:
                     last_size_needed >>= 1
-                self.allocate(SMALLEST)
-                free_table(old, size)
+                if self.try_allocate(SMALLEST):
+                    free_table(old, size)
+                else:
+                    memset(old, 0, size * sizeof(MemoEntry))
             self.entries = 0
         self.used = 0
         self.release_log(0)
@@ -390,10 +398,6 @@ cdef class Memo:
             self.log = NULL
             self.capacity = 0
         return 0
-
-    def clear(self):
-        """Forget every object."""
-        self.reset()
 
     def contents(self):
         """The memo as `pickle` shows it: for each address the number and the object."""
@@ -406,10 +410,8 @@ cdef class Memo:
             i += 1
         return {id(obj): (number, obj) for number, obj in zip(numbers, objects)}
 
-    def replace(self, contents):
-        """Take over the numbers and objects of another memo, see read_memo()."""
-        numbers, objects = contents
-        self.reset()
+    def fill_in(self, numbers, objects):
+        """Take over the numbers and objects of another memo, see read_memo(), into an empty one."""
         for number, obj in zip(numbers, objects):
             self.add(<PyObject*>obj, False)
             self.own()

@@ -69,7 +69,7 @@ cdef int save_other(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     cdef PyTypeObject* cls = Py_TYPE(obj)
     cdef MemoEntry* entry
     cdef bint unique
-    if cls == &PyLong_Type or cls == &PyFloat_Type or cls == &PyBool_Type or obj == Py_None:
+    if is_scalar(obj):
         return save_rare_scalar(dump, <object>obj)
 
     unique = dump.is_unique(obj, refs)
@@ -266,51 +266,72 @@ cdef int end_report(Dump dump, bytes result) except -1:
 cdef class PicklerCore:
     """What is compiled of `Pickler`."""
 
-    cdef object _write, _buffer_callback, _progress
+    cdef object _write  # None: not initialized
+    cdef object _buffer_callback, _progress
+    cdef object _persistent_id  # set on the instance; ABSENT: it was not
     cdef object _order  # None: not deterministic
-    cdef int _protocol
+    cdef int _protocol, _bin, _fast
     cdef bint _fix_imports, _dumping, _compact
     cdef Dump _dump
-    cdef public int bin, fast
+
+    def __cinit__(self):
+        self._persistent_id = absent
+        self._dump = new_dump()
+        self._dump.visible = True
 
     def __init__(
         self, file, protocol=None, *, fix_imports=True, buffer_callback=None, deterministic=False,
         compact=False, progress=None
     ):
+        cdef bint fixes_imports = fix_imports, is_compact = compact
         cdef int number = protocol_number(protocol)
+        cdef Dump dump, old_dump
         write = getattr(file, "write", absent)
         if write is absent:
             raise TypeError("file must have a 'write' attribute")
         if buffer_callback is not None:
             check_buffer_callback(number)
         check_progress(progress)
-        self.refuse_while_dumping()
-        self._write = write
+        order = new_order(number, buffer_callback) if deterministic else None
+        dump = self._dump
+        if self._write is not None or dump.used:  # else it is the first call, and has its Dump
+            dump = new_dump()
+            dump.visible = True
+        # What is replaced is held until all is: to free it may run other code, with this Pickler.
+        old_write, old_callback, old_progress = self._write, self._buffer_callback, self._progress
+        old_order, old_dump = self._order, self._dump
+        self.refuse_while_dumping()  # last, as what comes before may run other code
+        self._write = callable_write(write)
         self._protocol = number
-        self._fix_imports = number < 3 and bool(fix_imports)
+        self._fix_imports = number < 3 and fixes_imports
         self._buffer_callback = buffer_callback
-        self._order = new_order(number, buffer_callback) if deterministic else None
-        self._compact = bool(compact)
+        self._order = order
+        self._compact = is_compact
         self._progress = progress
-        self._dump = new_dump()
-        self._dump.visible = True
-        self.bin = number > 0
-        self.fast = 0
+        self._dump = dump
+        self._bin = number > 0
+        self._fast = 0
 
     def dump(self, obj):
-        cdef Dump dump = self._dump
-        cdef Py_ssize_t length, used
-        if dump is None:
+        if self._write is None:
             cls = type(self).__name__
             raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
         self.refuse_while_dumping()
         if self._compact:
-            check_memo_is_empty(dump.count)
+            check_memo_is_empty(self._dump.count)
+            self.refuse_while_dumping()  # again: that may have run other code
         self._dumping = True
-        dump.settle()
-        length = dump.count
-        used = dump.used
         try:
+            self.dump_once(self._dump, obj)
+        finally:
+            self._dumping = False
+
+    cdef int dump_once(self, Dump dump, object obj) except -1:
+        """One dump, after which the memo has what it has written, or, if it fails, what it had."""
+        cdef Py_ssize_t length = dump.count, used = dump.used
+        cdef bint is_complete = False
+        try:
+            dump.settle()
             self.take_options(dump)
             if self._progress is None:
                 write_pickle(dump, obj)
@@ -318,39 +339,45 @@ cdef class PicklerCore:
                 with Reporting(self._progress) as dump.report:
                     write_pickle(dump, obj)
             dump.retain()  # most Picklers have one dump, so the table can wait
-        except BaseException as error:
-            try:
-                note_path(dump, obj, error)
-            finally:
-                dump.unwind()
-                dump.rollback(length, used)
-                if self._compact:
-                    forget_places(dump)
-                    dump.lose_buffer()  # which has all that was written
-            raise
-        finally:
-            dump.endless_types = dump.held = dump.held_at = dump.report = None
-            dump.fast_ids = None
-            dump.fast_nesting = 0
-            dump.persistent_id = dump.reducer_override = dump.dispatch_table = None
             if self._order is not None:
-                dump.order = dump.values = self._order.alone = None
                 self._order.forget()
-            self._dumping = False
+            is_complete = True
+        finally:
+            try:
+                if not is_complete:
+                    note_path(dump, obj, sys.exc_info()[1])
+            finally:
+                if not is_complete:
+                    dump.unwind()
+                    dump.rollback(length, used)
+                    if self._compact:
+                        forget_places(dump)
+                        dump.lose_buffer()  # which has all that was written
+                dump.forget_call()
+                if not is_complete and self._order is not None:
+                    self._order.forget()
+                    # The other one knows what was not written.
+                    old = self._order  # freed when all is done
+                    self._order = new_order(self._protocol, self._buffer_callback)
+        return 0
 
     cdef int take_options(self, Dump dump) except -1:
         set_up(
             dump, self._protocol, self._write, None, self._fix_imports, self._buffer_callback
         )
-        dump.bin = self.bin
-        dump.fast = self.fast
+        dump.bin = self._bin
+        dump.fast = self._fast
         dump.compact = self._compact
         dump.reduction_limit = self.reduction_limit
         dump.persistent_id = dump.order = None
         dump.is_persistent_id = False
-        if type(self).persistent_id is not core_persistent_id or (
-            quickpickle_instance_dict(<PyObject*>self) != NULL
-            and "persistent_id" in self.__dict__
+        if (
+            self._persistent_id is not absent
+            or type(self).persistent_id is not core_persistent_id
+            or (
+                quickpickle_instance_dict(<PyObject*>self) != NULL
+                and "persistent_id" in self.__dict__
+            )
         ):
             dump.persistent_id = self.persistent_id
             if dump.persistent_id is None:
@@ -358,7 +385,7 @@ cdef class PicklerCore:
         reducer_override = getattr(self, "reducer_override", absent)
         take_hooks(dump, reducer_override, getattr(self, "dispatch_table", absent))
         if self._order is not None:
-            if self.fast:
+            if self._fast:
                 raise no_fast_mode()
             put_in_order(dump, self._order)
         return 0
@@ -367,22 +394,58 @@ cdef class PicklerCore:
         return None
 
     @property
+    def bin(self):
+        return self._bin
+
+    @bin.setter
+    def bin(self, value):
+        self._bin = int_member(value)
+
+    @bin.deleter
+    def bin(self):
+        raise no_int_member_to_delete()
+
+    @property
+    def fast(self):
+        return self._fast
+
+    @fast.setter
+    def fast(self, value):
+        self._fast = int_member(value)
+
+    @fast.deleter
+    def fast(self):
+        raise no_int_member_to_delete()
+
+    @property
     def memo(self):
-        return PicklerMemoProxy(self._dump, partial(PicklerCore.clear_memo, self))
+        return PicklerMemoProxy(
+            partial(memo_contents, self), partial(PicklerCore.clear_memo, self)
+        )
 
     @memo.setter
     def memo(self, memo):
-        contents = read_memo(memo)  # runs other code, which may begin a dump
-        self.refuse_while_dumping()
-        self._dump.replace(contents)
-        if self._order is not None:
-            self._order.values.replace([obj for _, obj in self._dump.contents().values()])
+        cdef Dump dump = new_dump(), old_dump
+        dump.visible = True
+        dump.fill_in(*read_memo(memo))
+        old_order, order = self._order, self.fresh_order()
+        self.refuse_while_dumping()  # last, as what comes before may run other code
+        old_dump = self._dump  # held, as in __init__
+        self._order = order
+        self._dump = dump
+
+    @memo.deleter
+    def memo(self):
+        raise TypeError("attribute deletion is not supported")
 
     def clear_memo(self):
-        self.refuse_while_dumping()
-        self._dump.clear()
-        if self._order is not None:
-            self._order.values.clear()
+        old_order, order = self._order, self.fresh_order()
+        self.refuse_while_dumping()  # as above
+        self._order = order
+        self._dump.reset()
+
+    cdef object fresh_order(self):
+        return None if self._order is None else new_order(self._protocol, self._buffer_callback)
 
     cdef int refuse_while_dumping(self) except -1:
         if self._dumping:
@@ -396,10 +459,42 @@ cdef class PicklerCore:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def __sizeof__(self):
-        size = object.__sizeof__(self)
-        if self._dump is not None:
-            size += self._dump.__sizeof__()
-        return size
+        return object.__sizeof__(self) + self._dump.__sizeof__()
+
+
+def memo_contents(PicklerCore pickler not None):
+    return pickler._dump.contents()
+
+
+cdef object callable_write(object write):
+    """A file's `write`, or what fails as None does: that stands for something else here."""
+    return not_callable if write is None else write
+
+
+def not_callable(data):
+    raise TypeError("'NoneType' object is not callable")
+
+
+@cython.final
+cdef class PersistentId:
+    """The method `persistent_id`, which may be set on a Pickler that has no dict too."""
+
+    def __get__(self, PicklerCore pickler, cls):
+        if pickler is None:
+            return core_persistent_id
+        if pickler._persistent_id is absent:
+            return core_persistent_id.__get__(pickler)
+        return pickler._persistent_id
+
+    def __set__(self, PicklerCore pickler not None, value):
+        old = pickler._persistent_id  # freed when the other one is there
+        pickler._persistent_id = value
+
+    def __delete__(self, PicklerCore pickler not None):
+        if pickler._persistent_id is absent:
+            raise AttributeError("persistent_id")
+        old = pickler._persistent_id
+        pickler._persistent_id = absent
 
 
 cdef object core_persistent_id = PicklerCore.persistent_id
@@ -417,6 +512,8 @@ class Signature:
 
 
 class Pickler(PicklerCore):
+    __slots__ = ("dispatch_table",)  # so that a plain Pickler takes no other attribute
+    persistent_id = PersistentId()
     __doc__ = python.Pickler.__doc__
     __signature__ = Signature()
     reduction_limit = python.Pickler.reduction_limit
@@ -468,13 +565,12 @@ cdef bytes dump_once(
             dump.report = None
         is_written = True
     finally:  # not `except`, which has a price where nothing is raised
-        if order is not None:
-            order.alone = None  # which refers to the dump
         if not is_written:
             try:
                 note_path(dump, obj, sys.exc_info()[1])
             finally:
                 dump.unwind()  # generators on the stack have a reference to it
+                dump.order = dump.values = None  # as has `order`
     # After an exception it is not used again.
     if write is not None:
         dump.write = dump.file = None
@@ -486,6 +582,7 @@ cdef bytes dump_once(
     if dump.endless_types is not None:
         dump.endless_types = None
     if order is not None:
+        order.forget()
         dump.order = dump.values = None
     dump.reset()
     if dump.end - dump.buffer <= FRAME_SIZE_TARGET * 2:
@@ -513,10 +610,8 @@ def dump(
             progress=progress,
         ))
         return
-    if write is None:
-        raise TypeError("'NoneType' object is not callable")
     dump_once(
-        obj, number, write, file if is_plain else None, number < 3 and fix_imports, buffer_callback,
+        obj, number, callable_write(write), file if is_plain else None, number < 3 and fix_imports, buffer_callback,
         new_order(number, buffer_callback) if deterministic else None, compact, progress
     )
 

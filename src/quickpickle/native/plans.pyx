@@ -34,8 +34,8 @@ cdef class Plan:
     cdef Py_ssize_t* offsets  # of the slots
     cdef Py_ssize_t size
     cdef object method, code
-    cdef dict fields
-    cdef tuple field_values
+    cdef dict fields  # for NDARRAY
+    cdef PyObject* own_fields  # for FIELDS: borrowed from the class, which has them in this version
     cdef PyObject* keys[PLAN_KEYS]  # of the last instance; owned
     cdef Py_ssize_t key_numbers[PLAN_KEYS]
     cdef Py_ssize_t key_count
@@ -96,20 +96,19 @@ cdef bint is_plainly_no_global(Dump dump, object obj) except -1:
 
 cdef bint is_valid(Dump dump, Plan plan) except -1:
     cdef PyTypeObject* cls = plan.cls
-    if plan.kind == FIELDS:  # first, as other code may run
-        dump.settle()
-        if not has_same_fields(plan):
-            return False
     if plan.version != cls.tp_version_tag:
         return False
+    if plan.kind == FIELDS:
+        dump.settle()  # other code may run
+        fields = <object>plan.own_fields
+        if plan.names != planning.field_names(fields) or plan.version != cls.tp_version_tag:
+            return False
     if plan.kind != UNPLANNED:
         if plan.metaclass_version != Py_TYPE(<PyObject*>cls).tp_version_tag:
             return False
         # Nobody has registered the class since it was last looked for.
         if plan.copyreg_version == 0 or plan.copyreg_version != quickpickle_dict_version(<PyObject*>COPYREG_TABLE):
-            if not copyreg_is_quiet(dump):
-                return False
-            if PyDict_GetItemWithError(<PyObject*>COPYREG_TABLE, <PyObject*>cls) != NULL:
+            if not is_unregistered(dump, cls):
                 return False
             plan.copyreg_version = quickpickle_dict_version(<PyObject*>COPYREG_TABLE)
         # Not as an attribute, which audit hooks are told of.
@@ -143,29 +142,11 @@ cdef bint copyreg_is_quiet(Dump dump) noexcept:
     return copyreg_was_quiet
 
 
-cdef bint has_same_fields(Plan plan) except -1:
-    """Whether a dataclass's fields are still those that the plan was made for."""
-    cdef Py_ssize_t position = 0, i = 0
-    cdef PyObject* value
-    cdef list names = []
-    while PyDict_Next(<PyObject*>plan.fields, &position, NULL, &value):
-        if i == len(plan.field_values) or value != PyTuple_GET_ITEM(<PyObject*>plan.field_values, i):
-            return False
-        i += 1
-    if i != len(plan.field_values):
-        return False
-    for field in plan.field_values:
-        if field._field_type is planning.field_marker():
-            names.append(field.name)
-    return plan.names == tuple(names)
-
-
 cdef Plan make_plan(Dump dump, object obj):
     """The plan for an object's class, made now if need be. Other code may run."""
     cdef PyTypeObject* cls = Py_TYPE(<PyObject*>obj)
     cdef PyObject* known = plan_of(cls)
     cdef Plan plan
-    global datetime_is_imported
     held = <object>cls  # other code may give the object another class
     if known != NULL and dump.protocol >= 2:
         plan = <Plan>known  # owned while other code may run, and put another in its place
@@ -177,37 +158,10 @@ cdef Plan make_plan(Dump dump, object obj):
     plan.epoch = plan.dump = 0
     if dump.protocol < 2 or not quickpickle_has_generic_getattr(cls):
         return plan
-    getattr(<object>cls, "__reduce_ex__", None)  # now it has a tag
-    plan.version = cls.tp_version_tag
-    plan.metaclass_version = Py_TYPE(<PyObject*>cls).tp_version_tag
-    kind, plan.names, slots, plan.method, plan.fields, plan.code, plan.is_asked_plainly = (
-        planning.find_plan(obj)
-    )
-    plan.kind = kind
-    plan.has_dict = (<object>cls).__dictoffset__ != 0
-    plan.size = len(slots)
-    if slots:
-        plan.offsets = <Py_ssize_t*>PyMem_Malloc(len(slots) * sizeof(Py_ssize_t))
-        if plan.offsets == NULL:
-            raise MemoryError
-        for i, slot in enumerate(slots):
-            plan.offsets[i] = quickpickle_slot_offset(<PyObject*>slot, cls)
-            if plan.offsets[i] < 0:
-                plan.kind = UNPLANNED if kind == SLOTS else GETSTATE
-    if kind == NDARRAY:
-        sample = (<object>cls)((2, 3))
-        if planning.describe_array(sample) != describe_array(<PyObject*>sample):
-            plan.kind = UNPLANNED  # a NumPy to come
-    elif kind == NUMBER:
-        plan.size = plan.names[2]
-        for sample in ((<object>cls)(0), (<object>cls)(1), obj):
-            if number_bytes(<PyObject*>sample, plan.size) != sample.tobytes():
-                plan.kind = UNPLANNED  # the same
-    elif plan.fields is not None:
-        plan.field_values = tuple(plan.fields.values())
-    if kind == DATETIME and not datetime_is_imported:
-        quickpickle_import_datetime()
-        datetime_is_imported = True
+    try:
+        find_out(plan, obj)
+    except Exception:  # in doubt the object is asked
+        return Plan.__new__(Plan)
     if plan.size >= BATCHSIZE:
         plan.kind = UNPLANNED
     if (
@@ -221,6 +175,57 @@ cdef Plan make_plan(Dump dump, object obj):
     keep_plan(plan)
     # An object that has got another class meanwhile is to be asked.
     return plan if Py_TYPE(<PyObject*>obj) == cls else Plan.__new__(Plan)
+
+
+cdef int find_out(Plan plan, object obj) except -1:
+    """Fill in what an object's class says of its instances."""
+    cdef PyTypeObject* cls = plan.cls
+    cdef PyObject* slot
+    cdef Py_ssize_t i
+    getattr(<object>cls, "__reduce_ex__", None)  # now it has a tag
+    plan.version = cls.tp_version_tag
+    plan.metaclass_version = Py_TYPE(<PyObject*>cls).tp_version_tag
+    kind, plan.names, slots, plan.method, fields, plan.code, plan.is_asked_plainly = (
+        planning.find_plan(obj)
+    )
+    plan.kind = kind
+    plan.has_dict = (<object>cls).__dictoffset__ != 0
+    plan.size = len(slots)
+    if slots:
+        plan.offsets = <Py_ssize_t*>PyMem_Malloc(len(slots) * sizeof(Py_ssize_t))
+        if plan.offsets == NULL:
+            raise MemoryError
+        for i in range(plan.size):
+            plan.offsets[i] = quickpickle_slot_offset(PyTuple_GET_ITEM(<PyObject*>slots, i), cls)
+            if plan.offsets[i] < 0:
+                plan.kind = UNPLANNED if kind == SLOTS else GETSTATE
+    if kind == FIELDS:
+        plan.own_fields = <PyObject*>fields
+    elif kind == NDARRAY:
+        plan.fields = fields
+        if cls.tp_basicsize < <Py_ssize_t>sizeof(quickpickle_array):
+            plan.kind = UNPLANNED
+        else:
+            sample = (<object>cls)((2, 3))
+            if planning.describe_array(sample) != describe_array(<PyObject*>sample):
+                plan.kind = UNPLANNED  # a NumPy to come
+    elif kind == NUMBER:
+        plan.size = plan.names[2]
+        for sample in ((<object>cls)(0), (<object>cls)(1), obj):
+            if number_bytes(<PyObject*>sample, plan.size) != sample.tobytes():
+                plan.kind = UNPLANNED  # the same
+    elif kind == DATETIME and not is_known_date(cls):
+        plan.kind = UNPLANNED
+    return 0
+
+
+cdef bint is_known_date(PyTypeObject* cls) except -1:
+    """Whether a class is one of those in C whose fields are known."""
+    global datetime_is_imported
+    if not datetime_is_imported:
+        quickpickle_import_datetime()
+        datetime_is_imported = True
+    return quickpickle_is_date(cls)
 
 
 cdef int keep_plan(Plan plan) except -1:
@@ -341,8 +346,10 @@ cdef inline bint save_class(Dump dump, Plan plan) except -1:
     if plan.dump != dump.first_epoch:
         entry = dump.find(<PyObject*>plan.cls)
         if entry.key == NULL or entry.number < 0:
-            return is_left_alone(dump, <PyObject*>plan.cls) and save_global_here(
-                dump, <PyObject*>plan.cls
+            return (
+                is_left_alone(dump, <PyObject*>plan.cls)
+                and is_not_reduced(dump, <PyObject*>plan.cls)
+                and save_global_here(dump, <PyObject*>plan.cls)
             )
         plan.class_number = entry.number
         plan.dump = dump.first_epoch

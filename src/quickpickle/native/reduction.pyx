@@ -52,7 +52,19 @@ cdef bint is_not_reduced(Dump dump, PyObject* obj) except -1:
         return not is_singleton_type(obj)
     if Py_TYPE(obj) == function_type:
         return True
-    return dump.dispatch_table is not absent and is_unlisted(dump, Py_TYPE(obj), &listed)
+    # A metaclass may have a reduction function.
+    if dump.dispatch_table is absent:
+        return is_unregistered(dump, Py_TYPE(obj))
+    return is_unlisted(dump, Py_TYPE(obj), &listed)
+
+
+cdef inline bint is_unregistered(Dump dump, PyTypeObject* cls) except -1:
+    """Whether copyreg's table lacks a class; False where that takes other code."""
+    return (
+        quickpickle_is_plain_class(<PyObject*>cls)
+        and copyreg_is_quiet(dump)
+        and PyDict_GetItemWithError(<PyObject*>COPYREG_TABLE, <PyObject*>cls) == NULL
+    )
 
 
 cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
