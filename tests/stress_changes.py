@@ -344,15 +344,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     arguments = parser.parse_args()
     faulthandler.enable()
-    implementation: Any = sys.modules[quickpickle.Pickler.__module__]
     if arguments.seed is not None:
-        run(implementation, arguments.seed)
+        run(quickpickle, arguments.seed)
         return
     first = seed = time.time_ns() >> 20
     end = time.monotonic() + arguments.seconds
     while time.monotonic() < end:
         print(f"\rseed {seed}", end="", file=sys.stderr)
-        run(implementation, seed)
+        run(quickpickle, seed)
         seed += 1
     print(f"\n{seed - first:,} graphs, from seed {first} on ({quickpickle.implementation})")
 

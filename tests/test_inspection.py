@@ -293,7 +293,7 @@ class Call:
         (subprocess.check_output, ("true",), "subprocess.check_output"),
         (subprocess.Popen, ("true",), "subprocess.Popen"),
         pytest.param(pickle.loads, (b"N.",), "pickle.loads", marks=only_cpython),  # or _loads
-        (quickpickle.load, ("file",), "quickpickle.files.load"),
+        (quickpickle.load, ("file",), "quickpickle.load"),
         (getattr(pickle, "_loads"), (b"N.",), "pickle._loads"),  # noqa: B009 - not in the stubs
     ],
 )
@@ -741,6 +741,10 @@ def test_what_a_module_with_many_dots_costs(monkeypatch):
     assert dangers.danger_of("." * 1000, "name") is None
     assert dangers.danger_of("concurrent.futures.process.more.and.more", "name") is not None
     assert Counted.count <= 2 * 3
+
+
+def test_load_is_marked_under_the_module_that_it_lies_in_too():
+    assert dangers.danger_of("quickpickle.files", "load") is not None
 
 
 def test_a_name_that_is_too_long_to_be_shown(inspect):

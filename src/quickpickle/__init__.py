@@ -21,6 +21,7 @@ from pickle import (
 )
 from typing import Literal
 
+from . import frames as _frames
 from . import opcodes as _opcodes
 from .files import load
 from .opcodes import *  # noqa: F403
@@ -29,9 +30,14 @@ if _typing.TYPE_CHECKING:
     from .diagnosis import Problem as Problem
     from .diagnosis import diagnose as diagnose
     from .inspection import Inspection as Inspection
+    from .inspection import Node as Node
     from .inspection import inspect as inspect
     from .installation import install as install
     from .installation import uninstall as uninstall
+
+implementation: Literal["python", "native"] = "python"
+"""Which implementation is in use. The environment variable QUICKPICKLE_PURE=1 chooses
+"python" where both are there."""
 
 if _typing.TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
     from .compact import optimize as optimize
@@ -42,6 +48,8 @@ else:
         from .native import Pickler, dump, dumps
         from .native import object_digest as object_digest
         from .native import optimize as optimize
+
+        implementation = "native"
     except ImportError as _error:
         if not isinstance(_error, ModuleNotFoundError):  # it was built, but not for this place
             import warnings as _warnings
@@ -56,12 +64,6 @@ else:
         from .pickler import object_digest as object_digest
 
 __version__ = "0.1.0"
-
-implementation: Literal["python", "native"] = (
-    "python" if Pickler.__module__ == "quickpickle.pickler" else "native"
-)
-"""Which implementation is in use. The environment variable QUICKPICKLE_PURE=1 chooses
-"python" where both are there."""
 
 __all__ = [
     "DEFAULT_PROTOCOL",
@@ -89,6 +91,7 @@ for _name in set(_standard.__all__) - set(__all__):
 _LATER = {
     "Problem": "diagnosis",
     "Inspection": "inspection",
+    "Node": "inspection",
     "diagnose": "diagnosis",
     "inspect": "inspection",
     "install": "installation",
@@ -97,6 +100,7 @@ _LATER = {
 
 if not _typing.TYPE_CHECKING:
 
+    @_frames.drops_frames
     def __getattr__(name: str) -> object:
         """Our own names, and what `pickle` has beside those of its __all__."""
         if name in _LATER:

@@ -19,6 +19,7 @@ from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 import quickpickle
 
 from .files import FilePath, is_path, write_file
+from .frames import drop_frames, drops_frames
 from .pickler import SupportsWrite, check_buffer_callback, check_protocol
 from .progress import Report
 from .reduction import only_globals
@@ -40,7 +41,9 @@ if not hasattr(_theirs.Pickler, "reducer_override"):
         " use cloudpickle itself there"
     )
 
-_dumps_with_hooks: Final = importlib.import_module(quickpickle.Pickler.__module__).dumps_with_hooks
+_dumps_with_hooks: Final = importlib.import_module(
+    "quickpickle.native.core" if quickpickle.implementation == "native" else "quickpickle.pickler"
+).dumps_with_hooks
 
 
 def _known() -> tuple[Any, ...]:
@@ -113,6 +116,7 @@ class Pickler(_Reducers, quickpickle.Pickler):
     Source: https://github.com/cloudpipe/cloudpickle
     """
 
+    @drops_frames
     def __init__(
         self,
         file: SupportsWrite,
@@ -143,14 +147,19 @@ class Pickler(_Reducers, quickpickle.Pickler):
         a PicklingError, as with cloudpickle.
         """
         try:
-            super().dump(obj)
-        except RecursionError as error:
-            raise _as_pickling_error(error) from error
+            try:
+                super().dump(obj)
+            except RecursionError as error:
+                raise _as_pickling_error(error) from error
+        except BaseException as error:
+            drop_frames(error)
+            raise
 
 
 CloudPickler = Pickler
 
 
+@drops_frames
 def dump(
     obj: Any,
     file: SupportsWrite | FilePath,
@@ -207,20 +216,25 @@ def dumps(
     >>> loads(dumps(lambda x: x + 1))(41)
     42
     """
-    if protocol is None:
-        protocol = _theirs.DEFAULT_PROTOCOL
-    reducers = _Reducers()
-    reducers.globals_ref = {}
-    hook, table = reducers.reducer_override, Pickler.dispatch_table
     try:
-        data: bytes = _dumps_with_hooks(
-            obj, protocol, buffer_callback, hook, table, deterministic, compact, progress
-        )
-    except RecursionError as error:
-        raise _as_pickling_error(error) from error
-    return data
+        if protocol is None:
+            protocol = _theirs.DEFAULT_PROTOCOL
+        reducers = _Reducers()
+        reducers.globals_ref = {}
+        hook, table = reducers.reducer_override, Pickler.dispatch_table
+        try:
+            data: bytes = _dumps_with_hooks(
+                obj, protocol, buffer_callback, hook, table, deterministic, compact, progress
+            )
+        except RecursionError as error:
+            raise _as_pickling_error(error) from error
+        return data
+    except BaseException as error:
+        drop_frames(error)
+        raise
 
 
+@drops_frames
 def __getattr__(name: str) -> Any:
     """Whatever else cloudpickle has: `__version__`, `list_registry_pickle_by_value`, ..."""
     if name.startswith("__") and name != "__version__":  # of a module, which this one is not

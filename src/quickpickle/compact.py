@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pickle import HIGHEST_PROTOCOL
 from typing import Any, Final
 
+from .frames import drops_frames, make_public
 from .opcodes import (
     BINGET,
     BINPUT,
@@ -66,6 +67,7 @@ _GETS: Final = GET + BINGET + LONG_BINGET
 _NOTED: Final = frozenset(_PUTS + _GETS + FRAME + PROTO)
 
 
+@drops_frames
 def optimize(data: Any, /) -> bytes:
     """Return an equivalent pickle without the memo entries that nothing refers to.
 
@@ -143,6 +145,9 @@ def optimize(data: Any, /) -> bytes:
     output.copy(done, end)
     output.end_frame()
     return bytes(output.written)
+
+
+make_public(optimize)
 
 
 def _opcodes(data: bytes, pos: int) -> Iterator[tuple[int, int, int]]:

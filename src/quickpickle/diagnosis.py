@@ -10,6 +10,7 @@ from pickle import PickleBuffer
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
+from .frames import drop_frames, drops_frames, make_public
 from .hints import full_name
 from .memo import Memo
 from .names import find_global
@@ -126,6 +127,7 @@ def _message(error: Exception) -> str:
     return message if len(message) <= 500 else message[:500] + "…"
 
 
+@drops_frames
 def diagnose(
     obj: Any,
     *,
@@ -195,6 +197,9 @@ in __setstate__.
     except _EndError:
         search.found.complete = False
     return search.found
+
+
+make_public(Problem, diagnose)
 
 
 class _EndError(Exception):
@@ -325,6 +330,7 @@ class _Search:
 
 def _without_frames(error: Exception) -> Exception:
     """An exception without what its traceback keeps alive: the whole walk."""
+    drop_frames(error)  # also of what it was raised from
     error = error.with_traceback(None)
     _set_context(error, None)
     return error

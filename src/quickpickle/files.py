@@ -22,6 +22,7 @@ from .compression import (
     decompressed,
     with_its_start,
 )
+from .frames import drop_frames, make_public
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -92,25 +93,36 @@ def load(
 
     Source: https://docs.python.org/3/library/pickle.html#pickle.load
     """
-    if not is_path(file, "readline"):
-        return pickle.load(
-            file, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers
-        )
-    path = os.fspath(file)
-    with open(path, "rb") as opened:
-        try:
-            start = with_its_start(opened)
-            content = decompressed(start)
-            obj = pickle.load(
-                content, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers
+    try:
+        if not is_path(file, "readline"):
+            return pickle.load(
+                file, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers
             )
-            if content is not start:
-                while content.read(1 << 16):
-                    pass
-        except Exception as error:
-            error.add_note(f"while loading {os.fsdecode(path)!r}")
-            raise
-    return obj
+        path = os.fspath(file)
+        with open(path, "rb") as opened:
+            try:
+                start = with_its_start(opened)
+                content = decompressed(start)
+                obj = pickle.load(
+                    content,
+                    fix_imports=fix_imports,
+                    encoding=encoding,
+                    errors=errors,
+                    buffers=buffers,
+                )
+                if content is not start:
+                    while content.read(1 << 16):
+                        pass
+            except Exception as error:
+                error.add_note(f"while loading {os.fsdecode(path)!r}")
+                raise
+        return obj
+    except BaseException as error:
+        drop_frames(error)
+        raise
+
+
+make_public(load)
 
 
 def write_file(file: FilePath, write: Callable[[Any], object]) -> None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from . import Pickler, dump, dumps
+from .frames import drops_frames, make_public
 
 _OURS: Final[dict[str, Any]] = {"Pickler": Pickler, "dump": dump, "dumps": dumps}
 _STANDARD: Final[dict[str, Any]] = {name: getattr(pickle, name) for name in _OURS}
@@ -30,12 +31,14 @@ _current: Installation | None = None  # what install() returned that has put our
 class _QuickForkingPickler(Pickler):
     """What `multiprocessing.reduction.ForkingPickler` makes while quickpickle is installed."""
 
+    @drops_frames
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         reducers: dict[type, Any] = _ForkingPickler._extra_reducers
         self.dispatch_table = {**copyreg.dispatch_table, **reducers}
 
 
+@drops_frames
 def _new_forking_pickler(cls: type, *args: Any) -> Any:
     """`ForkingPickler.__new__`: wherever the class is held already, it is asked for instances."""
     if cls is _ForkingPickler:
@@ -122,6 +125,9 @@ def uninstall() -> None:
             if vars(_ForkingPickler).get("__new__") is _new_forking_pickler:
                 del _ForkingPickler.__new__
             _current = None
+
+
+make_public(install, uninstall)
 
 
 def _swap(old: dict[str, Any], new: dict[str, Any]) -> None:

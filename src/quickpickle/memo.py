@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .errors import type_name
+from .frames import drop_frames_of
 
 
 class Memo:
@@ -51,6 +52,7 @@ class Memo:
         return size + sys.getsizeof(self.objects)
 
 
+@drop_frames_of
 class PicklerMemoProxy:
     """What `Pickler.memo` hands out: the memo, to be copied or cleared."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PickleBuffer, PicklingError
 from types import MethodType
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from . import atoms, containers
 from .compact import check_memo_is_empty, optimize
@@ -18,6 +18,7 @@ from .deterministic import Failure, Order, Representatives, raise_failure
 from .digest import PROTOCOL as DIGEST_PROTOCOL
 from .digest import HashObject, new_hash, reduce_for_digest
 from .files import FilePath, is_path, write_file
+from .frames import drop_frames, drops_frames, make_public
 from .memo import Memo, PicklerMemoProxy, read_memo
 from .opcodes import BINPERSID, PERSID, STOP
 from .progress import Pace, Report, Reporting, check_progress
@@ -126,6 +127,7 @@ class _PersistentId:
     def __set__(self, pickler: Pickler, value: Any) -> None:
         _persistent_id.__set__(pickler, value)
 
+    @drops_frames
     def __delete__(self, pickler: Pickler) -> None:
         try:
             _persistent_id.__delete__(pickler)
@@ -186,15 +188,17 @@ class Pickler(_Stateful):
 
     __slots__ = ("dispatch_table",)  # so that a plain Pickler takes no other attribute
 
-    dispatch_table: Any
-    """Reduction functions by class, used instead of copyreg's. Absent by default."""
+    persistent_id = _PersistentId()
 
-    persistent_id: Any = _PersistentId()
+    if TYPE_CHECKING:  # at run time the names in them would be looked up in `quickpickle`
+        dispatch_table: Any
+        """Reduction functions by class, used instead of copyreg's. Absent by default."""
 
-    reducer_override: Any
-    """Called with every object that is not of a builtin type; returns a reduction, or
-    NotImplemented to go on as usual. Absent by default."""
+        reducer_override: Any
+        """Called with every object that is not of a builtin type; returns a reduction, or
+        NotImplemented to go on as usual. Absent by default."""
 
+    @drops_frames
     def __init__(
         self,
         file: SupportsWrite,
@@ -239,71 +243,87 @@ class Pickler(_Stateful):
         called while a dump() of this Pickler is running; with `compact`, ValueError where the memo
         is not empty.
         """
-        state = _get_state(self)
-        if state.write is ABSENT:
-            cls = type(self).__name__
-            raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
-        running = state.running
-        token = object()
-        # An interrupt may come wherever a function is called, also while another one is handled. So
-        # what gives the Pickler free calls nothing, and stands there twice for what comes before.
         try:
+            state = _get_state(self)
+            if state.write is ABSENT:
+                cls = type(self).__name__
+                raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
+            running = state.running
+            token = object()
+            # An interrupt may come wherever a function is called, also while another one is
+            # handled. So what gives the Pickler free calls nothing, and stands there twice for
+            # what comes before.
             try:
-                # One step, so of two threads only one finds its own token there.
-                if running.setdefault("dump", token) is not token:
-                    raise already_used()
-                _dump_once(self, state, obj)
+                try:
+                    # One step, so of two threads only one finds its own token there.
+                    if running.setdefault("dump", token) is not token:
+                        raise already_used()
+                    _dump_once(self, state, obj)
+                finally:
+                    if "dump" in running and running["dump"] is token:
+                        del running["dump"]
             finally:
                 if "dump" in running and running["dump"] is token:
                     del running["dump"]
-        finally:
-            if "dump" in running and running["dump"] is token:
-                del running["dump"]
+        except BaseException as error:
+            drop_frames(error)
+            raise
 
     @property
+    @drops_frames
     def bin(self) -> int:
         """1 from protocol 1 on: opcodes have binary arguments."""
         return _get_state(self).binary
 
     @bin.setter  # noqa: A003
+    @drops_frames
     def bin(self, value: int) -> None:
         _get_state(self).binary = int_member(value)
 
     @bin.deleter  # noqa: A003
+    @drops_frames
     def bin(self) -> None:
         raise no_int_member_to_delete()
 
     @property
+    @drops_frames
     def fast(self) -> int:
         """If true, nothing is memoized: shared objects are written anew each time, and recursive
         ones are a ValueError. Deprecated in the standard library too."""
         return _get_state(self).fast
 
     @fast.setter
+    @drops_frames
     def fast(self, value: int) -> None:
         _get_state(self).fast = int_member(value)
 
     @fast.deleter
+    @drops_frames
     def fast(self) -> None:
         raise no_int_member_to_delete()
 
     @property
+    @drops_frames
     def memo(self) -> PicklerMemoProxy:
         """The objects written so far; can be copied, cleared, and assigned to another Pickler."""
         return PicklerMemoProxy(partial(_memo_contents, self), partial(Pickler.clear_memo, self))
 
     @memo.setter
+    @drops_frames
     def memo(self, memo: object) -> None:
         _replace_memo(self, Memo(*read_memo(memo)))
 
     @memo.deleter
+    @drops_frames
     def memo(self) -> None:
         raise TypeError("attribute deletion is not supported")
 
+    @drops_frames
     def clear_memo(self) -> None:
         """Forget what was written so far, so that the next dump() stands on its own."""
         _replace_memo(self, Memo())
 
+    @drops_frames
     def __getstate__(self) -> object:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
@@ -628,32 +648,36 @@ def dump(
 
     >>> dump({"answer": 42}, "model.pkl.gz")
     """
-    if is_path(file, "write"):
-        number = check_protocol(protocol)
-        if buffer_callback is not None:
-            check_buffer_callback(number)
-        write = partial(
-            dump,
-            obj,
-            protocol=number,
+    try:
+        if is_path(file, "write"):
+            number = check_protocol(protocol)
+            if buffer_callback is not None:
+                check_buffer_callback(number)
+            write = partial(
+                dump,
+                obj,
+                protocol=number,
+                fix_imports=fix_imports,
+                buffer_callback=buffer_callback,
+                deterministic=deterministic,
+                compact=compact,
+                progress=progress,
+            )
+            write_file(file, write)
+            return
+        pickler = Pickler(
+            file,
+            protocol,
             fix_imports=fix_imports,
             buffer_callback=buffer_callback,
             deterministic=deterministic,
             compact=compact,
             progress=progress,
         )
-        write_file(file, write)
-        return
-    pickler = Pickler(
-        file,
-        protocol,
-        fix_imports=fix_imports,
-        buffer_callback=buffer_callback,
-        deterministic=deterministic,
-        compact=compact,
-        progress=progress,
-    )
-    pickler.dump(obj)
+        pickler.dump(obj)
+    except BaseException as error:
+        drop_frames(error)
+        raise
 
 
 def dumps(
@@ -673,42 +697,47 @@ def dumps(
     >>> dumps([1, 2], protocol=2)
     b'\\x80\\x02]q\\x00(K\\x01K\\x02e.'
     """
-    number = check_protocol(protocol)
-    if buffer_callback is not None:
-        check_buffer_callback(number)
-    fixes_imports = bool(fix_imports)
-    file = io.BytesIO()
-    # What a Pickler does with its hooks and its memo nobody can see here.
-    stream = Stream(
-        file.write,
-        Memo(),
-        number,
-        fix_imports=number < 3 and fixes_imports,
-        buffer_callback=buffer_callback,
-        reduction_limit=Pickler.reduction_limit,
-    )
-    stream.sending = ""
-    hooks = ABSENT, ABSENT, ABSENT
-    if deterministic:
-        _put_in_order(stream, make_order(number, buffer_callback), hooks)
-    if progress is None:  # `with` would be a tenth of a small dumps()
-        write_pickle(stream, obj, *hooks, _note_path)
-        return optimize(file.getbuffer()) if compact else file.getvalue()
-    with Reporting(progress) as report:
-        if report is not None:
-            stream.pace = Pace(report)
-        write_pickle(stream, obj, *hooks, _note_path)
-        data = optimize(file.getbuffer()) if compact else file.getvalue()
-        if report is not None:
-            stream.outside = REPORTING
-            try:
-                report(stream.objects, len(data))
-            except BaseException as error:
-                _add_note(stream, error, obj, list)
-                raise
-    return data
+    try:
+        number = check_protocol(protocol)
+        if buffer_callback is not None:
+            check_buffer_callback(number)
+        fixes_imports = bool(fix_imports)
+        file = io.BytesIO()
+        # What a Pickler does with its hooks and its memo nobody can see here.
+        stream = Stream(
+            file.write,
+            Memo(),
+            number,
+            fix_imports=number < 3 and fixes_imports,
+            buffer_callback=buffer_callback,
+            reduction_limit=Pickler.reduction_limit,
+        )
+        stream.sending = ""
+        hooks = ABSENT, ABSENT, ABSENT
+        if deterministic:
+            _put_in_order(stream, make_order(number, buffer_callback), hooks)
+        if progress is None:  # `with` would be a tenth of a small dumps()
+            write_pickle(stream, obj, *hooks, _note_path)
+            return optimize(file.getbuffer()) if compact else file.getvalue()
+        with Reporting(progress) as report:
+            if report is not None:
+                stream.pace = Pace(report)
+            write_pickle(stream, obj, *hooks, _note_path)
+            data = optimize(file.getbuffer()) if compact else file.getvalue()
+            if report is not None:
+                stream.outside = REPORTING
+                try:
+                    report(stream.objects, len(data))
+                except BaseException as error:
+                    _add_note(stream, error, obj, list)
+                    raise
+        return data
+    except BaseException as error:
+        drop_frames(error)
+        raise
 
 
+@drops_frames
 def object_digest(
     obj: Any,
     digest: str | Callable[[], HashObject] = "sha256",
@@ -790,3 +819,8 @@ def dumps_with_hooks(
     pickler.dispatch_table = dispatch_table
     pickler.dump(obj)
     return file.getvalue()
+
+
+make_public(Pickler, dump, dumps, object_digest)
+# As strings they would be looked for in `quickpickle`.
+Pickler.__annotations__.update(reduction_limit=int, dispatch_table=Any, reducer_override=Any)

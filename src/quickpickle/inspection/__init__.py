@@ -8,17 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..compression import name_of_compression
+from ..frames import drops_frames, make_public
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-    from .result import Inspection
+    from .result import Inspection, Node
 
-__all__ = ["Inspection", "inspect"]
+__all__ = ["Inspection", "Node", "inspect"]
 
 MAX_OBJECTS = 100_000_000
 
 
+@drops_frames
 def inspect(
     file: str | os.PathLike[str] | ReadableBuffer | BinaryIO,
     *,
@@ -78,6 +80,9 @@ def inspect(
     return Inspection(source, scanner, error)
 
 
+make_public(inspect)
+
+
 def find_scanner() -> Any:
     """The compiled scanner where there is one and it is wanted, else the Python one."""
     if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
@@ -93,10 +98,10 @@ def find_scanner() -> Any:
 
 
 def __getattr__(name: str) -> object:
-    if name == "Inspection":
-        from .result import Inspection
+    if name in ("Inspection", "Node"):
+        from . import result
 
-        return Inspection
+        return getattr(result, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

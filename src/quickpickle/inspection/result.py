@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ..frames import drop_frames, drop_frames_of, make_public
 from . import table
 from .dangers import danger_of
 from .labels import Labels, Place, find_pickle
@@ -67,6 +68,7 @@ class TypeFigures(NamedTuple):
     """Bytes with all below; what lies in an object of the same type is counted once."""
 
 
+@drop_frames_of
 class Node:
     """One object in the tree, or, above them, a pickle or the whole file."""
 
@@ -153,6 +155,7 @@ class Row(NamedTuple):
     total: int
 
 
+@drop_frames_of
 class Inspection:
     """What `quickpickle.inspect` has found; see there."""
 
@@ -302,20 +305,24 @@ class Inspection:
         """The tree down to a depth, line by line: of each node the `most` largest children, and
         the sum of the others. Where there is one whole pickle, its object is the first line.
         """
-        root = self.root
-        start = root.children(most)
-        if len(root) == 1:
-            root = root.children(1)[0]
+        try:
+            root = self.root
             start = root.children(most)
-        # From the right to the left, so that the next line is the last of the list.
-        rows = self._rows(0, root, start)[::-1]
-        for _ in range(MOST_ROWS):
-            if not rows:
-                return
-            row = rows.pop()
-            yield row
-            if row.node is not None and row.depth + 1 < depth:
-                rows += self._rows(row.depth + 1, row.node, row.node.children(most))[::-1]
+            if len(root) == 1:
+                root = root.children(1)[0]
+                start = root.children(most)
+            # From the right to the left, so that the next line is the last of the list.
+            rows = self._rows(0, root, start)[::-1]
+            for _ in range(MOST_ROWS):
+                if not rows:
+                    return
+                row = rows.pop()
+                yield row
+                if row.node is not None and row.depth + 1 < depth:
+                    rows += self._rows(row.depth + 1, row.node, row.node.children(most))[::-1]
+        except BaseException as error:
+            drop_frames(error)
+            raise
 
     def _rows(self, depth: int, parent: Node, children: list[Node]) -> list[Row]:
         rows = [Row(depth, child, 0, child.own, child.total) for child in children]
@@ -352,6 +359,9 @@ class Inspection:
             ],
             "error": None if error is None else {"offset": error.offset, "message": str(error)},
         }
+
+
+make_public(Inspection, Node)
 
 
 def _node_dict(node: Node) -> dict[str, Any]:

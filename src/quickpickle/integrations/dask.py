@@ -17,6 +17,7 @@ from distributed.protocol.serialize import (
 )
 
 from quickpickle import cloud
+from quickpickle.frames import drops_frames
 
 __all__ = ["DESERIALIZERS", "SERIALIZERS", "dask_setup", "dumps", "loads"]
 
@@ -29,6 +30,7 @@ DESERIALIZERS: Final = [*SERIALIZERS, "error"]
 _OURS: Final = ("builtins", "numpy", "pandas")
 
 
+@drops_frames
 def dumps(obj: Any, context: dict[str, Any] | None = None) -> tuple[dict[str, Any], list[Any]]:
     """Return a header and frames: the pickle, and then each buffer, without a copy.
 
@@ -78,6 +80,7 @@ def _is_of_dask(cls: type) -> bool:
     return True
 
 
+@drops_frames
 def dask_setup(server: Any) -> None:
     """As a preload: what this worker, client or scheduler asks others for comes by this family.
 

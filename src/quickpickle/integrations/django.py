@@ -7,6 +7,7 @@ from typing import Any
 from django.core.cache.backends.redis import RedisSerializer
 
 import quickpickle
+from quickpickle.frames import drops_frames
 
 __all__ = ["Serializer"]
 
@@ -14,6 +15,7 @@ __all__ = ["Serializer"]
 class Serializer(RedisSerializer):  # type: ignore[misc]
     """As Django's own, which reads what this has written, and the other way round."""
 
+    @drops_frames
     def dumps(self, obj: Any) -> int | bytes:
         if type(obj) is int:
             return obj  # so that Redis can count with it

@@ -2,6 +2,7 @@
 """The compiled twin of pickler.py and the rooms under it: one extension, a file for each room."""
 
 include "declarations.pxi"
+include "frames.pxi"
 include "memo.pyx"
 include "writing.pyx"
 include "compact.pyx"

@@ -35,6 +35,7 @@ from ..errors import (
 )
 from ..digest import PROTOCOL as DIGEST_PROTOCOL, new_hash, reduce_for_digest
 from ..files import is_path, write_file
+from ..frames import make_public
 from ..memo import PicklerMemoProxy, read_memo
 from ..names import encode_extension, encode_names, extension_code, find_global, own_name
 from .. import pickler as python

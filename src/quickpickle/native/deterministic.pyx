@@ -186,10 +186,13 @@ cdef class Values:
         return found
 
     cdef PyObject* find_buffer(self, object obj) except NULL:
-        with memoryview(obj) as view:
+        view = memoryview(obj)
+        try:  # no `with`: see frames.pxi
             if not view.readonly or not view.contiguous:
                 return <PyObject*>obj
             data = (view if view.c_contiguous else obj.raw()).tobytes()
+        finally:
+            view.release()
         return PyDict_SetDefault(<PyObject*>self.byte_strings, <PyObject*>data, <PyObject*>data)
 
 

@@ -10,11 +10,15 @@ import heapq
 
 cimport cython
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
 from ..inspection import table
 from ..inspection.scan import InspectionError, too_many_objects
+
+include "frames.pxi"
 
 cdef extern from *:
     """

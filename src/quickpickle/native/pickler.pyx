@@ -246,6 +246,16 @@ cdef bytes write_pickle(Dump dump, object obj):
     return result
 
 
+cdef bytes write_reported(Dump dump, object obj, object progress):
+    """Write a whole pickle, and tell how far that is."""
+    reporting = Reporting(progress)
+    dump.report = reporting.__enter__()
+    try:  # no `with`: see frames.pxi
+        return write_pickle(dump, obj)
+    finally:
+        reporting.__exit__(None, None, None)
+
+
 cdef int begin_report(Dump dump) except -1:
     dump.first_used = dump.used
     dump.held_size = 0
@@ -336,8 +346,7 @@ cdef class PicklerCore:
             if self._progress is None:
                 write_pickle(dump, obj)
             else:
-                with Reporting(self._progress) as dump.report:
-                    write_pickle(dump, obj)
+                write_reported(dump, obj, self._progress)
             dump.retain()  # most Picklers have one dump, so the table can wait
             if self._order is not None:
                 self._order.forget()
@@ -513,6 +522,7 @@ class Signature:
 
 class Pickler(PicklerCore):
     __slots__ = ("dispatch_table",)  # so that a plain Pickler takes no other attribute
+    __module__ = "quickpickle"
     persistent_id = PersistentId()
     __doc__ = python.Pickler.__doc__
     __signature__ = Signature()
@@ -560,8 +570,7 @@ cdef bytes dump_once(
         if progress is None:
             result = write_pickle(dump, obj)
         else:
-            with Reporting(progress) as dump.report:
-                result = write_pickle(dump, obj)
+            result = write_reported(dump, obj, progress)
             dump.report = None
         is_written = True
     finally:  # not `except`, which has a price where nothing is raised
@@ -633,6 +642,7 @@ def dumps(
 
 
 dumps.__doc__ = python.dumps.__doc__
+make_public(dump, dumps, object_digest, optimize)
 
 
 def dumps_with_hooks(
