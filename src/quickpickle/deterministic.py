@@ -1,9 +1,10 @@
 """deterministic=True: the same value gives the same bytes.
 
 Three things of an object are no part of its value, and yet show in its pickle: which of its equal
-strings, bytes and tuples are one object; in what order its sets happen to hash; and whether an
-instance's own dict is referred to from elsewhere too, which is lost on reading. `Representatives`
-takes care of the first, `Order` of the other two.
+strings, bytes and tuples are one object; in what order its sets happen to hash; and what its use
+or a round trip changes of its state, such as whether an instance's own dict is referred to from
+elsewhere too. `Representatives` takes care of the first, `Order` of the second, `_state_rule` of
+the third.
 
 Where versions of the interpreter differ in what they write of builtin types, this mode writes
 what 3.11 does, see `last_goes_alone` in writing.py.
@@ -14,6 +15,8 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from io import BytesIO, StringIO
 from operator import itemgetter
 from pickle import PickleBuffer
 from struct import Struct
@@ -62,16 +65,19 @@ def _decimal_parts(obj: Any) -> tuple[Any, ...] | None:
     return None if obj.is_nan() else (str(obj),)
 
 
-def _reduction_parts(obj: Any) -> tuple[Any, ...]:
-    return obj.__reduce_ex__(4)[1]  # type: ignore[no-any-return]
+def _reduction_parts(protocol: int) -> Parts:
+    """A function of its own for each type: see `with_parts`."""
+    return lambda obj: obj.__reduce_ex__(protocol)[1]
 
 
-def _reduction_parts_before_4(obj: Any) -> tuple[Any, ...]:
-    return obj.__reduce_ex__(3)[1]  # type: ignore[no-any-return]  # without the `fold` of times
+def dtype_parts(obj: Any) -> tuple[Any, ...] | None:
+    # Those with names can be changed.
+    return (obj.str,) if obj.names is None and obj.metadata is None else None
 
 
-# Further immutable types of the standard library, with what makes up their value; None for a NaN,
-# which is equal to nothing. (`with_parts` adds the types of _LATER once they are imported.)
+# Further immutable types, with what makes up their value; None for a NaN, which is equal to
+# nothing, and for what can be changed. (`with_parts` adds the types of _LATER, and NumPy's, once
+# they are imported.)
 _PARTS: Final[dict[type, Parts]] = {complex: _complex_parts, range: _range_parts}
 _PARTS_BEFORE_4: Final = _PARTS.copy()
 _LATER: Final = {
@@ -84,19 +90,30 @@ _imported: Final[set[str]] = set()
 
 def with_parts(protocol: int) -> dict[type, Parts]:
     """The types whose values are made of parts, each with a function that gives those that
-    a protocol writes."""
+    a protocol writes.
+
+    Objects of one function and equal parts are the same value.
+    """
     for module_name, names in _LATER.items():
         if module_name not in _imported and module_name in sys.modules:
             module = sys.modules[module_name]
             if all([hasattr(module, name) for name in names]):  # else it is being imported
-                is_decimal = module_name == "decimal"
                 for name in names:
                     cls = getattr(module, name)
-                    _PARTS[cls] = _decimal_parts if is_decimal else _reduction_parts
-                    _PARTS_BEFORE_4[cls] = (
-                        _decimal_parts if is_decimal else _reduction_parts_before_4
-                    )
+                    if module_name == "decimal":
+                        _PARTS[cls] = _PARTS_BEFORE_4[cls] = _decimal_parts
+                    else:
+                        _PARTS[cls] = _reduction_parts(4)
+                        _PARTS_BEFORE_4[cls] = _reduction_parts(3)  # without the `fold` of times
                 _imported.add(module_name)
+    dtype: Any = _imported_class("numpy", "dtype")
+    if "numpy" not in _imported and getattr(dtype, "__module__", "") == "numpy":  # not another's
+        # An array that was read has a dtype object of its own, others have one in common. Types of
+        # C that are alike, such as long and long long, are read back as one.
+        for code in "?bhilqBHILQefdgFDGOSUMm":
+            cls = type(dtype(code))
+            _PARTS[cls] = _PARTS_BEFORE_4[cls] = dtype_parts
+        _imported.add("numpy")
     return _PARTS if protocol >= 4 else _PARTS_BEFORE_4
 
 
@@ -145,7 +162,7 @@ class Representatives:
             if parts is None:
                 return obj
             # These parts are atoms, or, as time zones, values of such parts again.
-            key = _address(b"p", id(cls)) + b"".join(self._key_parts(parts, []))
+            key = _address(b"p", id(parts_of)) + b"".join(self._key_parts(parts, []))
             return self._values.setdefault(key, obj)
         if cls is PickleBuffer and self.buffers_are_values:
             return self._of_buffer(obj)
@@ -271,7 +288,7 @@ class Order:
         self._object_keys: dict[tuple[int, int], tuple[Any, bytes]] = {}
         self._orders: dict[frozenset[int], dict[int, bytes]] = {}
         self._cyclic: set[frozenset[int]] = set()
-        self._dict_getters: dict[type, Any] = {}
+        self._state_rules: dict[type, Any] = {}
 
     def begin(self, memo: Any, alone: Callable[[Any], bytes], reduction_limit: int) -> None:
         """Make ready for a dump with this memo."""
@@ -288,7 +305,7 @@ class Order:
         self.mode = WRITING
         for known in (self._value_keys, self._object_keys, self._orders, self._cyclic):
             known.clear()
-        self._dict_getters.clear()
+        self._state_rules.clear()
 
     # --- sets and dicts
 
@@ -394,6 +411,8 @@ class Order:
         if cls is frozenset:
             keys.sort()
         name = "" if parts_of is None else cls.__qualname__
+        if parts_of is dtype_parts:
+            name = "dtype"  # of whatever type: see with_parts
         return (b"{" if cls is frozenset else b"(") + _digest([name.encode(), *keys])
 
     def _keys_of(self, members: list[Any]) -> dict[int, bytes]:
@@ -470,32 +489,13 @@ class Order:
             reduction = _reduce_array(obj, reduction)
             func, args, state, list_items, dict_items, state_setter = reduction
         if state is not None and state_setter is None:
-            state = self._without_own_dict(obj, state)
+            rule = self._state_rules.get(cls)
+            if rule is None:
+                rule = self._state_rules[cls] = _state_rule(cls)
+            state = rule(obj, state)
         if self.sort_dicts and dict_items is not None and not issubclass(cls, OrderedDict):
             dict_items = self._sorted_items(dict_items, number)
         return func, args, state, list_items, dict_items, state_setter
-
-    def _without_own_dict(self, obj: Any, state: Any) -> Any:
-        """A state with a copy of the instance's own dict.
-
-        What reads it puts the items into the dict of a new instance, so it is not known there
-        that other references led to the same dict. (A __setstate__ may do otherwise.)
-        """
-        cls = type(obj)
-        getter = self._dict_getters.get(cls, self)
-        if getter is self:
-            descriptor = find(cls, "__dict__")
-            getter = None
-            if type(descriptor) is GetSetDescriptorType and find(cls, "__setstate__") is ABSENT:
-                getter = descriptor.__get__
-            self._dict_getters[cls] = getter
-        if getter is None:
-            return state
-        if type(state) is dict:
-            return state.copy() if state is getter(obj) else state
-        if type(state) is tuple and len(state) == 2 and type(state[0]) is dict:
-            return (state[0].copy(), state[1]) if state[0] is getter(obj) else state
-        return state
 
     def _sorted_items(self, dict_items: Any, number: Callable[[Any], int]) -> Iterator[Any]:
         items = list(dict_items)
@@ -515,14 +515,138 @@ def _is_of_list(args: Any) -> bool:
 
 
 def _reduce_array(obj: Any, reduction: Any) -> Any:
-    """NumPy's reduction of an array, which depends on whether its memory has gaps: of one without,
-    as it is read back."""
+    """NumPy's reduction of an array, which depends on how it lies in memory: of one without gaps,
+    and in the byte order that it is read in, as it is read back."""
     numpy = sys.modules.get("numpy")
-    if numpy is None or type(obj) is not numpy.ndarray:
+    if numpy is None or type(obj) is not numpy.ndarray or obj.dtype.hasobject:
         return reduction
-    if obj.dtype.hasobject or obj.flags.c_contiguous or obj.flags.f_contiguous:
-        return reduction
-    return unpack(obj.copy(order="K").__reduce_ex__(5))
+    if not (obj.flags.c_contiguous or obj.flags.f_contiguous):
+        obj = obj.copy(order="K")
+        reduction = unpack(obj.__reduce_ex__(5))
+    if reduction[2] is not None and not obj.dtype.isnative and obj.dtype.names is None:
+        # Long doubles have a buffer in the byte order of the machine only.
+        reduction = unpack(obj.astype(obj.dtype.newbyteorder("=")).__reduce_ex__(5))
+    return reduction
+
+
+# --- states
+#
+# What an object fills in when it is used, and what is lost or made otherwise when it is read, is
+# left out of its state, or made as its __setstate__ makes it. What others than these do nobody
+# knows.
+
+
+def _state_rule(cls: type) -> Callable[[Any, Any], Any]:
+    """The function that does so with an instance of a class and its state."""
+    pandas_array = _imported_class("pandas.api.extensions", "ExtensionArray")
+    if pandas_array is not None and issubclass(cls, pandas_array):
+        return _without_cache
+    reader = find(cls, "__setstate__")
+    if reader is ABSENT:
+        descriptor = find(cls, "__dict__")
+        if type(descriptor) is GetSetDescriptorType:
+            return partial(_without_own_dict, descriptor.__get__)
+        return _as_it_is
+    if reader is find(BaseException, "__setstate__"):
+        return _without_dict_of_error
+    if any([reader is find(base, "__setstate__") for base in (partial, BytesIO, StringIO)]):
+        return _without_empty_dict
+    ndarray = _imported_class("numpy", "ndarray")
+    if ndarray is not None and reader is find(ndarray, "__setstate__"):
+        return _in_native_order
+    masked_array = _imported_class("numpy.ma", "MaskedArray")
+    if masked_array is not None and reader is find(masked_array, "__setstate__"):
+        return _with_fill_value
+    return _as_it_is
+
+
+def _imported_class(module_name: str, name: str) -> type | None:
+    cls = getattr(sys.modules.get(module_name), name, None)
+    return cls if isinstance(cls, type) else None
+
+
+def _as_it_is(obj: Any, state: Any) -> Any:
+    return state
+
+
+def _without_own_dict(dict_of_instance: Callable[[Any], Any], obj: Any, state: Any) -> Any:
+    """With a copy of the instance's own dict.
+
+    What reads it puts the items into the dict of a new instance, so it is not known there
+    that other references led to the same dict.
+    """
+    if type(state) is dict:
+        return state.copy() if state is dict_of_instance(obj) else state
+    if type(state) is tuple and len(state) == 2 and type(state[0]) is dict:
+        return (state[0].copy(), state[1]) if state[0] is dict_of_instance(obj) else state
+    return state
+
+
+def _without_dict_of_error(obj: Any, state: Any) -> Any:
+    """The same of an exception, whose dict is made when it is looked at."""
+    return (state.copy() or None) if type(state) is dict else state
+
+
+def _without_empty_dict(obj: Any, state: Any) -> Any:
+    """Without a dict that was made when it was looked at: it is the last item."""
+    if type(state) is tuple and state and type(state[-1]) is dict and not state[-1]:
+        return (*state[:-1], None)
+    return state
+
+
+def _without_cache(obj: Any, state: Any) -> Any:
+    """Without what `cache_readonly` of pandas keeps: in the attributes, which may be the last of
+    three items, and are left out if there are none."""
+    if type(state) is tuple and len(state) == 3 and type(state[2]) is dict:
+        attributes = _without_cache(obj, state[2])
+        return state[:2] if attributes is None else (*state[:2], attributes)
+    if type(state) is dict:
+        return {key: value for key, value in state.items() if key != "_cache"} or None
+    return state
+
+
+def _in_native_order(obj: Any, state: Any) -> Any:
+    """With the byte order of the machine, in which NumPy's arrays are read."""
+    numpy: Any = sys.modules["numpy"]
+    if type(state) is not tuple or len(state) != 5 or not isinstance(state[2], numpy.dtype):
+        return state
+    version, shape, dtype, is_fortran, data = state
+    if dtype.isnative or dtype.names is not None or type(data) is not bytes:
+        return state
+    native = dtype.newbyteorder("=")
+    if data:
+        data = numpy.frombuffer(data, dtype).astype(native).tobytes()
+    return version, shape, native, is_fortran, data
+
+
+def _with_fill_value(obj: Any, state: Any) -> Any:
+    """With a masked array's fill value as it is read, or None, which it is before its first use,
+    for one that fills as the default does.
+
+    Views of an array have one such object in common, and are read with one each.
+    """
+    numpy: Any = sys.modules["numpy"]
+    if type(state) is not tuple or len(state) != 7:
+        return state
+    *of_array, mask, fill_value = state
+    of_array = _in_native_order(obj, tuple(of_array))
+    dtype = of_array[2]
+    default = numpy.asarray(numpy.ma.default_fill_value(dtype))
+    fills = default if fill_value is None else numpy.asarray(fill_value)
+    if not _fill_alike(fills, default):
+        try:
+            with numpy.errstate(all="ignore"):  # the default may be too large for the type
+                fills, default = fills.astype(dtype), default.astype(dtype)
+        except (TypeError, ValueError):
+            pass  # the default is none of a type that NumPy does not know
+    return (*of_array, mask, None if _fill_alike(fills, default) else fills)
+
+
+def _fill_alike(one: Any, other: Any) -> bool:
+    if one.ndim or one.dtype.names is not None:
+        return False
+    value, default = one.item(), other.item()
+    return type(value) is type(default) and bool(value == default)
 
 
 def _digest(parts: Iterable[bytes]) -> bytes:

@@ -29,7 +29,7 @@ from cpython.ref cimport Py_INCREF
 from ..compact import OPCODE_ARGUMENTS, check_memo_is_empty
 from ..compact import optimize as optimize_odd
 from ..containers import LIST_SIZE_IS_CHECKED
-from ..deterministic import SMALL, Failure, Order, with_parts
+from ..deterministic import SMALL, Failure, Order, dtype_parts, with_parts
 from ..errors import (
     PY313, PY315, buffer_needs_protocol_5, no_reduction,
 )

@@ -76,13 +76,13 @@ cdef class Values:
         Py_EnterRecursiveCall(" while looking for equal objects")
         try:
             key = self.make_key(<PyObject*>parts, b"p", None) + PyBytes_FromStringAndSize(
-                <char*>&cls, sizeof(cls)
+                <char*>&parts_of, sizeof(parts_of)
             )
         finally:
             Py_LeaveRecursiveCall()
         found = PyDict_SetDefault(<PyObject*>self.values, <PyObject*>key, obj)
-        if parts and type((<tuple>parts)[0]) in self.parts:
-            # A time zone, which many refer to, and which takes long to be asked.
+        if parts_of == <PyObject*>dtype_parts or parts and type((<tuple>parts)[0]) in self.parts:
+            # A dtype or a time zone, which many refer to, and which takes long to be asked.
             self.aliases[PyLong_FromVoidPtr(obj)] = <object>obj, <object>found
         return found
 
@@ -422,7 +422,7 @@ cdef bint push_planned(Dump dump, PyObject* obj, Plan plan) except -1:
 cdef int save_plain_in_order(Dump dump, PyObject* obj, Plan plan) except -1:
     """Write an instance whose state is its dict; or return ASK.
 
-    The dict gets a number, but is not known by it: see Order._without_own_dict.
+    The dict gets a number, but is not known by it: see _without_own_dict.
     """
     cdef Attributes attributes = attributes_of(obj)
     cdef MemoEntry* entry
@@ -431,7 +431,7 @@ cdef int save_plain_in_order(Dump dump, PyObject* obj, Plan plan) except -1:
     if has_special_keys(&attributes, 0) or _PyType_Lookup(plan.cls, "__setstate__") != NULL:
         return ASK
     state = quickpickle_instance_dict(obj)
-    if is_odd_dict(state):
+    if is_odd_dict(state) or (state != NULL and may_have_cache(state)):
         return ASK
     entry = dump.find(<PyObject*>plan.cls)
     if dump.stop - dump.pos < SLACK or entry.key == NULL or entry.number < 0:
@@ -451,6 +451,11 @@ cdef int save_plain_in_order(Dump dump, PyObject* obj, Plan plan) except -1:
     return 1
 
 
+cdef inline bint may_have_cache(PyObject* state) except -1:
+    """Whether an instance's dict has what pandas keeps a cache under: see _without_cache."""
+    return PyDict_GetItemWithError(state, <PyObject*>"_cache") != NULL
+
+
 cdef object reduce_in_order(Dump dump, object obj, object reduction):
     """A reduction without what may be otherwise for an equal object."""
     cdef Py_ssize_t i
@@ -459,13 +464,14 @@ cdef object reduce_in_order(Dump dump, object obj, object reduction):
         return reduction  # a function and its arguments only
     # Most others have nothing that Order.reduction changes: it is asked where they may.
     is_plain = is_plain and not issubclass(type(obj), (set, frozenset))
-    is_plain = is_plain and type(obj).__name__ != "ndarray"
     if is_plain:
         for i in range(3, len(<tuple>reduction)):
             is_plain = is_plain and (<tuple>reduction)[i] is None
         state = (<tuple>reduction)[2] if len(<tuple>reduction) > 2 else None
-        if type(state) is tuple and len(<tuple>state) == 2:
-            state = (<tuple>state)[0]
+        if type(state) is tuple:
+            is_plain = is_plain and len(<tuple>state) <= 2  # not an array, for example
+            if len(<tuple>state) == 2:
+                state = (<tuple>state)[0]
         if is_plain and type(state) is not dict:
             return reduction
     return dump.order.reduction(obj, unpack(reduction), dump.number)
