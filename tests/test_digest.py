@@ -9,9 +9,12 @@ import decimal
 import fractions
 import hashlib
 import pickle
+import sys
+import types
 import uuid
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -318,6 +321,18 @@ def test_what_cannot_be_pickled_has_no_digest(implementation):
         implementation.object_digest([lambda: 0])
     with pytest.raises(pickle.PicklingError if PYPY else TypeError):
         implementation.object_digest(i for i in ())
+
+
+@pytest.mark.parametrize(
+    "stub", [None, types.ModuleType("numpy"), mock.Mock()], ids=["none", "empty", "mock"]
+)
+@pytest.mark.parametrize("name", ["numpy", "pandas", "pandas.api.extensions", "decimal"])
+def test_modules_that_were_replaced(implementation, monkeypatch, stub, name):
+    objects = [{1, 2}, Frozen(1), Plain(a=2), dt.date(2020, 1, 2), array.array("i", [1])]
+    expected = digest(implementation, objects)
+    monkeypatch.setitem(sys.modules, name, stub)
+    assert digest(implementation, objects) == expected
+    implementation.dumps(objects, deterministic=True)
 
 
 def test_is_exported():

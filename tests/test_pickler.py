@@ -641,7 +641,10 @@ def test_what_cannot_be_deleted(implementation, name):
 @only_c
 def test_a_plain_pickler_takes_no_other_attribute(implementation, name):
     ours, theirs = of_pickler(implementation, lambda pickler: setattr(pickler, name, 5))
-    assert ours == theirs
+    assert ours[0][0] is theirs[0][0]
+    # From 3.14 on the interpreter adds why, for classes that Python code has made.
+    assert ours[0][1].removesuffix(" and no __dict__ for setting new attributes") == theirs[0][1]
+    assert ours[1] == theirs[1]
     pickler = type("Sub", (implementation.Pickler,), {})(io.BytesIO())
     if name != "__dict__":
         setattr(pickler, name, 5)

@@ -517,8 +517,8 @@ def _is_of_list(args: Any) -> bool:
 def _reduce_array(obj: Any, reduction: Any) -> Any:
     """NumPy's reduction of an array, which depends on how it lies in memory: of one without gaps,
     and in the byte order that it is read in, as it is read back."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None or type(obj) is not numpy.ndarray or obj.dtype.hasobject:
+    ndarray: Any = getattr(sys.modules.get("numpy"), "ndarray", None)
+    if type(obj) is not ndarray or obj.dtype.hasobject:
         return reduction
     if not (obj.flags.c_contiguous or obj.flags.f_contiguous):
         obj = obj.copy(order="K")

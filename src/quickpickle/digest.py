@@ -48,8 +48,8 @@ def reduce_for_digest(obj: Any) -> Any:
     cls = type(obj)
     if cls is array:
         return array, (obj.typecode, obj.itemsize, Pieces(_size_of(obj), _pieces_of_array(obj)))
-    numpy = sys.modules.get("numpy")
-    if numpy is None or (cls is not numpy.ndarray and cls is not numpy.memmap):
+    numpy: Any = sys.modules.get("numpy")  # or whatever stands in its place
+    if cls is not getattr(numpy, "ndarray", None) and cls is not getattr(numpy, "memmap", None):
         return NotImplemented
     dtype = obj.dtype
     description = _simple_types(numpy).get(id(dtype))
