@@ -4,8 +4,9 @@
 
 With the extra `integration` installed. Both sides take turns in one process; of each, the least
 time of several rounds counts, and beside it stands what their medians give: it is another where
-the system makes pages for one side, and in some of the rounds only. An integration whose library is
-missing is left out.
+the system makes pages for one side, and in some of the rounds only. The garbage collector is off
+where nothing is loaded; where something comes back from another process it is on, as in programs.
+An integration whose library is missing is left out.
 """
 
 from __future__ import annotations
@@ -17,12 +18,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import geometric_mean, median
-from typing import Any
+from typing import Any, NamedTuple
 
 from workloads import WORKLOADS
 
-Pair = tuple[str, Callable[[], object], Callable[[], object]]
-"""What is done; with the library's own pickler; with quickpickle."""
+
+class Pair(NamedTuple):
+    """What is done; with the library's own pickler; with quickpickle."""
+
+    title: str
+    theirs: Callable[[], object]
+    ours: Callable[[], object]
+    loads: bool = False
+    """Whether this process loads something too: then the garbage collector stays on."""
 
 
 @dataclass
@@ -101,7 +109,7 @@ def cloud() -> Iterator[Pair]:
         def ours(obj: object = obj) -> object:
             return quickpickle.cloud.dumps(obj)
 
-        yield name, theirs, ours
+        yield Pair(name, theirs, ours)
 
 
 def _records(count: int) -> list[Any]:
@@ -135,7 +143,7 @@ def processes() -> Iterator[Pair]:
             install(True)
             assert len(ours.submit(_give_back, records).result()) == len(records)
 
-        yield "20,000 dataclasses, there and back", with_pickle, with_quickpickle
+        yield Pair("20,000 dataclasses, there and back", with_pickle, with_quickpickle, loads=True)
     install(False)
 
 
@@ -156,12 +164,12 @@ def joblib() -> Iterator[Pair]:
         assert len(parallel(joblib.delayed(_give_back)(records) for _ in range(2))) == 2
 
     title = "Parallel: 20,000 dataclasses, twice"
-    yield title, lambda: run("cloudpickle"), lambda: run("quickpickle.cloud")
+    yield Pair(title, lambda: run("cloudpickle"), lambda: run("quickpickle.cloud"), loads=True)
     set_loky_pickler("cloudpickle")
     get_reusable_executor().shutdown()
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/file.pkl"
-        yield (
+        yield Pair(
             "dump to a file: 20,000 dataclasses",
             lambda: joblib.dump(records, path),
             lambda: quickpickle.dump(records, path),
@@ -191,10 +199,15 @@ def dask() -> Iterator[Pair]:
             assert len(client.gather(made, direct=True).records) == 20_000
 
         title = "gather: 20,000 dataclasses"
-        yield title, lambda: gather(None, None), lambda: gather(SERIALIZERS, DESERIALIZERS)
+        yield Pair(
+            title,
+            lambda: gather(None, None),
+            lambda: gather(SERIALIZERS, DESERIALIZERS),
+            loads=True,
+        )
         from distributed.protocol import serialize
 
-        yield (
+        yield Pair(
             "serialize: 20,000 dataclasses",
             lambda: serialize(batch, serializers=["pickle"]),
             lambda: serialize(batch, serializers=["quickpickle"]),
@@ -213,12 +226,12 @@ def serializers() -> Iterator[Pair]:
     from quickpickle.integrations.django import Serializer
 
     records = _records(20_000)
-    yield (
+    yield Pair(
         "kombu, Celery: 20,000 dataclasses",
         lambda: kombu.serialization.dumps(records, serializer="pickle"),
         lambda: kombu.serialization.dumps(records, serializer="quickpickle"),
     )
-    yield (
+    yield Pair(
         "Django: 20,000 dataclasses",
         lambda: RedisSerializer().dumps(records),
         lambda: Serializer().dumps(records),
@@ -234,7 +247,7 @@ def serializers() -> Iterator[Pair]:
         for cls in (pickle.Pickler, quickpickle.Pickler)
     ]
     theirs, ours = (lambda cls=cls: cls(io.BytesIO(), 5).dump(records) for cls in picklers)
-    yield "persistent_id: 20,000 dataclasses", theirs, ours
+    yield Pair("persistent_id: 20,000 dataclasses", theirs, ours)
 
 
 def buffers() -> Iterator[Pair]:
@@ -260,7 +273,7 @@ def buffers() -> Iterator[Pair]:
         import io
 
         state = {f"layer {i}": torch.ones(100) for i in range(500)}
-        yield (
+        yield Pair(
             "torch.save: 500 tensors",
             lambda: torch.save(state, io.BytesIO(), pickle_module=pickle),
             lambda: torch.save(state, io.BytesIO(), pickle_module=quickpickle),
@@ -270,7 +283,7 @@ def buffers() -> Iterator[Pair]:
             lambda dumps=dumps, obj=obj: dumps(obj, 5, buffer_callback=[].append)
             for dumps in (pickle.dumps, quickpickle.dumps)
         )
-        yield title, theirs, ours
+        yield Pair(title, theirs, ours)
 
 
 INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
@@ -279,7 +292,7 @@ INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
 }
 
 
-def _seconds(actions: list[Callable[[], object]]) -> list[list[float]]:
+def _seconds(actions: list[Callable[[], object]], collects: bool) -> list[list[float]]:
     """How long each takes, in every round; they take turns."""
     start = time.perf_counter()
     for action in actions:
@@ -290,7 +303,8 @@ def _seconds(actions: list[Callable[[], object]]) -> list[list[float]]:
     while len(seconds[0]) < _ROUNDS or time.perf_counter() - start < _SECONDS:
         for action, its_seconds in zip(actions, seconds, strict=True):
             gc.collect()
-            gc.disable()
+            if not collects:
+                gc.disable()
             action()  # not counted: the collection has emptied the processor's caches
             begin = time.perf_counter()
             for _ in range(repeat):
@@ -311,8 +325,8 @@ def main() -> None:
         print(f"{'':36} {'theirs':>10} {'ours':>10}  times as fast, by medians")
         ratios = []
         try:
-            for title, theirs, ours in INTEGRATIONS[name]():
-                first, second = _seconds([theirs, ours])
+            for title, theirs, ours, loads in INTEGRATIONS[name]():
+                first, second = _seconds([theirs, ours], collects=loads)
                 ratios.append(min(first) / min(second))
                 print(
                     f"{title:36} {min(first) * 1e3:7.3f} ms {min(second) * 1e3:7.3f} ms"

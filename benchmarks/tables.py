@@ -60,17 +60,16 @@ def in_python(measurements: Measurements) -> Table:
 
 
 def compact(measurements: Measurements) -> Table:
-    """What compact=True costs when writing, and gains in size and when reading."""
+    """What compact=True costs when writing, and gains in size; loading.py has the reading."""
     table = Table(title="compact=True, as a part of what it is without", box=SIMPLE_HEAD)
     table.add_column("workload", no_wrap=True)
-    columns: dict[str, list[float]] = {"dumps": [], "size": [], "loads": []}
+    columns: dict[str, list[float]] = {"dumps": [], "size": []}
     for name in columns:
         table.add_column(name, justify="right")
     for workload, measurement in _by_group(measurements, table):
         values = [
             measurement.ratio("dumps", NOT_COMPACT, COMPACT),
             (measurement.compact_size or measurement.size) / measurement.size,
-            measurement.ratio("loads", NOT_COMPACT, COMPACT),
         ]
         table.add_row(workload, *("-" if value is None else f"{value:.2f}" for value in values))
         for kept, value in zip(columns.values(), values, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 import os
 import pickle
 import signal
@@ -123,6 +124,18 @@ def test_demo_with_a_pickle_that_cannot_be_read(
     printed = capsys.readouterr()
     assert row(printed.out, "pickle.load") == "failed"
     assert printed.err == "quickpickle: pickle.load cannot read the pickle\n"
+
+
+def test_demo_loads_as_programs_do(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(file: Any) -> Any:
+        collects.append(gc.isenabled())
+        return standard_load(file)
+
+    collects: list[bool] = []
+    standard_load = pickle.load
+    monkeypatch.setattr(pickle, "load", load)
+    assert main(["demo", "--modules", "2"]) == 0
+    assert collects == [True]
 
 
 def test_demo_where_the_standard_pickler_gives_up(
