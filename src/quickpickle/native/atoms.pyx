@@ -72,7 +72,8 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         size = 8
     else:
         size = quickpickle_digits(<PyObject*>obj, &digits, &negative)
-        stream.room(5 + size * PyLong_SHIFT // 8 + 2 + 8)
+        # At least so many bytes, and fewer than the digits have, so they can be counted.
+        stream.room(5 + ((size >> 3) + 1) * PyLong_SHIFT + 2 + 8)
         size = quickpickle_write_digits(stream.pos + 5, digits, size, negative) - stream.pos - 5
     data = <const uint8_t*>stream.pos + 5
     while size > 1 and data[size - 1] == (0xFF if data[size - 2] & 0x80 else 0):
@@ -120,6 +121,7 @@ cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -
 cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:
     cdef const char* data
     cdef Py_ssize_t size
+    cdef size_t encoded_size
     quickpickle_make_ready(obj)
     if not stream.bin:
         return save_text(stream, <object>obj)
@@ -129,11 +131,15 @@ cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:
     else:
         data = quickpickle_kept_utf8(obj, &size)
         if data == NULL:
-            size = quickpickle_utf8_size(obj)
+            encoded_size = quickpickle_utf8_size(obj)
+            if encoded_size > MOST_BYTES:
+                stream.own()
+                raise MemoryError
+            size = <Py_ssize_t>encoded_size
     if size >= FRAME_SIZE_TARGET and stream.write is not None:
         return save_large_str(stream, obj, size)
     put_str_header(stream, size)
-    stream.room(size + 6)
+    stream.room(<size_t>size + 6)
     if data == NULL:
         quickpickle_write_utf8(obj, stream.pos)
     else:

@@ -114,10 +114,14 @@ cdef extern from *:
     {
         Py_ssize_t old = c->marks_room, room = old ? old : 64;
         uint32_t *marks;
+        if (quickpickle_bytes_of(least, sizeof(uint32_t)) > (size_t)PY_SSIZE_T_MAX) {
+            return QP_NO_MEMORY;
+        }
         while (room < least) {
             room *= 2;
         }
-        marks = (uint32_t *)PyMem_RawRealloc(c->marks, room * sizeof(uint32_t));
+        marks = (uint32_t *)PyMem_RawRealloc(
+            c->marks, quickpickle_bytes_of(room, sizeof(uint32_t)));
         if (marks == NULL) {
             return QP_NO_MEMORY;
         }
@@ -139,11 +143,15 @@ cdef extern from *:
     /* The number of a PUT or GET in decimal; -1 if it is written in another way than picklers do. */
     static Py_ssize_t quickpickle_decimal(const uint8_t *p, const uint8_t *end)
     {
-        Py_ssize_t number = 0, digits = 0;
+        int64_t number = 0;  /* as it may have more than 32 bits */
+        int digits = 0;
         for (; p < end && *p >= '0' && *p <= '9' && digits < 10; p++, digits++) {
             number = number * 10 + (*p - '0');
         }
-        return p < end && *p == '\\n' && digits ? number : -1;
+        if (p == end || *p != '\\n' || digits == 0 || number > PY_SSIZE_T_MAX) {
+            return -1;
+        }
+        return (Py_ssize_t)number;
     }
 
     static inline Py_ssize_t quickpickle_memo_number(const uint8_t *p, const uint8_t *end)
@@ -269,7 +277,7 @@ cdef extern from *:
                     return QP_ODD;
                 }
                 c->end = (uint8_t *)next;
-                return c->protocol > 5 || c->stored >= (Py_ssize_t)QP_USED ? QP_ODD : QP_DONE;
+                return c->protocol > 5 || (uint64_t)c->stored >= QP_USED ? QP_ODD : QP_DONE;
             }
             p = next;
         }
@@ -609,8 +617,9 @@ cdef extern from *:
             if (c->protocol == 0 || (c->protocol >= 4 && c->frame == NULL)) {
                 few_end = get;
             }
-            else if (c->protocol >= 4 && (c->frame + QP_TARGET - pos) / (QP_WORDS + 5) < get_end - get) {
-                few_end = get + (c->frame + QP_TARGET - pos) / (QP_WORDS + 5);
+            else if (c->protocol >= 4) {
+                Py_ssize_t few = (QP_TARGET - (pos - c->frame)) / (QP_WORDS + 5);
+                few_end = few < get_end - get ? get + few : get_end;
             }
             for (; get < few_end; get++) {
                 quickpickle_words words;
@@ -735,6 +744,7 @@ def optimize(data, /):
     cdef quickpickle_compaction c
     cdef Py_buffer view
     cdef PyObject* result = NULL
+    cdef Py_ssize_t room
     cdef int done
     if type(data) is not bytes:
         data = memoryview(data)
@@ -742,7 +752,10 @@ def optimize(data, /):
             data = bytes(data)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
-        result = PyBytes_FromStringAndSize_(NULL, view.len + room_for_frames(view.len))
+        room = room_for_frames(view.len)
+        if view.len > PY_SSIZE_T_MAX - room:
+            raise MemoryError
+        result = PyBytes_FromStringAndSize_(NULL, view.len + room)
         begin_compaction(&c, PyBytes_AS_STRING_(result), view.len)
         memcpy(c.data, view.buf, view.len)
         done = quickpickle_scan(&c)
@@ -803,7 +816,7 @@ cdef Py_ssize_t last_gets = 0
 
 cdef void* enlarge(Stream stream, void* items, Py_ssize_t* room, size_t item_size) except NULL:
     cdef Py_ssize_t larger = room[0] + (room[0] >> 1) + 16
-    items = PyMem_Realloc(items, larger * item_size)
+    items = PyMem_Realloc(items, bytes_of(larger, item_size))
     if items == NULL:
         stream.own()  # to raise an exception may run the garbage collector
         raise MemoryError
@@ -817,7 +830,7 @@ cdef int undo_references(Stream stream, Py_ssize_t start) noexcept:
         start -= stream.frame_start
         while (
             stream.get_count > stream.sections[stream.section_count - 1].gets
-            and stream.get_at[stream.get_count - 1] >= start
+            and <Py_ssize_t>stream.get_at[stream.get_count - 1] >= start
         ):
             stream.get_count -= 1
             stream.has_undone = True  # perhaps the only one to its entry
@@ -886,8 +899,8 @@ cdef bytes finish_compact(Stream stream):
     if stream.is_too_far:
         stream.own()
         raise OverflowError(
-            "an int or persistent id of 1 GB is too large for compact=True: leave it out, and "
-            "use optimize()"
+            "an int, persistent id or tuple in itself of 1 GB is too large for compact=True: leave "
+            "it out, and use optimize()"
         )
     if stream.visible:
         stream.settle()
@@ -916,10 +929,12 @@ cdef bytes finish_compact(Stream stream):
             stream.give_back()
             return result
         result = stream.take_buffer()
-        last_size = min(needed + 1024, 8 * LARGE)
+        last_size = min(needed, 8 * LARGE - 1024) + 1024
         return result
     if stream.write is None:
         for owner in held:
+            if <Py_ssize_t>len(owner) > PY_SSIZE_T_MAX - size:
+                raise MemoryError
             size += len(owner)
         result = PyBytes_FromStringAndSize(NULL, size)
         pos = PyBytes_AS_STRING(result)
@@ -962,7 +977,7 @@ cdef Py_ssize_t fill_in(Stream stream, Py_ssize_t count, list held_at) except -1
     c.gets = stream.get_count
     try:
         if held:
-            places = <Py_ssize_t*>PyMem_Malloc(3 * held * sizeof(Py_ssize_t))
+            places = <Py_ssize_t*>PyMem_Malloc(bytes_of(held, 3 * sizeof(Py_ssize_t)))
             if places == NULL:
                 raise MemoryError
             for i in range(2 * held):
@@ -988,13 +1003,19 @@ cdef Py_ssize_t move_away(Stream stream, quickpickle_compaction* c) except -1:
     """
     cdef Py_ssize_t size = c.end - c.origin, by = 0
     cdef Py_ssize_t room = room_for_frames(size) + WORDS
+    cdef uint64_t most = 0
     if c.gets:
         if stream.has_undone:
             quickpickle_mark_anew(c)
-        by = min(c.gets, c.stored)  # so many entries are of use, or less
+        most = min(c.gets, c.stored)  # so many entries are of use, or less
         if c.protocol < 4:
-            by = 12 * (by + c.gets)  # in protocol 0 as many digits as there may be
-        by += room_for_frames(size + by)
+            most = 12 * (most + <uint64_t>c.gets)  # in protocol 0 as many digits as there may be
+        if most > <uint64_t>(PY_SSIZE_T_MAX - size):
+            raise MemoryError
+        most += <uint64_t>room_for_frames(size + <Py_ssize_t>most)
+    if most + <uint64_t>room > <uint64_t>(PY_SSIZE_T_MAX - size):
+        raise MemoryError
+    by = <Py_ssize_t>most
     if stream.end - stream.pos < by + room:
         if quickpickle_resize(&stream.holder, size + by + room) < 0:
             raise MemoryError

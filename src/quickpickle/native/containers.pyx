@@ -104,7 +104,7 @@ cdef class Dump(Stream):
 
     cdef int enlarge_stack(self) except -1:
         cdef Py_ssize_t size = self.allocated * 2 if self.allocated else 16
-        cdef Work* stack = <Work*>PyMem_Realloc(self.stack, size * sizeof(Work))
+        cdef Work* stack = <Work*>PyMem_Realloc(self.stack, bytes_of(size, sizeof(Work)))
         if stack == NULL:
             self.own()
             raise MemoryError
@@ -225,6 +225,7 @@ cdef inline int continue_tuple(Dump dump) except -1:
         elif dump.bin:
             dump.put1(b"1")
         else:
+            dump.look_how_far(size)
             for i in range(size + 1):
                 dump.put1(b"0")
         dump.get(entry.number)
@@ -708,6 +709,13 @@ cdef object check_pair(Dump dump, object item):
     return tuple(tuple.__iter__(item))
 
 
+cdef inline int count_items(Work* work, Py_ssize_t more) noexcept:
+    """How many there were, for the path of an error: an iterator has no length that bounds it."""
+    if work.done <= PY_SSIZE_T_MAX - BATCHSIZE - more:
+        work.done += more
+    return 0
+
+
 cdef int continue_items(Dump dump) except -1:
     """The list or dict items of a reduction: from any iterator, so how many is not known before."""
     cdef Work* work = &dump.stack[dump.height - 1]
@@ -730,13 +738,13 @@ cdef int continue_items(Dump dump) except -1:
             dump.put1(b"u" if is_dict else b"e")
             if work.count < BATCHSIZE:
                 return dump.pop()
-            work.done += work.count
+            count_items(work, work.count)
             work.step = BETWEEN
         elif work.step == ALONE:
             dump.put1(b"s" if is_dict else b"a")
             if dump.protocol:
                 return dump.pop()
-            work.done += 1
+            count_items(work, 1)
             work.step = BETWEEN
         item = next_item(dump, work.obj)
         if item == NULL:

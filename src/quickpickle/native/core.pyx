@@ -1,6 +1,7 @@
 # cython: language_level=3, initializedcheck=False
 """The compiled twin of pickler.py and the rooms under it: one extension, a file for each room."""
 
+include "sizes.pxi"
 include "declarations.pxi"
 include "frames.pxi"
 include "memo.pyx"

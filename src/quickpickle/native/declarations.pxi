@@ -103,7 +103,6 @@ cdef extern from "Python.h":
     bint PyUnicode_Check(object)
     bint PyUnicode_CheckExact(object)
     bint PyType_Check(object)
-    const Py_ssize_t PY_SSIZE_T_MAX
     PyObject* PyMethod_GET_SELF(object)
     object PyTuple_GetSlice(object, Py_ssize_t, Py_ssize_t)
     double PyFloat_AS_DOUBLE(PyObject*)
@@ -247,12 +246,19 @@ cdef extern from *:
         return 0;
     }
 
+    /* The head of a dict, whose version is deprecated, so that it is not asked for by its name. */
+    typedef struct {
+        PyObject_HEAD
+        Py_ssize_t used;
+        uint64_t version;
+    } quickpickle_dict_head;
+
     /* What changes with every change of a dict; 0 where there is no such thing. */
     static inline uint64_t quickpickle_dict_version(PyObject *dict)
     {
     #if PY_VERSION_HEX < 0x030E0000
-        uint64_t version;  /* deprecated, so it is not asked for by its name */
-        memcpy(&version, (char *)dict + offsetof(PyDictObject, ma_used) + sizeof(Py_ssize_t), 8);
+        uint64_t version;
+        memcpy(&version, (char *)dict + offsetof(quickpickle_dict_head, version), 8);
         return version;
     #else
         (void)dict;
@@ -670,12 +676,14 @@ cdef extern from *:
         return NULL;
     }
 
-    /* UTF-8, with surrogates as if they were characters ("surrogatepass"). */
-    static Py_ssize_t quickpickle_utf8_size(PyObject *obj)
+    /* UTF-8, with surrogates as if they were characters ("surrogatepass"). It takes at most twice
+       the memory that the string does, so a size_t can count it, where no bytes object may have it. */
+    static size_t quickpickle_utf8_size(PyObject *obj)
     {
         int kind = PyUnicode_KIND(obj);
         const void *data = PyUnicode_DATA(obj);
-        Py_ssize_t i, length = PyUnicode_GET_LENGTH(obj), size = length;
+        Py_ssize_t i, length = PyUnicode_GET_LENGTH(obj);
+        size_t size = (size_t)length;
         if (kind == PyUnicode_1BYTE_KIND) {
             const Py_UCS1 *text = (const Py_UCS1 *)data;
             for (i = 0; i < length; i++) {
@@ -913,7 +921,7 @@ cdef extern from *:
     Py_ssize_t quickpickle_set_members(PyObject*, Py_ssize_t*, Py_ssize_t, PyObject**, Py_ssize_t*)
     bint quickpickle_dict_next(PyObject*, Py_ssize_t*, PyObject**, PyObject**)
     const char* quickpickle_kept_utf8(PyObject*, Py_ssize_t*)
-    Py_ssize_t quickpickle_utf8_size(PyObject*)
+    size_t quickpickle_utf8_size(PyObject*)
     void quickpickle_write_utf8(PyObject*, char*)
     void quickpickle_store4(char*, uint32_t)
     char* quickpickle_put_get(char*, uint32_t)

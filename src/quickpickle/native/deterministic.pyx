@@ -123,7 +123,7 @@ cdef class Values:
         cdef char* pos
         cdef bytes key = None
         if size > 32:
-            start = <char*>PyMem_Malloc(1 + size * PART_SIZE)
+            start = <char*>PyMem_Malloc(bytes_of(size + 1, PART_SIZE))
             if start == NULL:
                 raise MemoryError
         try:

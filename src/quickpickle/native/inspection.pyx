@@ -15,6 +15,8 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
+include "sizes.pxi"
+
 from ..inspection import table
 from ..inspection.scan import InspectionError, too_many_objects
 
@@ -210,7 +212,7 @@ cdef class Column:
         cdef char *memory
         if self.views:
             raise BufferError("a column that others look at does not grow")
-        memory = <char *>PyMem_RawRealloc(self.memory, room * self.width)
+        memory = <char *>PyMem_RawRealloc(self.memory, bytes_of(room, self.width))
         if memory == NULL:
             raise MemoryError
         self.memory = memory
@@ -475,7 +477,8 @@ cdef class Scanner:
             room = 64 + min(self.size // 2, <uint64_t>1 << 18)
         if self.count >= MOST_NODES:
             raise MemoryError("more objects than can be counted")
-        nodes = <Node *>PyMem_RawRealloc(self.nodes, room * sizeof(Node))
+        room = min(room, <Py_ssize_t>MOST_NODES)
+        nodes = <Node *>PyMem_RawRealloc(self.nodes, bytes_of(room, sizeof(Node)))
         if nodes == NULL:
             raise MemoryError
         self.nodes = nodes
@@ -484,7 +487,10 @@ cdef class Scanner:
 
     cdef int grow_stack(self) except -1:
         cdef Py_ssize_t room = self.stack_room + (self.stack_room >> 1) + 64
-        cdef Entry *stack = <Entry *>PyMem_RawRealloc(self.stack, room * sizeof(Entry))
+        cdef Entry *stack
+        if self.height >= MOST_NODES:  # `marks` has heights of 32 bits
+            raise MemoryError("more on the stack than can be counted")
+        stack = <Entry *>PyMem_RawRealloc(self.stack, bytes_of(room, sizeof(Entry)))
         if stack == NULL:
             raise MemoryError
         self.stack = stack
@@ -493,7 +499,9 @@ cdef class Scanner:
 
     cdef int grow_marks(self) except -1:
         cdef Py_ssize_t room = self.marks_room + (self.marks_room >> 1) + 64
-        cdef uint32_t *marks = <uint32_t *>PyMem_RawRealloc(self.marks, room * sizeof(uint32_t))
+        cdef uint32_t *marks = <uint32_t *>PyMem_RawRealloc(
+            self.marks, bytes_of(room, sizeof(uint32_t))
+        )
         if marks == NULL:
             raise MemoryError
         self.marks = marks
@@ -615,7 +623,7 @@ cdef class Scanner:
             return 0
         while (
             i > bottom
-            and self.stack[i - 1].node == last
+            and self.stack[i - 1].node == <uint32_t>last
             and self.stack[i - 1].cost == OWNED
             and NONE <= self.kind_of(last) <= FLOAT
             and self.role_of(last) == NOWHERE
@@ -728,7 +736,7 @@ cdef class Scanner:
                     self.seen_protocol = max(self.seen_protocol, OPCODES[<int>MEMOIZE_CODE].protocol)
                     size += 1
             elif action == MEMOIZE or (action == PUT and argument <= 8):
-                if self.height == self.marks[self.mark_count]:
+                if self.height == <Py_ssize_t>self.marks[self.mark_count]:
                     self.too_little(here, code)
                 value = self.memo_count if action == MEMOIZE else little_endian(at, argument)
                 self.put(value, self.stack[self.height - 1].node, size)
@@ -960,6 +968,7 @@ cdef class Scanner:
 
     cdef int put_anywhere(self, uint64_t index, uint32_t node) except -1:
         cdef Py_ssize_t room
+        cdef uint64_t index_room
         if index >= <uint64_t>self.memo.count:
             if index > 2 * self.memo_count + 1024:  # an index of a stranger's choice
                 if index not in self.memo_far:
@@ -967,8 +976,11 @@ cdef class Scanner:
                 self.memo_far[index] = node + 1
                 self.has_far = True
                 return 0
-            if <Py_ssize_t>index >= self.memo.room:
-                self.memo.make_room(index + (index >> 1) + 64)
+            if index >= <uint64_t>self.memo.room:
+                index_room = index + (index >> 1) + 64
+                if index_room > <uint64_t>PY_SSIZE_T_MAX:
+                    raise MemoryError
+                self.memo.make_room(<Py_ssize_t>index_room)
             room = self.memo.count
             memset(self.memo.as4() + room, 0, (index + 1 - room) * 4)
             self.memo.count = index + 1
@@ -1202,7 +1214,7 @@ cdef class Scanner:
             item = self.loose.as4()[count - 1 - i]
             if item == NOTHING or item == node:
                 continue
-            if role and self.role_of(item) == SHARED and i < self.nodes[node].length:
+            if role and self.role_of(item) == SHARED and <size_t>i < self.nodes[node].length:
                 nodes[item].parent = node
                 self.set_role(item, role)
                 self.nodes[item].step = i
@@ -1381,7 +1393,7 @@ cdef class Scanner:
             type_own[<Py_ssize_t>row_key] -= <uint64_t>row
 
     cdef int check(self, uint32_t node) except -1:
-        if node >= self.count:
+        if node >= <size_t>self.count:
             raise IndexError(node)
         return 0
 
@@ -1420,7 +1432,7 @@ cdef class Scanner:
             if i <= ends or i >= length - ends - 1:
                 nodes.append(node)
             node = self.nodes[node].parent
-        return nodes[::-1], length > 2 * ends + 1
+        return nodes[::-1], length - 1 - ends > ends  # not 2 * ends, as `ends` may be any number
 
     def count_children(self, uint32_t node):
         self.check(node)

@@ -87,7 +87,7 @@ cdef class Memo:
             table = spare_table
             spare_table = NULL
         else:
-            table = <MemoEntry*>PyMem_Malloc(size * sizeof(MemoEntry))
+            table = <MemoEntry*>PyMem_Malloc(bytes_of(size, sizeof(MemoEntry)))
         if table == NULL:
             return False
         memset(table, 0, size * sizeof(MemoEntry))
@@ -101,8 +101,9 @@ cdef class Memo:
 
     @cython.final
     cdef inline size_t place(self, PyObject* key) noexcept:
-        # Addresses are multiples of 16. Multiplied by 2**64 over the golden ratio, those that
-        # follow each other come to lie far apart, by their highest bits (Knuth 6.4).
+        # Addresses are multiples of 16, or of 8 where they have 32 bits. Multiplied by 2**64 over
+        # the golden ratio, those that follow each other come to lie far apart, by their highest
+        # bits (Knuth 6.4).
         return <size_t>(
             ((<uint64_t><size_t>key >> 4) * <uint64_t>0x9E3779B97F4A7C15) >> self.shift
         )
@@ -177,7 +178,9 @@ cdef class Memo:
     cdef int enlarge_log(self) except -1:
         # By a half: what is allocated and not used yet counts too.
         cdef Py_ssize_t capacity = self.capacity + (self.capacity >> 1) + 64
-        cdef PyObject** log = <PyObject**>PyMem_Realloc(self.log, capacity * sizeof(PyObject*))
+        cdef PyObject** log = <PyObject**>PyMem_Realloc(
+            self.log, bytes_of(capacity, sizeof(PyObject*))
+        )
         if log == NULL:
             self.own()
             raise MemoryError
@@ -193,7 +196,7 @@ cdef class Memo:
         if self.memoize_size < size:
             if 1024 < size < last_entries:
                 size = last_entries
-            room = <uint32_t*>PyMem_Realloc(room, size * sizeof(uint32_t))
+            room = <uint32_t*>PyMem_Realloc(room, bytes_of(size, sizeof(uint32_t)))
             if room == NULL:
                 self.own()
                 raise MemoryError

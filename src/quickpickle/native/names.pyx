@@ -132,8 +132,11 @@ cdef inline bint is_plain_name(str name):
 
 cdef inline bint fits(Dump dump, PyObject* first, PyObject* second) noexcept:
     """Whether two strings go into the frame without an end of it, or of the buffer."""
-    cdef Py_ssize_t length = PyUnicode_GET_LENGTH(first) + PyUnicode_GET_LENGTH(second)
-    return dump.stop - dump.pos > 4 * length + 2 * SLACK
+    cdef size_t length = <size_t>PyUnicode_GET_LENGTH(first) + <size_t>PyUnicode_GET_LENGTH(second)
+    return (
+        length < FRAME_SIZE_TARGET
+        and dump.stop - dump.pos > 4 * <Py_ssize_t>length + 2 * SLACK
+    )
 
 
 def save_found(Dump dump, obj, found):

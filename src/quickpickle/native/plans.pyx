@@ -192,7 +192,7 @@ cdef int find_out(Plan plan, object obj) except -1:
     plan.has_dict = (<object>cls).__dictoffset__ != 0
     plan.size = len(slots)
     if slots:
-        plan.offsets = <Py_ssize_t*>PyMem_Malloc(len(slots) * sizeof(Py_ssize_t))
+        plan.offsets = <Py_ssize_t*>PyMem_Malloc(bytes_of(plan.size, sizeof(Py_ssize_t)))
         if plan.offsets == NULL:
             raise MemoryError
         for i in range(plan.size):
@@ -668,6 +668,7 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     cdef PyObject* order = <PyObject*>c_order
     cdef MemoEntry* entry = dump.find(<PyObject*>plan.method)
     cdef Py_ssize_t func, dtype, i, size
+    cdef uint64_t total
     if dump.protocol < 5 or dump.buffer_callback is not None or array.nd > 3:
         return ASK
     if entry.key == NULL or entry.number < 0:
@@ -685,12 +686,16 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     entry = dump.find(order)
     if entry.key == NULL or entry.number < 0:
         return ASK
-    for i in range(array.nd):
-        if array.dimensions[i] > 0x7FFFFFFF:
-            return ASK
-        size *= array.dimensions[i]
     # Where a frame may end is not thought of here, so it all goes into this one.
-    if size == 0 or dump.stop - dump.pos <= size + SLACK:
+    total = size
+    for i in range(array.nd):  # three at most, so the product has less than 64 bits
+        if array.dimensions[i] > FRAME_SIZE_TARGET:
+            return ASK
+        total *= array.dimensions[i]
+    if total == 0 or total > FRAME_SIZE_TARGET:
+        return ASK
+    size = <Py_ssize_t>total
+    if dump.stop - dump.pos <= size + SLACK:
         return ASK
     dump.get(func)
     dump.put1(b"(")

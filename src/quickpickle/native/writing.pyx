@@ -56,7 +56,7 @@ cdef class Stream(Memo):
     cdef object report  # what wants to know how far this has come; None: nobody
     cdef double next_report
     cdef Py_ssize_t first_used  # the next number when the dump began
-    cdef Py_ssize_t sent, held_size  # bytes that have left the buffer, or have never been in it
+    cdef uint64_t sent, held_size  # bytes that have left the buffer, or have never been in it
     cdef Outside outside  # what is running that is not about an object
     cdef Py_ssize_t fast_nesting
     cdef set fast_ids
@@ -101,13 +101,14 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int set_stop(self) noexcept:
-        self.stop = self.buffer + self.frame_start + FRAME_SIZE_TARGET
+        cdef Py_ssize_t stop = FRAME_SIZE_TARGET
         if self.compact and (
             self.sections[self.section_count - 1].opcode < FRAME_SIZE_TARGET - LOOKED_THROUGH
         ):
-            self.stop -= LOOKED_THROUGH
-        if self.stop > self.end - SLACK:
-            self.stop = self.end - SLACK
+            stop -= LOOKED_THROUGH
+        # No pointer that lies beyond the buffer.
+        stop = min(stop, self.end - self.buffer - self.frame_start - SLACK)
+        self.stop = self.buffer + (self.frame_start + stop)
         return 0
 
     @cython.final
@@ -182,7 +183,8 @@ cdef class Stream(Memo):
         self.own()
         self.outside = IN_PROGRESS
         self.report(
-            self.used - self.first_used, self.sent + self.held_size + self.pos - self.buffer
+            self.used - self.first_used,
+            self.sent + self.held_size + <uint64_t>(self.pos - self.buffer),
         )
         self.outside = NOTHING
         self.next_report = monotonic() + INTERVAL
@@ -191,25 +193,30 @@ cdef class Stream(Memo):
     # --- opcodes
 
     @cython.final
-    cdef inline int room(self, Py_ssize_t size) except -1:
+    cdef inline int room(self, size_t size) except -1:
         """Make sure that so many bytes fit into the buffer."""
-        if self.end - self.pos < size:
+        if <size_t>(self.end - self.pos) < size:
             return self.enlarge(size)
         return 0
 
     @cython.final
-    cdef int enlarge(self, Py_ssize_t size) except -1:
-        cdef Py_ssize_t used = self.pos - self.buffer
-        cdef Py_ssize_t wanted = used + size
+    cdef int enlarge(self, size_t size) except -1:
+        cdef size_t used = self.pos - self.buffer
+        cdef size_t wanted
+        if used > MOST_BYTES or size > MOST_BYTES - used:
+            self.own()  # to raise an exception may run the garbage collector
+            raise MemoryError
+        wanted = used + size
         if size < FRAME_SIZE_TARGET:
             wanted += wanted if wanted < LARGE else wanted >> 1
         else:
             # Perhaps the largest part of the pickle, and its last.
             wanted += 1024 + (used >> 1)
-        if self.write is None and FRAME_SIZE_TARGET < wanted < last_size:
+        wanted = min(wanted, MOST_BYTES)  # half as much again is still counted
+        if self.write is None and FRAME_SIZE_TARGET < wanted < <size_t>last_size:
             wanted = last_size
         if quickpickle_resize(&self.holder, wanted) < 0:
-            self.own()  # to raise an exception may run the garbage collector
+            self.own()  # as above
             raise MemoryError
         self.buffer = PyBytes_AS_STRING_(self.holder)
         self.pos = self.buffer + used
@@ -526,7 +533,7 @@ cdef class Stream(Memo):
         """Return what is in the buffer, without a copy, and begin a new one."""
         cdef bytes result
         global last_size
-        last_size = min(self.pos - self.buffer + 1024, 8 * LARGE)
+        last_size = min(self.pos - self.buffer, 8 * LARGE - 1024) + 1024
         _PyBytes_Resize(&self.holder, self.pos - self.buffer)
         result = <bytes>self.holder
         self.give_back()
