@@ -260,7 +260,8 @@ OBJECTS = {
     "deques": lambda: [
         *(collections.deque(range(size)) for size in (0, 1, 2, 999, 1000, 1001, 2001)),
         *(collections.deque(["a", [1]] * size) for size in (1, 500, 501)),
-        *(collections.deque("abc", maxlen) for maxlen in (0, 1, 3, 255, 256, 65536, 2**31, 2**62)),
+        *(collections.deque("abc", maxlen) for maxlen in (0, 1, 3, 255, 256, 65536, sys.maxsize)),
+        *(collections.deque("abc", maxlen) for maxlen in (2**31, 2**62) if maxlen <= sys.maxsize),
         collections.deque([collections.deque(), collections.deque([[]], 5)]),
         DequeOfMine("ab"),
         DequeOfMine("ab", 1),
