@@ -71,8 +71,8 @@ def _reduction_parts(protocol: int) -> Parts:
 
 
 def dtype_parts(obj: Any) -> tuple[Any, ...] | None:
-    # Those with names can be changed.
-    return (obj.str,) if obj.names is None and obj.metadata is None else None
+    # Those with names can be changed. NumPy 1 reads no metadata as empty.
+    return (obj.str,) if obj.names is None and not obj.metadata else None
 
 
 # Further immutable types, with what makes up their value; None for a NaN, which is equal to
@@ -523,6 +523,9 @@ def _reduce_array(obj: Any, reduction: Any) -> Any:
     if not (obj.flags.c_contiguous or obj.flags.f_contiguous):
         obj = obj.copy(order="K")
         reduction = unpack(obj.__reduce_ex__(5))
+        if reduction[2] is not None:  # NumPy 1 has no buffer of an order of axes of its own
+            obj = obj.copy(order="C")
+            reduction = unpack(obj.__reduce_ex__(5))
     if reduction[2] is not None and not obj.dtype.isnative and obj.dtype.names is None:
         # Long doubles have a buffer in the byte order of the machine only.
         reduction = unpack(obj.astype(obj.dtype.newbyteorder("=")).__reduce_ex__(5))
