@@ -69,7 +69,7 @@ valgrind: $(VENV)/.installed-test
 clean:
 	rm -rf $(VENV) build dist
 
-$(VENV)/.installed-%: pyproject.toml setup.py $(wildcard src/quickpickle/native/*.p*)
+$(VENV)/.installed-%: pyproject.toml setup.py $(wildcard src/quickpickle/compiled/*.p*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $@

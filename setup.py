@@ -54,7 +54,7 @@ class WheelOfWhatWasBuilt(bdist_wheel):
 setup(
     ext_modules=[
         Extension(
-            f"quickpickle.native.{name}", [f"src/quickpickle/native/{name}.pyx"], optional=True
+            f"quickpickle.compiled.{name}", [f"src/quickpickle/compiled/{name}.pyx"], optional=True
         )
         for name in ("core", "inspection")
         if sys.implementation.name == "cpython"  # the core uses what only its objects have

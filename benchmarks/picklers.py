@@ -16,7 +16,7 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, cast
 
-import quickpickle.pickler
+import quickpickle.pure
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def standard(protocol: int) -> Pickler:
 
 
 def ours_in_python(protocol: int) -> Pickler:
-    module = quickpickle.pickler
+    module = quickpickle.pure
     classes = (module.Pickler, pickle.Unpickler)
     return Pickler(OURS_PYTHON, module.dumps, None, pickle.loads, (protocol,), classes)
 

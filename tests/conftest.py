@@ -13,16 +13,16 @@ from types import ModuleType
 import pytest
 
 import measure  # noqa: F401  # first: on PyPy it takes the place of what `pickle` has
-import quickpickle.pickler
+import quickpickle.pure
 
 # The modules with a Pickler, a dump and a dumps of each implementation.
-IMPLEMENTATIONS: dict[str, ModuleType] = {"python": quickpickle.pickler}
+IMPLEMENTATIONS: dict[str, ModuleType] = {"python": quickpickle.pure}
 if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
     try:
-        IMPLEMENTATIONS["native"] = importlib.import_module("quickpickle.native.core")
+        IMPLEMENTATIONS["native"] = importlib.import_module("quickpickle.compiled.core")
     except ModuleNotFoundError:
         print(
-            "\nquickpickle.native is not built: only the Python implementation is tested",
+            "\nquickpickle.compiled is not built: only the Python implementation is tested",
             file=sys.stderr,
         )
 

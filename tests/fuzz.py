@@ -22,12 +22,11 @@ sys.path.insert(0, str(TESTS))
 
 # What is imported here is instrumented, before anything else imports it.
 with atheris.instrument_imports(include=["quickpickle"]):
-    import quickpickle.compact
-    import quickpickle.deterministic
     import quickpickle.inspection.report
     import quickpickle.inspection.result
     import quickpickle.inspection.scan
-    import quickpickle.pickler  # noqa: F401
+    import quickpickle.optimization
+    import quickpickle.pure  # noqa: F401
 
 import fuzz_graphs  # noqa: E402
 import fuzz_inspect  # noqa: E402

@@ -11,11 +11,11 @@ import pickletools
 from typing import Any
 
 import fuzz_inspect
-import quickpickle.compact
+import quickpickle.optimization
 from conftest import IMPLEMENTATIONS
 from differential import outcome
 
-OPTIMIZE = {"python": quickpickle.compact.optimize}
+OPTIMIZE = {"python": quickpickle.optimization.optimize}
 if "native" in IMPLEMENTATIONS:
     OPTIMIZE["native"] = IMPLEMENTATIONS["native"].optimize
 

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import quickpickle.inspection
 import quickpickle.inspection.scan
 from conftest import IMPLEMENTATIONS
-from quickpickle.inspection import table
+from quickpickle.format import table
 from quickpickle.inspection.labels import find_pickle
 
 # The scanners, by the name of their implementation.
 SCANNERS: dict[str, Any] = {"python": quickpickle.inspection.scan.Scanner}
 if "native" in IMPLEMENTATIONS:
-    SCANNERS["native"] = importlib.import_module("quickpickle.native.inspection").Scanner
+    SCANNERS["native"] = importlib.import_module("quickpickle.compiled.inspection").Scanner
 
 COLUMNS = [
     "kind",

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 import quickpickle
-from quickpickle import bench
-from quickpickle.cli import main
+from quickpickle.cli import bench, main
 
 Output = pytest.CaptureFixture[str]
 

@@ -20,8 +20,7 @@ import pytest
 
 import quickpickle
 from differential import only_cpython
-from quickpickle import demo
-from quickpickle.cli import main
+from quickpickle.cli import demo, main
 
 Output = pytest.CaptureFixture[str]
 

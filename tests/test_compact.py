@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import quickpickle
 from conftest import IMPLEMENTATIONS, examples
 from differential import outcome
-from quickpickle import compact
+from quickpickle import optimization as compact
 from test_graphs import graphs
 
 TARGET = 64 * 1024

@@ -17,7 +17,7 @@ from importlib import import_module
 import pytest
 
 import quickpickle
-from quickpickle import compression
+from quickpickle.files import compression
 
 OBJECT = {"text": ["x" * 1000] * 3, "data": b"b" * 200_000, "many": list(range(20_000))}
 SUFFIXES = [".gz", ".bz2", ".xz", ".zst"]

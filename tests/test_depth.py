@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from conftest import IMPLEMENTATIONS
-from quickpickle.writing import FRAME_SIZE_TARGET
+from quickpickle.format.limits import FRAME_SIZE_TARGET
 
 MILLION = 1_000_000
 

@@ -150,7 +150,7 @@ class Endless:
 
 
 def test_a_reduction_without_end(monkeypatch):
-    monkeypatch.setattr("quickpickle.pickler.Pickler.reduction_limit", 10_000)
+    monkeypatch.setattr("quickpickle.pickling.pickler.Pickler.reduction_limit", 10_000)
     (problem,) = diagnose([Endless(), 1])
     assert isinstance(problem.exception, RecursionError)
     assert " … " in problem.path
@@ -167,7 +167,7 @@ def test_more_failures_than_the_reduction_limit(monkeypatch):
             yield 1
             raise ValueError("no")
 
-    monkeypatch.setattr("quickpickle.pickler.Pickler.reduction_limit", 10)
+    monkeypatch.setattr("quickpickle.pickling.pickler.Pickler.reduction_limit", 10)
     problems = diagnose([Fails() for _ in range(50)])
     assert {type(problem.exception) for problem in problems} == {ValueError}
     assert len(problems) == 50

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import pytest
 
-import quickpickle.pickler
+import quickpickle.pure
 from repeating import REPEATED, lost_by
 
 pytestmark = pytest.mark.slow
@@ -443,7 +443,7 @@ def test_every_allocation_fails_in_turn(pickler_class, protocol, failing, implem
         return start
 
     count = every_one()
-    native = None if implementation is quickpickle.pickler else implementation.Pickler
+    native = None if implementation is quickpickle.pure else implementation.Pickler
     assert count > _LAST + 20
     # Each failure is repeated, as what the interpreter keeps for itself grows a little at first.
     # In Python there are references to lose only in the interpreter.

@@ -17,7 +17,7 @@ import zipfile
 
 import pytest
 
-from quickpickle import progress as progress_module
+from quickpickle.rules import progress as progress_module
 
 LARGE = 100_000
 ON_WINDOWS = os.name == "nt"

@@ -25,7 +25,7 @@ import pytest
 
 import quickpickle
 from differential import PYPY, only_cpython, outcome
-from quickpickle import files
+from quickpickle.files import writing as files
 
 OBJECT = {"text": ["x" * 1000] * 3, "data": b"b" * 200_000, "many": list(range(50_000))}
 LITTER = re.compile(r"\.quickpickle-[0-9a-f]{16}\.tmp")

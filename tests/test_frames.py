@@ -26,7 +26,7 @@ import pytest
 
 import quickpickle
 from conftest import IMPLEMENTATIONS
-from quickpickle import frames
+from quickpickle.rules import tracebacks as frames
 
 PACKAGE = Path(quickpickle.__file__).parent
 
@@ -662,7 +662,7 @@ def test_a_package_in_a_zip_file(tmp_path):
     assert "TypeError" in shown
     assert shown.count("  File ") == 1
     shown = run(code, QUICKPICKLE_PURE="1", QUICKPICKLE_DEBUG="1")
-    assert f"{archive}{os.sep}quickpickle{os.sep}pickler.py" in shown
+    assert f"{archive}{os.sep}quickpickle{os.sep}pickling{os.sep}pickler.py" in shown
 
 
 def test_compiled_code_has_no_with_statement():

@@ -24,7 +24,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from differential import PYPY, outcome
-from quickpickle import hints
+from quickpickle.rules import hints
 
 OPENED = ExitStack()  # what has to be closed
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import quickpickle
 from conftest import IMPLEMENTATIONS
-from quickpickle import opcodes
+from quickpickle.format import opcodes
 
 
 def test_every_opcode_has_the_name_and_code_of_pickletools():

@@ -24,8 +24,8 @@ import pytest
 
 import quickpickle
 from differential import PYPY, only_counted, only_cpython, outcome
-from quickpickle import paths
-from quickpickle.containers import LIST_SIZE_IS_CHECKED
+from quickpickle.rules import paths
+from quickpickle.rules.versions import LIST_SIZE_IS_CHECKED
 
 HEAD = "pickling failed at "
 
@@ -978,7 +978,7 @@ def test_it_shows_in_a_traceback(implementation):
 def test_the_modules_are_imported_when_a_dump_fails():
     code = (
         "import sys, quickpickle; quickpickle.dumps([1]);"
-        "assert not {'quickpickle.paths', 'quickpickle.hints'} & set(sys.modules)"
+        "assert not {'quickpickle.rules.paths', 'quickpickle.rules.hints'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

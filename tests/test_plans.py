@@ -27,7 +27,7 @@ import pytest
 
 from conftest import IMPLEMENTATIONS
 from differential import PYPY, assert_same, only_c, only_counted, outcome
-from quickpickle.reduction import only_globals
+from quickpickle.rules.reductions import only_globals
 
 
 class Plain:
@@ -945,7 +945,7 @@ def test_a_hook_for_classes_and_functions_writes_the_same(implementation, table)
 
 def test_only_classes_and_functions_are_asked_for():
     if "native" not in IMPLEMENTATIONS:
-        pytest.skip("quickpickle.native is not there")
+        pytest.skip("quickpickle.compiled is not there")
     core = IMPLEMENTATIONS["native"]
     pickler = functions_as_text(core.Pickler, io.BytesIO(), only_globals())
     pickler.dump([Plain(), SubDict(), dt.date(2024, 1, 1)])

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from conftest import IMPLEMENTATIONS
-from quickpickle import progress
+from quickpickle.rules import progress
 
 TARGET = 64 * 1024
 

@@ -143,7 +143,7 @@ def test_doctest_finds_the_examples():
     found = {test.name: test for test in doctest.DocTestFinder().find(quickpickle)}
     for name in ("diagnose", "inspect", "install", "load"):
         assert found[f"quickpickle.{name}"].examples
-    module = sys.modules["quickpickle.pickler"]
+    module = sys.modules["quickpickle.pure"]
     for name in ("dumps", "object_digest"):
         tests = doctest.DocTestFinder().find(getattr(module, name), name, quickpickle)
         assert any(test.examples for test in tests)

@@ -20,12 +20,12 @@ import pytest
 
 import quickpickle.pickler
 from conftest import IMPLEMENTATIONS
-from quickpickle import compact
+from quickpickle import optimization as compact
 from quickpickle.inspection.scan import Scanner
 
 SCANNERS: dict[str, Any] = {"python": Scanner}
 if "native" in IMPLEMENTATIONS:
-    from quickpickle.native import core, inspection
+    from quickpickle.compiled import core, inspection
 
     SCANNERS["native"] = inspection.Scanner
 

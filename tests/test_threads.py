@@ -17,7 +17,7 @@ import pytest
 import stress_threads
 from conftest import IMPLEMENTATIONS
 from differential import only_cpython
-from quickpickle import atoms
+from quickpickle.pickling import scalars as atoms
 
 ROUNDS = 60
 
@@ -68,8 +68,8 @@ compiled = pytest.mark.skipif("native" not in IMPLEMENTATIONS, reason="nothing i
 @compiled
 def test_a_free_threaded_build_turns_the_lock_on():
     result = run_python(WHICH)
-    assert result.stdout.split() == ["native", "quickpickle.native.inspection", "True"]
-    assert "'quickpickle.native.core', which has not declared" in result.stderr
+    assert result.stdout.split() == ["native", "quickpickle.compiled.inspection", "True"]
+    assert "'quickpickle.compiled.core', which has not declared" in result.stderr
 
 
 @free_threaded

@@ -333,7 +333,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @pytest.mark.parametrize("kind", ["strings", "instances"])
 def test_the_memory_that_a_dump_to_a_file_adds(implementation, kind, tmp_path):
     """At most a quarter of what the standard pickler adds, with the compiled core."""
-    if not implementation.__name__.startswith("quickpickle.native"):
+    if not implementation.__name__.startswith("quickpickle.compiled"):
         pytest.skip("the Python implementation has a memo of Python objects")
     added = {}
     for module in ("pickle", implementation.__name__):

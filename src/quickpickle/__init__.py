@@ -6,7 +6,6 @@ to `pickle.load`.) What pickle does not have is not in `__all__`: `from quickpic
 what it gives of pickle.
 """
 
-import os as _os
 import pickle as _standard
 import typing as _typing
 from pickle import (
@@ -19,12 +18,15 @@ from pickle import (
     UnpicklingError,
     loads,
 )
-from typing import Literal
 
-from . import frames as _frames
-from . import opcodes as _opcodes
-from .files import load
-from .opcodes import *  # noqa: F403
+from ._implementation import Pickler, dump, dumps
+from ._implementation import implementation as implementation
+from ._implementation import object_digest as object_digest
+from ._implementation import optimize as optimize
+from .files.loading import load
+from .format import opcodes as _opcodes
+from .format.opcodes import *  # noqa: F403
+from .rules.tracebacks import drops_frames as _drops_frames
 
 if _typing.TYPE_CHECKING:
     from .diagnosis import Problem as Problem
@@ -34,34 +36,6 @@ if _typing.TYPE_CHECKING:
     from .inspection import inspect as inspect
     from .installation import install as install
     from .installation import uninstall as uninstall
-
-implementation: Literal["python", "native"] = "python"
-"""Which implementation is in use. The environment variable QUICKPICKLE_PURE=1 chooses
-"python" where both are there."""
-
-if _typing.TYPE_CHECKING or _os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
-    from .compact import optimize as optimize
-    from .pickler import Pickler, dump, dumps
-    from .pickler import object_digest as object_digest
-else:
-    try:
-        from .native import Pickler, dump, dumps
-        from .native import object_digest as object_digest
-        from .native import optimize as optimize
-
-        implementation = "native"
-    except ImportError as _error:
-        if not isinstance(_error, ModuleNotFoundError):  # it was built, but not for this place
-            import warnings as _warnings
-
-            _warnings.warn(
-                f"quickpickle uses its Python implementation: {_error}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        from .compact import optimize as optimize
-        from .pickler import Pickler, dump, dumps
-        from .pickler import object_digest as object_digest
 
 __version__ = "0.1.0"
 
@@ -100,7 +74,7 @@ _LATER = {
 
 if not _typing.TYPE_CHECKING:
 
-    @_frames.drops_frames
+    @_drops_frames
     def __getattr__(name: str) -> object:
         """Our own names, and what `pickle` has beside those of its __all__."""
         if name in _LATER:

@@ -7,22 +7,21 @@ cloudpickle can be imported. The extra `quickpickle[cloud]` brings cloudpickle.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from functools import partial
 from pickle import PickleBuffer, PicklingError, load, loads
-from typing import Any, Final
+from typing import Any
 
 import cloudpickle as _theirs  # so that `cloudpickle` is what it is in theirs, see __getattr__
 from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 
-import quickpickle
-
-from .files import FilePath, is_path, write_file
-from .frames import drop_frames, drops_frames
-from .pickler import SupportsWrite, check_buffer_callback, check_protocol
-from .progress import Report
-from .reduction import only_globals
+from . import _implementation
+from .files.writing import FilePath, is_path, write_file
+from .pickling.pickler import SupportsWrite
+from .rules.options import check_buffer_callback, check_protocol
+from .rules.progress import Report
+from .rules.reductions import only_globals
+from .rules.tracebacks import drop_frames, drops_frames
 
 __all__ = [
     "CloudPickler",
@@ -40,10 +39,6 @@ if not hasattr(_theirs.Pickler, "reducer_override"):
         "quickpickle.cloud needs CPython: elsewhere cloudpickle has no reducer_override,"
         " use cloudpickle itself there"
     )
-
-_dumps_with_hooks: Final = importlib.import_module(
-    "quickpickle.native.core" if quickpickle.implementation == "native" else "quickpickle.pickler"
-).dumps_with_hooks
 
 
 def _known() -> tuple[Any, ...]:
@@ -88,7 +83,7 @@ def _take_reducers() -> None:
 _take_reducers()
 
 
-class Pickler(_Reducers, quickpickle.Pickler):
+class Pickler(_Reducers, _implementation.Pickler):
     """Writes what `cloudpickle.Pickler` writes, to a file.
 
     Parameters
@@ -223,7 +218,7 @@ def dumps(
         reducers.globals_ref = {}
         hook, table = reducers.reducer_override, Pickler.dispatch_table
         try:
-            data: bytes = _dumps_with_hooks(
+            data: bytes = _implementation.dumps_with_hooks(
                 obj, protocol, buffer_callback, hook, table, deterministic, compact, progress
             )
         except RecursionError as error:

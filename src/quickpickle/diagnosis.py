@@ -10,15 +10,18 @@ from pickle import PickleBuffer
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
-from .frames import drop_frames, drops_frames, make_public
-from .hints import full_name
-from .memo import Memo
-from .names import find_global
-from .paths import Place, find_place, place_hint
-from .pickler import Pickler, check_protocol, write_pickle
-from .reduction import ABSENT
-from .steps import UNKNOWN, read_steps
-from .writing import Stream
+from .pickling.loop import write_pickle
+from .pickling.memo import Memo
+from .pickling.pickler import Pickler
+from .pickling.steps import read_steps
+from .pickling.stream import Stream
+from .rules.globals import find_global
+from .rules.hints import full_name
+from .rules.options import check_protocol
+from .rules.paths import Place, find_place, place_hint
+from .rules.reductions import ABSENT
+from .rules.steps import UNKNOWN
+from .rules.tracebacks import drop_frames, drops_frames, make_public
 
 _LARGE: Final = 64 * 1024  # bytes: equal copies of what is smaller are not worth a word
 _MANY: Final = 1000  # items of a container and of those in it, the same

@@ -1,117 +1,76 @@
-"""What goes into object_digest beside the deterministic pickle: hash objects, arrays, buffers.
-
-Arrays are digested by what they hold, in C order and little-endian, wherever it lies in memory:
-as they are where that is so already, else piece by piece.
-"""
+"""object_digest(): a digest of the deterministic pickle."""
 
 from __future__ import annotations
 
-import sys
-from array import array
-from collections.abc import Callable, Iterator
-from functools import cache
-from pickle import PickleBuffer
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any
 
-from .writing import Pieces
-
-PIECE_SIZE: Final = 1 << 20  # bytes that are copied at once, of what does not lie as it is written
-
-PROTOCOL: Final = 5  # of what is digested, for ever: another one would give other digests
-
-
-class HashObject(Protocol):
-    """What `hashlib` calls a hash object: blake3's and xxhash's are of this kind too."""
-
-    def update(self, data: Any, /) -> object: ...
+from .pickling.deterministic import put_in_order
+from .pickling.loop import write_pickle
+from .pickling.memo import Memo
+from .pickling.notes import note_path
+from .pickling.pickler import Pickler
+from .pickling.stream import Stream
+from .rules.digests import PROTOCOL as DIGEST_PROTOCOL
+from .rules.digests import HashObject, new_hash, reduce_for_digest
+from .rules.order import Order, Representatives
+from .rules.reductions import ABSENT
+from .rules.sending import DIGESTING
+from .rules.tracebacks import drops_frames, make_public
 
 
-def new_hash(digest: str | Callable[[], HashObject]) -> Any:
-    """A new hash object, by its name for `hashlib.new` or from the callable that makes one."""
-    if isinstance(digest, str):
-        import hashlib
+@drops_frames
+def object_digest(
+    obj: Any,
+    digest: str | Callable[[], HashObject] = "sha256",
+    *,
+    sort_dicts: bool = True,
+) -> Any:
+    """Return a hash object updated with the deterministic pickle of `obj`.
 
-        return hashlib.new(digest)
-    if not callable(digest):
-        raise TypeError(
-            "digest must be the name of an algorithm or a callable that returns a hash object, "
-            f"not {type(digest).__name__}"
-        )
-    made = digest()
-    if not callable(getattr(made, "update", None)):
-        raise TypeError(f"digest() returned {type(made).__name__}, which has no 'update' method")
+    It is never held in memory as a whole. Equal objects have equal digests, in whatever process,
+    on whatever version of Python from 3.11 on if all in them is of builtin types. Classes and
+    functions count by their module and name, not by their code. NumPy arrays count by dtype, shape
+    and contents, whatever their byte order and how they lie in memory.
+
+    Parameters
+    ----------
+    digest
+        The name of an algorithm, for `hashlib.new`, or a callable that returns a hash object,
+        such as `hashlib.blake2b`, `blake3.blake3` or `xxhash.xxh3_128`.
+    sort_dicts
+        Whether dicts that are equal count as equal, whatever the order of their keys. It is part
+        of the value of an OrderedDict in any case.
+
+    Raises
+    ------
+    ValueError, TypeError
+        `digest` is the name of no algorithm, or gives no hash object.
+    Exception
+        Whatever `Pickler.dump` raises for what cannot be pickled.
+
+    Example
+    -------
+    >>> object_digest({"b", "a"}).hexdigest()[:16]
+    '804411514b0c6ccf'
+
+    Source: the manner of https://docs.python.org/3/library/hashlib.html#hashlib.file_digest
+    """
+    made = new_hash(digest)
+    stream = Stream(
+        made.update,
+        Memo(),
+        DIGEST_PROTOCOL,
+        fix_imports=False,
+        buffer_callback=None,
+        reduction_limit=Pickler.reduction_limit,
+    )
+    stream.sending = DIGESTING
+    hooks = ABSENT, reduce_for_digest, ABSENT
+    order = Order(Representatives(DIGEST_PROTOCOL, False), DIGEST_PROTOCOL, sort_dicts=sort_dicts)
+    put_in_order(stream, order, hooks)
+    write_pickle(stream, obj, *hooks, note_path)
     return made
 
 
-def reduce_for_digest(obj: Any) -> Any:
-    """The reduction of an array, which may be for a digest only; NotImplemented for the rest."""
-    cls = type(obj)
-    if cls is array:
-        return array, (obj.typecode, obj.itemsize, Pieces(_size_of(obj), _pieces_of_array(obj)))
-    numpy: Any = sys.modules.get("numpy")  # or whatever stands in its place
-    if cls is not getattr(numpy, "ndarray", None) and cls is not getattr(numpy, "memmap", None):
-        return NotImplemented
-    dtype = obj.dtype
-    description = _simple_types(numpy).get(id(dtype))
-    if description is not None and obj.flags.c_contiguous:  # as most arrays are
-        data = Pieces(obj.nbytes, (PickleBuffer(obj).raw(),))
-        return numpy.ndarray, (obj.shape, description, data)
-    if dtype.hasobject:
-        # As items, so that it may contain itself.
-        return numpy.ndarray, (obj.shape, dtype), None, iter(obj.ravel().tolist())
-    if dtype.names is None and dtype.isnative and sys.byteorder == "little":
-        little = dtype
-    else:
-        little = dtype.newbyteorder("<")
-    description = little.str if dtype.names is None and dtype.subdtype is None else little
-    packed = _packed(numpy, little)
-    data = Pieces(obj.size * packed.itemsize, _pieces_of_ndarray(numpy, obj, packed))
-    return numpy.ndarray, (obj.shape, description, data)
-
-
-@cache
-def _simple_types(numpy: Any) -> dict[int, str]:
-    """The types of numbers that NumPy has one object each of: how they are described."""
-    if sys.byteorder == "big":
-        return {}
-    numbers = map(numpy.dtype, "?bhilqBHILQefdFD")
-    return {id(number): number.str for number in numbers}
-
-
-def _packed(numpy: Any, dtype: Any) -> Any:
-    """A type without what lies between its fields: that is no part of the value."""
-    if dtype.subdtype is not None:
-        base, shape = dtype.subdtype
-        return numpy.dtype((_packed(numpy, base), shape))
-    if dtype.names is None:
-        return dtype
-    return numpy.dtype([(name, _packed(numpy, dtype.fields[name][0])) for name in dtype.names])
-
-
-def _size_of(obj: array[Any]) -> int:
-    return len(obj) * obj.itemsize
-
-
-def _pieces_of_array(obj: array[Any]) -> Iterator[Any]:
-    if sys.byteorder == "big":
-        obj = obj[:]
-        obj.byteswap()
-    if obj:
-        with memoryview(obj) as view, view.cast("B") as data:
-            yield data
-
-
-def _pieces_of_ndarray(numpy: Any, obj: Any, dtype: Any) -> Iterator[Any]:
-    if obj.nbytes == 0 or dtype.itemsize == 0:
-        return
-    if (obj.dtype is dtype or obj.dtype == dtype) and obj.flags.c_contiguous:
-        # As bytes, since not all types have a buffer.
-        yield obj.view(numpy.ndarray).reshape(-1).view(numpy.uint8).data
-    elif obj.nbytes <= PIECE_SIZE or obj.ndim == 0:
-        yield numpy.array(obj, dtype, order="C", ndmin=1).reshape(-1).view(numpy.uint8).data
-    else:
-        row = obj.nbytes // len(obj)
-        count = 1 if row > PIECE_SIZE else PIECE_SIZE // row
-        for i in range(0, len(obj), count):
-            part = obj[i : i + count] if count > 1 or obj.ndim == 1 else obj[i]
-            yield from _pieces_of_ndarray(numpy, part, dtype)
+make_public(object_digest)

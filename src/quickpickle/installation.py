@@ -10,8 +10,8 @@ from multiprocessing import reduction
 from types import TracebackType
 from typing import Any, Final
 
-from . import Pickler, dump, dumps
-from .frames import drops_frames, make_public
+from ._implementation import Pickler, dump, dumps
+from .rules.tracebacks import drops_frames, make_public
 
 _OURS: Final[dict[str, Any]] = {"Pickler": Pickler, "dump": dump, "dumps": dumps}
 _STANDARD: Final[dict[str, Any]] = {name: getattr(pickle, name) for name in _OURS}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..compression import name_of_compression
-from ..frames import drops_frames, make_public
+from ..files.compression import name_of_compression
+from ..rules.tracebacks import drops_frames, make_public
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -61,9 +61,9 @@ def inspect(
     The opcodes are those of the standard library's `pickletools`, what they do is in PEP 307,
     3154 and 574.
     """
+    from ..rules.errors import InspectionError
     from .read import scan
     from .result import Inspection
-    from .scan import InspectionError
     from .source import open_source
 
     source = open_source(file)
@@ -87,7 +87,7 @@ def find_scanner() -> Any:
     """The compiled scanner where there is one and it is wanted, else the Python one."""
     if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
         try:
-            from ..native.inspection import Scanner
+            from ..compiled.inspection import Scanner
         except ImportError:  # quickpickle/__init__.py has said why
             pass
         else:

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
-from ..notation import DEEPEST, LONGEST_KEY, MOST_ITEMS, can_follow_a_dot, literal
-from . import table
+from ..format import table
+from ..rules.notation import DEEPEST, LONGEST_KEY, MOST_ITEMS, can_follow_a_dot, literal
 from .source import Source
 
 LONGEST_TEXT: Final = 60  # characters of a value that are shown

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import table
-from .scan import InspectionError
+from ..format import table
+from ..rules.errors import InspectionError
 from .source import Source
 
 Progress = Callable[[int], None]

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ..frames import drop_frames, drop_frames_of, make_public
-from . import table
+from ..format import table
+from ..rules.errors import InspectionError
+from ..rules.tracebacks import drop_frames, drop_frames_of, make_public
 from .dangers import danger_of
 from .labels import Labels, Place, find_pickle
 from .printable import counted
-from .scan import InspectionError
 from .source import Source
 
 MOST_ROWS = 100_000  # of a tree, whatever depth is asked for

@@ -13,32 +13,13 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Callable, Iterator
-from pickle import UnpicklingError
 from typing import Final
 
-from . import table
-from .table import ACTION_OF, ARGUMENT_OF, KIND_OF, NOTHING, OPCODE_NAMES, PROTOCOL_OF
+from ..format import table
+from ..format.table import ACTION_OF, ARGUMENT_OF, KIND_OF, NOTHING, OPCODE_NAMES, PROTOCOL_OF
+from ..rules.errors import InspectionError, too_many_objects
 
 _OWNED: Final = -1  # an entry of the stack that is the object itself, not a reference to it
-
-
-class InspectionError(UnpicklingError):
-    """What cannot be read as a pickle, and at which offset."""
-
-    def __init__(self, offset: int, message: str) -> None:
-        super().__init__(offset, message)
-        self.offset = offset
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
-
-
-def too_many_objects(offset: int, max_objects: int) -> InspectionError:
-    """More objects than `inspect` was told to keep track of."""
-    return InspectionError(
-        offset, f"there are more than {max_objects:,} objects (set max_objects higher for them)"
-    )
 
 
 class Scanner:

@@ -16,8 +16,8 @@ from distributed.protocol.serialize import (
     register_serialization_family,
 )
 
-from quickpickle import cloud
-from quickpickle.frames import drops_frames
+from .. import cloud
+from ..rules.tracebacks import drops_frames
 
 __all__ = ["DESERIALIZERS", "SERIALIZERS", "dask_setup", "dumps", "loads"]
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.cache.backends.redis import RedisSerializer
 
 import quickpickle
-from quickpickle.frames import drops_frames
+
+from ..rules.tracebacks import drops_frames
 
 __all__ = ["Serializer"]
 

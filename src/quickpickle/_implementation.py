@@ -1,0 +1,38 @@
+"""Which implementation is in use, and why.
+
+It is the compiled one where that was built and can be loaded. The environment variable
+QUICKPICKLE_PURE=1 chooses the pure one.
+"""
+
+import os
+from typing import TYPE_CHECKING, Literal
+
+implementation: Literal["python", "native"] = "python"
+
+if TYPE_CHECKING or os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
+    from .pure import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
+else:
+    try:
+        from .compiled import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
+
+        implementation = "native"
+    except ImportError as error:
+        if not isinstance(error, ModuleNotFoundError):  # it was built, but not for this place
+            import warnings
+
+            warnings.warn(
+                f"quickpickle uses its Python implementation: {error}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        from .pure import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
+
+__all__ = [
+    "Pickler",
+    "dump",
+    "dumps",
+    "dumps_with_hooks",
+    "implementation",
+    "object_digest",
+    "optimize",
+]

@@ -1,0 +1,238 @@
+"""The command `quickpickle`: reads its arguments and turns what happens into an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import pickle
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..inspection import MAX_OBJECTS
+
+_EXTRAS = {"rich": "cli", "plotly": "html"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with the arguments `argv`, by default the process's own.
+
+    Returns the exit code: 0 if all is well, 1 if a check or the system said no, 2 if something
+    is missing, 130 after Ctrl-C. As argparse has it, `--help`, `--version` and wrong arguments
+    raise SystemExit.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal may have no sign for what a pickle has in it, or for the lines of a table.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    try:
+        if arguments.command == "bench":
+            return _bench(arguments.file, arguments.protocol, arguments.rounds)
+        if arguments.command == "inspect":
+            return _inspect(arguments)
+        return _demo(arguments.modules, arguments.output)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRAS:
+            raise
+        extra = _EXTRAS[missing]
+        return _complain(
+            f"the {arguments.command} needs {missing}: pip install 'quickpickle[{extra}]'", 2
+        )
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except OSError as error:
+        return _complain(str(error), 1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="quickpickle",
+        description="pickle.Pickler built anew: the same bytes, no recursion limit.",
+    )
+    parser.add_argument("--version", action="version", version=f"quickpickle {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    text = "pickle the syntax trees of the standard library and check the result"
+    demo = commands.add_parser(
+        "demo",
+        help=text,
+        description=f"{text.capitalize()}: the bytes against those of the standard pickler, "
+        "and what pickle.load makes of them against the trees.",
+    )
+    demo.add_argument(
+        "--modules", metavar="N", type=_positive, help="only the first N modules, by name"
+    )
+    demo.add_argument(
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="where to write the pickle (default: a file in a new temporary directory)",
+    )
+    text = "time quickpickle and the standard pickler on an object of your own"
+    bench = commands.add_parser(
+        "bench",
+        help=text,
+        description=f"{text.capitalize()}, which lies in a pickle, and compare the bytes. Loading "
+        "a pickle runs what is in it: only for files that you trust. As python -m quickpickle it "
+        "finds the modules of the current directory, too.",
+    )
+    bench.add_argument("file", metavar="FILE", type=Path, help="a pickle, or several: the first")
+    bench.add_argument(
+        "--protocol",
+        metavar="N",
+        type=int,
+        choices=range(pickle.HIGHEST_PROTOCOL + 1),
+        help="pickle protocol (default: that of the file)",
+    )
+    bench.add_argument(
+        "--rounds",
+        metavar="N",
+        type=_positive,
+        default=5,
+        help="how often each is timed (default: %(default)s)",
+    )
+    text = "say what is in a pickle and what takes the space, without loading it"
+    inspect = commands.add_parser(
+        "inspect",
+        help=text,
+        description=f"{text.capitalize()}. Nothing in it is imported or run, so it is safe on a "
+        "file from a stranger. The exit code is 1 if the file is cut short, damaged or no pickle.",
+    )
+    inspect.add_argument(
+        "file",
+        metavar="FILE",
+        help="a file of one or more pickles, not compressed; - is the standard input",
+    )
+    inspect.add_argument(
+        "--tree",
+        metavar="DEPTH",
+        type=_positive,
+        default=0,
+        help="also show the tree of objects, so many levels of it (in --json: 3)",
+    )
+    inspect.add_argument(
+        "--top",
+        metavar="N",
+        type=_positive,
+        default=10,
+        help="how many names, types, objects, and members of an object (default: %(default)s)",
+    )
+    inspect.add_argument(
+        "--max-objects",
+        metavar="N",
+        type=_positive,
+        default=MAX_OBJECTS,
+        help="read no further than so many objects, at about 50 bytes each (default: %(default)s)",
+    )
+    inspect.add_argument("--json", action="store_true", help="print everything as JSON instead")
+    inspect.add_argument(
+        "--html",
+        metavar="OUT",
+        type=Path,
+        help="write a page with a chart of the bytes that can be zoomed, and print nothing",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return number
+
+
+# Each imports what it needs itself, because rich is an extra, and slow to import.
+
+
+def _demo(modules: int | None, output: Path | None) -> int:
+    from rich.console import Console
+
+    from .demo import run
+
+    report = run(Console(highlight=False), modules, output)
+    if report.problems:
+        return _complain("; ".join(report.problems), 1)
+    return 0
+
+
+def _bench(file: Path, protocol: int | None, rounds: int) -> int:
+    from rich.console import Console
+
+    from .bench import BenchError, run
+
+    try:
+        report = run(Console(highlight=False), file, protocol, rounds)
+    except BenchError as error:
+        return _complain(str(error), 1)
+    if report.identical is False:
+        return _complain("the bytes are not those of the standard pickler", 1)
+    return 0
+
+
+def _is_same(one: str, other: str) -> bool:
+    return Path(one).exists() and Path(one).samefile(other)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from .. import inspect
+
+    if not arguments.json:
+        from rich.console import Console
+
+        from ..inspection.report import print_report, progress_bar
+    if arguments.html is not None:
+        from ..inspection.page import write_page
+
+    is_stream = arguments.file == "-"
+    if arguments.html is not None and not is_stream and _is_same(arguments.html, arguments.file):
+        return _complain("the page would take the place of the pickle: name another file", 2)
+    if is_stream and sys.stdin is None:
+        return _complain("the standard input is closed", 1)
+    name = "standard input" if is_stream else arguments.file
+    file = sys.stdin.buffer if is_stream else Path(arguments.file)
+    if arguments.json:
+        inspection = inspect(file, max_objects=arguments.max_objects)
+    else:
+        size = None if is_stream else Path(arguments.file).stat().st_size
+        with progress_bar(Console(stderr=True), size) as progress:
+            inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
+    if arguments.html is not None:
+        write_page(arguments.html, inspection, name)
+    if arguments.json:
+        _print_json(inspection.as_dict(arguments.tree or 3, arguments.top))
+    elif arguments.html is None:
+        console = Console(highlight=False)
+        print_report(console, inspection, name, depth=arguments.tree, top=arguments.top)
+    if inspection.error is not None:
+        rest = inspection.size - inspection.error.offset
+        return _complain(f"{name}: {inspection.error}; {rest:,} bytes were not read", 1)
+    return 0
+
+
+def _print_json(figures: dict[str, Any]) -> None:
+    """A line for each figure, and for each entry of a list: there may be millions.
+
+    With `indent` json is ten times as slow.
+    """
+    import json
+
+    lines = []
+    for name, value in figures.items():
+        if isinstance(value, list) and value:
+            entries = ",\n  ".join(map(json.dumps, value))
+            text = f"[\n  {entries}\n ]"
+        else:
+            text = json.dumps(value)
+        lines.append(f" {json.dumps(name)}: {text}")
+    print("{", ",\n".join(lines), "}", sep="\n")
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"quickpickle: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,774 @@
+# The stack of work, and tuple, list, dict, set and frozenset on it: the twin of containers.py.
+#
+# Where containers.py has a generator, here is a Work: which container, how far, and in which step.
+# A function `continue_…` goes on with the topmost Work until a member needs one of its own, or
+# until all is written, and then takes it off the stack. Its pointer to the Work holds as long as
+# save() returns 0: then nothing was pushed, and the stack has not moved.
+
+cdef enum Kind:
+    TUPLE_WORK
+    LIST_WORK
+    DICT_WORK
+    SET_WORK
+    FROZENSET_WORK
+    ATTRIBUTES_WORK
+    REDUCTION_WORK
+    SLOTS_WORK
+    LIST_ITEMS_WORK
+    DICT_ITEMS_WORK
+    ORDERED_WORK
+    PERSISTENT_ID_WORK
+    GENERATOR_WORK
+
+cdef enum:
+    SET_PLACES = 64  # of a set's table, that are looked at in one go
+
+cdef enum Step:
+    BETWEEN  # no batch is open
+    ALONE  # an item without a batch
+    IN_BATCH
+
+cdef struct Work:
+    Kind kind
+    int step
+    PyObject* obj  # this and the next three are owned; NULL where there is none
+    PyObject* first
+    PyObject* second
+    PyObject* third
+    Py_ssize_t position
+    Py_ssize_t count  # in this batch
+    Py_ssize_t done  # in the batches before
+    Py_ssize_t size  # of the container when it began
+    uint64_t epoch  # when it began
+    char opcode  # for what is made of it; 0: none
+
+
+cdef enum:
+    TABLES = 4  # dicts in a dispatch table that is a ChainMap
+
+
+@cython.final
+@cython.binding(False)  # see PicklerCore
+cdef class Dump(Stream):
+    """One dump() after the other: the memo, the stream, the hooks, and the stack of work."""
+
+    cdef object persistent_id  # None: there is none
+    cdef bint is_persistent_id  # the next object is one
+    cdef bint careful  # other code may run before any object
+    cdef object reducer_override, dispatch_table  # ABSENT: there is none
+    cdef tuple override  # what the hook is declared with by only_globals in reduction.py; else None
+    cdef uint64_t override_epoch  # in which it was seen whether ...
+    cdef bint leaves_classes, leaves_functions  # ... it leaves alone what goes by its name
+    cdef uint64_t override_version  # of the code that it consists of; 0: none was seen
+    cdef uint64_t table_epoch  # in which the dispatch table was looked at
+    # The dicts that it consists of, borrowed, in that epoch; none, where looking a class up may
+    # run other code.
+    cdef PyObject* tables[TABLES]
+    cdef uint64_t table_versions[TABLES]  # in which their keys were seen to be fit
+    cdef int table_count
+    cdef object order  # None: not deterministic
+    cdef Values values
+    cdef bint sort_dicts
+    cdef bint last_goes_alone  # a single item that is left over goes without a batch
+    cdef Work* stack
+    cdef Py_ssize_t height, allocated
+    # Should the dump fail (see steps.pxi): the object that could not be written (owned), where the
+    # topmost work does not have it; or that it is the topmost work, not a member, that has failed.
+    cdef PyObject* culprit
+    cdef bint is_at_fault
+
+    def __dealloc__(self):
+        self.forget_culprit()
+        self.unwind()
+        PyMem_Free(self.stack)
+
+    def number(self, obj):
+        """The number that an object has in the memo; a very high one if it is not there."""
+        cdef MemoEntry* entry = self.find(<PyObject*>obj)
+        return PY_SSIZE_T_MAX if entry.key == NULL or entry.number < 0 else entry.number
+
+    cdef inline Work* push(self, Kind kind, PyObject* obj) except NULL:
+        cdef Work* work
+        if self.height == self.allocated:
+            self.enlarge_stack()
+        work = &self.stack[self.height]
+        work.kind = kind
+        work.step = 0
+        work.first = work.second = work.third = NULL
+        work.position = work.count = work.done = work.size = 0
+        work.epoch = self.epoch
+        work.opcode = 0
+        Py_INCREF_(obj)
+        work.obj = obj
+        self.height += 1
+        return work
+
+    cdef int enlarge_stack(self) except -1:
+        cdef Py_ssize_t size = self.allocated * 2 if self.allocated else 16
+        cdef Work* stack = <Work*>PyMem_Realloc(self.stack, bytes_of(size, sizeof(Work)))
+        if stack == NULL:
+            self.own()
+            raise MemoryError
+        self.stack = stack
+        self.allocated = size
+        return 0
+
+    cdef inline int pop(self) noexcept:
+        # Off the stack before it is freed: freeing may run other code.
+        cdef Work* work = &self.stack[self.height - 1]
+        cdef PyObject* obj = work.obj
+        self.height -= 1
+        if work.first != NULL or work.kind > ATTRIBUTES_WORK:
+            self.pop_rest(work)
+        self.release(obj)
+        return 0
+
+    cdef int pop_rest(self, Work* work) noexcept:
+        cdef PyObject* first = work.first
+        cdef PyObject* second = work.second
+        cdef PyObject* third = work.third
+        if first != NULL:
+            self.release(first)
+        if second != NULL:
+            self.release(second)
+        if third != NULL:
+            self.release(third)
+        return 0
+
+    cdef int forget_culprit(self) noexcept:
+        cdef PyObject* culprit = self.culprit
+        self.culprit = NULL
+        self.is_at_fault = False
+        Py_XDECREF(culprit)
+        return 0
+
+    cdef int forget_call(self) noexcept:
+        """Give up what is of one dump() only."""
+        self.endless_types = self.held = self.held_at = self.report = None
+        self.fast_ids = None
+        self.fast_nesting = 0
+        self.persistent_id = self.reducer_override = self.dispatch_table = None
+        self.order = self.values = None
+        return 0
+
+    cdef int unwind(self) noexcept:
+        """Give up the work of a dump that has failed."""
+        cdef Work* work
+        while self.height:
+            work = &self.stack[self.height - 1]
+            if self.table != NULL and self.find(work.obj).number == OPEN:
+                self.remove(work.obj)
+            self.pop()
+        return 0
+
+
+cdef object changed_size(Dump dump, str kind):
+    """The error for a container that changed while it was written."""
+    dump.own()  # making it may run the garbage collector
+    return RuntimeError(f"{kind} changed size during iteration")
+
+
+cdef inline bint is_new(Dump dump, Work* work) noexcept:
+    """Whether what was not in the memo when its work began still cannot be there."""
+    return work.done and work.epoch == dump.epoch and dump.logging
+
+
+cdef int save_tuple(Dump dump, PyObject* obj, bint unique) except -1:
+    cdef Py_ssize_t done, size = PyTuple_GET_SIZE(obj)
+    if size == 0:
+        return dump.put(b")" if dump.protocol else b"(t", 1 if dump.protocol else 2)
+    if size > 3 or dump.protocol < 2:
+        dump.put1(b"(")
+    done = save_leaves(dump, quickpickle_tuple_items(obj), size)
+    if done == size:
+        return put_tuple(dump, size, obj, unique)
+    return push_tuple(dump, obj, unique, done, 0)
+
+
+cdef int push_tuple(
+    Dump dump, PyObject* obj, bint unique, Py_ssize_t done, char opcode
+) except -1:
+    """Put a tuple on the stack of which so many items are written."""
+    cdef Work* work = dump.push(TUPLE_WORK, obj)
+    work.size = PyTuple_GET_SIZE(obj)
+    work.position = done
+    work.done = unique
+    work.opcode = opcode
+    if not unique and not dump.fast:
+        dump.claim(obj)  # OPEN; on the stack by now, so that unwind() finds it
+    return 1
+
+
+cdef inline int continue_tuple(Dump dump) except -1:
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef MemoEntry* entry = NULL
+    cdef Py_ssize_t i, size = work.size
+    cdef PyObject* obj = work.obj
+    i = work.position
+    while i < size:
+        i += save_leaves(dump, quickpickle_tuple_items(obj) + i, size - i)
+        if i < size:
+            i += 1
+            work.position = i
+            if save(dump, PyTuple_GET_ITEM(obj, i - 1), 1):
+                return 1
+    if work.opcode:
+        return end_namedtuple(dump)
+    # A tuple that is in the memo by now contains itself, see containers.py.
+    if not is_new(dump, work):
+        entry = dump.find(obj)
+    if entry == NULL or entry.key == NULL or entry.number < 0:
+        put_tuple(dump, size, obj, entry == NULL)
+    else:
+        if size <= 3 and dump.protocol >= 2:
+            for i in range(size):
+                dump.put1(b"0")
+        elif dump.bin:
+            dump.put1(b"1")
+        else:
+            dump.look_how_far(size)
+            for i in range(size + 1):
+                dump.put1(b"0")
+        dump.get(entry.number)
+    return dump.pop()
+
+
+cdef inline int put_tuple(Dump dump, Py_ssize_t size, PyObject* obj, bint unique) except -1:
+    """Write the opcode that makes a tuple, and memoize it."""
+    return dump.put_memoized(
+        b"t" if size > 3 or dump.protocol < 2 else <uint8_t>(0x84 + size), obj, unique
+    )
+
+
+cdef int save_list(Dump dump, PyObject* obj, MemoEntry* entry) except -1:
+    cdef Py_ssize_t done = 0, size = PyList_GET_SIZE(obj)
+    cdef Step step = BETWEEN
+    cdef Work* work
+    if not dump.bin:
+        dump.put1(b"(")
+    dump.put_found(b"]" if dump.bin else b"l", obj, entry)
+    if size == 0:
+        return 0
+    if dump.fast or dump.protocol == 0:
+        return push_generator(dump, list_items(dump, <object>obj), obj)
+    if 1 < size <= BATCHSIZE:
+        dump.put1(b"(")
+        done = save_leaves(dump, quickpickle_list_items(obj), size)
+        if done == size:
+            return dump.put1(b"e")
+        step = IN_BATCH
+    work = dump.push(LIST_WORK, obj)
+    work.size = size
+    work.step = step
+    work.position = done
+    return 1
+
+
+cdef int continue_list(Dump dump) except -1:
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef PyObject* obj = work.obj
+    cdef Py_ssize_t position = work.position, last
+    while True:
+        if work.step == IN_BATCH:
+            last = work.done + BATCHSIZE
+            while position < last and position < PyList_GET_SIZE(obj):
+                position += save_leaves(
+                    dump,
+                    quickpickle_list_items(obj) + position,
+                    min(last, PyList_GET_SIZE(obj)) - position,
+                )
+                work.position = position + 1
+                if position < last and position < PyList_GET_SIZE(obj):
+                    position += 1
+                    if save(dump, PyList_GET_ITEM(obj, position - 1), 1):
+                        return 1
+            dump.put1(b"e")
+            if list_size_is_checked and PyList_GET_SIZE(obj) != work.size:
+                dump.is_at_fault = True
+                raise changed_size(dump, "list")
+        elif work.step == ALONE:
+            dump.put1(b"a")
+            return dump.pop()
+        if position >= PyList_GET_SIZE(obj):
+            return dump.pop()
+        if PyList_GET_SIZE(obj) - position == 1 and (position == 0 or dump.last_goes_alone):
+            work.step = ALONE
+            if save(dump, PyList_GET_ITEM(obj, position), 1):
+                return 1
+        else:
+            work.step = IN_BATCH
+            work.done = position
+            dump.put1(b"(")
+
+
+cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
+    """Write a scalar, a string or a reference, if nothing but our code runs; return whether."""
+    cdef MemoEntry* entry
+    if dump.pos >= dump.stop:
+        return False
+    if Py_TYPE(obj) == &PyUnicode_Type:
+        if quickpickle_length(obj) >= 1024:
+            return False
+        save_str(dump, obj, 1)
+        return True
+    if save_scalar(dump, obj):
+        return True
+    if Py_TYPE(obj) == &PyLong_Type and dump.protocol >= 2:
+        save_rare_int(dump, <object>obj)
+        return True
+    if dump.protocol < 2 and is_scalar(obj):
+        return False  # not looked up, as a memo that was assigned may have it
+    if not dump.is_unique(obj, 1):
+        entry = dump.find(obj)
+        if entry.key != NULL and entry.number >= 0:
+            dump.get(entry.number)
+            return True
+    return False
+
+
+cdef inline Py_ssize_t save_leaves(Dump dump, PyObject** items, Py_ssize_t count) except -1:
+    """Write the leaves that an array begins with; return how many."""
+    return 0 if dump.careful else save_leaves_here(dump, items, count)
+
+
+cdef Py_ssize_t save_leaves_here(Dump dump, PyObject** items, Py_ssize_t count) except -1:
+    cdef Py_ssize_t i = 0, scalars = 0
+    while i < count:
+        if dump.protocol >= 2:
+            dump.pos = quickpickle_scalars(dump.pos, dump.stop, items + i, count - i, &scalars)
+            i += scalars
+        if i == count:
+            break
+        quickpickle_prefetch(items[min(i + 8, count - 1)])
+        quickpickle_prefetch(<char*>items[min(i + 8, count - 1)] + 64)
+        if not save_leaf(dump, items[i]):
+            break
+        i += 1
+    return i
+
+
+def list_items(Dump dump, list obj):
+    """The items in protocol 0, and in fast mode, which are not hot."""
+    if dump.fast:
+        dump.enter_fast(obj)
+    if dump.protocol == 0:
+        for item in obj:
+            yield item
+            dump.put1(b"a")
+    else:
+        size = len(obj)
+        done = 0
+        while done < len(obj):
+            if len(obj) - done == 1 and (done == 0 or dump.last_goes_alone):
+                yield obj[done]
+                dump.put1(b"a")
+                break
+            dump.put1(b"(")
+            count = 0
+            while count < BATCHSIZE and done < len(obj):
+                done += 1
+                count += 1
+                yield obj[done - 1]
+            dump.put1(b"e")
+            if list_size_is_checked and len(obj) != size:
+                raise changed_size(dump, "list")
+    if dump.fast:
+        dump.leave_fast(obj)
+
+
+cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1:
+    """Write a dict, and `opcode` after it, if it is not 0."""
+    if not dump.bin:
+        dump.put1(b"(")
+    dump.put_memoized(b"}" if dump.bin else b"d", obj, unique)
+    return save_dict_items(dump, obj, opcode)
+
+
+cdef int save_found_dict(Dump dump, PyObject* obj, MemoEntry* entry) except -1:
+    if not dump.bin:
+        dump.put1(b"(")
+    dump.put_found(b"}" if dump.bin else b"d", obj, entry)
+    return save_dict_items(dump, obj, 0)
+
+
+cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1:
+    cdef Py_ssize_t position = 0, count = 0, size = PyDict_GET_SIZE(obj)
+    cdef PyObject* value = NULL
+    cdef Work* work
+    if size == 0:
+        return dump.put1(<uint8_t>opcode) if opcode else 0
+    if dump.protocol == 0:
+        return push_generator(dump, dict_items(dump, <object>obj), obj)
+    if dump.fast:
+        dump.enter_fast(<object>obj)
+    if size < BATCHSIZE and not dump.careful:
+        if size > 1:
+            dump.put1(b"(")
+        count = save_leaf_items(dump, obj, &position, &value)
+        if count == size and value == NULL:
+            dump.put1(b"u" if size > 1 else b"s")
+            return dump.put1(<uint8_t>opcode) if opcode else 0
+        return push_dict(dump, obj, opcode, position, count, value)
+    work = dump.push(DICT_WORK, obj)
+    work.size = size
+    work.opcode = opcode
+    return 1
+
+
+cdef int push_dict(
+    Dump dump, PyObject* obj, char opcode, Py_ssize_t position, Py_ssize_t count, PyObject* value
+) except -1:
+    """Put a small dict on the stack: its first keys are written, and all their values but `value`."""
+    cdef Work* work = dump.push(DICT_WORK, obj)
+    work.size = PyDict_GET_SIZE(obj)
+    work.opcode = opcode
+    if work.size > 1:
+        work.step = IN_BATCH
+    elif count:
+        work.step = ALONE
+    work.position = position
+    work.count = count
+    Py_XINCREF(value)
+    work.first = value
+    return 1
+
+
+cdef inline Py_ssize_t save_leaf_items(
+    Dump dump, PyObject* obj, Py_ssize_t* position, PyObject** value
+) except -1:
+    """Write the items that a dict begins with, as far as they are leaves; return how many.
+
+    The last one may lack its value, which is then in `value`.
+    """
+    cdef Py_ssize_t count = 0, previous = 0
+    cdef PyObject* key
+    while quickpickle_dict_next(obj, position, &key, value):
+        if not save_leaf(dump, key):
+            position[0] = previous
+            break
+        count += 1
+        if not save_leaf(dump, value[0]):
+            return count
+        previous = position[0]
+    value[0] = NULL
+    return count
+
+
+cdef inline int save_item(Dump dump, Work* work, PyObject* key, PyObject* value) except -1:
+    """Write the key and the value of a dict; 1 where one of them is on the stack now."""
+    # A short string or a scalar goes into the buffer, and no other code runs, so the value is
+    # still there.
+    if dump.pos < dump.stop and not dump.careful:
+        if Py_TYPE(key) == &PyUnicode_Type:
+            if PyUnicode_GET_LENGTH(key) < 1024:
+                save_str(dump, key, 1)
+                return save(dump, value, 1)
+        elif save_scalar(dump, key):
+            return save(dump, value, 1)
+    return save_any_item(dump, work, key, value)
+
+
+cdef int save_any_item(Dump dump, Work* work, PyObject* key, PyObject* value) except -1:
+    cdef uint64_t epoch = dump.epoch
+    cdef PyObject* kept
+    Py_INCREF_(value)
+    work.first = value  # should the key be put on the stack, or run code that frees it
+    if save(dump, key, 1):
+        return 1
+    kept = work.first
+    work.first = NULL
+    if epoch == dump.epoch:
+        Py_DECREF(kept)  # the dict has it
+        return save(dump, kept, 1)
+    return save_owned(dump, kept)
+
+
+cdef int save_owned(Dump dump, PyObject* obj) except -1:
+    """Write an object that we have a reference to, and give that up."""
+    cdef int result = -1
+    try:
+        result = save(dump, obj, 0)
+    finally:
+        if result == -1:
+            dump.forget_culprit()
+            Py_INCREF_(obj)
+            dump.culprit = obj
+        dump.release(obj)
+    return result
+
+
+cdef int continue_dict(Dump dump) except -1:
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef PyObject* obj = work.obj
+    cdef PyObject* key
+    cdef PyObject* value
+    if work.first != NULL:  # the value of the key that was on the stack
+        value = work.first
+        work.first = NULL
+        if work.epoch == dump.epoch:
+            Py_DECREF(value)  # the dict has it
+            if save(dump, value, 1):
+                return 1
+        elif save_owned(dump, value):
+            return 1
+    while True:
+        if work.step == IN_BATCH:
+            while work.count < BATCHSIZE and quickpickle_dict_next(obj, &work.position, &key, &value):
+                work.count += 1
+                if save_item(dump, work, key, value):
+                    return 1
+            dump.put1(b"u")
+            if PyDict_GET_SIZE(obj) != work.size:
+                dump.is_at_fault = True
+                raise changed_size(dump, "dictionary")
+            work.done += work.count
+            if work.done >= work.size and (work.count < BATCHSIZE or dump.last_goes_alone):
+                break
+            work.step = BETWEEN
+        elif work.step == ALONE:
+            dump.put1(b"s")
+            break
+        if work.size - work.done == 1 and (work.done == 0 or dump.last_goes_alone):
+            work.step = ALONE
+            if not quickpickle_dict_next(obj, &work.position, &key, &value):
+                dump.is_at_fault = True
+                raise changed_size(dump, "dictionary")
+            if save_item(dump, work, key, value):
+                return 1
+        else:
+            work.step = IN_BATCH
+            work.count = 0
+            dump.put1(b"(")
+    if dump.fast:
+        dump.leave_fast(<object>obj)
+    if work.opcode:
+        dump.put1(<uint8_t>work.opcode)
+    return dump.pop()
+
+
+def dict_items(Dump dump, dict obj):
+    """The items in protocol 0, which is not hot."""
+    if dump.fast:
+        dump.enter_fast(obj)
+    # Of the iterator that Python code gets, which is the one that CPython's pickler uses here.
+    items = iter(dict.items(obj))
+    for key, value in items:
+        yield key
+        yield value
+        dump.put1(b"s")
+    if dump.fast:
+        dump.leave_fast(obj)
+
+
+cdef int save_set(Dump dump, PyObject* obj, bint unique) except -1:
+    dump.put_memoized(0x8F, obj, unique)
+    if PySet_GET_SIZE(obj) == 0:
+        return 0
+    dump.push(SET_WORK, obj).size = PySet_GET_SIZE(obj)
+    return 1
+
+
+cdef int save_members(Dump dump, Work* work, Py_ssize_t limit) except -1:
+    """Write the members of a set or frozenset, up to so many; 1 where one is on the stack now."""
+    cdef PyObject* members[SET_PLACES]
+    cdef Py_ssize_t ends[SET_PLACES]
+    cdef Py_ssize_t position, i, count
+    cdef uint64_t epoch
+    while work.count < limit and PySet_GET_SIZE(work.obj) == work.size:
+        position = work.position
+        count = quickpickle_set_members(
+            work.obj, &position, min(SET_PLACES, limit - work.count), members, ends
+        )
+        if count == 0 and position == work.position:
+            break
+        epoch = dump.epoch
+        i = 0
+        while i < count and epoch == dump.epoch:  # else the set may have other members by now
+            i += save_leaves(dump, members + i, count - i)
+            if i < count:
+                i += 1
+                work.position = ends[i - 1]
+                work.count += i
+                if save(dump, members[i - 1], 1):
+                    return 1
+                work.count -= i
+        work.count += i
+        if i == count:
+            work.position = position
+    return 0
+
+
+cdef int continue_set(Dump dump) except -1:
+    cdef Work* work = &dump.stack[dump.height - 1]
+    while True:
+        if work.step == BETWEEN:
+            dump.put1(b"(")
+            work.count = 0
+            work.step = IN_BATCH
+        if save_members(dump, work, BATCHSIZE):
+            return 1
+        dump.put1(0x90)
+        if PySet_GET_SIZE(work.obj) != work.size:
+            dump.is_at_fault = True
+            raise changed_size(dump, "set")
+        work.done += work.count
+        if work.done >= work.size and (work.count < BATCHSIZE or dump.last_goes_alone):
+            return dump.pop()
+        work.step = BETWEEN
+
+
+cdef int save_frozenset(Dump dump, PyObject* obj, bint unique) except -1:
+    cdef Work* work
+    dump.put1(b"(")
+    work = dump.push(FROZENSET_WORK, obj)
+    work.size = PySet_GET_SIZE(obj)
+    work.done = unique
+    if not unique and not dump.fast:
+        dump.claim(obj)  # as with tuples
+    return 1
+
+
+cdef int continue_frozenset(Dump dump) except -1:
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef MemoEntry* entry = NULL
+    cdef PyObject* obj = work.obj
+    if save_members(dump, work, work.size):
+        return 1
+    if not is_new(dump, work):
+        entry = dump.find(obj)
+    if entry == NULL or entry.key == NULL or entry.number < 0:
+        dump.put_memoized(0x91, obj, entry == NULL)
+    else:  # as with tuples
+        dump.put1(b"1")
+        dump.get(entry.number)
+    return dump.pop()
+
+
+# --- what a generator or an iterator gives: other code runs to make each object
+
+cdef int push_generator(Dump dump, object generator, PyObject* obj) except -1:
+    cdef Work* work = dump.push(GENERATOR_WORK, <PyObject*>generator)
+    Py_INCREF_(obj)
+    work.first = obj
+    return 1
+
+
+cdef PyObject* next_item(Dump dump, PyObject* items) except? NULL:
+    cdef PyObject* item
+    dump.settle()
+    item = PyIter_Next_(items)
+    if item == NULL and PyErr_Occurred() != NULL:
+        dump.is_at_fault = True
+    return item
+
+
+cdef int continue_generator(Dump dump) except -1:
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef PyObject* item
+    while True:
+        item = next_item(dump, work.obj)
+        if item == NULL:
+            return dump.pop()
+        if save_owned(dump, item):
+            return 1
+
+
+cdef int save_pair(Dump dump, Work* work, PyObject* item) except -1:
+    """Write the key and the value of an item, and give up our reference to the item."""
+    cdef PyObject* key
+    cdef PyObject* value
+    if Py_TYPE(item) != &PyTuple_Type or PyTuple_GET_SIZE(item) != 2:
+        dump.settle()
+    try:
+        pair = check_pair(dump, <object>item)
+    finally:
+        Py_DECREF(item)
+    key = PyTuple_GET_ITEM(<PyObject*>pair, 0)
+    value = PyTuple_GET_ITEM(<PyObject*>pair, 1)
+    Py_INCREF_(key)
+    Py_INCREF_(value)
+    work.second = value
+    pair = None
+    if save_owned(dump, key):
+        return 1
+    return save_second(dump, work)
+
+
+cdef int save_second(Dump dump, Work* work) except -1:
+    cdef PyObject* value = work.second
+    work.second = NULL
+    return save_owned(dump, value)
+
+
+cdef object check_pair(Dump dump, object item):
+    if type(item) is tuple and len(<tuple>item) == 2:
+        return item
+    # A subclass of tuple may lie about its items, so ask tuple.
+    if not issubclass(type(item), tuple) or tuple.__len__(item) != 2:
+        dump.is_at_fault = True
+        raise TypeError("dict items iterator must return 2-tuples")
+    return tuple(tuple.__iter__(item))
+
+
+cdef inline int count_items(Work* work, Py_ssize_t more) noexcept:
+    """How many there were, for the path of an error: an iterator has no length that bounds it."""
+    if work.done <= PY_SSIZE_T_MAX - BATCHSIZE - more:
+        work.done += more
+    return 0
+
+
+cdef int continue_items(Dump dump) except -1:
+    """The list or dict items of a reduction: from any iterator, so how many is not known before."""
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef bint is_dict = work.kind == DICT_ITEMS_WORK
+    cdef PyObject* item
+    if work.second != NULL:  # the value of the key that was on the stack
+        if save_second(dump, work):
+            return 1
+    while True:
+        if work.step == IN_BATCH:
+            if work.first == NULL and work.count < BATCHSIZE:
+                work.first = next_item(dump, work.obj)
+            if work.first != NULL:
+                item = work.first
+                work.first = NULL
+                work.count += 1
+                if save_pair(dump, work, item) if is_dict else save_owned(dump, item):
+                    return 1
+                continue
+            dump.put1(b"u" if is_dict else b"e")
+            if work.count < BATCHSIZE:
+                return dump.pop()
+            count_items(work, work.count)
+            work.step = BETWEEN
+        elif work.step == ALONE:
+            dump.put1(b"s" if is_dict else b"a")
+            if dump.protocol:
+                return dump.pop()
+            count_items(work, 1)
+            work.step = BETWEEN
+        item = next_item(dump, work.obj)
+        if item == NULL:
+            return dump.pop()
+        if dump.protocol:
+            work.third = item  # held by the work, should what follows fail
+            if is_dict:  # that it is a pair is found out before the next is asked for
+                pair = check_pair(dump, <object>item)
+                Py_INCREF(pair)
+                work.third = <PyObject*>pair
+                Py_DECREF(item)
+                pair = None
+            work.first = next_item(dump, work.obj)
+            item = work.third
+            work.third = NULL
+        if work.first == NULL:
+            work.step = ALONE
+        else:
+            work.step = IN_BATCH
+            work.count = 1
+            dump.put1(b"(")
+        if save_pair(dump, work, item) if is_dict else save_owned(dump, item):
+            return 1
+
+
+cdef bint list_size_is_checked = LIST_SIZE_IS_CHECKED

@@ -1,0 +1,18 @@
+# cython: language_level=3, initializedcheck=False
+"""The compiled twin of pickler.py and the rooms under it: one extension, a file for each room."""
+
+include "sizes.pxi"
+include "declarations.pxi"
+include "generated.pxi"
+include "tracebacks.pxi"
+include "memo.pxi"
+include "stream.pxi"
+include "compact.pxi"
+include "scalars.pxi"
+include "globals.pxi"
+include "containers.pxi"
+include "reductions.pxi"
+include "plans.pxi"
+include "steps.pxi"
+include "order.pxi"
+include "pickler.pxi"

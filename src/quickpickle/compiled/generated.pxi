@@ -1,0 +1,115 @@
+# Made by tools/generate from the Python files. Do not edit: change those.
+
+# format/opcodes.py
+cdef enum:
+    OP_MARK = 0x28
+    OP_STOP = 0x2e
+    OP_POP = 0x30
+    OP_DUP = 0x32
+    OP_FLOAT = 0x46
+    OP_INT = 0x49
+    OP_LONG = 0x4c
+    OP_NONE = 0x4e
+    OP_PERSID = 0x50
+    OP_REDUCE = 0x52
+    OP_STRING = 0x53
+    OP_UNICODE = 0x56
+    OP_APPEND = 0x61
+    OP_BUILD = 0x62
+    OP_GLOBAL = 0x63
+    OP_DICT = 0x64
+    OP_GET = 0x67
+    OP_INST = 0x69
+    OP_LIST = 0x6c
+    OP_PUT = 0x70
+    OP_SETITEM = 0x73
+    OP_TUPLE = 0x74
+    OP_POP_MARK = 0x31
+    OP_BINFLOAT = 0x47
+    OP_BININT = 0x4a
+    OP_BININT1 = 0x4b
+    OP_BININT2 = 0x4d
+    OP_BINPERSID = 0x51
+    OP_BINSTRING = 0x54
+    OP_SHORT_BINSTRING = 0x55
+    OP_BINUNICODE = 0x58
+    OP_EMPTY_LIST = 0x5d
+    OP_EMPTY_TUPLE = 0x29
+    OP_EMPTY_DICT = 0x7d
+    OP_APPENDS = 0x65
+    OP_BINGET = 0x68
+    OP_OBJ = 0x6f
+    OP_LONG_BINGET = 0x6a
+    OP_BINPUT = 0x71
+    OP_LONG_BINPUT = 0x72
+    OP_SETITEMS = 0x75
+    OP_PROTO = 0x80
+    OP_NEWOBJ = 0x81
+    OP_EXT1 = 0x82
+    OP_EXT2 = 0x83
+    OP_EXT4 = 0x84
+    OP_TUPLE1 = 0x85
+    OP_TUPLE2 = 0x86
+    OP_TUPLE3 = 0x87
+    OP_NEWTRUE = 0x88
+    OP_NEWFALSE = 0x89
+    OP_LONG1 = 0x8a
+    OP_LONG4 = 0x8b
+    OP_BINBYTES = 0x42
+    OP_SHORT_BINBYTES = 0x43
+    OP_SHORT_BINUNICODE = 0x8c
+    OP_BINUNICODE8 = 0x8d
+    OP_BINBYTES8 = 0x8e
+    OP_EMPTY_SET = 0x8f
+    OP_ADDITEMS = 0x90
+    OP_FROZENSET = 0x91
+    OP_NEWOBJ_EX = 0x92
+    OP_STACK_GLOBAL = 0x93
+    OP_MEMOIZE = 0x94
+    OP_FRAME = 0x95
+    OP_BYTEARRAY8 = 0x96
+    OP_NEXT_BUFFER = 0x97
+    OP_READONLY_BUFFER = 0x98
+
+# format/limits.py and rules/nesting.py
+cdef enum:
+    BATCHSIZE = 1000
+    FRAME_SIZE_MIN = 4
+    FRAME_SIZE_TARGET = 65536
+    FAST_NESTING_LIMIT = 50
+    REDUCTION_LIMIT = 1000000
+    FEW = 50
+
+# rules/plans.py
+cdef enum PlanKind:
+    UNPLANNED = 0
+    PLAIN = 1
+    AST = 2
+    SLOTS = 3
+    FIELDS = 4
+    NAMEDTUPLE = 5
+    GETSTATE = 6
+    REDUCE = 7
+    QUIET = 8
+    DATETIME = 9
+    DECIMAL = 10
+    ODICT = 11
+    UUID = 12
+    NDARRAY = 13
+    NUMBER = 14
+    DEQUE = 15
+    LIST = 16
+    DICT = 17
+    DEFAULTDICT = 18
+
+# The documentation.
+cdef str PICKLER_DOC = 'Writes pickles to a file, as `pickle.Pickler` does, byte for byte.\n\n    Parameters\n    ----------\n    file\n        Whatever has a `write` that takes one bytes-like argument. Where `write` returns that\n        it took fewer bytes than it was given, it is called again with the rest.\n    protocol\n        0 to `HIGHEST_PROTOCOL`. None stands for `DEFAULT_PROTOCOL`, a negative number for the\n        highest.\n    fix_imports\n        With protocols 0 to 2: write the names that modules and their contents had in Python 2.\n    buffer_callback\n        With protocol 5: called with each `PickleBuffer`; where it returns something false,\n        the buffer stays out of the pickle (PEP 574).\n    deterministic\n        The same value gives the same bytes, in whatever process, whichever of its equal strings,\n        bytes, tuples and frozensets are one object, before and after a round trip; sets are\n        ordered by their members. See docs/options.md for what no pickler can make deterministic.\n    compact\n        Leave out the memo entries that nothing refers to: what `pickletools.optimize` does with a\n        pickle afterwards. All of it is held until it can be written. Each dump() needs an empty\n        memo; see docs/options.md.\n    progress\n        True for a bar on stderr, if that is a terminal; or what is called with the number of\n        objects (those with an entry in the memo) and of bytes written so far: at most ten times a\n        second, and when all is written. It must not change what is pickled. See docs/options.md.\n\n    Raises\n    ------\n    TypeError\n        `file` has no `write`, or `protocol` is no integer.\n    ValueError\n        The protocol is higher than the highest, or too low for `buffer_callback`.\n\n    Example\n    -------\n    >>> import io, pickle\n    >>> file = io.BytesIO()\n    >>> Pickler(file).dump({"answer": 42})\n    >>> pickle.loads(file.getvalue())\n    {\'answer\': 42}\n\n    Source: https://docs.python.org/3/library/pickle.html#pickle.Pickler\n    '
+cdef str DUMP_DOC = 'Write the pickle of `obj` to `file`: `Pickler(file, ...).dump(obj)`.\n\n    The parameters, and what it raises, are those of `Pickler` and its `dump`. But `file` may be a\n    path (str or os.PathLike) too: then the file of that name has the whole pickle when dump()\n    returns, and is as it was if dump() raises an exception or the process dies. A name that ends\n    in .gz, .bz2, .xz or .zst is compressed. Whatever has a `write` is a file, not a path.\n\n    With a path it may also raise OSError, where the file cannot be written, and ImportError, where\n    the module for the compression is missing; see docs/files.md.\n\n    >>> dump({"answer": 42}, "model.pkl.gz")\n    '
+cdef str DUMPS_DOC = "Return the pickle of `obj` as bytes.\n\n    The parameters, and what it raises, are those of `Pickler` and its `dump`.\n\n    >>> dumps([1, 2], protocol=2)\n    b'\\x80\\x02]q\\x00(K\\x01K\\x02e.'\n    "
+cdef str DUMPS_WITH_HOOKS_DOC = '`dumps` with hooks, for which the compiled twin needs no Pickler: for quickpickle.cloud.'
+cdef str OBJECT_DIGEST_DOC = 'Return a hash object updated with the deterministic pickle of `obj`.\n\n    It is never held in memory as a whole. Equal objects have equal digests, in whatever process,\n    on whatever version of Python from 3.11 on if all in them is of builtin types. Classes and\n    functions count by their module and name, not by their code. NumPy arrays count by dtype, shape\n    and contents, whatever their byte order and how they lie in memory.\n\n    Parameters\n    ----------\n    digest\n        The name of an algorithm, for `hashlib.new`, or a callable that returns a hash object,\n        such as `hashlib.blake2b`, `blake3.blake3` or `xxhash.xxh3_128`.\n    sort_dicts\n        Whether dicts that are equal count as equal, whatever the order of their keys. It is part\n        of the value of an OrderedDict in any case.\n\n    Raises\n    ------\n    ValueError, TypeError\n        `digest` is the name of no algorithm, or gives no hash object.\n    Exception\n        Whatever `Pickler.dump` raises for what cannot be pickled.\n\n    Example\n    -------\n    >>> object_digest({"b", "a"}).hexdigest()[:16]\n    \'804411514b0c6ccf\'\n\n    Source: the manner of https://docs.python.org/3/library/hashlib.html#hashlib.file_digest\n    '
+
+
+@cython.annotation_typing(False)
+def pickler_parameters(file: SupportsWrite, protocol: int | None=None, *, fix_imports: bool=True, buffer_callback: Callable[[PickleBuffer], object] | None=None, deterministic: bool=False, compact: bool=False, progress: bool | Report | None=None) -> None:
+    """The parameters of Pickler, for inspect."""

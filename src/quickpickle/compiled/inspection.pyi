@@ -1,0 +1,1 @@
+from ..inspection.scan import Scanner as Scanner

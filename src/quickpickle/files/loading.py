@@ -1,0 +1,97 @@
+"""load(): from a file or a path, compressed or not."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from ..rules.tracebacks import drop_frames, make_public
+from .compression import (
+    decompressed,
+    with_its_start,
+)
+from .writing import FilePath, is_path
+
+
+class SupportsRead(Protocol):
+    """A file to be read, as `pickle.load` wants it."""
+
+    def read(self, n: int, /) -> bytes: ...
+
+    def readline(self) -> bytes: ...
+
+
+def load(
+    file: SupportsRead | FilePath,
+    *,
+    fix_imports: bool = True,
+    encoding: str = "ASCII",
+    errors: str = "strict",
+    buffers: Iterable[Any] | None = None,
+) -> Any:
+    """Read an object from a file or a path: `pickle.load`, which takes files only.
+
+    Load only what you trust: a pickle runs what is in it.
+
+    Parameters
+    ----------
+    file
+        A file, or a path (str or os.PathLike). Whatever has a `readline` is a file. What is
+        found under a path may be compressed with gzip, bzip2, xz or zstd, whatever its name is;
+        then it is read to its end, so that the checksum there is looked at.
+    fix_imports, encoding, errors, buffers
+        Those of `pickle.load`.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened or read; or what is compressed in it is damaged (with xz and
+        zstd an LZMAError or a ZstdError).
+    EOFError
+        It ends too early. As with every Exception from a path, a note names the path.
+    ImportError
+        It is compressed, and the module for that is missing.
+
+    And whatever `pickle.load` raises.
+
+    Example
+    -------
+    >>> import quickpickle as pickle
+    >>> pickle.dump({"answer": 42}, "model.pkl.gz")
+    >>> pickle.load("model.pkl.gz")
+    {'answer': 42}
+
+    Source: https://docs.python.org/3/library/pickle.html#pickle.load
+    """
+    try:
+        if not is_path(file, "readline"):
+            return pickle.load(
+                file, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers
+            )
+        path = os.fspath(file)
+        with open(path, "rb") as opened:
+            try:
+                start = with_its_start(opened)
+                content = decompressed(start)
+                obj = pickle.load(
+                    content,
+                    fix_imports=fix_imports,
+                    encoding=encoding,
+                    errors=errors,
+                    buffers=buffers,
+                )
+                if content is not start:
+                    while content.read(1 << 16):
+                        pass
+            except Exception as error:
+                error.add_note(f"while loading {os.fsdecode(path)!r}")
+                raise
+        return obj
+    except BaseException as error:
+        drop_frames(error)
+        raise
+
+
+make_public(load)

@@ -1,0 +1,1 @@
+"""Facts about the pickle format. Nothing here imports from the other packages."""

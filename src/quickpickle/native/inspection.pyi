@@ -1,3 +1,0 @@
-from ..inspection.scan import Scanner as Scanner
-
-CONSTANTS: dict[str, int]

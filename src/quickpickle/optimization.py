@@ -1,0 +1,253 @@
+"""Pickles without the memo entries that nothing refers to: `compact=True`, and `optimize`.
+
+Most entries of a pickle's memo are never read: whoever writes an object cannot know whether it will
+turn up again. Here they are left out and the others renumbered, by the rules of
+`pickletools.optimize`, whose bytes these are.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pickle import HIGHEST_PROTOCOL
+from typing import Any, Final
+
+from .format.limits import FRAME_SIZE_MIN, FRAME_SIZE_TARGET
+from .format.opcodes import (
+    BINGET,
+    BINPUT,
+    FRAME,
+    GET,
+    LONG_BINGET,
+    LONG_BINPUT,
+    MEMOIZE,
+    PROTO,
+    PUT,
+    STOP,
+)
+from .rules.tracebacks import drops_frames, make_public
+
+# What follows each opcode: so many bytes, or one of these.
+_COUNT1, _COUNT4, _SIGNED4, _COUNT8 = 0x11, 0x14, 0x34, 0x18  # a count, and as many bytes
+_LINE, _LINES = 0x20, 0x21  # text to the end of the line; two of these
+_UNKNOWN = 0xFF
+
+
+def _arguments() -> bytes:
+    table = bytearray([_UNKNOWN]) * 256
+    kinds = {
+        0: b"(.02NQRabdelstou)]}1\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x92\x93\x94\x97\x98",
+        1: b"Khq\x80\x82",
+        2: b"M\x83",
+        4: b"Jjr\x84",
+        8: b"G\x95",
+        _COUNT1: b"CU\x8a\x8c",
+        _COUNT4: b"BX",
+        _SIGNED4: b"T\x8b",
+        _COUNT8: b"\x8d\x8e\x96",
+        _LINE: b"FILPSVgp",
+        _LINES: b"ci",
+    }
+    for kind, codes in kinds.items():
+        for code in codes:
+            table[code] = kind
+    return bytes(table)
+
+
+OPCODE_ARGUMENTS: Final = _arguments()
+_COUNTS: Final = {
+    _COUNT1: struct.Struct("<B"),
+    _COUNT4: struct.Struct("<I"),
+    _SIGNED4: struct.Struct("<i"),
+    _COUNT8: struct.Struct("<Q"),
+}
+_NUMBERS: Final = {1: struct.Struct("<B"), 4: struct.Struct("<I")}
+_PUTS: Final = PUT + BINPUT + LONG_BINPUT + MEMOIZE
+_GETS: Final = GET + BINGET + LONG_BINGET
+_NOTED: Final = frozenset(_PUTS + _GETS + FRAME + PROTO)
+
+
+@drops_frames
+def optimize(data: Any, /) -> bytes:
+    """Return an equivalent pickle without the memo entries that nothing refers to.
+
+    In place of `pickletools.optimize`: the same bytes, in a small part of the time. The pickle
+    may be of any protocol and from any pickler; it is not run. What stands behind its end is left
+    out.
+
+    Parameters
+    ----------
+    data
+        The pickle: bytes, or anything else with a buffer.
+
+    Raises
+    ------
+    TypeError
+        `data` has no buffer.
+    ValueError
+        It is no whole pickle, or of a later protocol than this Python's; or it refers to memo
+        entries that it does not have, as the later pickles of one Pickler may.
+
+    What the opcodes have as arguments is not looked at, beyond its length and the memo's numbers.
+
+    >>> import pickle
+    >>> optimize(pickle.dumps([1, 2], protocol=2))
+    b'\\x80\\x02](K\\x01K\\x02e.'
+
+    Source: https://docs.python.org/3/library/pickletools.html#pickletools.optimize
+    """
+    if type(data) is not bytes:
+        data = bytes(memoryview(data))
+    protocol = 0
+    stored: set[int] = set()
+    numbers: dict[int, int] = {}  # of the entries that are referred to; the new ones
+    notes: list[tuple[int, int, int]] = []  # an opcode's start and end, and its entry's number
+    for code, start, end in _opcodes(data, 0):
+        if code not in _NOTED:
+            continue
+        number = -1
+        if code in _PUTS:
+            number = len(stored) if code == MEMOIZE[0] else _memo_number(data, start, end)
+            stored.add(number)
+        elif code in _GETS:
+            number = _memo_number(data, start, end)
+            if number not in stored:
+                raise ValueError(
+                    f"at position {start}: memo entry {number} is referred to, "
+                    "and not stored before"
+                )
+            numbers[number] = -1
+            protocol = max(protocol, int(code != GET[0]))
+        elif code == PROTO[0]:
+            protocol = max(protocol, data[start + 1])
+            if start:
+                continue
+        notes.append((start, end, number))
+    if protocol > HIGHEST_PROTOCOL:
+        raise ValueError(f"pickle protocol must be <= {HIGHEST_PROTOCOL}")
+
+    output = _Output(data, protocol)
+    next_number = 0
+    done = 0
+    for start, opcode_end, number in notes:
+        output.copy(done, start)
+        done = opcode_end
+        code = data[start]
+        if code in _GETS:
+            output.put(_memo_opcode(protocol, numbers[number], GET, BINGET, LONG_BINGET))
+        elif code in _PUTS and number in numbers:
+            numbers[number] = next_number
+            if protocol >= 4:
+                output.put(MEMOIZE)
+            else:
+                output.put(_memo_opcode(protocol, next_number, PUT, BINPUT, LONG_BINPUT))
+            next_number += 1
+    output.copy(done, end)
+    output.end_frame()
+    return bytes(output.written)
+
+
+def _opcodes(data: bytes, pos: int) -> Iterator[tuple[int, int, int]]:
+    """Each opcode from `pos` to STOP: its code, where it begins, and where it ends."""
+    size = len(data)
+    while pos < size:
+        code = data[pos]
+        kind = OPCODE_ARGUMENTS[code]
+        if kind < _COUNT1:
+            end = pos + 1 + kind
+        elif kind in _COUNTS:
+            count = _COUNTS[kind]
+            end = pos + 1 + count.size
+            if end > size:
+                break
+            length = count.unpack_from(data, pos + 1)[0]
+            if length < 0:
+                break
+            end += length
+        elif kind == _UNKNOWN:
+            break
+        else:
+            end = data.find(b"\n", pos) + 1
+            if kind == _LINES and end:
+                end = data.find(b"\n", end) + 1
+            if not end:
+                break
+        if end > size:
+            break
+        yield code, pos, end
+        if code == STOP[0]:
+            return
+        pos = end
+    raise _not_whole(data)
+
+
+def _not_whole(data: bytes) -> ValueError:
+    """What is wrong with a pickle, in the words of pickletools."""
+    import pickletools  # large, and hardly ever needed
+
+    try:
+        for _ in pickletools.genops(data):
+            pass
+    except ValueError as error:
+        return error
+    return ValueError("not a whole pickle")
+
+
+def _memo_number(data: bytes, start: int, end: int) -> int:
+    if data[start] in PUT + GET:
+        return int(data[start + 1 : end - 1])
+    return int.from_bytes(data[start + 1 : end], "little")
+
+
+def _memo_opcode(protocol: int, number: int, text: bytes, short: bytes, long: bytes) -> bytes:
+    if protocol == 0:
+        return b"%b%d\n" % (text, number)
+    if number < 256:
+        return short + bytes([number])
+    return long + struct.pack("<I", number)
+
+
+class _Output:
+    """What is written: opcodes of `data`, and others, in frames from protocol 4 on.
+
+    A frame ends where it is full and an opcode begins, or where one comes that is too large for
+    a frame.
+    """
+
+    def __init__(self, data: bytes, protocol: int) -> None:
+        self.written = bytearray()
+        self._data = data
+        self._framed = protocol >= 4
+        self._frame = bytearray()
+        if data[:1] == PROTO:  # before any frame
+            self.written += data[:2]
+
+    def put(self, opcode: bytes) -> None:
+        """Write an opcode."""
+        if len(self._frame) >= FRAME_SIZE_TARGET:
+            self.end_frame()
+        self._frame += opcode
+
+    def copy(self, start: int, end: int) -> None:
+        """Write the opcodes that lie there."""
+        if not self._framed or len(self._frame) + end - start <= FRAME_SIZE_TARGET:
+            self._frame += memoryview(self._data)[start:end]
+            return
+        for _, opcode, opcode_end in _opcodes(self._data, start):
+            if opcode == end:
+                break
+            if opcode_end - opcode > FRAME_SIZE_TARGET:
+                self.end_frame()
+                self.written += memoryview(self._data)[opcode:opcode_end]
+            else:
+                self.put(self._data[opcode:opcode_end])
+
+    def end_frame(self) -> None:
+        """End the current frame: as CPython does, without a header where it is short."""
+        if self._framed and len(self._frame) >= FRAME_SIZE_MIN:
+            self.written += FRAME + struct.pack("<Q", len(self._frame))
+        self.written += self._frame
+        self._frame.clear()
+
+
+make_public(optimize)

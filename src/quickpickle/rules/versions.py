@@ -1,0 +1,35 @@
+"""What differs between versions of Python, and is asked in several places."""
+
+import pickle
+import sys
+from typing import Any, Final
+
+PY313: Final = sys.version_info >= (3, 13)
+PY314: Final = sys.version_info >= (3, 14)
+PY315: Final = sys.version_info >= (3, 15)
+
+
+HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, or by a C module
+IMMUTABLE_TYPE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+
+
+def _list_size_is_checked() -> bool:
+    """Whether the running interpreter's pickler refuses lists that change while it writes them.
+
+    That came with a patch release, so we ask the pickler itself.
+    """
+
+    class Intruder:
+        def __reduce__(self) -> tuple[Any, ...]:
+            items.append(None)
+            return int, ()
+
+    items = [None, Intruder()]
+    try:
+        pickle.dumps(items, 2)
+    except RuntimeError:
+        return True
+    return False
+
+
+LIST_SIZE_IS_CHECKED: Final = _list_size_is_checked()
