@@ -134,5 +134,15 @@ def test_the_compiled_implementation_does_without_the_pure_one():
     assert result.stdout == "\n"
 
 
+@pytest.mark.parametrize(
+    "path", (PACKAGE / "compiled").glob("*.p[xy]*"), ids=lambda path: path.name
+)
+def test_opcodes_have_names(path):
+    """No compiled file writes an opcode that it does not take from format/opcodes.py."""
+    literal = r"""\bput\w*\(\s*(<\w+>)?(b"|0x|c')|\bopcode = (<\w+>)?(b"|0x)"""
+    assert re.findall(literal, path.read_text("utf-8")) == []
+    assert "DEF " not in path.read_text("utf-8")
+
+
 def test_what_is_generated_is_current():
     subprocess.run([sys.executable, ROOT / "tools" / "generate", "--check"], check=True)

@@ -21,7 +21,6 @@ import sys
 import uuid
 
 import pytest
-
 import quickpickle.pickler
 
 np = None

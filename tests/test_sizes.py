@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
 import quickpickle.pickler
+
 from conftest import IMPLEMENTATIONS
 from quickpickle import optimization as compact
 from quickpickle.inspection.scan import Scanner

@@ -176,9 +176,12 @@ cdef inline bint is_new(Dump dump, Work* work) noexcept:
 cdef int save_tuple(Dump dump, PyObject* obj, bint unique) except -1:
     cdef Py_ssize_t done, size = PyTuple_GET_SIZE(obj)
     if size == 0:
-        return dump.put(b")" if dump.protocol else b"(t", 1 if dump.protocol else 2)
+        if dump.protocol:
+            return dump.put1(OP_EMPTY_TUPLE)
+        dump.put1(OP_MARK)
+        return dump.put1(OP_TUPLE)
     if size > 3 or dump.protocol < 2:
-        dump.put1(b"(")
+        dump.put1(OP_MARK)
     done = save_leaves(dump, quickpickle_tuple_items(obj), size)
     if done == size:
         return put_tuple(dump, size, obj, unique)
@@ -222,13 +225,13 @@ cdef inline int continue_tuple(Dump dump) except -1:
     else:
         if size <= 3 and dump.protocol >= 2:
             for i in range(size):
-                dump.put1(b"0")
+                dump.put1(OP_POP)
         elif dump.bin:
-            dump.put1(b"1")
+            dump.put1(OP_POP_MARK)
         else:
             dump.look_how_far(size)
             for i in range(size + 1):
-                dump.put1(b"0")
+                dump.put1(OP_POP)
         dump.get(entry.number)
     return dump.pop()
 
@@ -236,7 +239,7 @@ cdef inline int continue_tuple(Dump dump) except -1:
 cdef inline int put_tuple(Dump dump, Py_ssize_t size, PyObject* obj, bint unique) except -1:
     """Write the opcode that makes a tuple, and memoize it."""
     return dump.put_memoized(
-        b"t" if size > 3 or dump.protocol < 2 else <uint8_t>(0x84 + size), obj, unique
+        OP_TUPLE if size > 3 or dump.protocol < 2 else <uint8_t>(OP_TUPLE1 - 1 + size), obj, unique
     )
 
 
@@ -245,17 +248,17 @@ cdef int save_list(Dump dump, PyObject* obj, MemoEntry* entry) except -1:
     cdef Step step = BETWEEN
     cdef Work* work
     if not dump.bin:
-        dump.put1(b"(")
-    dump.put_found(b"]" if dump.bin else b"l", obj, entry)
+        dump.put1(OP_MARK)
+    dump.put_found(OP_EMPTY_LIST if dump.bin else OP_LIST, obj, entry)
     if size == 0:
         return 0
     if dump.fast or dump.protocol == 0:
         return push_generator(dump, list_items(dump, <object>obj), obj)
     if 1 < size <= BATCHSIZE:
-        dump.put1(b"(")
+        dump.put1(OP_MARK)
         done = save_leaves(dump, quickpickle_list_items(obj), size)
         if done == size:
-            return dump.put1(b"e")
+            return dump.put1(OP_APPENDS)
         step = IN_BATCH
     work = dump.push(LIST_WORK, obj)
     work.size = size
@@ -282,12 +285,12 @@ cdef int continue_list(Dump dump) except -1:
                     position += 1
                     if save(dump, PyList_GET_ITEM(obj, position - 1), 1):
                         return 1
-            dump.put1(b"e")
+            dump.put1(OP_APPENDS)
             if list_size_is_checked and PyList_GET_SIZE(obj) != work.size:
                 dump.is_at_fault = True
                 raise changed_size(dump, "list")
         elif work.step == ALONE:
-            dump.put1(b"a")
+            dump.put1(OP_APPEND)
             return dump.pop()
         if position >= PyList_GET_SIZE(obj):
             return dump.pop()
@@ -298,7 +301,7 @@ cdef int continue_list(Dump dump) except -1:
         else:
             work.step = IN_BATCH
             work.done = position
-            dump.put1(b"(")
+            dump.put1(OP_MARK)
 
 
 cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
@@ -354,22 +357,22 @@ def list_items(Dump dump, list obj):
     if dump.protocol == 0:
         for item in obj:
             yield item
-            dump.put1(b"a")
+            dump.put1(OP_APPEND)
     else:
         size = len(obj)
         done = 0
         while done < len(obj):
             if len(obj) - done == 1 and (done == 0 or dump.last_goes_alone):
                 yield obj[done]
-                dump.put1(b"a")
+                dump.put1(OP_APPEND)
                 break
-            dump.put1(b"(")
+            dump.put1(OP_MARK)
             count = 0
             while count < BATCHSIZE and done < len(obj):
                 done += 1
                 count += 1
                 yield obj[done - 1]
-            dump.put1(b"e")
+            dump.put1(OP_APPENDS)
             if list_size_is_checked and len(obj) != size:
                 raise changed_size(dump, "list")
     if dump.fast:
@@ -379,15 +382,15 @@ def list_items(Dump dump, list obj):
 cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1:
     """Write a dict, and `opcode` after it, if it is not 0."""
     if not dump.bin:
-        dump.put1(b"(")
-    dump.put_memoized(b"}" if dump.bin else b"d", obj, unique)
+        dump.put1(OP_MARK)
+    dump.put_memoized(OP_EMPTY_DICT if dump.bin else OP_DICT, obj, unique)
     return save_dict_items(dump, obj, opcode)
 
 
 cdef int save_found_dict(Dump dump, PyObject* obj, MemoEntry* entry) except -1:
     if not dump.bin:
-        dump.put1(b"(")
-    dump.put_found(b"}" if dump.bin else b"d", obj, entry)
+        dump.put1(OP_MARK)
+    dump.put_found(OP_EMPTY_DICT if dump.bin else OP_DICT, obj, entry)
     return save_dict_items(dump, obj, 0)
 
 
@@ -403,10 +406,10 @@ cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1
         dump.enter_fast(<object>obj)
     if size < BATCHSIZE and not dump.careful:
         if size > 1:
-            dump.put1(b"(")
+            dump.put1(OP_MARK)
         count = save_leaf_items(dump, obj, &position, &value)
         if count == size and value == NULL:
-            dump.put1(b"u" if size > 1 else b"s")
+            dump.put1(OP_SETITEMS if size > 1 else OP_SETITEM)
             return dump.put1(<uint8_t>opcode) if opcode else 0
         return push_dict(dump, obj, opcode, position, count, value)
     work = dump.push(DICT_WORK, obj)
@@ -517,7 +520,7 @@ cdef int continue_dict(Dump dump) except -1:
                 work.count += 1
                 if save_item(dump, work, key, value):
                     return 1
-            dump.put1(b"u")
+            dump.put1(OP_SETITEMS)
             if PyDict_GET_SIZE(obj) != work.size:
                 dump.is_at_fault = True
                 raise changed_size(dump, "dictionary")
@@ -526,7 +529,7 @@ cdef int continue_dict(Dump dump) except -1:
                 break
             work.step = BETWEEN
         elif work.step == ALONE:
-            dump.put1(b"s")
+            dump.put1(OP_SETITEM)
             break
         if work.size - work.done == 1 and (work.done == 0 or dump.last_goes_alone):
             work.step = ALONE
@@ -538,7 +541,7 @@ cdef int continue_dict(Dump dump) except -1:
         else:
             work.step = IN_BATCH
             work.count = 0
-            dump.put1(b"(")
+            dump.put1(OP_MARK)
     if dump.fast:
         dump.leave_fast(<object>obj)
     if work.opcode:
@@ -555,13 +558,13 @@ def dict_items(Dump dump, dict obj):
     for key, value in items:
         yield key
         yield value
-        dump.put1(b"s")
+        dump.put1(OP_SETITEM)
     if dump.fast:
         dump.leave_fast(obj)
 
 
 cdef int save_set(Dump dump, PyObject* obj, bint unique) except -1:
-    dump.put_memoized(0x8F, obj, unique)
+    dump.put_memoized(OP_EMPTY_SET, obj, unique)
     if PySet_GET_SIZE(obj) == 0:
         return 0
     dump.push(SET_WORK, obj).size = PySet_GET_SIZE(obj)
@@ -602,12 +605,12 @@ cdef int continue_set(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
     while True:
         if work.step == BETWEEN:
-            dump.put1(b"(")
+            dump.put1(OP_MARK)
             work.count = 0
             work.step = IN_BATCH
         if save_members(dump, work, BATCHSIZE):
             return 1
-        dump.put1(0x90)
+        dump.put1(OP_ADDITEMS)
         if PySet_GET_SIZE(work.obj) != work.size:
             dump.is_at_fault = True
             raise changed_size(dump, "set")
@@ -619,7 +622,7 @@ cdef int continue_set(Dump dump) except -1:
 
 cdef int save_frozenset(Dump dump, PyObject* obj, bint unique) except -1:
     cdef Work* work
-    dump.put1(b"(")
+    dump.put1(OP_MARK)
     work = dump.push(FROZENSET_WORK, obj)
     work.size = PySet_GET_SIZE(obj)
     work.done = unique
@@ -637,9 +640,9 @@ cdef int continue_frozenset(Dump dump) except -1:
     if not is_new(dump, work):
         entry = dump.find(obj)
     if entry == NULL or entry.key == NULL or entry.number < 0:
-        dump.put_memoized(0x91, obj, entry == NULL)
+        dump.put_memoized(OP_FROZENSET, obj, entry == NULL)
     else:  # as with tuples
-        dump.put1(b"1")
+        dump.put1(OP_POP_MARK)
         dump.get(entry.number)
     return dump.pop()
 
@@ -736,13 +739,13 @@ cdef int continue_items(Dump dump) except -1:
                 if save_pair(dump, work, item) if is_dict else save_owned(dump, item):
                     return 1
                 continue
-            dump.put1(b"u" if is_dict else b"e")
+            dump.put1(OP_SETITEMS if is_dict else OP_APPENDS)
             if work.count < BATCHSIZE:
                 return dump.pop()
             count_items(work, work.count)
             work.step = BETWEEN
         elif work.step == ALONE:
-            dump.put1(b"s" if is_dict else b"a")
+            dump.put1(OP_SETITEM if is_dict else OP_APPEND)
             if dump.protocol:
                 return dump.pop()
             count_items(work, 1)
@@ -766,7 +769,7 @@ cdef int continue_items(Dump dump) except -1:
         else:
             work.step = IN_BATCH
             work.count = 1
-            dump.put1(b"(")
+            dump.put1(OP_MARK)
         if save_pair(dump, work, item) if is_dict else save_owned(dump, item):
             return 1
 

@@ -1,75 +1,76 @@
 # Made by tools/generate from the Python files. Do not edit: change those.
 
 # format/opcodes.py
-cdef enum:
-    OP_MARK = 0x28
-    OP_STOP = 0x2e
-    OP_POP = 0x30
-    OP_DUP = 0x32
-    OP_FLOAT = 0x46
-    OP_INT = 0x49
-    OP_LONG = 0x4c
-    OP_NONE = 0x4e
-    OP_PERSID = 0x50
-    OP_REDUCE = 0x52
-    OP_STRING = 0x53
-    OP_UNICODE = 0x56
-    OP_APPEND = 0x61
-    OP_BUILD = 0x62
-    OP_GLOBAL = 0x63
-    OP_DICT = 0x64
-    OP_GET = 0x67
-    OP_INST = 0x69
-    OP_LIST = 0x6c
-    OP_PUT = 0x70
-    OP_SETITEM = 0x73
-    OP_TUPLE = 0x74
-    OP_POP_MARK = 0x31
-    OP_BINFLOAT = 0x47
-    OP_BININT = 0x4a
-    OP_BININT1 = 0x4b
-    OP_BININT2 = 0x4d
-    OP_BINPERSID = 0x51
-    OP_BINSTRING = 0x54
-    OP_SHORT_BINSTRING = 0x55
-    OP_BINUNICODE = 0x58
-    OP_EMPTY_LIST = 0x5d
-    OP_EMPTY_TUPLE = 0x29
-    OP_EMPTY_DICT = 0x7d
-    OP_APPENDS = 0x65
-    OP_BINGET = 0x68
-    OP_OBJ = 0x6f
-    OP_LONG_BINGET = 0x6a
-    OP_BINPUT = 0x71
-    OP_LONG_BINPUT = 0x72
-    OP_SETITEMS = 0x75
-    OP_PROTO = 0x80
-    OP_NEWOBJ = 0x81
-    OP_EXT1 = 0x82
-    OP_EXT2 = 0x83
-    OP_EXT4 = 0x84
-    OP_TUPLE1 = 0x85
-    OP_TUPLE2 = 0x86
-    OP_TUPLE3 = 0x87
-    OP_NEWTRUE = 0x88
-    OP_NEWFALSE = 0x89
-    OP_LONG1 = 0x8a
-    OP_LONG4 = 0x8b
-    OP_BINBYTES = 0x42
-    OP_SHORT_BINBYTES = 0x43
-    OP_SHORT_BINUNICODE = 0x8c
-    OP_BINUNICODE8 = 0x8d
-    OP_BINBYTES8 = 0x8e
-    OP_EMPTY_SET = 0x8f
-    OP_ADDITEMS = 0x90
-    OP_FROZENSET = 0x91
-    OP_NEWOBJ_EX = 0x92
-    OP_STACK_GLOBAL = 0x93
-    OP_MEMOIZE = 0x94
-    OP_FRAME = 0x95
-    OP_BYTEARRAY8 = 0x96
-    OP_NEXT_BUFFER = 0x97
-    OP_READONLY_BUFFER = 0x98
+cdef extern from "opcodes.h":
+    enum:
+        OP_MARK
+        OP_STOP
+        OP_POP
+        OP_DUP
+        OP_FLOAT
+        OP_INT
+        OP_LONG
+        OP_NONE
+        OP_PERSID
+        OP_REDUCE
+        OP_STRING
+        OP_UNICODE
+        OP_APPEND
+        OP_BUILD
+        OP_GLOBAL
+        OP_DICT
+        OP_GET
+        OP_INST
+        OP_LIST
+        OP_PUT
+        OP_SETITEM
+        OP_TUPLE
+        OP_POP_MARK
+        OP_BINFLOAT
+        OP_BININT
+        OP_BININT1
+        OP_BININT2
+        OP_BINPERSID
+        OP_BINSTRING
+        OP_SHORT_BINSTRING
+        OP_BINUNICODE
+        OP_EMPTY_LIST
+        OP_EMPTY_TUPLE
+        OP_EMPTY_DICT
+        OP_APPENDS
+        OP_BINGET
+        OP_OBJ
+        OP_LONG_BINGET
+        OP_BINPUT
+        OP_LONG_BINPUT
+        OP_SETITEMS
+        OP_PROTO
+        OP_NEWOBJ
+        OP_EXT1
+        OP_EXT2
+        OP_EXT4
+        OP_TUPLE1
+        OP_TUPLE2
+        OP_TUPLE3
+        OP_NEWTRUE
+        OP_NEWFALSE
+        OP_LONG1
+        OP_LONG4
+        OP_BINBYTES
+        OP_SHORT_BINBYTES
+        OP_SHORT_BINUNICODE
+        OP_BINUNICODE8
+        OP_BINBYTES8
+        OP_EMPTY_SET
+        OP_ADDITEMS
+        OP_FROZENSET
+        OP_NEWOBJ_EX
+        OP_STACK_GLOBAL
+        OP_MEMOIZE
+        OP_FRAME
+        OP_BYTEARRAY8
+        OP_NEXT_BUFFER
+        OP_READONLY_BUFFER
 
 # format/limits.py and rules/nesting.py
 cdef enum:

@@ -114,7 +114,7 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
     save(dump, <PyObject*>module_name, 0)
     save(dump, <PyObject*>name, 0)
     dump.own()  # what a type of C says of itself it makes for whoever asks
-    dump.put_memoized(0x93, obj, False)
+    dump.put_memoized(OP_STACK_GLOBAL, obj, False)
     return True
 
 
@@ -143,7 +143,7 @@ def save_found(Dump dump, obj, found):
     if dump.protocol >= 4:
         yield found.module_name
         yield found.name
-        dump.put1(0x93)
+        dump.put1(OP_STACK_GLOBAL)
     elif len(found.path) == 1:
         write_global(dump, found)
     elif PY313:
@@ -151,16 +151,16 @@ def save_found(Dump dump, obj, found):
         for _ in found.path[1:]:
             yield getattr
             if dump.protocol < 2:
-                dump.put1(b"(")
+                dump.put1(OP_MARK)
         write_global(dump, found)
         for part in found.path[1:]:
             yield part
-            dump.put_bytes(b"tR" if dump.protocol < 2 else b"\x86R")
+            dump.put2(OP_TUPLE if dump.protocol < 2 else OP_TUPLE2, OP_REDUCE)
     else:
         # getattr(<parent>, part), where the parent may be such an expression in its turn.
         yield getattr
         yield found.parent, found.path[-1]
-        dump.put1(b"R")
+        dump.put1(OP_REDUCE)
     dump.memoize(<PyObject*>obj, False)
 
 
@@ -170,4 +170,4 @@ cdef int write_global(Dump dump, found) except -1:
     )
     if b"\n" in module_line or b"\n" in name_line:  # no one can read that
         dump.is_odd = True
-    return dump.put_bytes(b"c%b\n%b\n" % (module_line, name_line))
+    return dump.put_bytes(b"%b%b\n%b\n" % (opcodes.GLOBAL, module_line, name_line))

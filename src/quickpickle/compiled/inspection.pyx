@@ -21,17 +21,7 @@ from ..rules.errors import InspectionError, too_many_objects
 include "sizes.pxi"
 include "tracebacks.pxi"
 
-cdef extern from *:
-    """
-    /* Cython leaves out the last fields of types, which newer interpreters have added. */
-    #if defined(__GNUC__)
-    #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-    #endif
-
-    #define NOTHING 0xFFFFFFFFu
-    #define OWNED 0xFFFFFFFFu
-    #define USED 0x80000000u
-    """
+cdef extern from "scan.h":
     const uint32_t NOTHING
     const uint32_t OWNED  # as the cost of an entry of the stack
     const uint32_t USED  # in an entry of the memo

@@ -384,7 +384,7 @@ cdef class Memo:
         if self.entries:
             if self.mask < 64:  # memset of so little takes long to start
                 for i in range(0, self.mask + 1, SMALLEST):
-                    for j in range(SMALLEST):  # so many that no loop is left of it
+                    for j in range(<size_t>SMALLEST):  # so many that no loop is left of it
                         self.table[i + j].key = NULL
             else:
                 last_size_needed = min(size, <size_t>KEPT_AT_MOST)

@@ -231,9 +231,9 @@ cdef int save_in_order(Dump dump, PyObject* obj) except -1:
     if cls == &PyDict_Type:
         if not dump.sort_dicts:
             return save_dict(dump, obj, False, 0)
-        dump.put1(b"}" if dump.bin else b"(")
+        dump.put1(OP_EMPTY_DICT if dump.bin else OP_MARK)
         if not dump.bin:
-            dump.put1(b"d")
+            dump.put1(OP_DICT)
         dump.memoize(obj, False)
         return save_sorted_items(dump, obj, 0)
     if cls == &PySet_Type or cls == &PyFrozenSet_Type:
@@ -252,7 +252,7 @@ cdef int save_pieces(Dump dump, object obj) except -1:
     cdef bint is_large = size >= FRAME_SIZE_TARGET
     dump.settle()
     dump.close_frame_if_large(size)
-    dump.put_opcode8(0x96, <uint64_t>size)
+    dump.put_opcode8(OP_BYTEARRAY8, <uint64_t>size)
     if is_large and dump.write is not None:
         dump.flush()
     for piece in obj.pieces:
@@ -270,11 +270,11 @@ cdef int save_set_in_order(Dump dump, PyObject* obj) except -1:
     cdef bint is_set = Py_TYPE(obj) == &PySet_Type
     if dump.protocol >= 4:
         if is_set:
-            dump.put_memoized(0x8F, obj, False)
+            dump.put_memoized(OP_EMPTY_SET, obj, False)
             if PySet_GET_SIZE(obj) == 0:
                 return 0
         else:
-            dump.put1(b"(")
+            dump.put1(OP_MARK)
     dump.settle()
     members = dump.order.members(list(<object>obj), dump.number)
     if dump.protocol < 4:
@@ -346,9 +346,9 @@ cdef int continue_ordered(Dump dump) except -1:
             if cls == &PyFrozenSet_Type:
                 return end_frozenset(dump, work)
             if is_dict:
-                dump.put1(b"s" if work.step == ALONE else b"u")
+                dump.put1(OP_SETITEM if work.step == ALONE else OP_SETITEMS)
             else:
-                dump.put1(0x90)
+                dump.put1(OP_ADDITEMS)
             size = PyDict_Size(work.obj) if is_dict else PySet_GET_SIZE(work.obj)
             if size != work.size:
                 if is_dict:
@@ -365,16 +365,16 @@ cdef int continue_ordered(Dump dump) except -1:
         else:
             work.step = IN_BATCH
             work.count = min(BATCHSIZE, (total - work.position) // (1 + is_dict))
-            dump.put1(b"(")
+            dump.put1(OP_MARK)
         work.done = work.position + work.count * (1 + is_dict)
 
 
 cdef int end_frozenset(Dump dump, Work* work) except -1:
     cdef MemoEntry* entry = dump.find(work.obj)
     if entry.key == NULL or entry.number < 0:
-        dump.put_memoized(0x91, work.obj, False)
+        dump.put_memoized(OP_FROZENSET, work.obj, False)
     else:  # as with tuples
-        dump.put1(b"1")
+        dump.put1(OP_POP_MARK)
         dump.get(entry.number)
     return dump.pop()
 
@@ -405,7 +405,7 @@ cdef bint push_planned(Dump dump, PyObject* obj, Plan plan) except -1:
     cdef PyObject* value
     if plan.kind == NAMEDTUPLE:
         items = PyTuple_GetSlice(<object>obj, 0, PyTuple_GET_SIZE(obj))
-        push_reduction(dump, <object>obj, <object>plan.cls, items, None, <char>0x81)
+        push_reduction(dump, <object>obj, <object>plan.cls, items, None, <char>OP_NEWOBJ)
         return True
     if plan.kind != SLOTS and plan.kind != FIELDS:
         return False
@@ -416,7 +416,7 @@ cdef bint push_planned(Dump dump, PyObject* obj, Plan plan) except -1:
             return False  # it is not set
         values.append(<object>value)
     state = values if plan.kind == FIELDS else (None, dict(zip(plan.names, values)))
-    push_reduction(dump, <object>obj, <object>plan.cls, (), state, <char>0x81)
+    push_reduction(dump, <object>obj, <object>plan.cls, (), state, <char>OP_NEWOBJ)
     return True
 
 
@@ -438,17 +438,17 @@ cdef int save_plain_in_order(Dump dump, PyObject* obj, Plan plan) except -1:
     if dump.stop - dump.pos < SLACK or entry.key == NULL or entry.number < 0:
         return ASK
     dump.get(entry.number)
-    dump.put(b")\x81", 2)
+    dump.put2(OP_EMPTY_TUPLE, OP_NEWOBJ)
     dump.memoize(obj, False)
     if state == NULL or PyDict_Size(state) == 0:
         return 0
-    dump.put1(b"}")
+    dump.put1(OP_EMPTY_DICT)
     dump.memoize(NULL, True)
     if dump.sort_dicts:
-        return save_sorted_items(dump, state, b"b")
+        return save_sorted_items(dump, state, OP_BUILD)
     work = dump.push(DICT_WORK, state)
     work.size = PyDict_Size(state)
-    work.opcode = b"b"
+    work.opcode = OP_BUILD
     return 1
 
 

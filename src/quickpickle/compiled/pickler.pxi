@@ -148,7 +148,7 @@ cdef int save_persistent_id(Dump dump, object obj, object pid) except -1:
         dump.enter_user_code(obj)  # an id that holds the object itself has no end
         dump.push(PERSISTENT_ID_WORK, <PyObject*>pid)
         return 1
-    return dump.put_bytes(b"P%b\n" % encode_persistent_id(pid))
+    return dump.put_bytes(b"%b%b\n" % (opcodes.PERSID, encode_persistent_id(pid)))
 
 
 cdef int continue_persistent_id(Dump dump) except -1:
@@ -158,7 +158,7 @@ cdef int continue_persistent_id(Dump dump) except -1:
         dump.is_persistent_id = True
         if save(dump, work.obj, 0):
             return 1
-    dump.put1(b"Q")
+    dump.put1(OP_BINPERSID)
     dump.nested_user_code -= 1
     return dump.pop()
 

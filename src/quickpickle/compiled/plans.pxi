@@ -354,7 +354,7 @@ cdef inline bint save_class(Dump dump, Plan plan) except -1:
 
 
 cdef int push_plain(Dump dump, PyObject* obj, Plan plan) except -1:
-    cdef char opcode = b"R" if plan.kind == AST else <char>0x81
+    cdef char opcode = <char>(OP_REDUCE if plan.kind == AST else OP_NEWOBJ)
     cdef PyObject* state = quickpickle_instance_dict(obj)
     if plan.kind != AST and (state == NULL or PyDict_Size(state) == 0):
         state = NULL
@@ -374,7 +374,7 @@ cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
         return ASK
     if dump.careful or dump.stop - dump.pos < SLACK or not save_class(dump, plan):
         return ASK if has_special_keys(&attributes, 0) else push_plain(dump, obj, plan)
-    dump.put(b")R" if plan.kind == AST else b")\x81", 2)
+    dump.put2(OP_EMPTY_TUPLE, OP_REDUCE if plan.kind == AST else OP_NEWOBJ)
     dump.memoize(obj, unique)
     if size == 0 and plan.kind != AST:
         return 0
@@ -406,21 +406,21 @@ cdef int save_attributes(Dump dump, Plan plan, Attributes* attributes, Py_ssize_
             entry = dump.find(state)
             if entry.key != NULL and entry.number >= 0:
                 dump.get(entry.number)
-                dump.put1(b"b")
+                dump.put1(OP_BUILD)
                 return ASK if has_special_keys(attributes, 0) else 0
         if size >= BATCHSIZE:
             if has_special_keys(attributes, 0):
                 return ASK
-            return save_dict(dump, state, unique, b"b")
+            return save_dict(dump, state, unique, OP_BUILD)
     if plan.keys_dump != dump.first_epoch:
         plan.keys_dump = dump.first_epoch
         for i in range(plan.key_count):
             plan.key_numbers[i] = OPEN
         i = 0
-    dump.put_memoized(b"}", ITS_DICT if state == NULL else state, unique)
+    dump.put_memoized(OP_EMPTY_DICT, ITS_DICT if state == NULL else state, unique)
     place = dump.count - 1
     if size > 1:
-        dump.put1(b"(")
+        dump.put1(OP_MARK)
     while dump.pos < dump.stop and next_attribute(attributes, &position, &key, &value):
         if i < plan.key_count and plan.keys[i] == key:
             number = plan.key_numbers[i]
@@ -445,19 +445,19 @@ cdef int save_attributes(Dump dump, Plan plan, Attributes* attributes, Py_ssize_
             break
     else:
         if i == size:
-            dump.put1(b"u" if size > 1 else b"s" if size else b"b")
-            return dump.put1(b"b") if size else 0
+            dump.put1(OP_SETITEMS if size > 1 else OP_SETITEM if size else OP_BUILD)
+            return dump.put1(OP_BUILD) if size else 0
         value = NULL
     if has_special_keys(attributes, position):
         return ASK
     if state != NULL:
-        return push_dict(dump, state, b"b", position, i, value)
+        return push_dict(dump, state, OP_BUILD, position, i, value)
     work = dump.push(ATTRIBUTES_WORK, attributes.obj)
     work.size = size
     work.position = position
     work.count = i
     work.done = place
-    work.opcode = b"b"
+    work.opcode = OP_BUILD
     work.step = IN_BATCH if size > 1 else ALONE if i else BETWEEN
     Py_XINCREF(value)
     work.first = value
@@ -485,8 +485,8 @@ cdef int continue_attributes(Dump dump) except -1:
                 return 1
         else:
             break
-    dump.put1(b"u" if work.size > 1 else b"s")
-    dump.put1(b"b")
+    dump.put1(OP_SETITEMS if work.size > 1 else OP_SETITEM)
+    dump.put1(OP_BUILD)
     return dump.pop()
 
 
@@ -523,26 +523,26 @@ cdef int save_namedtuple(Dump dump, PyObject* obj, bint unique, Plan plan) excep
         return ASK
     dump.part_begins()
     if size == 0:
-        dump.put1(b")")
-        return dump.put_memoized(0x81, obj, unique)
+        dump.put1(OP_EMPTY_TUPLE)
+        return dump.put_memoized(OP_NEWOBJ, obj, unique)
     if size > 3:
-        dump.put1(b"(")
+        dump.put1(OP_MARK)
     done = save_leaves(dump, quickpickle_tuple_items(obj), size)
     if done < size:
-        return push_tuple(dump, obj, unique, done, <char>0x81)
+        return push_tuple(dump, obj, unique, done, <char>OP_NEWOBJ)
     put_tuple(dump, size, NULL, True)
-    return dump.put_memoized(0x81, obj, unique)
+    return dump.put_memoized(OP_NEWOBJ, obj, unique)
 
 
 cdef int end_namedtuple(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
     cdef MemoEntry* entry = NULL
     put_tuple(dump, work.size, NULL, True)
-    dump.put1(0x81)
+    dump.put1(OP_NEWOBJ)
     if not is_new(dump, work):
         entry = dump.find(work.obj)
         if entry.key != NULL and entry.number >= 0:
-            dump.put1(b"0")
+            dump.put1(OP_POP)
             dump.get(entry.number)
             return dump.pop()
     dump.memoize(work.obj, entry == NULL)
@@ -567,17 +567,17 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
     if not save_class(dump, plan):
         return ASK
     dump.part_begins()
-    dump.put_opcode1(b"C", <uint8_t>size)
+    dump.put_opcode1(OP_SHORT_BINBYTES, <uint8_t>size)
     dump.put(data, size)
     dump.memoize(NULL, True)
     if tzinfo != NULL:
         dump.part_begins()
         dump.get(number)
-        dump.put1(0x86)
+        dump.put1(OP_TUPLE2)
     else:
-        dump.put1(0x85)
+        dump.put1(OP_TUPLE1)
     dump.memoize(NULL, True)
-    return dump.put_memoized(b"R", obj, unique)
+    return dump.put_memoized(OP_REDUCE, obj, unique)
 
 
 cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
@@ -595,8 +595,8 @@ cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     put_str_header(dump, PyUnicode_GET_LENGTH(pointer))
     dump.put(<const char*>PyUnicode_DATA(pointer), PyUnicode_GET_LENGTH(pointer))
     dump.memoize(NULL, True)
-    dump.put_memoized(0x85, NULL, True)
-    return dump.put_memoized(b"R", obj, unique)
+    dump.put_memoized(OP_TUPLE1, NULL, True)
+    return dump.put_memoized(OP_REDUCE, obj, unique)
 
 
 cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
@@ -611,16 +611,16 @@ cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     ):
         return ASK
     dump.part_begins()
-    dump.put1(b")")
-    dump.put_memoized(0x81, obj, unique)
+    dump.put1(OP_EMPTY_TUPLE)
+    dump.put_memoized(OP_NEWOBJ, obj, unique)
     dump.part_begins()
-    dump.put_memoized(b"}", NULL, True)
+    dump.put_memoized(OP_EMPTY_DICT, NULL, True)
     dump.part_begins()
     save_str(dump, PyTuple_GET_ITEM(<PyObject*>plan.names, 0), 0)
     dump.part_begins()
     if not save_scalar(dump, number):
         save_rare_int(dump, <object>number)
-    return dump.put(b"sb", 2)
+    return dump.put2(OP_SETITEM, OP_BUILD)
 
 
 cdef object describe_array(PyObject* obj):
@@ -694,9 +694,9 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     if dump.stop - dump.pos <= size + SLACK:
         return ASK
     dump.get(func)
-    dump.put1(b"(")
+    dump.put1(OP_MARK)
     if array.flags & ARRAY_WRITEABLE and not array.flags & ARRAY_WARN_ON_WRITE:
-        dump.put_opcode8(0x96, <uint64_t>size)
+        dump.put_opcode8(OP_BYTEARRAY8, <uint64_t>size)
     else:
         put_bytes_header(dump, size)
     dump.put(array.data, size)
@@ -704,12 +704,12 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     dump.get(dtype)
     for i in range(array.nd):
         put_small_int(dump, array.dimensions[i])
-    dump.put1(b")" if array.nd == 0 else <uint8_t>(0x84 + array.nd))
+    dump.put1(OP_EMPTY_TUPLE if array.nd == 0 else <uint8_t>(OP_TUPLE1 - 1 + array.nd))
     if array.nd:
         dump.memoize(NULL, True)
     dump.get(entry.number)
-    dump.put_memoized(b"t", NULL, True)
-    return dump.put_memoized(b"R", obj, unique)
+    dump.put_memoized(OP_TUPLE, NULL, True)
+    return dump.put_memoized(OP_REDUCE, obj, unique)
 
 
 cdef inline char* number_data(PyObject* obj) noexcept:
@@ -740,8 +740,8 @@ cdef int save_number(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     put_bytes_header(dump, plan.size)
     dump.put(number_data(obj), plan.size)
     dump.memoize(NULL, True)
-    dump.put_memoized(0x86, NULL, True)
-    return dump.put_memoized(b"R", obj, unique)
+    dump.put_memoized(OP_TUPLE2, NULL, True)
+    return dump.put_memoized(OP_REDUCE, obj, unique)
 
 
 cdef int save_deque(Dump dump, PyObject* obj, Plan plan) except -1:
@@ -749,13 +749,13 @@ cdef int save_deque(Dump dump, PyObject* obj, Plan plan) except -1:
     if not save_class(dump, plan):
         return ASK
     dump.part_begins()
-    dump.put1(b")")
+    dump.put1(OP_EMPTY_TUPLE)
     if maxlen is not None:
         dump.part_begins()
         if not save_scalar(dump, <PyObject*>maxlen):
             save_rare_int(dump, maxlen)
-        dump.put_memoized(0x86, NULL, True)
-    dump.put_memoized(b"R", obj, False)
+        dump.put_memoized(OP_TUPLE2, NULL, True)
+    dump.put_memoized(OP_REDUCE, obj, False)
     dump.settle()
     items = iter(<object>obj)
     dump.push(LIST_ITEMS_WORK, <PyObject*>items)
@@ -766,8 +766,8 @@ cdef int save_odict(Dump dump, PyObject* obj, Plan plan) except -1:
     if not save_class(dump, plan):
         return ASK
     dump.part_begins()
-    dump.put1(b")")
-    dump.put_memoized(b"R", obj, False)
+    dump.put1(OP_EMPTY_TUPLE)
+    dump.put_memoized(OP_REDUCE, obj, False)
     dump.settle()
     items = iter((<object>obj).items())
     dump.push(DICT_ITEMS_WORK, <PyObject*>items)
@@ -783,19 +783,19 @@ cdef int save_items(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     if plan.kind == DEFAULTDICT:
         if not save_factory(dump, (<object>obj).default_factory, plan):
             return ASK
-        dump.put_memoized(b"R", obj, unique)
+        dump.put_memoized(OP_REDUCE, obj, unique)
     else:
         if not save_class(dump, plan):
             return ASK
         dump.part_begins()
-        dump.put1(b")")
-        dump.put_memoized(0x81, obj, unique)
+        dump.put1(OP_EMPTY_TUPLE)
+        dump.put_memoized(OP_NEWOBJ, obj, unique)
     if size == 0:
         return 0
     if size >= BATCHSIZE:
         return push_items(dump, obj, is_dict, BETWEEN, 0, NULL)
     if size > 1:
-        dump.put1(b"(")
+        dump.put1(OP_MARK)
     if is_dict:
         count = save_leaf_items(dump, obj, &position, &value)
     else:
@@ -805,8 +805,8 @@ cdef int save_items(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
             dump, obj, is_dict, IN_BATCH if size > 1 else ALONE if count else BETWEEN, count, value
         )
     if is_dict:
-        return dump.put1(b"u" if size > 1 else b"s")
-    return dump.put1(b"e" if size > 1 else b"a")
+        return dump.put1(OP_SETITEMS if size > 1 else OP_SETITEM)
+    return dump.put1(OP_APPENDS if size > 1 else OP_APPEND)
 
 
 cdef bint save_factory(Dump dump, object factory, Plan plan) except -1:
@@ -822,10 +822,10 @@ cdef bint save_factory(Dump dump, object factory, Plan plan) except -1:
         return False
     dump.part_begins()
     if number < 0:
-        dump.put1(b")")
+        dump.put1(OP_EMPTY_TUPLE)
     else:
         dump.get(number)
-        dump.put1(0x85)
+        dump.put1(OP_TUPLE1)
         dump.memoize(NULL, True)
     return True
 
@@ -860,15 +860,15 @@ cdef int save_slots(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     if not save_class(dump, plan):
         return ASK
     dump.part_begins()
-    dump.put1(b")")
-    dump.put_memoized(0x81, obj, unique)
+    dump.put1(OP_EMPTY_TUPLE)
+    dump.put_memoized(OP_NEWOBJ, obj, unique)
     dump.part_begins()
     if plan.kind == SLOTS:
-        dump.put1(b"N")
+        dump.put1(OP_NONE)
         dump.part_begins()
-    dump.put_memoized(b"}" if plan.kind == SLOTS else b"]", NULL, True)
+    dump.put_memoized(OP_EMPTY_DICT if plan.kind == SLOTS else OP_EMPTY_LIST, NULL, True)
     if plan.size > 1:
-        dump.put1(b"(")
+        dump.put1(OP_MARK)
     for i in range(plan.size):
         if plan.kind == SLOTS and not save_leaf(dump, PyTuple_GET_ITEM(<PyObject*>plan.names, i)):
             return push_slots(dump, obj, plan, i, 0)
@@ -892,11 +892,11 @@ cdef int push_slots(Dump dump, PyObject* obj, Plan plan, Py_ssize_t position, in
 
 cdef inline int end_slots(Dump dump, bint named, Py_ssize_t size) except -1:
     if named:
-        dump.put1(b"u" if size > 1 else b"s")
-        dump.put_memoized(0x86, NULL, True)
+        dump.put1(OP_SETITEMS if size > 1 else OP_SETITEM)
+        dump.put_memoized(OP_TUPLE2, NULL, True)
     elif size:
-        dump.put1(b"e" if size > 1 else b"a")
-    return dump.put1(b"b")
+        dump.put1(OP_APPENDS if size > 1 else OP_APPEND)
+    return dump.put1(OP_BUILD)
 
 
 cdef int continue_slots(Dump dump) except -1:
@@ -955,7 +955,7 @@ cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
         if type(<object>obj) is not cls:  # it has changed its class
             return save_reduction(dump, <object>obj, (copyreg.__newobj__, (cls,), state), True)
         dump.enter_user_code(<object>obj)
-        push_reduction(dump, <object>obj, cls, (), state, <char>0x81).size = 1
+        push_reduction(dump, <object>obj, cls, (), state, <char>OP_NEWOBJ).size = 1
     finally:
         dump.release(obj)
     return 1

@@ -341,7 +341,7 @@ cdef bint is_endless(Dump dump, object obj, object reduce) except -1:
 cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) except -1:
     """Write a reduction of `obj`, and memoize `obj`."""
     cdef Work* work
-    cdef char opcode = b"R"
+    cdef char opcode = OP_REDUCE
     cdef bint rare = False
     cdef Py_ssize_t i, size = PyTuple_GET_SIZE(<PyObject*>reduction) if type(reduction) is tuple else 0
     state = kwargs = None
@@ -366,7 +366,7 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
             if is_name(name, "__newobj_ex__"):
                 func, args, *rest = newobj_ex_arguments(args, dump.protocol)
                 if rest:
-                    opcode = <char>0x92
+                    opcode = <char>OP_NEWOBJ_EX
                     kwargs = rest[0]
                     rare = True
             elif is_name(name, "__newobj__"):
@@ -375,7 +375,7 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
                     args = (<tuple>args)[1:]
                 else:
                     func, args = newobj_arguments(obj, args)
-                opcode = <char>0x81
+                opcode = <char>OP_NEWOBJ
     if rare:
         state = <tuple>reduction + (None,) * (6 - size) + (kwargs,)
     work = push_reduction(dump, obj, func, args, state, opcode)
@@ -428,7 +428,7 @@ cdef int continue_reduction(Dump dump) except -1:
         if save(dump, work.first, 0):
             return 1
     if work.step == ARGUMENTS:
-        work.step = KEYWORDS if work.opcode == <char>0x92 else MADE
+        work.step = KEYWORDS if work.opcode == <char>OP_NEWOBJ_EX else MADE
         if save(dump, work.second, 1):
             return 1
     if work.step == KEYWORDS:
@@ -443,7 +443,7 @@ cdef int continue_reduction(Dump dump) except -1:
         else:
             entry = dump.find(work.obj)
             if entry.key != NULL and entry.number >= 0:
-                dump.put1(b"0")
+                dump.put1(OP_POP)
                 dump.get(entry.number)
                 return end_reduction(dump)
             dump.memoize(work.obj, False)
@@ -456,7 +456,7 @@ cdef int continue_reduction(Dump dump) except -1:
         else:
             work.step = LIST_ITEMS
     if work.step == BUILD:
-        dump.put1(b"b")
+        dump.put1(OP_BUILD)
         return end_reduction(dump)
     return continue_rest(dump, work)
 
@@ -483,7 +483,7 @@ cdef int continue_rest(Dump dump, Work* work) except -1:
             work.step = BUILD
             if save(dump, state, 0):
                 return 1
-            dump.put1(b"b")
+            dump.put1(OP_BUILD)
             return end_reduction(dump)
         # Called for its effect on the object: what it returns is thrown away.
         work.step = SETTER_OBJECT
@@ -497,7 +497,8 @@ cdef int continue_rest(Dump dump, Work* work) except -1:
         work.step = SETTER
         if save(dump, state, 0):
             return 1
-    dump.put(b"\x86R0", 3)
+    dump.put2(OP_TUPLE2, OP_REDUCE)
+    dump.put1(OP_POP)
     return end_reduction(dump)
 
 

@@ -22,29 +22,29 @@ cdef inline bint is_scalar(PyObject* obj) noexcept:
 cdef inline int put_small_int(Stream stream, Py_ssize_t value) except -1:
     """Write an int of 31 bits that is none of Python's, from protocol 2 on."""
     if value <= 0xFF:
-        return stream.put_opcode1(b"K", <uint8_t>value)
+        return stream.put_opcode1(OP_BININT1, <uint8_t>value)
     if value <= 0xFFFF:
-        stream.put_opcode1(b"M", <uint8_t>value)
+        stream.put_opcode1(OP_BININT2, <uint8_t>value)
         return stream.put1(<uint8_t>(value >> 8))
-    return stream.put_opcode4(b"J", <uint32_t>value)
+    return stream.put_opcode4(OP_BININT, <uint32_t>value)
 
 
 cdef int save_rare_scalar(Stream stream, object obj) except -1:
     """Write the same in old protocols, or a large int."""
     if obj is None:
-        return stream.put1(b"N")
+        return stream.put1(OP_NONE)
     if type(obj) is int:
         return save_rare_int(stream, obj)
     if type(obj) is float:
         if not stream.bin:
             held = obj
             stream.settle()  # repr lets the handlers of signals run
-            return stream.put_bytes(b"F%b\n" % repr(obj).encode("ascii"))
+            return stream.put_bytes(b"%b%b\n" % (opcodes.FLOAT, repr(obj).encode("ascii")))
         stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
         return 0
     if stream.protocol >= 2:
-        return stream.put1(0x88 if obj else 0x89)
-    return stream.put(b"I01\n" if obj else b"I00\n", 4)
+        return stream.put1(OP_NEWTRUE if obj else OP_NEWFALSE)
+    return stream.put_bytes(opcodes.INT + (b"01\n" if obj else b"00\n"))
 
 
 cdef int save_rare_int(Stream stream, object obj) except -1:
@@ -56,13 +56,13 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
     cdef bint is_small = quickpickle_small_long(<PyObject*>obj, &value)
     if is_small and value == <int32_t>value:
         if not stream.bin:
-            return stream.put_bytes(b"I%d\n" % value)
+            return stream.put_bytes(b"%b%d\n" % (opcodes.INT, value))
         stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
         return 0
     if stream.protocol < 2:
         held = obj
         stream.settle()  # as above
-        return stream.put_bytes(b"L%bL\n" % repr(obj).encode("ascii"))
+        return stream.put_bytes(b"%b%bL\n" % (opcodes.LONG, repr(obj).encode("ascii")))
     # Little-endian two's complement, in as few bytes as keep the sign: behind the longer of the
     # headers, then what the highest byte only repeats of the sign is taken off.
     if is_small:
@@ -83,9 +83,9 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         raise OverflowError("int too large to pickle")
     if size < 256:
         memmove(stream.pos + 2, stream.pos + 5, size)
-        stream.put_opcode1(0x8A, <uint8_t>size)
+        stream.put_opcode1(OP_LONG1, <uint8_t>size)
     else:
-        stream.put_opcode4(0x8B, <uint32_t>size)
+        stream.put_opcode4(OP_LONG4, <uint32_t>size)
         stream.look_how_far(size)
     stream.pos += size
     return 0
@@ -106,10 +106,10 @@ cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -
     # Most strings, with one look at the room.
     stream.room(size + 3)
     pos = stream.pos
-    pos[0] = <char>0x8C
+    pos[0] = <char>OP_SHORT_BINUNICODE
     pos[1] = <char>size
     quickpickle_copy(pos + 2, <const char*>PyUnicode_DATA(obj), size)
-    pos[size + 2] = <char>0x94
+    pos[size + 2] = <char>OP_MEMOIZE
     stream.pos = pos + size + 2 + stream.memoize_length
     if entry == NULL:
         stream.add(obj, True)
@@ -162,11 +162,11 @@ cdef int save_large_str(Stream stream, PyObject* obj, Py_ssize_t size) except -1
 cdef inline int put_str_header(Stream stream, Py_ssize_t size) except -1:
     stream.close_frame_if_large(size)
     if size <= 0xFF and stream.protocol >= 4:
-        return stream.put_opcode1(0x8C, <uint8_t>size)
+        return stream.put_opcode1(OP_SHORT_BINUNICODE, <uint8_t>size)
     if <uint64_t>size >> 32 == 0:
-        return stream.put_opcode4(b"X", <uint32_t>size)
+        return stream.put_opcode4(OP_BINUNICODE, <uint32_t>size)
     if stream.protocol >= 4:
-        return stream.put_opcode8(0x8D, <uint64_t>size)
+        return stream.put_opcode8(OP_BINUNICODE8, <uint64_t>size)
     stream.own()
     raise OverflowError(
         "serializing a string larger than 4 GiB requires pickle protocol 4 or higher"
@@ -180,9 +180,9 @@ cdef int save_text(Stream stream, object obj) except -1:
         text = text.replace(character, f"\\u{ord(character):04x}")
     encoded = text.encode("raw-unicode-escape") + b"\n"
     if stream.protocol >= 4:  # with `bin` set to 0: part of its frame, however long it is
-        stream.put_bytes(b"V" + encoded)
+        stream.put_bytes(opcodes.UNICODE + encoded)
     else:
-        stream.put1(b"V")
+        stream.put1(OP_UNICODE)
         stream.payload(PyBytes_AS_STRING(encoded), len(encoded), encoded)
     return stream.memoize(<PyObject*>obj, False)
 
@@ -190,11 +190,11 @@ cdef int save_text(Stream stream, object obj) except -1:
 cdef inline int put_bytes_header(Stream stream, Py_ssize_t size) except -1:
     stream.close_frame_if_large(size)
     if size <= 0xFF:
-        return stream.put_opcode1(b"C", <uint8_t>size)
+        return stream.put_opcode1(OP_SHORT_BINBYTES, <uint8_t>size)
     if <uint64_t>size >> 32 == 0:
-        return stream.put_opcode4(b"B", <uint32_t>size)
+        return stream.put_opcode4(OP_BINBYTES, <uint32_t>size)
     if stream.protocol >= 4:
-        return stream.put_opcode8(0x8E, <uint64_t>size)
+        return stream.put_opcode8(OP_BINBYTES8, <uint64_t>size)
     stream.own()
     raise OverflowError(
         "serializing a bytes object larger than 4 GiB requires pickle protocol 4 or higher"
@@ -224,7 +224,7 @@ cdef int save_bytearray(Stream stream, PyObject* obj) except -1:
         view = memoryview(held)  # so that it keeps its size until it is written
     cdef Py_ssize_t size = PyByteArray_GET_SIZE(held)
     stream.close_frame_if_large(size)
-    stream.put_opcode8(0x96, <uint64_t>size)
+    stream.put_opcode8(OP_BYTEARRAY8, <uint64_t>size)
     stream.payload(PyByteArray_AS_STRING(held), size, held)
     return stream.memoize(obj, False)
 
@@ -249,7 +249,8 @@ cdef int save_picklebuffer(Stream stream, PyObject* pointer) except -1:
         )
     readonly = view.readonly
     if stream.buffer_callback is not None and not stream.buffer_callback(obj):
-        return stream.put(b"\x97\x98", 2 if readonly else 1)
+        stream.put1(OP_NEXT_BUFFER)
+        return stream.put1(OP_READONLY_BUFFER) if readonly else 0
     owner = None
     if view.len >= FRAME_SIZE_TARGET and (stream.write is not None or stream.compact):
         owner = held if PyBuffer_IsContiguous(<Py_buffer*>view, c"C") else obj.raw()
@@ -258,6 +259,6 @@ cdef int save_picklebuffer(Stream stream, PyObject* pointer) except -1:
         put_bytes_header(stream, view.len)
     else:
         stream.close_frame_if_large(view.len)
-        stream.put_opcode8(0x96, <uint64_t>view.len)
+        stream.put_opcode8(OP_BYTEARRAY8, <uint64_t>view.len)
     stream.payload(<const char*>view.buf, view.len, owner)
     return stream.memoize(pointer, False)

@@ -211,7 +211,7 @@ cdef int read_reduction(list steps, Work* work, bint is_last) except -1:
     cdef int step = work.step
     if step == ARGUMENTS:
         steps.append(PathStep(kinds.PART, <object>work.first, None, part_of(opcode, 0), origin))
-    elif step == KEYWORDS or (step == MADE and work.opcode != <char>0x92):
+    elif step == KEYWORDS or (step == MADE and work.opcode != <char>OP_NEWOBJ_EX):
         steps.append(PathStep(kinds.PART, <object>work.second, None, part_of(opcode, 1), origin))
     elif step == MADE:
         steps.append(PathStep(kinds.PART, (<tuple>rest)[6], None, part_of(opcode, 2), origin))

@@ -88,7 +88,7 @@ cdef class Stream(Memo):
             self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         self.pos = self.buffer
         if self.protocol >= 2:
-            self.pos[0] = <char>0x80
+            self.pos[0] = <char>OP_PROTO
             self.pos[1] = <char>self.protocol
             self.pos += 2
         return self.begin_frame()
@@ -225,7 +225,7 @@ cdef class Stream(Memo):
         self.buffer = PyBytes_AS_STRING_(self.holder)
         self.pos = self.buffer + used
         self.end = self.buffer + wanted
-        if size >= LARGE // 4:
+        if size >= LARGE >> 2:
             quickpickle_make_pages(self.pos, size)
         return self.set_stop()
 
@@ -234,6 +234,14 @@ cdef class Stream(Memo):
         self.room(1)
         self.pos[0] = <char>code
         self.pos += 1
+        return 0
+
+    @cython.final
+    cdef inline int put2(self, uint8_t code, uint8_t next_code) except -1:
+        self.room(2)
+        self.pos[0] = <char>code
+        self.pos[1] = <char>next_code
+        self.pos += 2
         return 0
 
     @cython.final
@@ -288,7 +296,7 @@ cdef class Stream(Memo):
         if not self.has_memoize:
             return self.memoize_by_number(obj, unique)
         self.room(1)
-        self.pos[0] = <char>0x94
+        self.pos[0] = <char>OP_MEMOIZE
         self.pos += self.memoize_length
         self.add(obj, unique)
         return self.memoized()
@@ -297,7 +305,7 @@ cdef class Stream(Memo):
     cdef inline int put_with_memoize(self, uint8_t code) except -1:
         self.room(2)
         self.pos[0] = <char>code
-        self.pos[1] = <char>0x94
+        self.pos[1] = <char>OP_MEMOIZE
         self.pos += 1 + self.memoize_length
         return 0
 
@@ -338,11 +346,11 @@ cdef class Stream(Memo):
     cdef int put_memoize(self, Py_ssize_t number) except -1:
         """What memoizes below protocol 4."""
         if not self.bin:
-            return self.put_bytes(b"p%d\n" % number)
+            return self.put_bytes(b"%b%d\n" % (opcodes.PUT, number))
         if number < 256:
-            return self.put_opcode1(b"q", <uint8_t>number)
+            return self.put_opcode1(OP_BINPUT, <uint8_t>number)
         if <uint64_t>number >> 32 == 0:
-            return self.put_opcode4(b"r", <uint32_t>number)
+            return self.put_opcode4(OP_LONG_BINPUT, <uint32_t>number)
         raise PicklingError("memo id too large for LONG_BINPUT")
 
     @cython.final
@@ -362,7 +370,7 @@ cdef class Stream(Memo):
         self.memoize_at[number] |= <uint32_t>QP_IS_USED
         self.get_at[self.get_count] = <uint32_t>(self.pos - self.buffer - self.frame_start)
         self.get_count += 1
-        self.pos[0] = <char>0x6A
+        self.pos[0] = <char>OP_LONG_BINGET
         quickpickle_store4(self.pos + 1, <uint32_t>number)
         self.pos += 5
         return 0
@@ -375,7 +383,7 @@ cdef class Stream(Memo):
                 enlarge_references(self)
             return self.get_and_note(number)
         if not self.bin and not self.compact:
-            return self.put_bytes(b"g%d\n" % number)
+            return self.put_bytes(b"%b%d\n" % (opcodes.GET, number))
         self.own()
         raise PicklingError("memo id too large for LONG_BINGET")
 
@@ -414,7 +422,7 @@ cdef class Stream(Memo):
         if self.protocol < 4:
             return 0
         if size >= FRAME_SIZE_MIN:
-            header[0] = <char>0x95
+            header[0] = <char>OP_FRAME
             quickpickle_store4(header + 1, <uint32_t>size)
             quickpickle_store4(header + 5, <uint32_t>(<uint64_t>size >> 32))
         else:
@@ -511,7 +519,7 @@ cdef class Stream(Memo):
     @cython.final
     cdef bytes finish(self):
         """Write STOP and close the last frame; return what has not gone to a file."""
-        self.put1(b".")
+        self.put1(OP_STOP)
         self.close_frame()
         if self.compact and not is_complete(self):
             return finish_compact(self)
