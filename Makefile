@@ -7,6 +7,7 @@ PYTEST_ARGS ?= -n auto
 BENCH_ARGS ?=
 RESULT := benchmarks/results/latest.json
 
+STUBS := quickpickle.compiled.core quickpickle.compiled.inspection
 SECONDS ?= 600
 # The memory that tests measure, or limit, is another one there; no browser starts under
 # AddressSanitizer.
@@ -19,7 +20,7 @@ VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench changes debug fuzz leaks reproducible sanitize stress valgrind clean
+.PHONY: demo test lint bench changes coverage debug fuzz leaks reproducible sanitize stress valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -31,7 +32,9 @@ test: $(VENV)/.installed-test,integration
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --ignore-missing-stub $(STUBS)
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/compare.py --output $(RESULT) $(BENCH_ARGS)
@@ -48,6 +51,13 @@ fuzz: $(VENV)/.installed-test,fuzz
 
 leaks: $(VENV)/.installed-test,integration
 	$(BIN)/python tests/leaks.py
+
+# Of the pure implementation: what the compiled one runs no tool can count.
+coverage: $(VENV)/.installed-test $(VENV)/.installed-dev
+	$(BIN)/coverage erase
+	QUICKPICKLE_PURE=1 $(BIN)/coverage run -m pytest -m "not slow" -n 0
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --show-missing --skip-covered
 
 sanitize: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1'
@@ -69,7 +79,7 @@ valgrind: $(VENV)/.installed-test
 clean:
 	rm -rf $(VENV) build dist
 
-$(VENV)/.installed-%: pyproject.toml setup.py $(wildcard src/quickpickle/compiled/*.p*)
+$(VENV)/.installed-%: pyproject.toml setup.py $(wildcard src/quickpickle/compiled/*.[ph]*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $@
