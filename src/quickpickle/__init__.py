@@ -1,9 +1,9 @@
 """quickpickle: pickle.Pickler built anew, for `import quickpickle as pickle`.
 
-Every name of `pickle.__all__` is here. What writes pickles is our own; what reads them, and
-the exceptions, are the standard library's own objects. (`load` takes paths too; files it hands on
-to `pickle.load`.) What pickle does not have is not in `__all__`: `from quickpickle import *` gives
-what it gives of pickle.
+Every name of `pickle.__all__` is here. The functions and the class that write pickles are our own;
+those that read them, and the exceptions, are the standard library's own objects. (`load` takes
+paths too; files it hands on to `pickle.load`.) Names that pickle does not have are not in
+`__all__`: `from quickpickle import *` gives the same names as it does of pickle.
 """
 
 import pickle as _standard
@@ -55,13 +55,13 @@ __all__ = [
 ]
 __all__ += [_name for _name in vars(_opcodes) if _name.isupper()]
 
-# What else the running interpreter's pickle has: TRUE and FALSE, and what may come.
+# Further names of the running interpreter's pickle: TRUE and FALSE, and later ones.
 for _name in set(_standard.__all__) - set(__all__):
     globals()[_name] = getattr(_standard, _name)
     __all__ += [_name]
 
 
-# What is our own and takes a while to import. Not in __all__, which is that of pickle.
+# Our own names that take a while to import. Not in __all__, which is that of pickle.
 _LATER = {
     "Problem": "diagnosis",
     "Inspection": "inspection",

@@ -61,7 +61,7 @@ def _known() -> tuple[Any, ...]:
 
 
 class _Reducers:
-    """What cloudpickle's Pickler has beside those of pickle: with it `self` is enough for them."""
+    """The attributes that cloudpickle's reducers need of `self`: those of its Pickler."""
 
     globals_ref: dict[int, dict[str, Any]]
     """The globals of functions, by address: what shares them now will share them again."""
@@ -89,7 +89,7 @@ class Pickler(_Reducers, _implementation.Pickler):
     Parameters
     ----------
     file
-        Whatever has a `write` that takes one bytes-like argument.
+        An object with a `write` that takes one bytes-like argument.
     protocol
         0 to `HIGHEST_PROTOCOL`; None stands for `cloudpickle.DEFAULT_PROTOCOL`, the highest.
     buffer_callback
@@ -231,7 +231,7 @@ def dumps(
 
 @drops_frames
 def __getattr__(name: str) -> Any:
-    """Whatever else cloudpickle has: `__version__`, `list_registry_pickle_by_value`, ..."""
+    """All other names of cloudpickle: `__version__`, `list_registry_pickle_by_value`, ..."""
     if name.startswith("__") and name != "__version__":  # of a module, which this one is not
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(_theirs, name)

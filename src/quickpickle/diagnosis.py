@@ -50,9 +50,9 @@ class Problem:
     type : type or None
         The type of the object at that place; None where it is not at hand.
     exception : Exception or None
-        What pickling it raises, without its traceback; None for what pickles, but with a surprise.
+        Raised by pickling it, without its traceback; None if it can be pickled, with a surprise.
     hint : str or None
-        What to do about it.
+        The advice for it.
     """
 
     __slots__ = ("exception", "hint", "path", "type")
@@ -147,7 +147,7 @@ def diagnose(
     Parameters
     ----------
     obj
-        What is to be pickled.
+        The object to be pickled.
     max_problems
         To end the search at so many; None for no limit.
     strict
@@ -360,7 +360,7 @@ _PLAIN: Final = {type(None), bool, int, float, str, bytes}
 
 
 def _digest(obj: Any) -> Any:
-    """What two strings or buffers of a type have in common where they are equal."""
+    """A key that two strings or buffers of a type share if they are equal."""
     about: Any = None
     data: Any = obj
     if type(obj) is PickleBuffer:
@@ -378,7 +378,7 @@ def _members(obj: Any) -> list[Any]:
 
 
 class _Content(NamedTuple):
-    """What a container holds, with all that is nested in it; numbers beyond large are cut."""
+    """The content of a container, with all nested ones; numbers beyond large are cut."""
 
     digest: bytes
     items: int

@@ -47,7 +47,7 @@ def object_digest(
     ValueError, TypeError
         `digest` is the name of no algorithm, or gives no hash object.
     Exception
-        Whatever `Pickler.dump` raises for what cannot be pickled.
+        Those of `Pickler.dump`, for an object that cannot be pickled.
 
     Example
     -------

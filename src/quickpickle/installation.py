@@ -29,7 +29,7 @@ _current: Installation | None = None  # what install() returned that has put our
 
 
 class _QuickForkingPickler(Pickler):
-    """What `multiprocessing.reduction.ForkingPickler` makes while quickpickle is installed."""
+    """Made by `multiprocessing.reduction.ForkingPickler` while quickpickle is installed."""
 
     @drops_frames
     def __init__(self, *args: Any) -> None:
@@ -47,7 +47,7 @@ def _new_forking_pickler(cls: type, *args: Any) -> Any:
 
 
 class Installation:
-    """What `install` returns: undoes what that call did when a with statement ends."""
+    """Returned by `install`: undoes that call at the end of a with statement."""
 
     def __enter__(self) -> Installation:
         return self
@@ -83,8 +83,8 @@ def install() -> Installation:
 
     `pickle.dump`, `pickle.dumps` and `pickle.Pickler` are quickpickle's, and what
     `multiprocessing` sends between processes is written by it: pools, queues, pipes, managers and
-    `concurrent.futures.ProcessPoolExecutor`. The bytes are the same, so whoever reads them does
-    not need to know. Reading stays the standard library's.
+    `concurrent.futures.ProcessPoolExecutor`. The bytes are the same, so readers do not need
+    to know. Reading stays the standard library's.
 
     It can be called any number of times, by any thread, and `uninstall` undoes it. It counts for
     this process, and those that it forks; others are to call it themselves

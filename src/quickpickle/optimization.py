@@ -1,7 +1,7 @@
 """Pickles without the memo entries that nothing refers to: `compact=True`, and `optimize`.
 
-Most entries of a pickle's memo are never read: whoever writes an object cannot know whether it will
-turn up again. Here they are left out and the others renumbered, by the rules of
+Most entries of a pickle's memo are never read: a pickler cannot know whether an object will turn
+up again. Here they are left out and the others renumbered, by the rules of
 `pickletools.optimize`, whose bytes these are.
 """
 
@@ -27,7 +27,7 @@ from .format.opcodes import (
 )
 from .rules.tracebacks import drops_frames, make_public
 
-# What follows each opcode: so many bytes, or one of these.
+# The argument of each opcode: so many bytes, or one of these.
 _COUNT1, _COUNT4, _SIGNED4, _COUNT8 = 0x11, 0x14, 0x34, 0x18  # a count, and as many bytes
 _LINE, _LINES = 0x20, 0x21  # text to the end of the line; two of these
 _UNKNOWN = 0xFF
@@ -72,7 +72,7 @@ def optimize(data: Any, /) -> bytes:
     """Return an equivalent pickle without the memo entries that nothing refers to.
 
     In place of `pickletools.optimize`: the same bytes, in a small part of the time. The pickle
-    may be of any protocol and from any pickler; it is not run. What stands behind its end is left
+    may be of any protocol and from any pickler; it is not run. Bytes behind its end are left
     out.
 
     Parameters
@@ -88,7 +88,7 @@ def optimize(data: Any, /) -> bytes:
         It is no whole pickle, or of a later protocol than this Python's; or it refers to memo
         entries that it does not have, as the later pickles of one Pickler may.
 
-    What the opcodes have as arguments is not looked at, beyond its length and the memo's numbers.
+    Of the opcodes' arguments only their lengths and the memo's numbers are looked at.
 
     >>> import pickle
     >>> optimize(pickle.dumps([1, 2], protocol=2))
@@ -182,7 +182,7 @@ def _opcodes(data: bytes, pos: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _not_whole(data: bytes) -> ValueError:
-    """What is wrong with a pickle, in the words of pickletools."""
+    """The error of a damaged pickle, in the words of pickletools."""
     import pickletools  # large, and hardly ever needed
 
     try:
@@ -208,7 +208,7 @@ def _memo_opcode(protocol: int, number: int, text: bytes, short: bytes, long: by
 
 
 class _Output:
-    """What is written: opcodes of `data`, and others, in frames from protocol 4 on.
+    """The new pickle: opcodes of `data`, and others, in frames from protocol 4 on.
 
     A frame ends where it is full and an opcode begins, or where one comes that is too large for
     a frame.

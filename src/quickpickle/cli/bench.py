@@ -36,7 +36,7 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Report:
-    """What one run found."""
+    """The result of one run."""
 
     path: Path
     rest: int

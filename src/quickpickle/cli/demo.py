@@ -49,7 +49,7 @@ _TEST_DIRECTORIES = frozenset({"test", "tests", "idle_test"})
 
 @dataclass(frozen=True)
 class Report:
-    """What one run of the demo found."""
+    """The result of one run of the demo."""
 
     modules: int
     values: int
@@ -69,7 +69,7 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, a clause each; empty if quickpickle did as it should."""
+        """The faults found, a clause each; empty if quickpickle did as it should."""
         problems = []
         if self.identical is False:
             problems.append("the bytes are not those of the standard pickler")
@@ -83,7 +83,7 @@ class Report:
 class Watched:
     """Stands for a dict in a pickle, and calls `advance` whenever an item's turn comes.
 
-    What is read back is a plain dict. Every pickler gets an iterator of its own.
+    The result of reading is a plain dict. Every pickler gets an iterator of its own.
     """
 
     def __init__(self, items: dict[str, Any], advance: Callable[[], object]) -> None:
@@ -272,7 +272,7 @@ def _watch(
 
 
 def _timed(action: Callable[[], _T]) -> tuple[_T, float]:
-    """What `action` returns and how many seconds it took, with the garbage collector off.
+    """The result of `action`, and its time in seconds, with the garbage collector off.
 
     It would go through all those objects again and again, and take longer than the action.
     """

@@ -4,7 +4,7 @@ import sys
 
 from .core import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
 
-# Importing the core turns the lock on in a build that goes without one, unless that is forbidden.
+# Importing `core` turns the lock on in a build that goes without one, unless that is forbidden.
 if not getattr(sys, "_is_gil_enabled", lambda: True)():
     raise ImportError(
         "the compiled one needs the interpreter's lock (the GIL), which PYTHON_GIL=0 or -X gil=0 "

@@ -265,7 +265,7 @@ static int quickpickle_scan(quickpickle_compaction *c)
             }
             break;
         case OP_STOP:
-            /* What no pickler writes: opcodes of a later protocol, which its own are longer than. */
+            /* Not written by picklers: opcodes of a later protocol, shorter than its own. */
             if ((memoizes && c->protocol < 4) || (is_binary && c->protocol == 0)) {
                 return QP_ODD;
             }

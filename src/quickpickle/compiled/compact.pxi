@@ -1,4 +1,4 @@
-# Pickles without the memo entries that nothing refers to: the twin of compact.py.
+# Pickles without the memo entries that nothing refers to: as optimization.py.
 #
 # A dump with compact=True writes no MEMOIZE and no frames, and notes where its entries and the
 # references to them belong. At its end it is known which entries are of use: what lies between is
@@ -8,8 +8,8 @@
 # the memo is written and read, and which entries are read. The second copies what lies between,
 # leaves out what is of no use, renumbers the rest, and makes frames.
 #
-# Only pickles whose entries count up by one, as all picklers write them, are done here. Whatever
-# else there is, and whatever is wrong, is left to compact.py: ODD.
+# Only pickles whose entries count up by one, as all picklers write them, are done here. All other
+# pickles, and damaged ones, are left to optimization.py: ODD.
 
 cdef extern from "compact.h":
     ctypedef struct quickpickle_section:
@@ -166,7 +166,7 @@ cdef int undo_references(Stream stream, Py_ssize_t start) noexcept:
 
 
 cdef int forget_places(Stream stream) noexcept:
-    """Where what belongs: only a compact dump wants to know."""
+    """Give up the notes of a compact dump about the places of its entries and references."""
     global last_entries, last_gets
     last_entries = min(stream.used, 1 << 23)
     last_gets = min(stream.get_count, 1 << 23)
@@ -360,9 +360,9 @@ cdef Py_ssize_t move_away(Stream stream, quickpickle_compaction* c) except -1:
 
 
 cdef bytes write_odd(Stream stream, Py_ssize_t count, list held, list held_at):
-    """Fill all in, as without compact=True, and let compact.py see what is of use.
+    """Fill all in, as without compact=True, and let optimization.py find the entries in use.
 
-    So that nobody has to say twice what a name with a newline means in a protocol that ends it with
+    So the code exists once for a name with a newline in a protocol that ends it with
     one (mostly an exception), or an object that is memoized once more.
     """
     cdef Py_ssize_t at, i, number = 0, start = 0, entry, get

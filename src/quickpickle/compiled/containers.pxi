@@ -1,6 +1,6 @@
-# The stack of work, and tuple, list, dict, set and frozenset on it: the twin of containers.py.
+# The stack of work, and tuple, list, dict, set and frozenset on it: as pickling/containers.py.
 #
-# Where containers.py has a generator, here is a Work: which container, how far, and in which step.
+# In place of a generator there is a Work here: the container, the position in it, and the step.
 # A function `continue_…` goes on with the topmost Work until a member needs one of its own, or
 # until all is written, and then takes it off the stack. Its pointer to the Work holds as long as
 # save() returns 0: then nothing was pushed, and the stack has not moved.
@@ -56,7 +56,7 @@ cdef class Dump(Stream):
     cdef bint is_persistent_id  # the next object is one
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
-    cdef tuple override  # what the hook is declared with by only_globals in reduction.py; else None
+    cdef tuple override  # the hook's arguments of only_globals in rules/reductions.py; or None
     cdef uint64_t override_epoch  # in which it was seen whether ...
     cdef bint leaves_classes, leaves_functions  # ... it leaves alone what goes by its name
     cdef uint64_t override_version  # of the code that it consists of; 0: none was seen
@@ -217,7 +217,7 @@ cdef inline int continue_tuple(Dump dump) except -1:
                 return 1
     if work.opcode:
         return end_namedtuple(dump)
-    # A tuple that is in the memo by now contains itself, see containers.py.
+    # A tuple that is in the memo by now contains itself, see pickling/containers.py.
     if not is_new(dump, work):
         entry = dump.find(obj)
     if entry == NULL or entry.key == NULL or entry.number < 0:

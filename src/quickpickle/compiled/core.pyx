@@ -1,5 +1,5 @@
 # cython: language_level=3, initializedcheck=False
-"""The compiled twin of pickler.py and the rooms under it: one extension, a file for each room."""
+"""The compiled implementation of pickling: one extension, made of the files that it includes."""
 
 include "sizes.pxi"
 include "declarations.pxi"

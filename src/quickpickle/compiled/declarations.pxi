@@ -1,4 +1,4 @@
-# What the rooms need of C, of CPython, and of the Python half.
+# Imports and declarations for the other files: of C, of CPython, and of our Python modules.
 
 import codecs
 import copyreg
@@ -68,8 +68,8 @@ from ..rules.sending import DIGESTING, REPORTING, WRITING, send_rest
 from ..rules.nesting import cyclic_error, endless_error
 from ..rules.digests import Pieces
 
-# All of these take and give borrowed references, as C does: an object that Cython holds in
-# a variable of its own is counted up and down, and the counts are what the memo goes by.
+# All of these take and give borrowed references, as C does. Cython changes the reference count of
+# every `object` variable, and the memo depends on the counts.
 cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(PyObject*)
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject*)

@@ -1,4 +1,4 @@
-# Classes and functions by name: the twin of save_global in names.py.
+# Classes and functions by name: as pickling/globals.py. rules/globals.py finds them.
 
 cdef dict EXTENSION_REGISTRY = copyreg._extension_registry
 cdef PyObject* import_function = <PyObject*>__import__
@@ -7,7 +7,7 @@ cdef dict SYS = __import__("sys").__dict__
 
 
 cdef int save_global(Dump dump, object obj, object name) except -1:
-    """Write a class or function by its name, see names.py."""
+    """Write a class or function by its name, see rules/globals.py."""
     if name is None:
         if save_global_here(dump, <PyObject*>obj):
             return 0
@@ -30,7 +30,7 @@ cdef int save_global(Dump dump, object obj, object name) except -1:
 
 
 cdef inline PyObject* find_quietly(PyObject* names, str name) except? NULL:
-    """What a dict has under a name; NULL too where a key with an `__eq__` of its own may be asked."""
+    """The value for a name in a dict; NULL too where a key with its own `__eq__` may be asked."""
     return PyDict_GetItemWithError(names, <PyObject*>name) if quickpickle_has_str_keys(names) else NULL
 
 
@@ -59,7 +59,7 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
 
 
 cdef bint is_plain_metaclass(PyTypeObject* metaclass) except -1:
-    """Whether its classes say what they are and where they are from as those without one do."""
+    """Whether a metaclass leaves the names and the identity of its classes as they are."""
     cdef PyObject* found
     for name in ("__getattribute__", "__class__", "__qualname__", "__hash__", "__eq__"):
         if _PyType_Lookup(metaclass, name) != _PyType_Lookup(&PyType_Type, name):
@@ -75,9 +75,9 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
     """Write what says that it has this module and name, if finding it there takes no other code;
     return whether it was written.
 
-    That is so where its module is imported and has it under a name without dots, and nobody
-    has a word in it: then find_global would find the same with two look-ups in dicts, of whose
-    keys none has an `__eq__` of its own. Of "a.b" an import asks for "a" too.
+    That is so if its module is imported and has it under a name without dots, and nothing
+    overrides these look-ups. Then find_global would find the same with two look-ups in dicts, none
+    of whose keys has an `__eq__` of its own. An import of "a.b" asks for "a" too.
     """
     cdef PyObject* module
     cdef PyObject* package
@@ -104,7 +104,7 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
     module = find_quietly(<PyObject*>modules, module_name)
     if module == NULL or Py_TYPE(module) != module_type or not module_name:
         return False
-    if dump.reducer_override is not absent:  # see only_globals in reduction.py
+    if dump.reducer_override is not absent:  # see only_globals in rules/reductions.py
         its_name = find_quietly(PyModule_GetDict(module), "__name__")
         if <str>module_name == "__main__" or its_name == NULL or Py_TYPE(its_name) != &PyUnicode_Type:
             return False
@@ -113,7 +113,7 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
         return False
     save(dump, <PyObject*>module_name, 0)
     save(dump, <PyObject*>name, 0)
-    dump.own()  # what a type of C says of itself it makes for whoever asks
+    dump.own()  # a type of C makes its name anew for each request
     dump.put_memoized(OP_STACK_GLOBAL, obj, False)
     return True
 

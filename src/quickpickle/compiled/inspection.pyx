@@ -1,9 +1,9 @@
 # cython: language_level=3, initializedcheck=False, boundscheck=False, wraparound=False
 # cython: cdivision=True
-"""The compiled twin of inspection/scan.py: the same class, the same methods, columns in C.
+"""The compiled scanner: the class of inspection/scan.py, with the same methods and columns in C.
 
-What is a check there is a check here; the differences are that a column is a block of memory which
-grows, and that an entry of the memo whose number is out of all proportion goes into a dict.
+It makes the same checks. There are two differences: a column is a block of memory that grows, and
+an entry of the memo with a very high number goes into a dict.
 """
 
 import heapq
@@ -772,7 +772,7 @@ cdef class Scanner:
             self.nodes[self.first].size += size
         elif action == FRAME:
             self.frames += 1
-            # What is cut short below is beyond the end of any file.
+            # A number that is cut short here is beyond the end of any file.
             index = min(little_endian(at, 8), <uint64_t>1 << 62) + here + size
             if index > self.frame_end:
                 self.frame_end = index

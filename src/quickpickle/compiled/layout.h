@@ -1,4 +1,4 @@
-/* All that knows how the interpreter lays out its objects, with what is used where that is unknown. */
+/* All code that depends on the layout of the interpreter's objects, with a fallback for each. */
 
 #ifndef QUICKPICKLE_LAYOUT_H
 #define QUICKPICKLE_LAYOUT_H
@@ -6,8 +6,8 @@
 #include "machine.h"
 
 /* The attributes of most instances lie in an array beside or within the instance, and a dict of
-   them is made for whoever asks for one: which takes longer than to write them, and half of
-   what a dump would add in memory. So they are read where they lie, in the order of
+   them is made on request. That takes longer than to write them, and one half of the memory that
+   a dump would add. So they are read where they lie, in the order of
    quickpickle_attribute, in the versions that we have seen. */
 #if PY_VERSION_HEX < 0x03100000 && !defined(Py_GIL_DISABLED)
 #define QUICKPICKLE_VALUES
@@ -89,8 +89,8 @@ static inline PyObject *quickpickle_value(void *values, Py_ssize_t i, Py_ssize_t
 }
 #endif
 
-/* As PyDict_Next, where the attributes lie in such an array. What it counts positions by, the
-   order in which they were set, stays what it is when a dict is made of them. */
+/* As PyDict_Next, where the attributes lie in such an array. Positions are
+   counted in the order in which attributes were set, which stays when a dict is made of them. */
 static inline int quickpickle_attribute(
     PyObject *obj, void *values, Py_ssize_t *position, PyObject **key, PyObject **value)
 {
@@ -118,7 +118,7 @@ typedef struct {
     uint64_t version;
 } quickpickle_dict_head;
 
-/* What changes with every change of a dict; 0 where there is no such thing. */
+/* A number that changes with every change of a dict; 0 for versions that have none. */
 static inline uint64_t quickpickle_dict_version(PyObject *dict)
 {
 #if PY_VERSION_HEX < 0x030E0000
@@ -275,8 +275,8 @@ static inline const char *quickpickle_kept_utf8(PyObject *obj, Py_ssize_t *size)
     return NULL;
 }
 
-/* The fields of a NumPy array that its C interface has made public, and not changed since. What
-   they hold is compared with what an array says before they are relied on. */
+/* The fields of a NumPy array that its C interface has made public, and not changed since.
+   Their contents are compared with an array's own word before they are relied on. */
 typedef struct {
     PyObject_HEAD
     char *data;
@@ -312,7 +312,7 @@ static Py_ssize_t quickpickle_slot_offset(PyObject *descriptor, PyTypeObject *cl
 
 #define quickpickle_slot(obj, offset) (*(PyObject **)((char *)(obj) + (offset)))
 
-/* What date, datetime and time give as the first argument of their reduction. */
+/* The first argument of the reduction of a date, datetime or time. */
 static int quickpickle_datetime_bytes(PyObject *obj, char *target)
 {
     if (PyDateTime_CheckExact(obj)) {

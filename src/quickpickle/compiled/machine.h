@@ -1,4 +1,4 @@
-/* What compilers and systems differ in. */
+/* Differences between compilers and systems. */
 
 #ifndef QUICKPICKLE_MACHINE_H
 #define QUICKPICKLE_MACHINE_H

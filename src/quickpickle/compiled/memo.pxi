@@ -1,12 +1,14 @@
-# Which objects were written already, and under what number: the twin of memo.py.
+# The objects written so far and their numbers: as pickling/memo.py. docs/architecture.md has the
+# rules of ownership.
 #
 # A log of the objects in the order of their numbers, and a hash table from addresses to numbers.
 #
 # An object whose only reference is that of its container cannot be met again, so it is logged and
 # not entered into the table, and nobody's count is touched. That holds for as long as nothing but
-# our own code runs. Before any other code does, settle() makes up for it, since that code may hand
-# such an object back, or free it. What can be met twice without other code is what is reached from
-# its own members before it has a number: that is OPEN in the table meanwhile (see met_again).
+# our own code runs. Before any other code does, settle() enters these objects into the table and
+# takes a reference to each, since that code may hand such an object back, or free it. An object can
+# be met twice without other code only if it is reached from its own members before it has a number:
+# it is OPEN in the table meanwhile (see met_again).
 
 cdef struct MemoEntry:
     PyObject* key  # NULL: free

@@ -108,7 +108,7 @@ static inline int quickpickle_is_plain_class(PyObject *obj)
 /* Strings that old APIs made are not what they seem, until they are made ready; up to 3.11. */
 #if PY_VERSION_HEX < 0x030C0000
 #define quickpickle_make_ready(obj) PyUnicode_READY(obj)
-/* What a string is not yet counts as longer than any. */
+/* A string that is not ready counts as longer than any other. */
 #define quickpickle_length(obj) (PyUnicode_IS_READY(obj) ? PyUnicode_GET_LENGTH(obj) : PY_SSIZE_T_MAX)
 #else
 #define quickpickle_make_ready(obj) 0

@@ -1,4 +1,4 @@
-# deterministic=True: the twin of deterministic.py, of whose Order both implementations make use.
+# deterministic=True: as pickling/deterministic.py. Order in rules/order.py serves both.
 #
 # Other code may run before any object in this mode (see `careful`), so all that is in the log is in
 # the table too, and owned, wherever something is written here.
@@ -14,7 +14,7 @@ cdef PyTypeObject* failure_type = <PyTypeObject*>Failure
 @cython.final
 @cython.binding(False)  # see PicklerCore
 cdef class Values:
-    """The twin of Representatives. What it returns is borrowed: it keeps it alive."""
+    """As Representatives in rules/order.py. Its results are borrowed: it keeps them alive."""
 
     cdef dict strings, byte_strings, integers, values, aliases
     cdef readonly dict parts
@@ -88,7 +88,7 @@ cdef class Values:
         return found
 
     cdef char* put_part(self, char* pos, PyObject* item, list waiting) except NULL:
-        """What a key has of an item, or its place on `waiting`: see _key_parts."""
+        """The part of a key for an item, or its place on `waiting`: see _key_parts."""
         cdef PyTypeObject* cls = Py_TYPE(item)
         cdef PyObject* known = NULL
         cdef char* end = NULL
@@ -188,7 +188,7 @@ cdef class Values:
 
     cdef PyObject* find_buffer(self, object obj) except NULL:
         view = memoryview(obj)
-        try:  # no `with`: see frames.pxi
+        try:  # no `with`: see tracebacks.pxi
             if not view.readonly or not view.contiguous:
                 return <PyObject*>obj
             data = (view if view.c_contiguous else obj.raw()).tobytes()

@@ -1,4 +1,5 @@
-# class Pickler, and the loop over the stack of work: the twin of pickler.py.
+# class Pickler, dump() and dumps(), and the loop over the stack of work: as pickling/pickler.py,
+# pickling/functions.py and pickling/loop.py.
 
 cdef inline int save(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     """Write an object, and return 0; or, where it has members, put it on the stack, and return 1.
@@ -194,7 +195,7 @@ cdef Dump new_dump():
 
 
 cdef tuple only_globals(object reducer_override):
-    """What a `reducer_override`, as it was found on a Pickler, is declared with by @only_globals."""
+    """The arguments of @only_globals for a `reducer_override` as it was found on a Pickler."""
     if type(reducer_override) is not MethodType:
         return None
     function = reducer_override.__func__
@@ -250,7 +251,7 @@ cdef bytes write_reported(Dump dump, object obj, object progress):
     """Write a whole pickle, and tell how far that is."""
     reporting = Reporting(progress)
     dump.report = reporting.__enter__()
-    try:  # no `with`: see frames.pxi
+    try:  # no `with`: see tracebacks.pxi
         return write_pickle(dump, obj)
     finally:
         reporting.__exit__(None, None, None)
@@ -274,7 +275,7 @@ cdef int end_report(Dump dump, bytes result) except -1:
 
 @cython.binding(False)  # so that the interpreter asks whether `self` is one
 cdef class PicklerCore:
-    """What is compiled of `Pickler`."""
+    """The compiled base class of `Pickler`."""
 
     cdef object _write  # None: not initialized
     cdef object _buffer_callback, _progress
@@ -307,7 +308,7 @@ cdef class PicklerCore:
         if self._write is not None or dump.used:  # else it is the first call, and has its Dump
             dump = new_dump()
             dump.visible = True
-        # What is replaced is held until all is: to free it may run other code, with this Pickler.
+        # The old values are held until all are replaced: to free one may run other code.
         old_write, old_callback, old_progress = self._write, self._buffer_callback, self._progress
         old_order, old_dump = self._order, self._dump
         self.refuse_while_dumping()  # last, as what comes before may run other code

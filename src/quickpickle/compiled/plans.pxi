@@ -1,12 +1,12 @@
-# How the instances of a class are reduced, found out once: what plans.py says, put to use.
+# Instances written by the plan for their class, which rules/plans.py makes.
 #
 # Every change of a class or of one of its bases gives it a new version tag (0: none yet), and
 # tags are not used again. So a plan that is found under the same class and tag was made for the
-# class as it is now. What else a plan rests on, is_valid looks at: again whenever other code may
-# have run, and only then, as nothing can change before.
+# class as it is now. is_valid checks everything else that a plan depends on: again whenever other
+# code may have run, and only then, as nothing can change before.
 #
-# What save_planned writes it writes without running other code; where that does not go it returns
-# ASK, having written nothing, and the object is asked.
+# save_planned writes without running other code. If that is not possible it returns ASK, having
+# written nothing, and the object is asked.
 
 cdef enum:
     ASK = 2
@@ -204,12 +204,12 @@ cdef int find_out(Plan plan, object obj) except -1:
         else:
             sample = (<object>cls)((2, 3))
             if planning.describe_array(sample) != describe_array(<PyObject*>sample):
-                plan.kind = UNPLANNED  # a NumPy to come
+                plan.kind = UNPLANNED  # an unknown future NumPy layout
     elif kind == NUMBER:
         plan.size = plan.names[2]
         for sample in ((<object>cls)(0), (<object>cls)(1), obj):
             if number_bytes(<PyObject*>sample, plan.size) != sample.tobytes():
-                plan.kind = UNPLANNED  # the same
+                plan.kind = UNPLANNED  # as above
     elif kind == DATETIME and not is_known_date(cls):
         plan.kind = UNPLANNED
     return 0
@@ -602,7 +602,7 @@ cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -
 cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     cdef PyObject* number = quickpickle_slot(obj, plan.offsets[0])
     cdef PyObject* is_safe = quickpickle_slot(obj, plan.offsets[1])
-    # What is not said to be safe or unsafe has the number only.
+    # A UUID that is not said to be safe or unsafe has the number only.
     if (
         number == NULL
         or Py_TYPE(number) != &PyLong_Type
@@ -633,7 +633,7 @@ cdef object describe_array(PyObject* obj):
 
 
 cdef tuple reduce_array(Dump dump, object obj, Plan plan):
-    """What NumPy reduces an array of numbers to, without its look-ups; None where it is asked."""
+    """NumPy's reduction of an array of numbers, without its look-ups; None where it is asked."""
     cdef quickpickle_array* array = <quickpickle_array*>obj
     if (
         dump.protocol < 5

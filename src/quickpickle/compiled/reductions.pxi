@@ -1,4 +1,4 @@
-# Any other object, by its reduction: the twin of reduction.py.
+# Any other object, by its reduction: as pickling/reductions.py.
 
 cdef object NEWOBJ = copyreg.__newobj__
 cdef object none_type = type(None)
@@ -15,13 +15,14 @@ cdef int FROM_COPYREG = COPYREG
 
 
 cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
-    """Write an object of none of the types that have their own function, see reduction.py."""
+    """Write an object of none of the types that have their own function, as in pickling/."""
     cdef PyTypeObject* cls = Py_TYPE(pointer)
     cdef PyObject* plan
     cdef PyObject* listed
     cdef int result
     # A hook for classes and functions only need not be called where there is a plan: that is no
-    # class, no function, and cannot claim to be one, its `__class__` being object's (see plans.py).
+    # class, no function, and cannot claim to be one, its `__class__` being object's (see
+    # rules/plans.py).
     if dump.reducer_override is absent or dump.override is not None:
         if PyType_Check(<object>pointer) or cls == function_type:
             if (
@@ -86,7 +87,7 @@ cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
 
 
 cdef int look_at_override(Dump dump) except -1:
-    """See whether the hook is what only_globals in reduction.py was told of it."""
+    """See whether the hook still is as only_globals in rules/reductions.py was told."""
     # Nothing is made here that may run the garbage collector.
     classes, modules, code, methods = dump.override[1], dump.override[2], dump.override[3], dump.override[4]
     dump.leaves_classes = (
@@ -201,7 +202,7 @@ cdef int find_tables(Dump dump) except -1:
 
 
 cdef tuple chain_map_methods():
-    """What a look-up in a ChainMap goes by."""
+    """The methods that a look-up in a ChainMap uses."""
     cdef list methods = []
     for name in ("__getitem__", "__missing__", "__getattribute__", "__getattr__", "maps"):
         methods.append(find(ChainMap, name))
@@ -255,7 +256,7 @@ cdef inline bint is_singleton_type(PyObject* cls) noexcept:
 
 
 cdef object find_reducer(Dump dump, object cls):
-    """What a Pickler's own dispatch table has for a class, or ABSENT. Other code may run."""
+    """The entry of a Pickler's own dispatch table for a class, or ABSENT. Other code may run."""
     cdef PyObject* listed
     look_at_chain_map()
     if is_unlisted(dump, <PyTypeObject*>cls, &listed):
@@ -267,7 +268,7 @@ cdef int ask(Dump dump, object obj) except -1:
     """Find out how an object wants to be rebuilt, and write that."""
     cdef object cls = type(obj)
     cdef bint endless = True
-    cdef int result, origin = 0  # of the reduction, see reduction.py
+    cdef int result, origin = 0  # of the reduction, see rules/reductions.py
     array_reduction = None
     reduction = NotImplemented
     if dump.reducer_override is not absent and not (
@@ -345,7 +346,7 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
     cdef bint rare = False
     cdef Py_ssize_t i, size = PyTuple_GET_SIZE(<PyObject*>reduction) if type(reduction) is tuple else 0
     state = kwargs = None
-    # What is wrong is found, and said, by the Python half.
+    # unpack() finds the fault and raises the exception.
     if size < 2 or size > 6 or not has_good_items(<tuple>reduction):
         reduction = unpack(reduction)
         size = 6
@@ -415,7 +416,7 @@ cdef inline bint is_name(object name, str wanted) except -1:
 
 
 cdef enum:
-    # The steps of a reduction's work. What is only the Work's, refs 1, cannot be met again.
+    # The steps of a reduction's work. A part that only the Work has, refs 1, cannot be met again.
     FUNCTION, ARGUMENTS, KEYWORDS, MADE, LIST_ITEMS, DICT_ITEMS, STATE
     BUILD, SETTER_OBJECT, SETTER_STATE, SETTER
 
@@ -437,7 +438,8 @@ cdef int continue_reduction(Dump dump) except -1:
             return 1
     if work.step == MADE:
         dump.put1(<uint8_t>work.opcode)
-        # In the memo by now: reached again from its own arguments, see reduction.py.
+        # In the memo by now: reached again from its own arguments, see
+        # pickling/reductions.py.
         if work.count and work.epoch == dump.epoch and dump.logging:
             dump.memoize(work.obj, True)  # it was unique, and nothing can have changed that
         else:
@@ -462,7 +464,7 @@ cdef int continue_reduction(Dump dump) except -1:
 
 
 cdef int continue_rest(Dump dump, Work* work) except -1:
-    """What comes after the object itself, where that may be more than a state."""
+    """Write the parts after the object itself, if these may be more than a state."""
     cdef PyObject* items = work.third
     cdef PyObject* state = PyTuple_GET_ITEM(items, 2)
     cdef PyObject* setter = PyTuple_GET_ITEM(items, 5)

@@ -1,6 +1,6 @@
-# None, bool, int, float, str, bytes, bytearray and buffers: the twin of atoms.py.
+# None, bool, int, float, str, bytes, bytearray and buffers: as pickling/scalars.py.
 #
-# The first four, the scalars, rely on the room that there is where an object begins.
+# The first four, the scalars, rely on the free space in the buffer where an object begins.
 
 cdef inline bint save_scalar(Stream stream, PyObject* obj) noexcept:
     """Write None, a bool, a float or an int as nearly all are; return whether it was one."""
@@ -103,7 +103,7 @@ cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -
     size = quickpickle_length(obj)
     if size > 0xFF or not PyUnicode_IS_COMPACT_ASCII(obj) or not stream.has_short_str:
         return save_new_str(stream, obj, entry == NULL)
-    # Most strings, with one look at the room.
+    # Most strings, with one look at the free space.
     stream.room(size + 3)
     pos = stream.pos
     pos[0] = <char>OP_SHORT_BINUNICODE

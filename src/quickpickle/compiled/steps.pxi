@@ -1,4 +1,4 @@
-# What a dump was doing when it failed, read off the stack of work: the twin of steps.py.
+# The steps to the object at fault, read from the stack of work: as pickling/steps.py.
 #
 # Nothing here runs before a dump has failed; then other code may, so what is in the log is owned.
 
@@ -204,7 +204,7 @@ cdef int read_ordered(list steps, Work* work, object child) except -1:
 
 
 cdef int read_reduction(list steps, Work* work, bint is_last) except -1:
-    # What is being written is the part of the step before: see continue_reduction.
+    # The part that is being written is that of the step before: see continue_reduction.
     cdef int origin = <int>work.position
     cdef bytes opcode = b"%c" % <uint8_t>work.opcode
     cdef object rest = None if work.third == NULL else <object>work.third

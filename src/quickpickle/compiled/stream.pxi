@@ -1,8 +1,8 @@
-# The pickle data stream: the twin of writing.py.
+# The pickle data stream: as pickling/stream.py.
 #
-# The header of a frame is left free in front of it, and filled in when the frame ends. Where an
-# object begins there is room for SLACK bytes: `stop` says where there would no longer be, or
-# where the frame is full, so that one comparison is all that most objects cost.
+# The space for the header of a frame is left free in front of it, and filled in when the frame
+# ends. Where an object begins there is space for SLACK bytes. `stop` is the place from which there
+# is none, or where the frame is full, so most objects cost one comparison only.
 
 cdef enum:
     SLACK = 64
@@ -14,15 +14,15 @@ cdef extern from *:
     enum:
         QP_IS_USED  # of compact.pxi
 
-# What may fail that is not the object, and so has no path: see steps.pxi.
+# These may fail and are not the object, so there is no path: see steps.pxi.
 cdef enum Outside:
     NOTHING
     IN_OPTIONS  # code of a Pickler's subclass, before anything is written
     IN_WRITE
     IN_PROGRESS
 
-# What the last large dumps() took: the next may take as much, and memory of the size that was
-# freed last is what malloc has ready.
+# The size of the last large dumps(): the next may need as much, and malloc has memory of the size
+# that was freed last ready.
 cdef Py_ssize_t last_size = 0
 
 cdef class Stream(Memo):
@@ -142,7 +142,7 @@ cdef class Stream(Memo):
     cdef inline int part_begins(self) except -1:
         """The same within an object that is written in one go: no other code runs here.
 
-        What would go to the file goes with the next frame, so only where that cannot be seen.
+        The bytes for the file go with the next frame, so this is for files that do not see that.
         """
         return self.at_part_stop() if self.pos >= self.stop else 0
 
@@ -177,7 +177,7 @@ cdef class Stream(Memo):
     cdef int look_at_progress(self) except -1:
         """Tell how far this has come, if it is time.
 
-        What is called may do what another thread may do while a file is written, see send().
+        The function may do the same as another thread while a file is written, see send().
         """
         global last_epoch
         if monotonic() < self.next_report:
@@ -253,7 +253,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int look_how_far(self, Py_ssize_t size) noexcept:
-        """What is not a payload and so large: with compact=True no place may be 2 GB off."""
+        """Note a large size that is no payload's: with compact=True no place may be 2 GB off."""
         if size >= 1 << 30:
             self.is_too_far = True
         return 0
@@ -344,7 +344,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int put_memoize(self, Py_ssize_t number) except -1:
-        """What memoizes below protocol 4."""
+        """Write the opcode that memoizes below protocol 4."""
         if not self.bin:
             return self.put_bytes(b"%b%d\n" % (opcodes.PUT, number))
         if number < 256:
@@ -460,10 +460,10 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int send(self, object data, Py_ssize_t size) except -1:
-        """Hand bytes to the file: see send() in writing.py. None: what is in the buffer.
+        """Hand bytes to the file: see send() in pickling/stream.py. None: those in the buffer.
 
-        Whose holder is then handed over as the bytes that it has so far: such a file copies them,
-        and shows the object to nobody.
+        Then the buffer's holder is handed over, as the bytes that it has so far. Such a file copies
+        them, and shows the object to nobody.
         """
         global last_epoch
         cdef int64_t count = -1

@@ -5,7 +5,7 @@
 
 #define QUICKPICKLE_MOST_CHAINED 1000  /* exceptions; there may be a cycle */
 
-/* How the file names of the Python half begin. NULL: frames are shown. */
+/* The beginning of the file names of our Python code. NULL: frames are shown. */
 static PyObject *quickpickle_place = NULL;
 
 static int

@@ -1,11 +1,11 @@
-# Errors without the frames of this package: the twin of frames.py, for both extensions.
+# Errors without the frames of this package: as rules/tracebacks.py, for both extensions.
 #
-# What is compiled adds no frame to a traceback. Where an exception leaves a compiled function, the
-# frames of the Python half are taken out: there, since before 3.12 a traceback does not belong to
-# the exception while it is passed on. Frames that are left are those of other code.
+# Compiled code adds no frame to a traceback. The frames of our Python code are taken out where an
+# exception leaves a compiled function, since before 3.12 a traceback does not belong to the
+# exception while it is passed on. Frames of other code stay.
 #
-# So where the compiled code handles an exception there may be no traceback at all. Cython knows of
-# that but in a `with` statement, which would then crash: there is none in what is compiled.
+# So there may be no traceback where compiled code handles an exception. Cython allows for that,
+# except in a `with` statement, which would crash: compiled code has none.
 
 from ..rules.tracebacks import PLACE
 

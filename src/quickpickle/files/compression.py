@@ -27,7 +27,7 @@ _NAMES: Final = {_GZIP: "gzip", _BZ2: "bzip2", _XZ: "xz", _ZSTD: "zstd"}
 
 
 class Compressor(Protocol):
-    """What zlib, bz2, lzma, compression.zstd and zstandard have in common."""
+    """The methods that zlib, bz2, lzma, compression.zstd and zstandard have in common."""
 
     def compress(self, data: Any, /) -> bytes: ...
 
@@ -67,7 +67,7 @@ def compressor_for(name: str) -> Compressor | None:
 
 
 def name_of_compression(start: bytes) -> str | None:
-    """What a content is compressed with that begins like this; None if it is not compressed.
+    """The compression of a content that begins like this; None if it is not compressed.
 
     >>> name_of_compression(b"BZh91AY")
     'bzip2'

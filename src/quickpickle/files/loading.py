@@ -38,9 +38,9 @@ def load(
     Parameters
     ----------
     file
-        A file, or a path (str or os.PathLike). Whatever has a `readline` is a file. What is
-        found under a path may be compressed with gzip, bzip2, xz or zstd, whatever its name is;
-        then it is read to its end, so that the checksum there is looked at.
+        A file, or a path (str or os.PathLike). An object with a `readline` is a file. The file
+        of a path may be compressed with gzip, bzip2, xz or zstd, whatever its name is; then it is
+        read to its end, so that the checksum there is looked at.
     fix_imports, encoding, errors, buffers
         Those of `pickle.load`.
 

@@ -1,4 +1,4 @@
-"""Files by their path: written whole or not at all, and read, compressed or not.
+"""Files by their path, compressed or not: written whole or not at all.
 
 A file is written under another name beside the one that it is to replace, and renamed when all
 of it is on the disk. docs/files.md says what that promises, and what not.
@@ -44,7 +44,7 @@ def write_file(file: FilePath, write: Callable[[Any], object]) -> None:
     """Let `write` write to the file of this path, which then has all of it, or is as it was.
 
     `write` is called once, with an object that has a `write`. Compressed is what the path ends
-    in: see `compressor_for`. What is no regular file (a pipe, a device) is written directly.
+    in: see `compressor_for`. A file that is not regular (a pipe, a device) is written directly.
 
     Raises OSError with the path where the file cannot be written, or not replaced; ImportError
     where the module for the compression is missing; and whatever `write` raises.
@@ -81,7 +81,7 @@ def write_file(file: FilePath, write: Callable[[Any], object]) -> None:
 
 
 def _stat(path: str) -> os.stat_result | None:
-    """What is known of the file that is to be replaced; None if there is none.
+    """The status of the file that is to be replaced; None if there is none.
 
     Raises the OSError that open() would raise, as far as that can be known beforehand.
     """

@@ -1,8 +1,8 @@
 """Every opcode as data: what a reader of the stream does with it, and what it makes.
 
-Both scanners go by these tables, the Python one and the compiled one. What comes behind an opcode,
-and which protocol brought it, is from the standard library's `pickletools`. The constants have the
-same names in `native/inspection.pyx`; a test compares them.
+Both scanners use these tables, the pure one and the compiled one. The arguments of opcodes, and
+the protocols that brought them, are from the standard library's `pickletools`. `tools/generate`
+writes the constants to compiled/table.pxi, where they have the same names.
 """
 
 from __future__ import annotations

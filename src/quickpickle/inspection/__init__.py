@@ -1,4 +1,4 @@
-"""What is in a pickle, without loading it: nothing in it is imported and nothing is run."""
+"""The contents of a pickle, without loading it: nothing in it is imported and nothing is run."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def inspect(
 ) -> Inspection:
     """Find out what a pickle is, what it would import, and what takes the space in it.
 
-    Nothing in it is imported or run, so this is safe on a file from a stranger. What strings and
-    numbers say is not checked, only shown.
+    Nothing in it is imported or run, so this is safe on a file from a stranger. The contents of
+    strings and numbers are not checked, only shown.
 
     `file` is a path, the bytes themselves, or a file open for reading, read from where it is to
     its end. It must not change as long as the Inspection is in use, which reads names and keys

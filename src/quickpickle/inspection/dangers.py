@@ -93,7 +93,7 @@ _DANGEROUS_MODULES: Final = {
 # More of them in a name from a stranger are not looked at.
 _MOST_DOTS: Final = max(name.count(".") for name in _DANGEROUS_MODULES)
 
-# What is harmless though its module is marked.
+# These are harmless though their modules are marked.
 _HARMLESS: Final = frozenset(
     {
         "_io.BytesIO",
@@ -186,7 +186,7 @@ _DANGEROUS_NAMES: Final = {
     "copyreg.pickle": "changes the interpreter",
 }
 
-# Whatever they are reached by: names with dots go through attributes, which leads anywhere.
+# However they are reached: names with dots go through attributes, which leads anywhere.
 _DANGEROUS_PARTS: Final = frozenset(
     {
         "__builtins__",
@@ -213,7 +213,7 @@ _DANGEROUS_PARTS: Final = frozenset(
 
 
 def danger_of(module: str, name: str) -> str | None:
-    """What a name can do, in a few words, if it can run code; else None."""
+    """The danger of a name, in a few words, if it can run code; else None."""
     if name.endswith("…"):  # cut off, so nobody knows where its attributes lead
         return _ATTRIBUTES
     module = {"__builtin__": "builtins", "copy_reg": "copyreg"}.get(module, module)

@@ -1,8 +1,8 @@
-"""What a node says: values read from the file by their offset, and the path from the root.
+"""The texts of a node: its value, read from the file, and its path from the root.
 
 Paths are Python expressions. The root is `obj`; in a file of several pickles it is `objs[0]`,
-`objs[1]` and so on. What a BUILD sets is shown as attributes, what is appended to an object as its
-items: that is how it is with classes that have no methods of their own for this.
+`objs[1]` and so on. The state of a BUILD is shown as attributes, and objects appended to an
+object as its items: that is right for classes that have no methods of their own for this.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Labels:
         return self._source.read(self.scanner.offset[node], 1)[0]
 
     def _payload(self, node: int, most: int) -> tuple[bytes, bool]:
-        """What is behind an opcode and its length, at most so many bytes, and if that is all."""
+        """The payload of an opcode, at most so many bytes, and whether that is all."""
         offset = self.scanner.offset[node]
         data = self._source.read(offset, 9)
         argument = table.ARGUMENT_OF[data[0]]
@@ -205,7 +205,7 @@ class Labels:
         return Place(node, text, owner)
 
     def step(self, node: int) -> str:
-        """What a node is to its parent, in short: the last step of its path, or a word."""
+        """The role of a node in its parent, in short: the last step of its path, or a word."""
         role = self.scanner.role[node]
         if role in _WORDS:
             return _WORDS[role]
@@ -305,8 +305,8 @@ class Labels:
 
 
 def _keep(kept: dict[int, _T], number: int, find: Callable[[int], _T]) -> _T:
-    """What `find` finds, from what was kept of it. (An lru_cache of a method of its own would keep
-    the tree alive.)
+    """The result of `find`, kept if it was found before. (An lru_cache of a method
+    of its own would keep the tree alive.)
     """
     if number not in kept:
         if len(kept) >= _MOST_KEPT:
@@ -365,7 +365,7 @@ def _name(data: bytes) -> str:
 
 
 def _extension(code: int) -> tuple[str, str]:
-    """What a code of the extension registry stands for; looked up, not imported."""
+    """The module and name of an extension code; looked up, not imported."""
     import copyreg
 
     registry: dict[int, tuple[str, str]] = copyreg._inverted_registry  # type: ignore[attr-defined]

@@ -1,9 +1,9 @@
 """`quickpickle inspect FILE --html OUT`: one page with a chart of the bytes, needing nothing else.
 
 The chart is plotly.js, which comes with the Python package `plotly`; it is written into the page,
-so the page opens from disk, offline. What is from the file is data in the page, never code: it is
-in JSON without `<`, the script puts it in as text, and a Content-Security-Policy allows only the
-page's own two scripts, by their hashes, and no connection to anywhere.
+so the page opens from disk, offline. The contents of the file are data in the page, never code.
+They are in JSON without `<`, the script inserts them as text, and a Content-Security-Policy allows
+only the page's own two scripts, by their hashes, and no connection to anywhere.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def _imports(inspection: Inspection, top: int) -> Table | str:
     if not imports:
         return "It imports nothing."
     table = _new_table("What it would import", "name", "times", "objects", "can run code")
-    # What is marked is never left out.
+    # Marked names are never left out.
     shown = max(top, sum(found.danger is not None for found in imports))
     for found in imports[:shown]:
         table.add_row(

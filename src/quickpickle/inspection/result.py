@@ -1,4 +1,4 @@
-"""What an inspection has found: figures, imports, types, and the tree of what takes the space."""
+"""The result of an inspection: figures, imports, types, and the tree of nodes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PickleFigures(NamedTuple):
     size: int
     """In bytes; of one that breaks off, up to there."""
     protocol: int
-    """What PROTO says; without it the lowest protocol that has all its opcodes."""
+    """That of PROTO; without it the lowest protocol that has all its opcodes."""
     frames: int
     opcodes: int
     objects: int
@@ -53,7 +53,7 @@ class Import(NamedTuple):
     objects: int
     """How many objects it makes: as their class, or as the function that is called."""
     danger: str | None
-    """What it can do, if it can run code of a stranger's choice. None is no promise."""
+    """Its danger, if it can run code of a stranger's choice. None is no promise."""
 
 
 class TypeFigures(NamedTuple):
@@ -91,7 +91,7 @@ class Node:
 
     @property
     def step(self) -> str:
-        """What it is to its parent, in short: the end of the path, or a word such as "key"."""
+        """Its role in its parent, in short: the end of the path, or a word such as "key"."""
         return self._inspection._labels.step(self.number)
 
     @property
@@ -129,7 +129,7 @@ class Node:
         return None if parent == table.NOTHING else Node(self._inspection, parent)
 
     def __len__(self) -> int:
-        """How many children it has. What is referred to has its place where it is made."""
+        """How many children it has. A shared object is where it is made."""
         return int(self._inspection._scanner.count_children(self.number))
 
     def __bool__(self) -> bool:
@@ -157,7 +157,7 @@ class Row(NamedTuple):
 
 @drop_frames_of
 class Inspection:
-    """What `quickpickle.inspect` has found; see there."""
+    """The result of `quickpickle.inspect`; see there."""
 
     def __init__(self, source: Source, scanner: Any, error: InspectionError | None) -> None:
         self._scanner = scanner
@@ -165,7 +165,7 @@ class Inspection:
         self.size: int = source.size
         """In bytes; the sum over the tree, and over the types, is exactly this."""
         self.error = error
-        """What is wrong with the file, or None: with the attribute `offset`. All before it is in
+        """The error in the file, or None; its attribute `offset` says where. All before it is in
         the figures and in the tree, the rest is a node of the type "unread"."""
 
     def __repr__(self) -> str:
@@ -255,7 +255,7 @@ class Inspection:
 
     @cached_property
     def imports(self) -> list[Import]:
-        """What pickle.load would import: first what can run code, then by how often."""
+        """The imports of pickle.load: first those that can run code, then by how often."""
         found: dict[tuple[str, str], list[int]] = {}
         for number in range(len(self._scanner.name_node)):
             counts = found.setdefault(self._name(number), [0, 0])
@@ -269,7 +269,7 @@ class Inspection:
 
     @cached_property
     def types(self) -> list[TypeFigures]:
-        """What takes the space, by type, the largest first. The sum of `own` is the size."""
+        """The space by type, the largest first. The sum of `own` is the size."""
         scanner = self._scanner
         found: dict[str, list[int]] = {}
         for key, count in enumerate(scanner.type_count):

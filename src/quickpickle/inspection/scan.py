@@ -5,7 +5,7 @@ belongs to exactly one node: an opcode's to the object it makes or changes, that
 (GET, DUP) to what the reference is put into, that of PROTO, FRAME and STOP to the pickle. Payloads
 are passed over, not read; what a name or key says is read later, by the offset of its node.
 
-`native/inspection.pyx` is the same in C; the names are the same there.
+compiled/inspection.pyx is the same in C, with the same names.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Scanner:
         return node
 
     def _charge(self, node: int, own: int) -> None:
-        # What lies in an earlier pickle keeps its size.
+        # A node of an earlier pickle keeps its size.
         self.own[node if node >= self._first else self._first] += own
 
     def _place(self, i: int, parent: int, role: int, step: int = 0) -> None:

@@ -23,7 +23,7 @@ class Source(Protocol):
         """The bytes from `offset` on, fewer than `count` at the end."""
 
     def piece(self, offset: int) -> bytes | memoryview:
-        """What is read at once, from `offset` on."""
+        """The bytes that are read at once, from `offset` on."""
 
 
 class Data:
@@ -65,7 +65,7 @@ class File:
 
 
 class Copy:
-    """What a stream holds from its position on, copied, to a temporary file if it is large."""
+    """The rest of a stream from its position on, copied, to a temporary file if it is large."""
 
     def __init__(self, stream: Any) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115

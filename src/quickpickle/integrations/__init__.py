@@ -1,1 +1,1 @@
-"""What other libraries load by name to use quickpickle; nothing here is imported until then."""
+"""Modules that other libraries load by name; nothing here is imported until then."""

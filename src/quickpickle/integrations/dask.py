@@ -34,7 +34,8 @@ _OURS: Final = ("builtins", "numpy", "pandas")
 def dumps(obj: Any, context: dict[str, Any] | None = None) -> tuple[dict[str, Any], list[Any]]:
     """Return a header and frames: the pickle, and then each buffer, without a copy.
 
-    What Dask has functions of its own for, memory of a GPU for one, is left to the family "dask".
+    Objects that Dask has functions of its own for, such as memory of a GPU, are left to the family
+    "dask".
     """
     if _is_of_dask(type(obj)):
         raise NotImplementedError(type(obj).__qualname__)

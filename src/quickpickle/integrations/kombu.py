@@ -16,5 +16,5 @@ register_args: Final = (
     "application/x-quickpickle",
     "binary",
 )
-"""What kombu.serialization.register takes after the name. The content type is one of its own, so
-that allowing it does not allow "pickle" too, nor the other way round."""
+"""The arguments of kombu.serialization.register after the name. The content type is one of its own,
+so that allowing it does not allow "pickle" too, nor the other way round."""

@@ -2,10 +2,10 @@
 
 Each function writes its own opcodes and yields, one after the other, the objects that have to
 be written in between. So the code reads as if it called itself for each member, while the loop
-in pickler.py keeps the generators on a stack of its own, and nothing recurses.
+in pickling/loop.py keeps the generators on a stack of its own, and nothing recurses.
 
 Below protocol 4 there are no opcodes for sets: `save_set` and `save_frozenset` then return
-a reduction (see reduction.py).
+a reduction (see rules/reductions.py).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from .stream import Stream
 
 
 def make_order(protocol: int, buffer_callback: Callable[[PickleBuffer], object] | None) -> Order:
-    """What makes a dump deterministic."""
+    """Make the Order of a deterministic Pickler or dump."""
     return Order(Representatives(protocol, protocol >= 5 and buffer_callback is None), protocol)
 
 

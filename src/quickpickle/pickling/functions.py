@@ -39,7 +39,7 @@ def dump(
     The parameters, and what it raises, are those of `Pickler` and its `dump`. But `file` may be a
     path (str or os.PathLike) too: then the file of that name has the whole pickle when dump()
     returns, and is as it was if dump() raises an exception or the process dies. A name that ends
-    in .gz, .bz2, .xz or .zst is compressed. Whatever has a `write` is a file, not a path.
+    in .gz, .bz2, .xz or .zst is compressed. An object with a `write` is a file, not a path.
 
     With a path it may also raise OSError, where the file cannot be written, and ImportError, where
     the module for the compression is missing; see docs/files.md.
@@ -101,7 +101,7 @@ def dumps(
             check_buffer_callback(number)
         fixes_imports = bool(fix_imports)
         file = io.BytesIO()
-        # What a Pickler does with its hooks and its memo nobody can see here.
+        # Nobody can see here how a Pickler uses its hooks and its memo, so none is made.
         stream = Stream(
             file.write,
             Memo(),
@@ -149,7 +149,7 @@ def dumps_with_hooks(
     compact: bool,
     progress: bool | Report | None,
 ) -> bytes:
-    """`dumps` with hooks, for which the compiled twin needs no Pickler: for quickpickle.cloud."""
+    """`dumps` with hooks, for quickpickle.cloud; the compiled one makes no Pickler for it."""
     file = io.BytesIO()
     pickler: Any = _WithHooks(
         file,

@@ -17,8 +17,8 @@ from . import containers, scalars
 from .reductions import save_object, save_reduction
 from .stream import Stream
 
-# What each of these functions returns: None where all is written, a generator of the objects
-# to be written in between, or, where the protocol has no opcode for the type, a reduction.
+# Each of these functions returns None if all is written, a generator of the objects to be
+# written in between, or, if the protocol has no opcode for the type, a reduction.
 _SAVERS: Final[dict[type, Callable[[Stream, Any], Any]]] = {
     str: scalars.save_str,
     bytes: scalars.save_bytes,

@@ -1,4 +1,4 @@
-"""class Pickler: its options, dump(), and the loop over the stack of work."""
+"""class Pickler: its options, its hooks, its memo, and dump()."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SupportsWrite(Protocol):
 
 
 class _State:
-    """What a Pickler is made of, apart from the names that its subclasses may use."""
+    """The state of a Pickler, apart from the names that its subclasses may use."""
 
     binary: int
     buffer_callback: Callable[[PickleBuffer], object] | None
@@ -133,8 +133,8 @@ class Pickler(_Stateful):
     Parameters
     ----------
     file
-        Whatever has a `write` that takes one bytes-like argument. Where `write` returns that
-        it took fewer bytes than it was given, it is called again with the rest.
+        An object with a `write` that takes one bytes-like argument. If `write` returns that it
+        took fewer bytes than it was given, it is called again with the rest.
     protocol
         0 to `HIGHEST_PROTOCOL`. None stands for `DEFAULT_PROTOCOL`, a negative number for the
         highest.

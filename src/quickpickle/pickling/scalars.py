@@ -2,7 +2,7 @@
 
 The first four are not memoized: `scalar_encoders` gives a function for each of their types.
 The others are written and memoized by a function each, which returns None; below the protocol
-that brought an opcode for it, a type returns a reduction (see reduction.py) instead.
+that brought an opcode for it, a type returns a reduction (see rules/reductions.py) instead.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _pack_uint8 = struct.Struct("<Q").pack
 
 def save_str(stream: Stream, obj: str) -> None:
     if not stream.bin:
-        # What a line cannot hold as it is: the escape sign itself, the end of the line, and
-        # what Windows takes for the end of a text file.
+        # A line cannot hold these as they are: the escape sign itself, the end of the line, and
+        # the character that Windows takes for the end of a text file.
         text = obj.replace("\\", "\\u005c")
         for character in "\0\n\r\x1a":
             text = text.replace(character, f"\\u{ord(character):04x}")
@@ -102,7 +102,7 @@ def save_picklebuffer(stream: Stream, obj: Any) -> None:
             return
         size = view.nbytes
         header = _bytes_header(stream, size) if view.readonly else _bytearray_header(size)
-        # Whatever its shape and order, a contiguous buffer is written as it lies in memory.
+        # A contiguous buffer of any shape and order is written as it lies in memory.
         # (An empty one of many dimensions cannot be cast.)
         flat = view if view.c_contiguous else obj.raw()
         stream.payload(header, flat.cast("B") if size else b"", size)

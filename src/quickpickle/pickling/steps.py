@@ -1,8 +1,8 @@
-"""What a dump was doing when it failed: the stack of work, read as the steps from root to culprit.
+"""The work of a dump that has failed, read as the steps from the root to the object at fault.
 
-Both implementations deliver such a list: here it is read off the suspended generators, in
-native/steps.pyx off the compiled stack. What a step looks like as an expression is for paths.py
-to say. Nothing here runs before a dump has failed.
+Both implementations make such a list: this file reads it from the suspended generators,
+compiled/steps.pxi from the compiled stack. rules/paths.py turns the steps into an expression.
+Nothing here runs before a dump has failed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ..rules.steps import (
 def read_steps(
     error: BaseException, stack: list[Iterator[Any]], work: Iterator[Any], obj: Any
 ) -> list[Step]:
-    """The steps of the Python implementation: `obj` is what the loop has taken last from `work`.
+    """The steps of the pure implementation: `obj` is what the loop has taken last from `work`.
 
     To be called where the loop has caught the exception.
     """
@@ -85,13 +85,13 @@ def _left(iterator: Any) -> int | None:
 def _number(frame: dict[str, Any]) -> int:
     """The number of the item being written: those of the batches before, and those of this one.
 
-    What comes before a batch's first item, or without a batch, finds the last count, a full one.
+    An item before the first batch, or without a batch, finds the last count, a full one.
     """
     return int(frame["done"]) + int(frame.get("count", 0)) % BATCHSIZE
 
 
 def _is_ordered(frame: dict[str, Any]) -> bool:
-    """Whether members may come in an order that is not their container's: see deterministic.py."""
+    """Whether members may come in an order that is not their container's: see rules/order.py."""
     return frame["stream"].order is not None
 
 
@@ -133,7 +133,7 @@ def _read_reduction(level: Any, frame: dict[str, Any], child: Any) -> Step:
         if _is_ordered(frame) and frame["stream"].order.sort_dicts:
             position = None
         return Step(kind, child, position, None, source)
-    # What is there twice has failed the first time.
+    # A part that is there twice has failed the first time.
     for index, part in enumerate(frame["parts"]):
         if child is part:
             return Step(PART, child, None, part_of(frame["opcode"], index), source)

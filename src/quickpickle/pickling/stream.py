@@ -41,7 +41,7 @@ from ..rules.sending import REPORTING, WRITING, Payload, send_rest
 class Stream:
     """One pickle being written: `buffer` takes the opcodes of the current frame.
 
-    `buffer` stays the same object from beginning to end, so whoever writes much may hold it.
+    `buffer` stays the same object from beginning to end, so functions that write much may hold it.
     """
 
     fast = False
@@ -70,7 +70,7 @@ class Stream:
         self.reduction_limit = reduction_limit
         # With a low limit, what can have no end has to be told from what can earlier.
         self.few = FEW if reduction_limit >= 2 * FEW else reduction_limit // 2
-        self.endless_types: dict[type, bool] = {}  # see reduction.py
+        self.endless_types: dict[type, bool] = {}  # see may_be_endless
         self.memo = memo
         self.buffer = bytearray()
         self._write = write

@@ -1,1 +1,1 @@
-"""What CPython does and what the options mean, decided once for both implementations."""
+"""The behaviour of CPython and the meaning of options, decided once for both implementations."""

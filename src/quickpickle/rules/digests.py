@@ -1,7 +1,7 @@
-"""What goes into object_digest beside the deterministic pickle: hash objects, arrays, buffers.
+"""The parts of object_digest beside the deterministic pickle: hash objects, arrays, buffers.
 
-Arrays are digested by what they hold, in C order and little-endian, wherever it lies in memory:
-as they are where that is so already, else piece by piece.
+Arrays are digested by their contents, in C order and little-endian: without a copy if they are so
+in memory, else piece by piece.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROTOCOL: Final = 5  # of what is digested, for ever: another one would give oth
 
 
 class HashObject(Protocol):
-    """What `hashlib` calls a hash object: blake3's and xxhash's are of this kind too."""
+    """A hash object as `hashlib` has it: blake3's and xxhash's are of this kind too."""
 
     def update(self, data: Any, /) -> object: ...
 

@@ -1,7 +1,7 @@
 """The running interpreter's messages, where CPython 3.13 and 3.14 reworded them.
 
-`_pickle` of the running interpreter is the measure of what is raised, so each function
-here builds the exception that this interpreter's own pickler would raise.
+`_pickle` of the running interpreter is the reference for exceptions, so each function here builds
+the exception that this interpreter's own pickler would raise.
 """
 
 from pickle import PicklingError, UnpicklingError
@@ -151,7 +151,7 @@ def buffer_needs_protocol_5() -> PicklingError:
 
 
 class InspectionError(UnpicklingError):
-    """What cannot be read as a pickle, and at which offset."""
+    """Raised for bytes that are no pickle; `offset` says where."""
 
     def __init__(self, offset: int, message: str) -> None:
         super().__init__(offset, message)

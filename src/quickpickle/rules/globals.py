@@ -150,7 +150,7 @@ def search_modules(obj: Any, path: list[str]) -> tuple[str, Any]:
 def extension_code(obj: Any, module_name: str, name: str) -> int | None:
     """The code under which copyreg's extension registry has a class or function, if any.
 
-    Raises what the running interpreter raises for a code that is none: see errors.py.
+    Raises what the running interpreter raises for a code that is none: see rules/errors.py.
     """
     registry: dict[tuple[str, str], Any] = copyreg._extension_registry  # type: ignore[attr-defined]
     code = registry.get((module_name, name), _MISSING)

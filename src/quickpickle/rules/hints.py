@@ -1,4 +1,4 @@
-"""What to do about an object that cannot be pickled: a line for each of the causes met most."""
+"""Hints for objects that cannot be pickled: a line for each of the most frequent causes."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def find_file_hint(error: BaseException) -> str | None:
         return _CLOSED if "closed" in message else None
     if isinstance(error, OSError) and len(error.args) > 1:
         hint = _BY_ERRNO.get(error.args[0]) if type(error.args[0]) is int else None
-        # What send_rest raises has it in its message.
+        # The exception of send_rest has it in its message.
         return None if hint is _DOES_NOT_BLOCK and "set_blocking" in str(error.args[1]) else hint
     return None
 

@@ -15,7 +15,7 @@ from .tracebacks import drop_frames_of
 
 @drop_frames_of
 class PicklerMemoProxy:
-    """What `Pickler.memo` hands out: the memo, to be copied or cleared."""
+    """Returned by `Pickler.memo`: the memo, to be copied or cleared."""
 
     __slots__ = ("_clear", "_contents")
     __hash__ = None  # type: ignore[assignment]  # as that of pickle

@@ -1,4 +1,4 @@
-"""What may never come to an end: nested reductions, and cycles in fast mode."""
+"""Limits against endless dumps: nested reductions, and cycles in fast mode."""
 
 from __future__ import annotations
 

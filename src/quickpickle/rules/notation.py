@@ -1,4 +1,4 @@
-"""What paths have in common, those of an error and those of `inspect`: how a key is written.
+"""How a key is written in a path, that of an error and that of `inspect`.
 
 See docs/errors.md and docs/inspect.md for all that a path is made of.
 """

@@ -19,7 +19,7 @@ def check_memo_is_empty(entries: int) -> None:
 
 
 def int_member(value: Any) -> int:
-    """What an attribute takes that is an int of C."""
+    """The value for an attribute that is an int of C."""
     number = operator.index(value)
     if not -sys.maxsize - 1 <= number <= sys.maxsize:
         raise OverflowError("Python int too large to convert to C long")

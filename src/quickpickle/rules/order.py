@@ -7,7 +7,7 @@ elsewhere too. `Representatives` takes care of the first, `Order` of the second,
 the third.
 
 Where versions of the interpreter differ in what they write of builtin types, this mode writes
-what 3.11 does, see `last_goes_alone` in writing.py.
+what 3.11 does, see `last_goes_alone` in pickling/stream.py.
 """
 
 from __future__ import annotations
@@ -169,8 +169,8 @@ class Representatives:
         return obj
 
     def _key_parts(self, items: Iterable[Any], waiting: list[Any]) -> list[bytes]:
-        """What a key has of each item; puts those that have to have a representative first
-        on `waiting`."""
+        """The part of a key for each item; items that need a representative first go on
+        `waiting`."""
         parts = []
         for item in items:
             cls = type(item)
@@ -242,7 +242,7 @@ class _MemberError(Exception):
 
 
 class Failure(NamedTuple):
-    """What a set has behind a member that cannot be written.
+    """Stands in a set behind a member that cannot be written.
 
     That member comes first, so that the dump fails at it, and can say where it is. If this is
     reached it did not fail there again, and the exception of before is raised.

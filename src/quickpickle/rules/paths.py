@@ -1,8 +1,9 @@
-"""From the steps that led to the object at fault (see steps.py), an expression a user can paste.
+"""From the steps that led to the object at fault (see rules/steps.py), an expression to paste.
 
-The root is called `obj`. What plain Python reaches is reached that way, `obj.handlers['main'][3]`,
-and it is made sure, by identity, that the object is there. Else the expression asks for the
-reduction again, `obj.__reduce_ex__(5)[1][0]`: that gives the same, if not the same object.
+The root is called `obj`. An object that plain Python reaches is named that way,
+`obj.handlers['main'][3]`, and it is made sure, by identity, that the object is there. Else
+the expression asks for the reduction again, `obj.__reduce_ex__(5)[1][0]`: that gives an equal
+object, if not the same.
 
 This runs in the middle of somebody's failure. So none of the user's code is called: no repr, no
 hash, no property; keys are shown where they are of a builtin type, else by their number.
@@ -58,7 +59,7 @@ _BEFORE: Final = "\0"  # stands for the path up to a gap
 _FIELD_TYPE: Final = getattr(sys.modules.get("_collections"), "_tuplegetter", None)
 
 _args_of: Final = vars(BaseException)["args"].__get__
-# What ImportError.path is; the second on PyPy.
+# The types of ImportError.path; the second is that of PyPy.
 _OWN_PATH: Final = {
     MemberDescriptorType,
     GetSetDescriptorType if sys.implementation.name == "pypy" else MemberDescriptorType,
@@ -102,7 +103,7 @@ def add_path(
 def add_fault(error: BaseException, what: str, size: int) -> None:
     """Add to an exception that it is no fault of the object: what has failed, and how far it came.
 
-    `what` is one of those in writing.py. There is no `path`, which would name an object.
+    `what` is one of those in rules/sending.py. There is no `path`, which would name an object.
     """
     try:
         line = f"{what} {'failed' if isinstance(error, Exception) else 'was interrupted'}"
@@ -135,7 +136,7 @@ def _at_fault(place: Place) -> Place:
 
 
 def place_hint(place: Place, error: BaseException) -> str | None:
-    """What to do about the object at a place; about its class, where that is what failed."""
+    """The hint for the object at a place; for its class, if the class has failed."""
     hint = find_hint(place.obj, error)
     if hint is None and isinstance(error, (PicklingError, AttributeError)):
         return find_hint(type(place.obj), error)

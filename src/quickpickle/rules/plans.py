@@ -1,9 +1,9 @@
-"""What the instances of a class are reduced to, where that follows from the class alone.
+"""Plans: the reductions of a class's instances, if they follow from the class alone.
 
 `object.__reduce_ex__` finds out for every instance anew that its class has no `__reduce__`, no
-`__getstate__`, no slots. `find_plan` finds it out once, for the compiled core, which then writes
-such instances as their reduction would have it, without making it (see native/plans.pyx). The
-Python implementation always asks.
+`__getstate__`, no slots. `find_plan` finds it out once, for the compiled implementation, which
+then writes such instances as their reduction would have it, without making the reduction (see
+compiled/plans.pxi). The pure implementation always asks.
 
 Reductions written in Python or C that are known to have no side effect are recognised by the
 function or its code, never by name.
@@ -77,8 +77,8 @@ _BUILTIN_TYPES: Final = [
     (DEFAULTDICT, "_collections", "defaultdict"),
 ]
 
-# What decides how instances are asked, and whether a look at the class, or for it in a dict, runs
-# code of its own; a metaclass that has any of these may decide otherwise.
+# These decide how instances are asked, and whether a look at the class, or for it in a dict, runs
+# other code; a metaclass that has any of these may decide otherwise.
 _OF_METACLASS: Final = (
     *METHODS,
     "__getattribute__",
@@ -263,7 +263,7 @@ def _plan_number(cls: Any) -> Plan | None:
 
 
 def describe_array(obj: Any) -> tuple[Any, ...]:
-    """What an array says of itself: address, shape, dtype, flags."""
+    """An array's own word on its address, shape, dtype and flags."""
     return obj.__array_interface__["data"][0], obj.shape, obj.dtype, obj.flags.num
 
 

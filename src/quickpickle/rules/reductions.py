@@ -1,4 +1,4 @@
-"""Any other object: how it says that it wants to be rebuilt, and how that is written.
+"""Any other object: how its reduction is found, checked, and turned into opcodes.
 
 A reduction is what `__reduce__` may return, as the pickle documentation has it: a string (the
 name of a global), or a tuple of two to six items: callable, arguments, state, list items, dict
@@ -58,8 +58,8 @@ def only_globals(
     value; nor where the modules and classes in `code` have something else by now under the names
     there; for functions, nor where the Pickler's own `methods` are others.
 
-    So the compiled core need not call it with anything else; the Python implementation does. It is
-    the function that is marked, so a subclass that overrides it is called with everything again.
+    So the compiled implementation need not call it with anything else; the pure one does. The mark
+    is on the function, so a subclass that overrides it is called with everything again.
     For quickpickle.cloud, as cloudpickle's method is of this kind.
     """
 

@@ -1,4 +1,4 @@
-"""What a file's `write` returns, and what is running that is not about an object."""
+"""The results of a file's `write`, and the names of faults that are not about an object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from io import FileIO
 from types import BuiltinMethodType
 from typing import Any, Final
 
-# What may fail that is not the object, and so has no path: see `Stream.outside`.
+# These may fail and are not the object, so there is no path: see `Stream.outside`.
 WRITING: Final = "writing"
 DIGESTING: Final = "digesting"
 REPORTING: Final = "progress()"
@@ -22,7 +22,7 @@ def send_rest(
 ) -> None:
     """Hand what is left of `data` to a file's write, which has returned `result`.
 
-    What it takes is noted in `parts`, so that it is known if there is an exception.
+    The sizes that it takes are noted in `parts`, so that they are known after an exception.
     """
     taken = _count(result)
     done = 0

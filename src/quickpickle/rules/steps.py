@@ -1,8 +1,8 @@
 """The steps from the root of what is pickled to an object in it.
 
 Both implementations give a list of these: pickling/steps.py reads it off the suspended
-generators, compiled/steps.pxi off the compiled stack. How a step looks as an expression is for
-paths.py to say.
+generators, compiled/steps.pxi off the compiled stack. rules/paths.py
+turns the steps into an expression.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Step(NamedTuple):
     child: Any
     position: int | None = None
     key: Any = None
-    source: int = 0  # of a reduction: see reduction.py
+    source: int = 0  # of a reduction: see rules/reductions.py
 
 
 def shown_levels(height: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Errors without the frames of this package: a traceback shows the user's code, as with pickle.
 
 Each function that users call takes our frames out of the exception that it lets out.
-native/frames.pxi does the same where what is compiled lets one out.
+compiled/tracebacks.h does the same where compiled code lets one out.
 """
 
 from __future__ import annotations

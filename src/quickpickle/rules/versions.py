@@ -1,4 +1,4 @@
-"""What differs between versions of Python, and is asked in several places."""
+"""Differences between versions of Python that several places depend on."""
 
 import pickle
 import sys
