@@ -18,7 +18,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=FREE_THREADED)
 def free_threaded(session: nox.Session) -> None:
-    """The same without the interpreter's lock, and with it, which the compiled half needs."""
+    """The same without the interpreter's lock, and with it, as the compiled one needs it."""
     # A Hypothesis without a wheel for these would have to be built with Rust.
     session.install("--only-binary", "hypothesis,numpy", "-e", ".[test]")
     arguments = session.posargs or ["-n", "auto", "-m", "not slow"]

@@ -243,7 +243,7 @@ class StoredDepartments:
 
 
 class ReopenedConnections:
-    """Connections are opened again by whoever reads the pickle: so do cloudpickle and Ray."""
+    """The reader of the pickle opens connections again: so do cloudpickle and Ray."""
 
     def reducer_override(self, obj: object) -> Any:
         if isinstance(obj, Connection):

@@ -3,8 +3,8 @@
     pip install 'quickpickle[celery]'
     REDIS_URL=redis://localhost:6379/0 python examples/celery_tasks.py
 
-The serializer is there wherever quickpickle is installed. Whoever can write to the broker can run
-code in a worker that allows it, as with the serializer "pickle".
+The serializer is there wherever quickpickle is installed. Anyone who can write to the broker can
+run code in a worker that allows it, as with the serializer "pickle".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     pip install quickpickle redis
     REDIS_URL=redis://localhost:6379/0 python examples/redis_values.py
 
-Whoever can write to the server can run code in a program that loads from it.
+Anyone who can write to the server can run code in a program that loads from it.
 """
 
 from __future__ import annotations

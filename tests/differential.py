@@ -1,4 +1,4 @@
-"""What the tests compare with: the outcome of the running interpreter's own pickler."""
+"""The reference of the tests: the outcome of the running interpreter's own pickler."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import measure
 PYPY: Final = sys.implementation.name == "pypy"
 only_counted: Final = pytest.mark.skipif(PYPY, reason="PyPy does not count references")
 only_c: Final = pytest.mark.skipif(
-    PYPY, reason="pickle.py, the measure on PyPy, looks at other attributes, and believes lies"
+    PYPY, reason="pickle.py, the reference on PyPy, looks at other attributes, and believes lies"
 )
 only_cpython: Final = pytest.mark.skipif(PYPY, reason="PyPy's objects are not the same here")
 
 
 class Refusal(tuple[Any, ...]):
-    """What the measure itself refuses, for which `_pickle` has other types and words."""
+    """A refusal by measure.py itself, for which `_pickle` has other types and words."""
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
@@ -38,7 +38,7 @@ class Refusal(tuple[Any, ...]):
 
 
 def outcome(action: Callable[[], Any]) -> Any:
-    """What `action` returns, or the type and message of what it raises, without addresses."""
+    """The result of `action`, or the type and message of its exception, without addresses."""
     try:
         return action()
     except Exception as error:
@@ -49,7 +49,7 @@ def outcome(action: Callable[[], Any]) -> Any:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether it was raised by the measure: never on CPython, but for test_measure.py."""
+    """Whether measure.py raised it: never on CPython, except in test_measure.py."""
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     by_measure = measure.__file__ in files and files[-1] in (measure.__file__, pickle.__file__)
     return by_measure and not isinstance(error, RecursionError)

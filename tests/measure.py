@@ -1,8 +1,8 @@
-"""What the tests compare with on PyPy: `pickle._Pickler`, with the bytes of CPython's `_pickle`.
+"""The reference of the tests on PyPy: `pickle._Pickler`, with the bytes of CPython's `_pickle`.
 
 The standard library has a pickler in Python too. Its bytes differ from the compiled one's in few
 places, which are put right here; `test_measure.py` compares the two on CPython. (PyPy 8.0 has a
-`_pickle` of its own, which is no measure: it writes LONG1 at protocols 0 and 1, MEMOIZE at
+`_pickle` of its own, which is no reference: it writes LONG1 at protocols 0 and 1, MEMOIZE at
 protocol 3, and crashes on a buffer that was released.)
 """
 

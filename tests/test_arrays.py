@@ -1,4 +1,4 @@
-"""NumPy arrays and numbers, which the compiled core knows: see NDARRAY and NUMBER in plans.py."""
+"""NumPy arrays and numbers, which have plans: see NDARRAY and NUMBER in rules/plans.py."""
 
 import io
 import pickle

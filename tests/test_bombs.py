@@ -26,7 +26,7 @@ HUGE = {
 
 
 def laughs(levels: int, width: int) -> bytes:
-    """A pickle of `width ** levels` objects for whoever does not see that they are shared."""
+    """A pickle of `width ** levels` objects, if one does not see that they are shared."""
     obj: list[object] = ["ha"]
     for _ in range(levels):
         obj = [obj] * width

@@ -161,7 +161,7 @@ class Part:
 
 @pytest.mark.parametrize("before", range(24))
 def test_a_frame_that_ends_within_what_a_container_begins_with(implementation, optimize, before):
-    # The compiled half copies ") NEWOBJ MEMOIZE } MEMOIZE (" and "] MEMOIZE (" in one go.
+    # The compiled implementation copies ") NEWOBJ MEMOIZE } MEMOIZE (" and "] MEMOIZE (" in one go.
     names = [f"name {i}" for i in range(100)]  # so much is left out that it may do so
     shared = Part([1, 2])
     for parts in (
@@ -287,7 +287,7 @@ def test_an_object_that_is_memoized_twice(implementation, protocol):
 
 
 def test_the_tail_of_deep_lists_in_fast_mode(implementation, protocol):
-    # One long frame becomes many, and nothing is left out to make room for their headers.
+    # One long frame becomes many, and nothing is left out to make space for their headers.
     obj: object = "end"
     for _ in range(80_000):
         obj = [obj]
@@ -687,6 +687,6 @@ def test_plain_dumps_after_compact_ones(implementation, protocol):
     ],
 )
 def test_memo_opcodes_of_a_later_protocol(optimize, data):
-    """They become longer, which there is no room for in place."""
+    """They become longer, and there is no space for that in place."""
     for _ in range(50):
         assert optimize(data) == pickletools.optimize(data)

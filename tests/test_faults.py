@@ -321,7 +321,7 @@ def test_a_tuple_for_which_there_is_no_memory(implementation):
 
     def nest(i):
         tuples = [(i, [i])]
-        for j in range(18):  # more than the stack of work has room for at first
+        for j in range(18):  # more than the stack of work can hold at first
             tuples.append((tuples[-1], [j], i))
         return tuples
 

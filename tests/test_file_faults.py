@@ -256,7 +256,7 @@ def test_a_path(implementation, tmp_path, monkeypatch):
 
 
 def test_files_of_the_object_stay_its_own(implementation, tmp_path):
-    """A __reduce__ that fails at a file of its own is the object's fault, whoever catches what."""
+    """A __reduce__ that fails at a file of its own is the object's fault, whatever is caught."""
 
     class Writes:
         def __reduce__(self):

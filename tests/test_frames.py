@@ -662,11 +662,11 @@ def test_a_package_in_a_zip_file(tmp_path):
     assert "TypeError" in shown
     assert shown.count("  File ") == 1
     shown = run(code, QUICKPICKLE_PURE="1", QUICKPICKLE_DEBUG="1")
-    assert f"{archive}{os.sep}quickpickle{os.sep}pickling{os.sep}pickler.py" in shown
+    assert f"{archive}{os.sep}quickpickle{os.sep}pickling{os.sep}loop.py" in shown
 
 
 def test_compiled_code_has_no_with_statement():
-    """Cython's would crash where there is no traceback, see frames.pxi."""
+    """Cython's would crash where there is no traceback, see compiled/tracebacks.pxi."""
     for file in (PACKAGE / "native").glob("*.p[yx][xi]"):
         assert not re.findall(r"^ +(?:async )?with (?!nogil|gil).*:", file.read_text(), re.M), file
 

@@ -168,7 +168,7 @@ class Shadowed:
 
 
 class Guarded:
-    """Has a word in every look-up."""
+    """Overrides every look-up."""
 
     def __init__(self, value):
         self.value = value

@@ -1,4 +1,4 @@
-"""What the compiled core knows of instances without asking them: where that must not show.
+"""Plans: instances that the compiled implementation writes without asking them, unnoticed.
 
 Each test pickles instances several times, first as their class is planned for, then with the one
 thing changed that the plan must not hide.
@@ -732,7 +732,7 @@ def test_a_module_with_a_dot_in_a_name(implementation, protocol, monkeypatch):
 
 
 def test_shared_strings_of_types_of_c(implementation, protocol):
-    """What a type says of itself may be made for whoever asks, and gone the moment after."""
+    """A type may make its name anew for each request, and it is gone the moment after."""
     make = lambda: [dt.date, [dt.date(1, 1, 1)], dt.time, "datetime", "x" * 5]  # noqa: E731
     assert_same(implementation, lambda: [make() for _ in range(100)], protocol)
 
@@ -858,7 +858,7 @@ def test_a_write_that_changes_what_is_written(implementation, action):
     assert dump(implementation.dump) == dump(pickle.dump)
 
 
-# --- a reducer_override that is declared to be for classes and functions only (see reduction.py)
+# --- a reducer_override that is declared to be for classes and functions only: only_globals
 
 
 class AsFunction:

@@ -593,7 +593,7 @@ CLASS_CHANGES = {
 @pytest.mark.parametrize("name", CLASS_CHANGES)
 def test_a_class_that_changes_after_it_was_met(implementation, protocol, monkeypatch, name, where):
     if PYPY and name == "__eq__":
-        pytest.skip("pickle.py, the measure on PyPy, compares objects")
+        pytest.skip("pickle.py, the reference on PyPy, compares objects")
     objects = [Ordinary(), Heir(), Ordinary(), Heir()]
     for _ in range(3):
         assert_same(implementation, lambda: objects, protocol)

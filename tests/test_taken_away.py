@@ -474,7 +474,7 @@ def test_a_class_that_its_own_name_has_written(implementation, monkeypatch):
             assert_whole(file.getvalue())
 
 
-@pytest.mark.skipif(PYPY, reason="the compiled half alone reads slots where they lie")
+@pytest.mark.skipif(PYPY, reason="the compiled implementation alone reads slots where they lie")
 def test_a_slot_of_another_class(implementation, monkeypatch):
     class Large:
         __slots__ = tuple(f"slot{i}" for i in range(500))

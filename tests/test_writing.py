@@ -332,7 +332,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in other units")
 @pytest.mark.parametrize("kind", ["strings", "instances"])
 def test_the_memory_that_a_dump_to_a_file_adds(implementation, kind, tmp_path):
-    """At most a quarter of what the standard pickler adds, with the compiled core."""
+    """At most a quarter of what the standard pickler adds, with the compiled implementation."""
     if not implementation.__name__.startswith("quickpickle.compiled"):
         pytest.skip("the Python implementation has a memo of Python objects")
     added = {}
