@@ -128,7 +128,7 @@ def compare(names: list[str], directory: Path, processes: int) -> None:
     print("median of the ratios of pairs (and their quartiles).")
     print(f"{'workload':26} {'bytes':>11}   {'first':46}   again")
     firsts: list[Sides] = []
-    agains: list[Sides] = []
+    later_ones: list[Sides] = []
     for name in names:
         try:
             size, first, again = measure(name, directory, processes)
@@ -137,10 +137,10 @@ def compare(names: list[str], directory: Path, processes: int) -> None:
             continue
         if size >= _SMALLEST:
             firsts.append(first)
-        agains.append(again)
+        later_ones.append(again)
         shown = describe(first) if size >= _SMALLEST else "-"
         print(f"{name:26} {size:11,}   {shown:46}   {describe(again)}", flush=True)
-    for title, measured in (("first", firsts), ("again", agains)):
+    for title, measured in (("first", firsts), ("again", later_ones)):
         if measured:
             print(summarize(title, measured))
 

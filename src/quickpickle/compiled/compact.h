@@ -157,7 +157,7 @@ static inline Py_ssize_t quickpickle_memo_number(const uint8_t *p, const uint8_t
 }
 
 /* Go over what most pickles are made of, to another opcode or to `stop`, or behind it. A branch
-   for each of these, which can be foreseen, is faster than waiting for what a table says. */
+   for each of these, which can be predicted, is faster than a look into a table. */
 static inline const uint8_t *quickpickle_skip(
     const uint8_t *p, const uint8_t *stop, const uint8_t *end, int memoize_too)
 {
@@ -212,7 +212,7 @@ static inline const uint8_t *quickpickle_skip(
     return p;
 }
 
-/* The first pass: is all of it sound, and which entries are read? */
+/* The first pass checks the pickle and finds the entries that are read. */
 static int quickpickle_scan(quickpickle_compaction *c)
 {
     const uint8_t *p = c->data, *end = c->end, *next;
@@ -408,7 +408,7 @@ static inline int quickpickle_copy_opcodes(quickpickle_compaction *c, Py_ssize_t
             return QP_NO_MEMORY;
         }
         if (c->frame != NULL && c->pos - c->frame + size > QP_TARGET) {
-            /* A frame ends here, or an opcode is too large for one: which has to be found. */
+            /* A frame ends here, or an opcode is too large for one: find out which. */
             Py_ssize_t used = c->pos - c->frame;
             const uint8_t *from = c->p, *next;
             const uint8_t *last = from + (size < QP_TARGET - used ? size : QP_TARGET - used);
@@ -434,8 +434,8 @@ static inline int quickpickle_copy_opcodes(quickpickle_compaction *c, Py_ssize_t
     return QP_DONE;
 }
 
-/* Leave the next opcode out. Only once the frame of what takes its place has begun: that looks
-   how much room there is before p, and may move what is behind it. */
+/* Leave the next opcode out. Call this after the frame of its replacement has begun: that looks
+   how much space there is before p, and may move the bytes behind it. */
 static inline void quickpickle_pass(quickpickle_compaction *c)
 {
     c->p = (uint8_t *)quickpickle_next(c->p, c->end);
@@ -662,8 +662,8 @@ static void quickpickle_fill_in_section(
     }
 }
 
-/* The second pass for what a dump has written. Where there are references, that was moved so far
-   that it is not reached by what is written now; else only the frames may differ. */
+/* The second pass for a dump. If there are references, its bytes were moved so far that the new
+   ones do not reach them; else only the frames may differ. */
 static void quickpickle_fill_in(quickpickle_compaction *c)
 {
     Py_ssize_t get = 0;

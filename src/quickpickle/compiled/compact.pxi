@@ -1,12 +1,12 @@
 # Pickles without the memo entries that nothing refers to: as optimization.py.
 #
 # A dump with compact=True writes no MEMOIZE and no frames, and notes where its entries and the
-# references to them belong. At its end it is known which entries are of use: what lies between is
-# copied as it is, the rest is filled in, and frames are made.
+# references to them belong. At its end it is known which entries are used. The bytes between are
+# copied as they are, the rest is filled in, and frames are made.
 #
 # For a pickle that exists, optimize() makes two passes. The first reads every opcode, and notes where
-# the memo is written and read, and which entries are read. The second copies what lies between,
-# leaves out what is of no use, renumbers the rest, and makes frames.
+# the memo is written and read, and which entries are read. The second copies the bytes between,
+# leaves out unused entries, renumbers the others, and makes frames.
 #
 # Only pickles whose entries count up by one, as all picklers write them, are done here. All other
 # pickles, and damaged ones, are left to optimization.py: ODD.
@@ -185,7 +185,7 @@ cdef int forget_places(Stream stream) noexcept:
 
 
 cdef int hold_back(Stream stream, object owner) except -1:
-    """Note a payload that is to be written from where it lies, when all is known."""
+    """Note a payload, which is written at the end, from its own memory."""
     stream.settle()
     if type(owner) is bytearray:
         owner = memoryview(owner)  # so that it keeps its size
@@ -198,7 +198,7 @@ cdef int hold_back(Stream stream, object owner) except -1:
 
 
 cdef bint is_complete(Stream stream) except -1:
-    """Whether nothing is to be filled in: less than a frame, without references, is as it was."""
+    """Whether nothing is to be filled in: the pickle has one frame at most and no references."""
     if (
         stream.get_count
         or stream.section_count > 1
@@ -216,7 +216,7 @@ cdef Py_ssize_t most_given_back = 0
 
 
 cdef bytes finish_compact(Stream stream):
-    """Fill in what is referred to, make frames, and write that; return what does not go to a file."""
+    """Fill in used entries, make frames, and write all; return bytes that do not go to a file."""
     global last_size, most_given_back
     cdef Py_ssize_t count = stream.count, place, start = 0
     cdef Py_ssize_t needed = 0, size
@@ -286,7 +286,7 @@ cdef bytes finish_compact(Stream stream):
 
 
 cdef Py_ssize_t fill_in(Stream stream, Py_ssize_t count, list held_at) except -1:
-    """Make a pickle out of what is in the buffer, within it.
+    """Make a pickle out of the bytes in the buffer, within it.
 
     `count` is how many entries there are; `held_at` is then where in the pickle payloads belong.
     Returns how much of the buffer that took.
@@ -325,7 +325,7 @@ cdef Py_ssize_t fill_in(Stream stream, Py_ssize_t count, list held_at) except -1
 
 
 cdef Py_ssize_t move_away(Stream stream, quickpickle_compaction* c) except -1:
-    """Where there are references, move all that is in the buffer behind what may take its place.
+    """If there are references, move all bytes of the buffer behind those that replace them.
 
     Returns how much of the buffer is needed.
     """

@@ -6,7 +6,7 @@
 #include "layout.h"
 #include "opcodes.h"
 
-/* memcpy, which for a few bytes takes longer to be called than to copy them. */
+/* As memcpy; for a few bytes its call takes longer than the copy. */
 static inline void quickpickle_copy(char *target, const char *source, Py_ssize_t size)
 {
     if (size > 64) {
@@ -49,7 +49,7 @@ static inline void quickpickle_copy(char *target, const char *source, Py_ssize_t
     }
 }
 
-/* Little-endian and big-endian, whatever the machine. */
+/* Little-endian and big-endian on any machine. */
 static inline void quickpickle_store4(char *target, uint32_t value)
 {
 #if PY_LITTLE_ENDIAN
@@ -62,7 +62,7 @@ static inline void quickpickle_store4(char *target, uint32_t value)
     target[3] = (char)(value >> 24);
 }
 
-/* BINGET or LONG_BINGET: which of the two cannot be foreseen, so without a branch. */
+/* BINGET or LONG_BINGET: the processor cannot predict which, so there is no branch. */
 static inline char *quickpickle_put_get(char *pos, uint32_t number)
 {
     int is_long = number >= 256;
@@ -87,7 +87,7 @@ static inline void quickpickle_store_double(char *target, double value)
 }
 
 /* Writes digits in two's complement, little-endian, and a byte that repeats the sign; returns
-   what follows. May write seven bytes more than that. */
+   the place behind them. May write seven bytes more than that. */
 static char *quickpickle_write_digits(
     char *pos, const digit *digits, Py_ssize_t count, int negative)
 {
@@ -122,7 +122,7 @@ static char *quickpickle_write_digits(
 }
 
 /* Writes a float, or an int of 32 bits, or None, True or False, from protocol 2 on, and
-   returns what follows it; NULL for any other object. Needs room for nine bytes. */
+   returns the place behind it; NULL for any other object. Needs space for nine bytes. */
 static inline char *quickpickle_scalar(char *pos, PyObject *obj)
 {
     static const uint8_t codes[] = {0, OP_NONE, OP_NEWTRUE, OP_NEWFALSE};
@@ -155,7 +155,7 @@ static inline char *quickpickle_scalar(char *pos, PyObject *obj)
         quickpickle_store_double(pos + 1, PyFloat_AS_DOUBLE(obj));
         return pos + 9;
     }
-    /* One branch, which is foreseen where these three are mixed. */
+    /* One branch, which can be predicted where these three are mixed. */
     which = (obj == Py_None) + 2 * (obj == Py_True) + 3 * (obj == Py_False);
     quickpickle_opaque(which);
     if (which) {
@@ -166,7 +166,7 @@ static inline char *quickpickle_scalar(char *pos, PyObject *obj)
 }
 
 /* Writes as many such objects as there are at the start of an array, and sets `done` to their
-   number. From `stop` on there is no room. */
+   number. From `stop` on there is no space. */
 static inline char *quickpickle_scalars(
     char *pos, char *stop, PyObject **items, Py_ssize_t count, Py_ssize_t *done)
 {

@@ -14,7 +14,7 @@ cdef int save_global(Dump dump, object obj, object name) except -1:
         name = own_name(obj)
     dump.settle()
     if type(name) is str and is_plain_name(<str>name):
-        # Asked once only, and after what find_global would say of the name.
+        # Asked once only, and after find_global would have refused the name.
         module_name = getattr(obj, "__module__", None)
         dump.settle()
         if save_if_found(dump, <PyObject*>obj, module_name, name):
@@ -35,7 +35,7 @@ cdef inline PyObject* find_quietly(PyObject* names, str name) except? NULL:
 
 
 cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
-    """Write a class or function if that takes no other code; return whether it was written."""
+    """Write a class or function if no other code is needed; return whether it was written."""
     cdef PyObject* module_name = NULL
     if PyType_Check(<object>obj):
         if Py_TYPE(obj) != &PyType_Type and not is_plain_metaclass(Py_TYPE(obj)):
@@ -45,16 +45,16 @@ cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
         elif Py_TYPE(obj) != &PyType_Type:
             return False
         else:
-            own_module = (<object>obj).__module__  # one of C has it in its name
+            own_module = (<object>obj).__module__  # a class of C has the module in its name
             module_name = <PyObject*>own_module
-        # As the attribute, which type itself defines, without a look-up.
+        # The same as the attribute, which type itself defines, without a look-up.
         name = <object>PyType_GetQualName(<PyTypeObject*>obj)
         Py_DECREF(<PyObject*>name)
     elif Py_TYPE(obj) == function_type:
         own_module = (<object>obj).__module__
         module_name = <PyObject*>own_module
         name = (<object>obj).__qualname__
-    # It may have none, which is an exception.
+    # A class without a module is an exception.
     return module_name != NULL and save_if_found(dump, obj, <object>module_name, name)
 
 
@@ -64,7 +64,7 @@ cdef bint is_plain_metaclass(PyTypeObject* metaclass) except -1:
     for name in ("__getattribute__", "__class__", "__qualname__", "__hash__", "__eq__"):
         if _PyType_Lookup(metaclass, name) != _PyType_Lookup(&PyType_Type, name):
             return False
-    # Its own, a str, is not that of its classes, as they have one too.
+    # A str is the module of the metaclass itself; its classes have their own.
     found = _PyType_Lookup(metaclass, "__module__")
     return found == _PyType_Lookup(&PyType_Type, "__module__") or (
         found != NULL and Py_TYPE(found) == &PyUnicode_Type
@@ -72,8 +72,8 @@ cdef bint is_plain_metaclass(PyTypeObject* metaclass) except -1:
 
 
 cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object name) except -1:
-    """Write what says that it has this module and name, if finding it there takes no other code;
-    return whether it was written.
+    """Write an object by this module and name, if it is found there without other code; return
+    whether it was written.
 
     That is so if its module is imported and has it under a name without dots, and nothing
     overrides these look-ups. Then find_global would find the same with two look-ups in dicts, none
@@ -119,7 +119,7 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
 
 
 cdef inline bint is_plain_name(str name):
-    """Whether a module can have something by this name in its dict only, and a pickle has it so.
+    """Whether a module can have an object of this name in its dict only.
 
     A dot leads into a class; what modules have beside their dict begins and ends with underscores.
     """
@@ -168,6 +168,6 @@ cdef int write_global(Dump dump, found) except -1:
     module_line, name_line = encode_names(
         found.module_name, found.path[0], dump.protocol, dump.fix_imports
     )
-    if b"\n" in module_line or b"\n" in name_line:  # no one can read that
+    if b"\n" in module_line or b"\n" in name_line:  # no reader can load that
         dump.is_odd = True
     return dump.put_bytes(b"%b%b\n%b\n" % (opcodes.GLOBAL, module_line, name_line))

@@ -143,7 +143,7 @@ static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
     *value = PyLong_AsLongLongAndOverflow(obj, &overflow);
     return !overflow;
 #else
-    /* Without branches: whether numbers of 32 bits have one digit or two cannot be foreseen. */
+    /* Without branches: the processor cannot predict whether an int has one digit or two. */
 #if PY_VERSION_HEX >= 0x030C0000
     const digit *digits = ((PyLongObject *)obj)->long_value.ob_digit;
     uintptr_t tag = ((PyLongObject *)obj)->long_value.lv_tag;
@@ -191,7 +191,7 @@ static Py_ssize_t quickpickle_digits(PyObject *obj, const digit **digits, int *n
 
 /* The members of a set behind a position, and for each the position behind it; sets `position`
    behind the last place that was looked at. Looks at `limit` places, which is how many there
-   may be. Which of them are taken cannot be foreseen, so without branches; one that was freed
+   may be. The processor cannot predict which are taken, so there are no branches. A freed place
    has the hash -1, which no member has. */
 static Py_ssize_t quickpickle_set_members(
     PyObject *obj, Py_ssize_t *position, Py_ssize_t limit, PyObject **members, Py_ssize_t *ends)
@@ -212,7 +212,7 @@ static Py_ssize_t quickpickle_set_members(
     return count;
 }
 
-/* PyDict_Next, of which a call takes longer than what it does. */
+/* As PyDict_Next; its call takes longer than its work. */
 static inline int quickpickle_dict_next(
     PyObject *dict, Py_ssize_t *position, PyObject **key, PyObject **value)
 {

@@ -14,24 +14,24 @@
 #include <sys/mman.h>
 #endif
 
-/* Keeps the compiler from making something of how a number comes about: branches where it may be
-   one of two, or, of a copy of at most so many bytes, an instruction that takes long to start. */
+/* Hides from the compiler how a number is computed. Otherwise it makes branches if the number is
+   one of two, or, for a copy of at most so many bytes, an instruction with a slow start. */
 #if defined(__GNUC__)
 #define quickpickle_opaque(number) __asm__("" : "+r"(number))
 #else
 #define quickpickle_opaque(number) ((void)(number))
 #endif
 
-/* Has the processor fetch what will be needed soon. */
+/* Makes the processor fetch memory that is needed soon. */
 #if defined(__GNUC__)
 #define quickpickle_prefetch(obj) __builtin_prefetch(obj)
 #else
 #define quickpickle_prefetch(obj) ((void)(obj))
 #endif
 
-/* Fresh memory costs more in page faults, one for every 4 KiB, than in copying: has all pages
-   made at once that are about to be filled. Large pages would cost less still, and now and
-   then, where the system has to make room for one, a hundred times as much. */
+/* The page faults of fresh memory, one for every 4 KiB, cost more than the copy. So all pages that
+   are about to be filled are made at once. Large pages would cost still less, but sometimes, where
+   the system has to free memory for one, a hundred times as much. */
 static inline void quickpickle_make_pages(char *start, size_t size)
 {
 #if defined(__linux__)
@@ -41,7 +41,7 @@ static inline void quickpickle_make_pages(char *start, size_t size)
     uintptr_t first = ((uintptr_t)start + 0xFFF) & ~(uintptr_t)0xFFF;
     uintptr_t last = ((uintptr_t)start + size) & ~(uintptr_t)0xFFF;
     unsigned char is_there = 0;
-    /* Where the last one is there, so are most, and asking for them takes as long as the copy. */
+    /* If the last page is there, most are, and asking for them takes as long as the copy. */
     if (last > first && !(mincore((void *)(last - 0x1000), 0x1000, &is_there) == 0 && is_there & 1)) {
         (void)madvise((void *)first, last - first, MADV_POPULATE_WRITE);  /* may be unknown */
     }

@@ -55,16 +55,17 @@ cdef class Memo:
     cdef size_t mask  # the table's size, a power of two, less one
     cdef int shift  # leaves as many bits of a hash as there are in the mask
     cdef Py_ssize_t entries  # that are not free
-    # With compact=True nothing is written for an entry yet: where each belongs in its section of the
-    # buffer, by the places of the log; else NULL. And what has that between two such dumps.
+    # With compact=True an entry is not written at once. `memoize_at` has the place of each in its
+    # section of the buffer, in the order of the log; else it is NULL. `memoize_room` keeps the
+    # memory between two such dumps.
     cdef uint32_t* memoize_at
     cdef uint32_t* memoize_room
     cdef Py_ssize_t memoize_size
     cdef bint is_odd  # see write_odd() in compact.pxi
-    cdef list again  # places of the log, of objects that were there before
+    cdef list again  # places in the log of objects that were in the memo before
     cdef bint logging  # whether objects may be left out of the table
-    cdef bint visible  # it is a Pickler's, who shows it
-    cdef uint64_t epoch  # another one whenever other code may have run
+    cdef bint visible  # it belongs to a Pickler, which shows it
+    cdef uint64_t epoch  # changes whenever other code may have run
     cdef uint64_t first_epoch  # of this dump
 
     def __cinit__(self):
@@ -115,7 +116,7 @@ cdef class Memo:
     cdef inline MemoEntry* find(self, PyObject* key) noexcept:
         """The entry of an object, or the free one where it would be."""
         cdef size_t i = self.place(key)
-        # Whether it lies in its place or in the next cannot be foreseen, so without a branch.
+        # The processor cannot predict whether it is in its place or in the next: so no branch.
         cdef int beside = self.table[(i + 1) & self.mask].key == key
         cdef MemoEntry* entry
         quickpickle_opaque(beside)
@@ -138,14 +139,14 @@ cdef class Memo:
 
     @cython.final
     cdef inline MemoEntry* find_or_make_room(self, PyObject* key) except NULL:
-        """The entry of an object, or a free one, which fill() may take if nothing is done before."""
+        """The entry of an object, or a free one for it. The next call has to be fill()."""
         if <size_t>(self.entries + 1) * 2 > self.mask + 1:
             self.grow()
         return self.find(key)
 
     @cython.final
     cdef inline Py_ssize_t fill(self, MemoEntry* entry, PyObject* obj) except -1:
-        """Give an object the next number and return it; `entry` is its own, or what is free for it."""
+        """Give an object the next number and return it; `entry` is from find_or_make_room()."""
         if self.count == self.capacity:
             self.enlarge_log()
         if entry.key == NULL:
@@ -157,8 +158,8 @@ cdef class Memo:
             self.filed += 1
         self.count += 1
         if self.epoch != self.first_epoch:
-            # Other code may have moved it, before it got its number, to where it is met again
-            # with one reference: a second one, of ours, shows that it is known.
+            # Other code may have moved the object before it got its number, to a place where it is
+            # met again with one reference. A second reference, ours, shows that it is known.
             self.own()
         self.used += 1
         return self.used - 1
@@ -179,7 +180,7 @@ cdef class Memo:
 
     @cython.final
     cdef int enlarge_log(self) except -1:
-        # By a half: what is allocated and not used yet counts too.
+        # By one half only: unused memory counts too.
         cdef Py_ssize_t capacity = self.capacity + (self.capacity >> 1) + 64
         cdef PyObject** log = <PyObject**>PyMem_Realloc(
             self.log, bytes_of(capacity, sizeof(PyObject*))
@@ -210,7 +211,7 @@ cdef class Memo:
 
     @cython.final
     cdef inline bint is_unique(self, PyObject* obj, Py_ssize_t refs) noexcept:
-        """Whether an object cannot be met again; `refs` are known, 0 if that is of no use."""
+        """Whether an object cannot be met again: it has `refs` references, all known; 0: none is."""
         return quickpickle_has_refs(obj, refs) and self.logging
 
     @cython.final
@@ -253,7 +254,7 @@ cdef class Memo:
 
     @cython.final
     cdef int own(self) noexcept:
-        """Take a reference to all that is in the log: what they are reached by may go."""
+        """Take a reference to all objects in the log, as their containers may be freed."""
         cdef Py_ssize_t i
         for i in range(self.owned, self.count):
             if self.log[i] != ITS_DICT:
@@ -263,7 +264,7 @@ cdef class Memo:
 
     @cython.final
     cdef inline int settle(self) except -1:
-        """Before other code runs: it may free what is in the log, or hand it back."""
+        """Prepare for other code, which may free the objects in the log, or hand them back."""
         global last_epoch
         last_epoch += 1
         self.epoch = last_epoch
@@ -276,7 +277,7 @@ cdef class Memo:
         self.own()
         for i in range(self.filed, self.count):
             if self.log[i] == ITS_DICT:
-                # Made after all, now that it may be handed to us.
+                # The dict is made now, since other code may hand it to us.
                 self.log[i] = quickpickle_instance_dict(self.log[i - 1])
                 Py_XINCREF(self.log[i])
         return 0
@@ -290,7 +291,7 @@ cdef class Memo:
             if self.log[i] == NULL:
                 if not self.visible:
                     continue
-                # A copy of this memo shall have as many entries as there are numbers.
+                # A copy of this memo needs as many entries as there are numbers.
                 stand_in = object()
                 Py_INCREF(stand_in)
                 self.log[i] = <PyObject*>stand_in
@@ -302,14 +303,14 @@ cdef class Memo:
 
     @cython.final
     cdef int met_again(self) except -1:
-        """Go without the log: an object is reached from its own members, so they may be too."""
+        """Give up the log: an object was reached from its own members, so these may be too."""
         self.settle()
         self.logging = False
         return 0
 
     @cython.final
     cdef inline int release(self, PyObject* obj) noexcept:
-        """Give up a reference to what was written."""
+        """Give up a reference to an object that was written."""
         if Py_REFCNT(obj) == 1:
             self.prepare_for_end(obj)
         Py_DECREF(obj)
@@ -317,22 +318,22 @@ cdef class Memo:
 
     @cython.final
     cdef int prepare_for_end(self, PyObject* obj) noexcept:
-        """Before an object is freed, if it is, with an exception or without."""
-        self.own()  # it, or what only it refers to, may be in the log
+        """Prepare for the end of an object, if it is to be freed; an exception may be set."""
+        self.own()  # it may be in the log, and objects that only it refers to
         if Py_REFCNT(obj) == 1:
             try:
                 self.settle()  # a finalizer is other code
             except MemoryError:
-                pass  # the log has it all, and the next one goes on
+                pass  # the log has all, and the next call goes on
 
     @cython.final
     cdef int release_log(self, Py_ssize_t length) noexcept:
         """Give up the references to all but the first `length` objects of the log."""
-        # Out of reach meanwhile: freeing an object may run code that uses this memo.
+        # The log is taken away meanwhile: freeing an object may run code that uses this memo.
         cdef PyObject** log = self.log
         cdef Py_ssize_t i, owned = self.owned, capacity = self.capacity
         self.count = length
-        self.filed = min(self.filed, length)  # what is kept need not have been filed yet
+        self.filed = min(self.filed, length)  # the kept objects need not be in the table yet
         if owned <= length:
             return 0
         self.owned = length
@@ -373,18 +374,18 @@ cdef class Memo:
         """Forget every object but the first `length` ones."""
         cdef Py_ssize_t i
         for i in range(length, self.count):
-            self.remove(self.log[i])  # its address is all that is asked for
+            self.remove(self.log[i])  # only its address is used
         self.used = used
         return self.release_log(length)
 
     @cython.final
     cdef int reset(self) noexcept:
-        """Forget every object, and give back what a large memo took."""
+        """Forget every object, and free the memory of a large memo."""
         global last_size_needed
         cdef MemoEntry* old = self.table
         cdef size_t i, j, size = self.mask + 1
         if self.entries:
-            if self.mask < 64:  # memset of so little takes long to start
+            if self.mask < 64:  # memset has a high cost for so little
                 for i in range(0, self.mask + 1, SMALLEST):
                     for j in range(<size_t>SMALLEST):  # so many that no loop is left of it
                         self.table[i + j].key = NULL

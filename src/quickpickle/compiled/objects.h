@@ -84,7 +84,7 @@ static inline PyObject *quickpickle_write_part(
     return result;
 }
 
-/* Calls a hook with an object: a method without a detour by way of the bound method. */
+/* Calls a hook with an object: a method directly, not by way of the bound method. */
 static inline PyObject *quickpickle_call_hook(PyObject *hook, PyObject *obj)
 {
     if (PyMethod_Check(hook)) {
@@ -144,7 +144,7 @@ static PyObject *quickpickle_slot_values(PyObject *obj, Py_ssize_t *offsets, Py_
     return values;
 }
 
-/* Whether a class, asked for its name, has one that says how it is to be pickled. */
+/* Whether the name of a class is one that decides how its instances are pickled. */
 static int quickpickle_is_called_newobj(PyTypeObject *cls)
 {
     const char *name = strrchr(cls->tp_name, '.');

@@ -1,7 +1,7 @@
 # deterministic=True: as pickling/deterministic.py. Order in rules/order.py serves both.
 #
-# Other code may run before any object in this mode (see `careful`), so all that is in the log is in
-# the table too, and owned, wherever something is written here.
+# Other code may run before any object in this mode (see `careful`). So all objects in the log are
+# owned, and in the table, wherever something is written here.
 
 cdef enum:
     PART_SIZE = 9  # the bytes that a key has of one item, at most
@@ -458,7 +458,7 @@ cdef inline bint may_have_cache(PyObject* state) except -1:
 
 
 cdef object reduce_in_order(Dump dump, object obj, object reduction):
-    """A reduction without what may be otherwise for an equal object."""
+    """A reduction without the parts that may differ for an equal object."""
     cdef Py_ssize_t i
     cdef bint is_plain = type(reduction) is tuple
     if is_plain and len(<tuple>reduction) == 2:

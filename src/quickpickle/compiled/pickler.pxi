@@ -112,7 +112,7 @@ cdef object without_opcode(object obj):
 
 
 cdef int run(Dump dump, object root) except -1:
-    """Write `root` and everything that hangs on it."""
+    """Write `root` and all objects that it leads to."""
     cdef Kind kind
     save(dump, <PyObject*>root, 0)
     while dump.height:
@@ -212,13 +212,13 @@ cdef int take_hooks(Dump dump, object reducer_override, object dispatch_table) e
 
 
 cdef bytes write_pickle(Dump dump, object obj):
-    """Write a whole pickle; return what has not gone to a file."""
+    """Write a whole pickle; return the bytes that did not go to a file."""
     cdef bint compact
     dump.outside = NOTHING
     dump.settle()
     dump.first_epoch = dump.epoch
-    # In protocol 0 and in fast mode making an opcode may run other code, by way of a garbage
-    # collection, and neither is worth a thought about speed.
+    # In protocol 0 and in fast mode making an opcode may run the garbage collector, and so other
+    # code. The speed of both does not matter.
     dump.careful = (
         dump.persistent_id is not None or not dump.bin or dump.fast or dump.order is not None
     )
@@ -235,7 +235,7 @@ cdef bytes write_pickle(Dump dump, object obj):
         begin_report(dump)
     run(dump, obj)
     compact = dump.compact
-    if dump.allocated > 1024:  # of a deep structure, and perhaps the last one
+    if dump.allocated > 1024:  # of a deep structure, maybe the only one
         PyMem_Free(dump.stack)
         dump.stack = NULL
         dump.allocated = 0
@@ -267,7 +267,7 @@ cdef int begin_report(Dump dump) except -1:
 cdef int end_report(Dump dump, bytes result) except -1:
     if dump.visible:
         dump.settle()
-    # Else nothing that is in the memo is needed any more.
+    # Else the memo is not needed any more.
     dump.outside = IN_PROGRESS
     dump.report(dump.used - dump.first_used, dump.sent if result is None else len(result))
     return 0
@@ -311,7 +311,7 @@ cdef class PicklerCore:
         # The old values are held until all are replaced: to free one may run other code.
         old_write, old_callback, old_progress = self._write, self._buffer_callback, self._progress
         old_order, old_dump = self._order, self._dump
-        self.refuse_while_dumping()  # last, as what comes before may run other code
+        self.refuse_while_dumping()  # last, as the lines before may run other code
         self._write = callable_write(write)
         self._protocol = number
         self._fix_imports = number < 3 and fixes_imports
@@ -338,7 +338,7 @@ cdef class PicklerCore:
             self._dumping = False
 
     cdef int dump_once(self, Dump dump, object obj) except -1:
-        """One dump, after which the memo has what it has written, or, if it fails, what it had."""
+        """One dump. The memo then has its objects, or, if it fails, the objects of before."""
         cdef Py_ssize_t length = dump.count, used = dump.used
         cdef bint is_complete = False
         try:
@@ -366,8 +366,8 @@ cdef class PicklerCore:
                 dump.forget_call()
                 if not is_complete and self._order is not None:
                     self._order.forget()
-                    # The other one knows what was not written.
-                    old = self._order  # freed when all is done
+                    # The old one knows objects that were not written.
+                    old = self._order  # freed at the end
                     self._order = new_order(self._protocol, self._buffer_callback)
         return 0
 
@@ -439,7 +439,7 @@ cdef class PicklerCore:
         dump.visible = True
         dump.fill_in(*read_memo(memo))
         old_order, order = self._order, self.fresh_order()
-        self.refuse_while_dumping()  # last, as what comes before may run other code
+        self.refuse_while_dumping()  # last, as the lines before may run other code
         old_dump = self._dump  # held, as in __init__
         self._order = order
         self._dump = dump
@@ -477,7 +477,7 @@ def memo_contents(PicklerCore pickler not None):
 
 
 cdef object callable_write(object write):
-    """A file's `write`, or what fails as None does: that stands for something else here."""
+    """A file's `write`. None has a meaning here, so a function that fails as it stands for it."""
     return not_callable if write is None else write
 
 
@@ -497,7 +497,7 @@ cdef class PersistentId:
         return pickler._persistent_id
 
     def __set__(self, PicklerCore pickler not None, value):
-        old = pickler._persistent_id  # freed when the other one is there
+        old = pickler._persistent_id  # freed after it is replaced
         pickler._persistent_id = value
 
     def __delete__(self, PicklerCore pickler not None):
@@ -511,7 +511,7 @@ cdef object core_persistent_id = PicklerCore.persistent_id
 
 
 class Signature:
-    """Shows inspect the parameters of the Python version, as a compiled __init__ does not."""
+    """Shows `inspect` the parameters of the pure Pickler; a compiled __init__ has none."""
 
     def __get__(self, obj, cls):
         if cls.__init__ is not PicklerCore.__init__:  # a subclass has its own
@@ -533,7 +533,7 @@ class Pickler(PicklerCore):
 cdef bint last_goes_alone = PY315
 cdef int default_protocol = DEFAULT_PROTOCOL
 cdef int highest_protocol = HIGHEST_PROTOCOL
-cdef Dump spare = None  # of a dump that has ended: making a new one is what a small one costs
+cdef Dump spare = None  # of a dump that has ended: a new one costs as much as a small dump
 
 
 cdef inline int protocol_number(object protocol) except -1:
@@ -555,7 +555,7 @@ cdef bytes dump_once(
     cdef Dump dump
     cdef bint is_written
     global spare
-    # Taken while in use, so a dumps() inside this one, or in another thread, has its own.
+    # It is taken while in use, so a dumps() inside this one, or in another thread, has its own.
     dump, spare = spare, None
     if dump is None:
         dump = new_dump()
@@ -574,7 +574,7 @@ cdef bytes dump_once(
             result = write_reported(dump, obj, progress)
             dump.report = None
         is_written = True
-    finally:  # not `except`, which has a price where nothing is raised
+    finally:  # not `except`, which costs time without an exception
         if not is_written:
             try:
                 note_path(dump, obj, sys.exc_info()[1])
@@ -663,6 +663,6 @@ def dumps_with_hooks(
 dumps_with_hooks.__doc__ = DUMPS_WITH_HOOKS_DOC
 
 
-# The log of a memo is no attribute that Cython could show to the garbage collector.
+# Cython cannot show the log of a memo to the garbage collector, as it is no Python attribute.
 cdef traverseproc traverse_rest = (<PyTypeObject*>Dump).tp_traverse
 (<PyTypeObject*>Dump).tp_traverse = <traverseproc>traverse_memo

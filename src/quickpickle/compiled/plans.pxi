@@ -45,7 +45,7 @@ cdef class Plan:
 
 
 cdef PyObject* plans[PLANS]  # owned
-cdef str c_order = chr(67), f_order = chr(70)  # of an array: the strings there are one each of
+cdef str c_order = chr(67), f_order = chr(70)  # of an array: one string each in the interpreter
 cdef bint datetime_is_imported = False
 
 
@@ -86,7 +86,7 @@ cdef bint is_plainly_no_global(Dump dump, object obj) except -1:
         and (<Plan>plan).version == cls.tp_version_tag
         and (<Plan>plan).metaclass_version == Py_TYPE(<PyObject*>cls).tp_version_tag
     ):
-        return (<Plan>plan).is_asked_plainly  # whatever else it rests on
+        return (<Plan>plan).is_asked_plainly  # without a look at the rest
     return make_plan(dump, obj).is_asked_plainly
 
 
@@ -107,7 +107,7 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             if not is_unregistered(dump, cls):
                 return False
             plan.copyreg_version = quickpickle_dict_version(<PyObject*>COPYREG_TABLE)
-        # Not as an attribute, which audit hooks are told of.
+        # Not by the attribute: audit hooks are told of that.
         if plan.code is not None and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code:
             return False
         if plan.kind == NDARRAY and (

@@ -37,7 +37,7 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
                 result = save_planned(dump, pointer, unique, <Plan>plan)
                 if result != ASK:
                     return result
-    # Other code runs from here on, which may give up the object.
+    # Other code runs from here on, and may give up the object.
     Py_INCREF_(pointer)
     try:
         dump.settle()
@@ -60,7 +60,7 @@ cdef bint is_not_reduced(Dump dump, PyObject* obj) except -1:
 
 
 cdef inline bint is_unregistered(Dump dump, PyTypeObject* cls) except -1:
-    """Whether copyreg's table lacks a class; False where that takes other code."""
+    """Whether copyreg's table lacks a class; False if other code is needed to know."""
     return (
         quickpickle_is_plain_class(<PyObject*>cls)
         and copyreg_is_quiet(dump)
@@ -69,7 +69,7 @@ cdef inline bint is_unregistered(Dump dump, PyTypeObject* cls) except -1:
 
 
 cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
-    """Whether no hook has a say in a class or function if save_global_here() finds it."""
+    """Whether no hook decides about a class or function that save_global_here() finds."""
     if dump.reducer_override is absent:
         return True
     if dump.override is None:
@@ -88,7 +88,7 @@ cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
 
 cdef int look_at_override(Dump dump) except -1:
     """See whether the hook still is as only_globals in rules/reductions.py was told."""
-    # Nothing is made here that may run the garbage collector.
+    # No object is made here, as that may run the garbage collector.
     classes, modules, code, methods = dump.override[1], dump.override[2], dump.override[3], dump.override[4]
     dump.leaves_classes = (
         type(classes) is dict
@@ -107,7 +107,7 @@ cdef int look_at_override(Dump dump) except -1:
 
 
 cdef bint is_as_known(Dump dump, dict code) except -1:
-    """Whether modules and classes have under these names what they had."""
+    """Whether modules and classes still have the same objects under these names."""
     cdef PyObject* names
     cdef uint64_t version, newest = 0
     for owner in code:
@@ -132,7 +132,7 @@ cdef inline PyObject* names_of(object owner):
 
 
 cdef bint has_methods(PyObject* obj, dict methods) except -1:
-    """Whether an object has these methods, as far as can be seen without other code."""
+    """Whether an object has these methods; False if other code is needed to know."""
     cdef Attributes attributes
     cdef PyObject* key = NULL
     cdef PyObject* value = NULL
@@ -150,9 +150,9 @@ cdef bint has_methods(PyObject* obj, dict methods) except -1:
 
 
 cdef inline bint is_unlisted(Dump dump, PyTypeObject* cls, PyObject** listed) except -1:
-    """Whether a Pickler's own dispatch table lacks a class; False where that takes other code.
+    """Whether a Pickler's own dispatch table lacks a class; False if other code is needed to know.
 
-    `listed` is what the table has for it (borrowed), NULL where that takes other code.
+    `listed` is the entry of the table (borrowed), NULL if other code is needed to know.
     """
     cdef int i
     listed[0] = NULL
@@ -178,8 +178,8 @@ cdef int find_tables(Dump dump) except -1:
     dump.table_count = 0
     if Py_TYPE(table) == &PyDict_Type:
         return add_table(dump, table)
-    # ChainMap looks a key up in one of its maps after the other: as long as its methods are its
-    # own (nobody has changed the class), and the instance has no __missing__, just the maps.
+    # ChainMap looks a key up in one of its maps after the other. This holds as long as nobody has
+    # changed the methods of the class, and the instance has no attribute but its maps.
     if (
         Py_TYPE(table) != chain_map_type
         or chain_map_version == 0
@@ -213,7 +213,7 @@ cdef int look_at_chain_map() except -1:
     """See whether ChainMap looks a key up as it did at first. Other code may run."""
     global chain_map_version
     if chain_map_version == 0 or chain_map_type.tp_version_tag != chain_map_version:
-        # Also where something else was set: copyreg does that when the first one is pickled.
+        # The version also changes with other attributes: copyreg sets one.
         for was, method in zip(chain_map_lookup, chain_map_methods()):
             if method is not was:
                 return 0
@@ -233,7 +233,7 @@ cdef int add_table(Dump dump, PyObject* table) except -1:
     cdef PyObject* value
     if Py_TYPE(table) != &PyDict_Type:
         return 0
-    version = quickpickle_dict_version(table)  # which no other dict has, nor this one after a change
+    version = quickpickle_dict_version(table)  # no other dict has it, nor this one after a change
     if version == 0 or version != dump.table_versions[dump.table_count]:
         while quickpickle_dict_next(table, &position, &key, &value):
             if not quickpickle_is_plain_class(key) and Py_TYPE(key) != function_type:
@@ -314,7 +314,7 @@ cdef int ask(Dump dump, object obj) except -1:
                     if reduce is absent:
                         raise no_reduction(obj)
                     reduction = reduce()
-    dump.settle()  # what was looked up since other code was expected may have been changed by it
+    dump.settle()  # the other code may have changed objects that were looked up
     if PyUnicode_Check(reduction):
         return save_global(dump, obj, reduction)
     if dump.order is not None:

@@ -20,7 +20,7 @@ cdef inline bint is_scalar(PyObject* obj) noexcept:
 
 
 cdef inline int put_small_int(Stream stream, Py_ssize_t value) except -1:
-    """Write an int of 31 bits that is none of Python's, from protocol 2 on."""
+    """Write an int of 31 bits that is not a Python object, from protocol 2 on."""
     if value <= 0xFF:
         return stream.put_opcode1(OP_BININT1, <uint8_t>value)
     if value <= 0xFFFF:
@@ -151,7 +151,7 @@ cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:
 
 
 cdef int save_large_str(Stream stream, PyObject* obj, Py_ssize_t size) except -1:
-    held = <object>obj  # a write may take it away from where it is, or to where it is met again
+    held = <object>obj  # a write may free it, or move it to a place where it is met again
     stream.settle()
     encoded = str.encode(held, "utf-8", "surrogatepass")
     put_str_header(stream, size)

@@ -1,6 +1,6 @@
 # The steps to the object at fault, read from the stack of work: as pickling/steps.py.
 #
-# Nothing here runs before a dump has failed; then other code may, so what is in the log is owned.
+# Nothing here runs before a dump has failed. Then other code may run, so the log is owned.
 
 cdef object add_fault, add_path, kinds, PathStep, UNKNOWN, part_of
 

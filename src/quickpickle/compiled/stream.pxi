@@ -6,9 +6,9 @@
 
 cdef enum:
     SLACK = 64
-    WRITE_SIZE = 1 << 21  # how much goes at once to a file that nobody can see the writes of
-    LOOKED_THROUGH = 4096  # the end of a frame, for the opcode that a compact one ends before
-    LARGE = 4 << 20  # from here on page faults count
+    WRITE_SIZE = 1 << 21  # bytes in one write to a file whose writes nobody can see
+    LOOKED_THROUGH = 4096  # at the end of a frame, to find where a compact one ends
+    LARGE = 4 << 20  # from this size on page faults cost more than copies
 
 cdef extern from *:
     enum:
@@ -27,37 +27,37 @@ cdef Py_ssize_t last_size = 0
 
 cdef class Stream(Memo):
     cdef object write  # None: everything stays in the buffer, for dumps
-    cdef object file  # what `write` is a method of, where that is not bound to it; else None
+    cdef object file  # the file, if `write` is an unbound method; else None
     cdef int write_is_quiet  # it runs no code of Python; -1: not looked at yet
-    cdef bint is_last_write  # of a dump whose memo nobody sees: nothing in it is needed any more
+    cdef bint is_last_write  # of a dump whose memo nobody sees and nobody needs any more
     cdef int protocol
     cdef bint bin, fast, fix_imports
     cdef bint has_memoize  # the opcode, or compact; and not fast mode
     cdef bint has_short_str  # the opcode, and not fast mode
     cdef Py_ssize_t memoize_length  # 1, or 0 with compact=True, where it is not written yet
     cdef bint compact  # see compact.pxi: all stays in the buffer to the end
-    cdef list held  # what belongs to the pickle and not into the buffer, and ...
-    cdef list held_at  # ... where in it: where its opcode begins, and where it would lie
+    cdef list held  # payloads of the pickle that are not in the buffer, and ...
+    cdef list held_at  # ... two places for each: of its opcode, and of its bytes
     cdef Py_ssize_t opcode_at  # where the last large opcode begins
     cdef quickpickle_section* sections  # of the buffer, with compact=True
     cdef Py_ssize_t section_count, section_room
     cdef uint32_t* get_at  # where in its section each reference is
-    cdef Py_ssize_t get_count, get_room  # which is 0 where nobody wants to know of them
-    cdef bint has_undone  # some of them
-    cdef bint is_too_far  # perhaps one of these places, behind what is no payload
-    cdef uint64_t plain_gets  # up to this number they are binary, and nobody wants to know of them
+    cdef Py_ssize_t get_count, get_room  # get_room is 0 if references are not noted
+    cdef bint has_undone  # some references
+    cdef bint is_too_far  # a place may be too far off, behind a large opcode
+    cdef uint64_t plain_gets  # up to this number references are binary and not noted
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
-    cdef Py_ssize_t few  # reductions that are counted without asking whether they may be endless
+    cdef Py_ssize_t few  # so many reductions are counted without a look at their classes
     cdef Py_ssize_t nested_user_code
     cdef dict endless_types
-    cdef PyObject* holder  # the bytes object that has the buffer: what dumps returns
+    cdef PyObject* holder  # the bytes object that has the buffer: the result of dumps()
     cdef char* buffer
-    cdef char* pos  # the end of what is in the buffer
+    cdef char* pos  # the end of the bytes in the buffer
     cdef char* stop
     cdef char* end
     cdef Py_ssize_t frame_start  # where in the buffer the current frame's opcodes begin
-    cdef object report  # what wants to know how far this has come; None: nobody
+    cdef object report  # the function for progress, or None
     cdef double next_report
     cdef Py_ssize_t first_used  # the next number when the dump began
     cdef uint64_t sent, held_size  # bytes that have left the buffer, or have never been in it
@@ -83,7 +83,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int begin(self) except -1:
-        """Write what comes before the first frame."""
+        """Write PROTO, which comes before the first frame."""
         if self.holder == NULL:  # lost when it could not be enlarged
             self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         self.pos = self.buffer
@@ -117,13 +117,13 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int note_opcode(self) noexcept:
-        """Here one begins: see quickpickle_section."""
+        """Note that an opcode begins here: see quickpickle_section."""
         self.sections[self.section_count - 1].opcode = self.pos - self.buffer - self.frame_start
         return 0
 
     @cython.final
     cdef inline int object_begins(self) except -1:
-        """The place where a frame may end."""
+        """End the frame, if it is full: called where an object begins."""
         return self.at_stop() if self.pos >= self.stop else 0
 
     @cython.final
@@ -140,7 +140,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef inline int part_begins(self) except -1:
-        """The same within an object that is written in one go: no other code runs here.
+        """The same within an object that is written without other code in between.
 
         The bytes for the file go with the next frame, so this is for files that do not see that.
         """
@@ -214,7 +214,7 @@ cdef class Stream(Memo):
         if size < FRAME_SIZE_TARGET:
             wanted += wanted if wanted < LARGE else wanted >> 1
         else:
-            # Perhaps the largest part of the pickle, and its last.
+            # Maybe the largest part of the pickle, and its last.
             wanted += 1024 + (used >> 1)
         wanted = min(wanted, MOST_BYTES)  # half as much again is still counted
         if self.write is None and FRAME_SIZE_TARGET < wanted < <size_t>last_size:
@@ -321,7 +321,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef inline int put_found(self, uint8_t code, PyObject* obj, MemoEntry* entry) except -1:
-        """put_memoized() of what is in the memo at most as `entry`, see fill(); NULL: unique."""
+        """put_memoized() with the `entry` of find_or_make_room(); NULL for a unique object."""
         if not self.has_memoize:
             return self.put_memoized(code, obj, entry == NULL)
         self.put_with_memoize(code)
@@ -333,7 +333,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef inline int memoized(self) noexcept:
-        """Note where the MEMOIZE of what was just added to the log belongs, if it is not written."""
+        """Note the place of the MEMOIZE of the newest entry, if it is not written."""
         if unlikely(self.memoize_at != NULL):
             self.memoize_at[self.count - 1] = <uint32_t>(self.pos - self.buffer - self.frame_start)
         return 0
@@ -364,7 +364,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef inline int get_and_note(self, Py_ssize_t number) except -1:
-        """Write a reference as long as any may become, with the number that the entry has so far."""
+        """Write a reference of the greatest length, with the number that the entry has so far."""
         if self.get_count >= self.get_room or <uint64_t>number >> 32 or self.end - self.pos < 5:
             return self.get_rarely(number)
         self.memoize_at[number] |= <uint32_t>QP_IS_USED
@@ -391,7 +391,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef inline int close_frame_if_large(self, Py_ssize_t size) except -1:
-        """Close the frame where the opcode about to be put has a payload of its own write."""
+        """Close the frame before an opcode whose payload is large enough for its own write."""
         return self.close_frame() if size >= FRAME_SIZE_TARGET else 0
 
     @cython.final
@@ -434,8 +434,8 @@ cdef class Stream(Memo):
     cdef int end_frame(self) except -1:
         """Close the current frame, send it to the file, if any, and begin the next.
 
-        Each write may let other threads run, so what is in the log has to be owned before it:
-        which costs more than the write does, and is saved where there is none but the last.
+        Each write may let other threads run, so the log has to be owned before it. That costs more
+        than the write does, so a quiet file gets several frames in one write.
         """
         self.close_frame()
         if self.write is not None and not self.compact and (
@@ -467,13 +467,13 @@ cdef class Stream(Memo):
         """
         global last_epoch
         cdef int64_t count = -1
-        self.check_signals()  # the write may block, and does not look for what came before it
+        self.check_signals()  # the write may block, and does not look for earlier signals
         if self.is_last_write:
             pass
         elif self.is_quiet():
-            # It may let other threads run. They may free what the log has, so that is owned; that
-            # they move it to where it is met once more is their race with this dump, as with
-            # any pickler.
+            # It may let other threads run. They may free objects in the log, so these are owned.
+            # They may also move an object to a place where it is met again: that is their race
+            # with this dump, as with any pickler.
             last_epoch += 1
             self.epoch = last_epoch
             self.own()
@@ -518,7 +518,7 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef bytes finish(self):
-        """Write STOP and close the last frame; return what has not gone to a file."""
+        """Write STOP and close the last frame; return the bytes that did not go to a file."""
         self.put1(OP_STOP)
         self.close_frame()
         if self.compact and not is_complete(self):
@@ -535,14 +535,14 @@ cdef class Stream(Memo):
 
     @cython.final
     cdef int forget_log(self) noexcept:
-        """Nothing in it is needed any more, and the last write, or progress, may free it."""
+        """Forget the log: the last write, or the last call of progress, may free its objects."""
         self.count = self.owned
         self.filed = min(self.filed, self.count)
         return 0
 
     @cython.final
     cdef bytes take_buffer(self):
-        """Return what is in the buffer, without a copy, and begin a new one."""
+        """Return the bytes in the buffer, without a copy, and begin a new one."""
         cdef bytes result
         global last_size
         last_size = min(self.pos - self.buffer, 8 * LARGE - 1024) + 1024
@@ -566,7 +566,7 @@ cdef class Stream(Memo):
         self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         return 0
 
-    # --- what may never end
+    # --- limits against endless dumps
 
     @cython.final
     cdef int enter_user_code(self, object obj) except -1:
@@ -606,7 +606,7 @@ cdef PyTypeObject* bytesio_type = <PyTypeObject*>BytesIO
 
 
 cdef inline object plain_write(object file):
-    """The `write` of a file's class, which takes longer to bind than a small dump does, or None.
+    """The unbound `write` of a file's class, or None. To bind it takes longer than a small dump.
 
     Nobody can change these classes; an instance may have a `write` of its own.
     """
@@ -621,7 +621,7 @@ cdef inline object plain_write(object file):
 
 
 cdef bint is_quiet(object write, object file) except -1:
-    """Whether a write is that of a file of the standard library, which runs no code of Python."""
+    """Whether a `write` is that of a file of the standard library, and runs no Python code."""
     if file is None:
         if type(write) is not BuiltinFunctionType:
             return False
