@@ -6,7 +6,7 @@ from pathlib import Path
 
 import quickpickle
 from conftest import IMPLEMENTATIONS
-from quickpickle.format import opcodes
+from quickpickle.format import decode, opcodes
 
 
 def test_every_opcode_has_the_name_and_code_of_pickletools():
@@ -38,3 +38,21 @@ def test_implementation_is_named():
     name = "native" if "native" in IMPLEMENTATIONS else "python"
     assert quickpickle.implementation == name
     assert quickpickle.Pickler is IMPLEMENTATIONS[name].Pickler
+
+
+def test_the_arguments_are_those_of_pickletools():
+    lengths = {
+        pickletools.UP_TO_NEWLINE: decode.LINE,
+        pickletools.TAKEN_FROM_ARGUMENT1: decode.COUNTED1,
+        pickletools.TAKEN_FROM_ARGUMENT4: decode.COUNTED4_SIGNED,
+        pickletools.TAKEN_FROM_ARGUMENT4U: decode.COUNTED4,
+        pickletools.TAKEN_FROM_ARGUMENT8U: decode.COUNTED8,
+    }
+    odd = {"LONG1": decode.COUNTED1, "LONG4": decode.COUNTED4_SIGNED}
+    odd |= {"GLOBAL": decode.TWO_LINES, "INST": decode.TWO_LINES}
+    for opcode in pickletools.opcodes:
+        length = 0 if opcode.arg is None else opcode.arg.n
+        expected = odd.get(opcode.name, lengths.get(length, length))
+        assert decode.ARGUMENT_OF[ord(opcode.code)] == expected, opcode.name
+    known = {ord(opcode.code) for opcode in pickletools.opcodes}
+    assert {i for i in range(256) if decode.ARGUMENT_OF[i] != decode.NO_OPCODE} == known

@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import quickpickle.pickler
 
+import quickpickle.pure
 from conftest import IMPLEMENTATIONS
 from quickpickle import optimization as compact
 from quickpickle.inspection.scan import Scanner
@@ -77,7 +77,7 @@ def test_a_buffer_that_hardly_fits(implementation, short_of):
 @pytest.mark.parametrize("options", [{}, {"compact": True}], ids=str)
 def test_how_far_a_dump_of_more_than_fits_into_memory_has_come(implementation, options):
     """3 times half of what a Py_ssize_t counts."""
-    if options and implementation is quickpickle.pickler:
+    if options and implementation is quickpickle.pure:
         pytest.skip("it has all of it in memory")
     figures: list[tuple[int, int]] = []
     file = Counting()

@@ -8,10 +8,10 @@ up again. Here they are left out and the others renumbered, by the rules of
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pickle import HIGHEST_PROTOCOL
 from typing import Any, Final
 
+from .format.decode import decode
 from .format.limits import FRAME_SIZE_MIN, FRAME_SIZE_TARGET
 from .format.opcodes import (
     BINGET,
@@ -23,44 +23,9 @@ from .format.opcodes import (
     MEMOIZE,
     PROTO,
     PUT,
-    STOP,
 )
 from .rules.tracebacks import drops_frames, make_public
 
-# The argument of each opcode: so many bytes, or one of these.
-_COUNT1, _COUNT4, _SIGNED4, _COUNT8 = 0x11, 0x14, 0x34, 0x18  # a count, and as many bytes
-_LINE, _LINES = 0x20, 0x21  # text to the end of the line; two of these
-_UNKNOWN = 0xFF
-
-
-def _arguments() -> bytes:
-    table = bytearray([_UNKNOWN]) * 256
-    kinds = {
-        0: b"(.02NQRabdelstou)]}1\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x92\x93\x94\x97\x98",
-        1: b"Khq\x80\x82",
-        2: b"M\x83",
-        4: b"Jjr\x84",
-        8: b"G\x95",
-        _COUNT1: b"CU\x8a\x8c",
-        _COUNT4: b"BX",
-        _SIGNED4: b"T\x8b",
-        _COUNT8: b"\x8d\x8e\x96",
-        _LINE: b"FILPSVgp",
-        _LINES: b"ci",
-    }
-    for kind, codes in kinds.items():
-        for code in codes:
-            table[code] = kind
-    return bytes(table)
-
-
-OPCODE_ARGUMENTS: Final = _arguments()
-_COUNTS: Final = {
-    _COUNT1: struct.Struct("<B"),
-    _COUNT4: struct.Struct("<I"),
-    _SIGNED4: struct.Struct("<i"),
-    _COUNT8: struct.Struct("<Q"),
-}
 _NUMBERS: Final = {1: struct.Struct("<B"), 4: struct.Struct("<I")}
 _PUTS: Final = PUT + BINPUT + LONG_BINPUT + MEMOIZE
 _GETS: Final = GET + BINGET + LONG_BINGET
@@ -102,7 +67,7 @@ def optimize(data: Any, /) -> bytes:
     stored: set[int] = set()
     numbers: dict[int, int] = {}  # of the entries that are referred to; the new ones
     notes: list[tuple[int, int, int]] = []  # an opcode's start and end, and its entry's number
-    for code, start, end in _opcodes(data, 0):
+    for code, start, end in decode(data):
         if code not in _NOTED:
             continue
         number = -1
@@ -147,52 +112,6 @@ def optimize(data: Any, /) -> bytes:
     return bytes(output.written)
 
 
-def _opcodes(data: bytes, pos: int) -> Iterator[tuple[int, int, int]]:
-    """Each opcode from `pos` to STOP: its code, where it begins, and where it ends."""
-    size = len(data)
-    while pos < size:
-        code = data[pos]
-        kind = OPCODE_ARGUMENTS[code]
-        if kind < _COUNT1:
-            end = pos + 1 + kind
-        elif kind in _COUNTS:
-            count = _COUNTS[kind]
-            end = pos + 1 + count.size
-            if end > size:
-                break
-            length = count.unpack_from(data, pos + 1)[0]
-            if length < 0:
-                break
-            end += length
-        elif kind == _UNKNOWN:
-            break
-        else:
-            end = data.find(b"\n", pos) + 1
-            if kind == _LINES and end:
-                end = data.find(b"\n", end) + 1
-            if not end:
-                break
-        if end > size:
-            break
-        yield code, pos, end
-        if code == STOP[0]:
-            return
-        pos = end
-    raise _not_whole(data)
-
-
-def _not_whole(data: bytes) -> ValueError:
-    """The error of a damaged pickle, in the words of pickletools."""
-    import pickletools  # large, and hardly ever needed
-
-    try:
-        for _ in pickletools.genops(data):
-            pass
-    except ValueError as error:
-        return error
-    return ValueError("not a whole pickle")
-
-
 def _memo_number(data: bytes, start: int, end: int) -> int:
     if data[start] in PUT + GET:
         return int(data[start + 1 : end - 1])
@@ -233,7 +152,7 @@ class _Output:
         if not self._framed or len(self._frame) + end - start <= FRAME_SIZE_TARGET:
             self._frame += memoryview(self._data)[start:end]
             return
-        for _, opcode, opcode_end in _opcodes(self._data, start):
+        for _, opcode, opcode_end in decode(self._data, start):
             if opcode == end:
                 break
             if opcode_end - opcode > FRAME_SIZE_TARGET:

@@ -64,8 +64,6 @@ static inline uint32_t quickpickle_load4(const uint8_t *from)
 
 /* How long the argument of an opcode is: a number of bytes; in a count of 1, 4 or 8 bytes in
    front of it (of 4, where a negative one is refused); a line, or two; 0xFF: no such opcode. */
-enum { QP_COUNT1 = 0x11, QP_COUNT4 = 0x14, QP_SIGNED4 = 0x34, QP_COUNT8 = 0x18,
-       QP_LINE = 0x20, QP_LINES = 0x21 };
 static uint8_t quickpickle_arguments[256];
 static uint8_t quickpickle_is_short[256];  /* without an argument, and of no interest here */
 
@@ -75,14 +73,14 @@ static inline const uint8_t *quickpickle_next(const uint8_t *p, const uint8_t *e
     uint8_t kind = quickpickle_arguments[*p++];
     int width;
     uint64_t size;
-    if (kind <= 9) {
+    if (kind <= 8) {
         return end - p < kind ? NULL : p + kind;
     }
-    if (kind == 0xFF) {
+    if (kind == ARG_NO_OPCODE) {
         return NULL;
     }
-    if (kind & 0x20 && kind != QP_SIGNED4) {
-        for (int lines = kind - QP_LINE; lines >= 0; lines--) {
+    if (kind >= ARG_LINE) {
+        for (int lines = kind - ARG_LINE; lines >= 0; lines--) {
             p = (const uint8_t *)memchr(p, '\n', end - p);
             if (p == NULL) {
                 return NULL;
@@ -97,7 +95,7 @@ static inline const uint8_t *quickpickle_next(const uint8_t *p, const uint8_t *e
     }
     size = quickpickle_load(p, width);
     p += width;
-    if (size > (uint64_t)(end - p) || (kind == QP_SIGNED4 && size > 0x7FFFFFFF)) {
+    if (size > (uint64_t)(end - p) || (kind == ARG_COUNTED4_SIGNED && size > 0x7FFFFFFF)) {
         return NULL;
     }
     return p + size;

@@ -48,7 +48,7 @@ cdef extern from "compact.h":
     void quickpickle_mark_anew(quickpickle_compaction*) noexcept
     void quickpickle_fill_in(quickpickle_compaction*) noexcept
 
-cdef bytes opcode_arguments = OPCODE_ARGUMENTS
+cdef bytes opcode_arguments = ARGUMENT_OF
 memcpy(quickpickle_arguments, PyBytes_AS_STRING(opcode_arguments), 256)
 for _code in range(256):
     quickpickle_is_short[_code] = opcode_arguments[_code] == 0 and _code not in b".\x94"

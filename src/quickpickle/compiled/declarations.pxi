@@ -26,7 +26,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_RawFree, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject, traverseproc, visitproc
 from cpython.ref cimport Py_INCREF
 
-from ..optimization import OPCODE_ARGUMENTS
+from ..format.decode import ARGUMENT_OF
 from ..rules.options import check_memo_is_empty
 from ..optimization import optimize as optimize_odd
 from ..rules.versions import LIST_SIZE_IS_CHECKED

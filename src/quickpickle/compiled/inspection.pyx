@@ -16,6 +16,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
 from ..format import table
+from ..format.decode import ARGUMENT_OF
 from ..rules.errors import InspectionError, too_many_objects
 
 include "sizes.pxi"
@@ -28,6 +29,9 @@ cdef extern from "scan.h":
 
 include "table.pxi"
 
+cdef extern from "opcodes.h":
+    enum: OP_INT, OP_MEMOIZE
+
 cdef struct Opcode:
     uint8_t action
     uint8_t argument
@@ -38,10 +42,10 @@ cdef struct Opcode:
 cdef Opcode OPCODES[256]
 for _code in range(256):
     OPCODES[_code].action = table.ACTION_OF[_code]
-    OPCODES[_code].argument = table.ARGUMENT_OF[_code]
+    OPCODES[_code].argument = ARGUMENT_OF[_code] % NO_OPCODE  # 0 where no opcode is
     OPCODES[_code].kind = table.KIND_OF[_code]
     OPCODES[_code].protocol = table.PROTOCOL_OF[_code]
-    OPCODES[_code].fixed = 1 + table.ARGUMENT_OF[_code] % 10 * (table.ARGUMENT_OF[_code] < LINE)
+    OPCODES[_code].fixed = 1 + (ARGUMENT_OF[_code] & 0xF) * (ARGUMENT_OF[_code] < LINE)
 
 
 cdef inline uint64_t little_endian(const unsigned char *data, int width) noexcept:
@@ -590,17 +594,17 @@ cdef class Scanner:
             # The most frequent opcodes are here, the others in `do`.
             if action == PUSH:
                 node = self.push(
-                    BOOL if code == INT_CODE and is_bool(line, line_length) else opcode.kind,
+                    BOOL if code == OP_INT and is_bool(line, line_length) else opcode.kind,
                     here, size, NOTHING,
                 )
                 # From protocol 4 on MEMOIZE follows nearly always: in the same turn of the loop.
                 if (
-                    i + size < end and start[i + size] == MEMOIZE_CODE
+                    i + size < end and start[i + size] == OP_MEMOIZE
                     and self.count <= self.most_nodes
                 ):
                     self.put(self.memo_count, node, 1)
                     self.opcodes += 1
-                    self.seen_protocol = max(self.seen_protocol, OPCODES[<int>MEMOIZE_CODE].protocol)
+                    self.seen_protocol = max(self.seen_protocol, OPCODES[<int>OP_MEMOIZE].protocol)
                     size += 1
             elif action == MEMOIZE or (action == PUT and argument <= 8):
                 if self.height == <Py_ssize_t>self.marks[self.mark_count]:

@@ -386,9 +386,11 @@ cdef class Memo:
         cdef size_t i, j, size = self.mask + 1
         if self.entries:
             if self.mask < 64:  # memset has a high cost for so little
-                for i in range(0, self.mask + 1, SMALLEST):
+                i = 0
+                while i <= self.mask:
                     for j in range(<size_t>SMALLEST):  # so many that no loop is left of it
                         self.table[i + j].key = NULL
+                    i += SMALLEST
             else:
                 last_size_needed = min(size, <size_t>KEPT_AT_MOST)
                 while last_size_needed >= <size_t>self.entries * 4:

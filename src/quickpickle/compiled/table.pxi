@@ -1,6 +1,13 @@
 # Made by tools/generate from the Python files. Do not edit: change those.
 
 cdef enum:
+    COUNTED1 = 17
+    COUNTED4 = 20
+    COUNTED4_SIGNED = 52
+    COUNTED8 = 24
+    LINE = 64
+    TWO_LINES = 65
+    NO_OPCODE = 255
     FILE = 0
     PICKLE = 1
     UNREAD = 2
@@ -76,14 +83,6 @@ cdef enum:
     READONLY_BUFFER = 30
     PROTO = 31
     FRAME = 32
-    COUNTED1 = 11
-    COUNTED4 = 14
-    COUNTED8 = 18
-    COUNTED4_SIGNED = 24
-    LINE = 31
-    TWO_LINES = 32
-    INT_CODE = 73
-    MEMOIZE_CODE = 148
     MOST_NODES = 2147483647
     LONGEST_NUMBER = 4300
     LONGEST_NAMES = 1048576

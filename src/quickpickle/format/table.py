@@ -1,7 +1,7 @@
 """Every opcode as data: what a reader of the stream does with it, and what it makes.
 
-Both scanners use these tables, the pure one and the compiled one. The arguments of opcodes, and
-the protocols that brought them, are from the standard library's `pickletools`. `tools/generate`
+Both scanners use these tables, the pure one and the compiled one. The protocols that
+brought opcodes are from the standard library's `pickletools`. `tools/generate`
 writes the constants to compiled/table.pxi, where they have the same names.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pickletools
 from typing import Final
+
+from . import opcodes as op
 
 # --- the kinds of nodes in the tree
 
@@ -196,39 +198,7 @@ _KINDS: Final = {
     "FROZENSET": FROZENSET,
 }
 
-# --- what comes behind an opcode: up to 8 is the number of bytes
-
-COUNTED1: Final = 11  # a count of 1 byte, and so many bytes
-COUNTED4: Final = 14
-COUNTED8: Final = 18
-COUNTED4_SIGNED: Final = 24
-LINE: Final = 31  # up to a newline
-TWO_LINES: Final = 32
-
-_COUNTED: Final = {"LONG4": COUNTED4_SIGNED, "BINSTRING": COUNTED4_SIGNED, "LONG1": COUNTED1}
-
-
-def _argument(opcode: pickletools.OpcodeInfo) -> int:
-    if opcode.name in _COUNTED:
-        return _COUNTED[opcode.name]
-    if opcode.arg is None:
-        return 0
-    length = opcode.arg.n
-    if length >= 0:
-        return length
-    if length == pickletools.UP_TO_NEWLINE:
-        return TWO_LINES if opcode.name in ("GLOBAL", "INST") else LINE
-    sizes = {
-        pickletools.TAKEN_FROM_ARGUMENT1: COUNTED1,
-        pickletools.TAKEN_FROM_ARGUMENT4: COUNTED4_SIGNED,
-        pickletools.TAKEN_FROM_ARGUMENT4U: COUNTED4,
-        pickletools.TAKEN_FROM_ARGUMENT8U: COUNTED8,
-    }
-    return sizes[length]
-
-
 _actions = bytearray(256)
-_arguments = bytearray(256)
 _made = bytearray(256)
 _protocols = bytearray(256)
 OPCODE_NAMES: Final[dict[int, str]] = {}
@@ -236,17 +206,15 @@ for _opcode in pickletools.opcodes:
     _code = ord(_opcode.code)
     OPCODE_NAMES[_code] = _opcode.name
     _actions[_code] = _WORDS.get(_opcode.name, PUSH if _opcode.name in _KINDS else UNKNOWN)
-    _arguments[_code] = _argument(_opcode)
     _made[_code] = _KINDS.get(_opcode.name, 0)
     _protocols[_code] = _opcode.proto
 
 ACTION_OF: Final = bytes(_actions)
-ARGUMENT_OF: Final = bytes(_arguments)
 KIND_OF: Final = bytes(_made)  # the kind that PUSH and COLLECT make
 PROTOCOL_OF: Final = bytes(_protocols)
 
-INT_CODE: Final = ord("I")  # whose argument may be that of a bool
-MEMOIZE_CODE: Final = 0x94
+INT_CODE: Final = op.INT[0]  # whose argument may be that of a bool
+MEMOIZE_CODE: Final = op.MEMOIZE[0]
 
 # --- limits
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ..format import table
+from ..format.decode import ARGUMENT_OF, LINE
 from ..rules.notation import DEEPEST, LONGEST_KEY, MOST_ITEMS, can_follow_a_dot, literal
 from .source import Source
 
@@ -115,11 +116,11 @@ class Labels:
         """The payload of an opcode, at most so many bytes, and whether that is all."""
         offset = self.scanner.offset[node]
         data = self._source.read(offset, 9)
-        argument = table.ARGUMENT_OF[data[0]]
+        argument = ARGUMENT_OF[data[0]]
         if argument <= 8:
             return data[1 : 1 + argument], True
-        if argument < table.LINE:
-            width = argument % 10
+        if argument < LINE:
+            width = argument & 0xF
             length = int.from_bytes(data[1 : 1 + width], "little")
             start = offset + 1 + width
             return self._source.read(start, min(length, most)), length <= most

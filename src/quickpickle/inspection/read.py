@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..format import table
+from ..format.decode import ARGUMENT_OF, TWO_LINES
 from ..rules.errors import InspectionError
 from .source import Source
 
@@ -64,7 +65,7 @@ def _find_line_end(source: Source, position: int) -> int:
     """Where the line ends that is longer than a piece; it is searched, not kept."""
     code = source.read(position, 1)[0]
     name = table.OPCODE_NAMES[code]
-    if table.ARGUMENT_OF[code] == table.TWO_LINES:
+    if ARGUMENT_OF[code] == TWO_LINES:
         raise InspectionError(position, f"{name} has a name that is too long")
     offset = position
     while piece := bytes(source.piece(offset)):

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from ..format import table
-from ..format.table import ACTION_OF, ARGUMENT_OF, KIND_OF, NOTHING, OPCODE_NAMES, PROTOCOL_OF
+from ..format.decode import ARGUMENT_OF, COUNTED4_SIGNED, LINE, TWO_LINES
+from ..format.table import ACTION_OF, KIND_OF, NOTHING, OPCODE_NAMES, PROTOCOL_OF
 from ..rules.errors import InspectionError, too_many_objects
 
 _OWNED: Final = -1  # an entry of the stack that is the object itself, not a reference to it
@@ -223,11 +224,11 @@ class Scanner:
                     break
                 if argument:
                     value = int.from_bytes(data[i + 1 : i + size], "little")
-            elif argument < table.LINE:
-                width = argument % 10
+            elif argument < LINE:
+                width = argument & 0xF
                 if i + 1 + width > end:
                     break
-                signed = argument == table.COUNTED4_SIGNED
+                signed = argument == COUNTED4_SIGNED
                 value = int.from_bytes(data[i + 1 : i + 1 + width], "little", signed=signed)
                 if value < 0:
                     raise InspectionError(here, f"{OPCODE_NAMES[code]} has a negative length")
@@ -249,7 +250,7 @@ class Scanner:
                 if action == table.GET or action == table.PUT or code == table.INT_CODE:
                     line = data[i + 1 : min(stop, i + 2 + table.LONGEST_NUMBER)]
                 is_empty = stop == i + 1
-                if argument == table.TWO_LINES:
+                if argument == TWO_LINES:
                     second = data.find(b"\n", stop + 1)
                     if second < 0:
                         break
