@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 implementation: Literal["python", "native"] = "python"
 
-if TYPE_CHECKING or os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
-    from .pure import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
-else:
+if not TYPE_CHECKING and os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
     try:
         from .compiled import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
 
@@ -25,7 +23,9 @@ else:
                 RuntimeWarning,
                 stacklevel=3,
             )
-        from .pure import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
+
+if implementation == "python":
+    from .pure import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
 
 __all__ = [
     "Pickler",

@@ -181,9 +181,11 @@ static inline const uint8_t *quickpickle_skip(
                 p += 2;
             } while (p < stop && *p == OP_BININT1);
             continue;
-        case OP_NONE: case OP_MARK: case OP_EMPTY_TUPLE: case OP_EMPTY_LIST: case OP_EMPTY_DICT: case OP_APPEND: case OP_BUILD: case OP_APPENDS:
-        case OP_SETITEM: case OP_TUPLE: case OP_SETITEMS: case OP_REDUCE: case OP_NEWOBJ: case OP_TUPLE1: case OP_TUPLE2: case OP_TUPLE3:
-        case OP_NEWTRUE: case OP_NEWFALSE: case OP_EMPTY_SET: case OP_ADDITEMS: case OP_FROZENSET: case OP_STACK_GLOBAL:
+        case OP_NONE: case OP_NEWTRUE: case OP_NEWFALSE: case OP_MARK:
+        case OP_EMPTY_TUPLE: case OP_EMPTY_LIST: case OP_EMPTY_DICT: case OP_EMPTY_SET:
+        case OP_TUPLE: case OP_TUPLE1: case OP_TUPLE2: case OP_TUPLE3: case OP_FROZENSET:
+        case OP_APPEND: case OP_APPENDS: case OP_SETITEM: case OP_SETITEMS: case OP_ADDITEMS:
+        case OP_REDUCE: case OP_NEWOBJ: case OP_BUILD: case OP_STACK_GLOBAL:
             do {
                 p++;
             } while (p < stop && quickpickle_is_short[*p]);

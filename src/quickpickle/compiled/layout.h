@@ -3,6 +3,9 @@
 #ifndef QUICKPICKLE_LAYOUT_H
 #define QUICKPICKLE_LAYOUT_H
 
+#include "structmember.h"
+#include "datetime.h"
+
 #include "machine.h"
 
 /* The attributes of most instances lie in an array beside or within the instance, and a dict of

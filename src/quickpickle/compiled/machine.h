@@ -8,8 +8,6 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #endif
 
-#include "structmember.h"
-#include "datetime.h"
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif

@@ -621,8 +621,9 @@ def dump(
         ))
         return
     dump_once(
-        obj, number, callable_write(write), file if is_plain else None, number < 3 and fix_imports, buffer_callback,
-        new_order(number, buffer_callback) if deterministic else None, compact, progress
+        obj, number, callable_write(write), file if is_plain else None, number < 3 and fix_imports,
+        buffer_callback, new_order(number, buffer_callback) if deterministic else None, compact,
+        progress
     )
 
 

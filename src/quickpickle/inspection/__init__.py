@@ -88,7 +88,7 @@ def find_scanner() -> Any:
     if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
         try:
             from ..compiled.inspection import Scanner
-        except ImportError:  # quickpickle/__init__.py has said why
+        except ImportError:  # _implementation.py has said why
             pass
         else:
             return Scanner

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pickle import PickleBuffer, PicklingError
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from ..optimization import optimize
 from ..rules.memo_proxy import PicklerMemoProxy, read_memo
@@ -182,13 +182,12 @@ class Pickler(_Stateful):
 
     persistent_id = _PersistentId()
 
-    if TYPE_CHECKING:  # at run time the names in them would be looked up in `quickpickle`
-        dispatch_table: Any
-        """Reduction functions by class, used instead of copyreg's. Absent by default."""
+    dispatch_table: Any
+    """Reduction functions by class, used instead of copyreg's. Absent by default."""
 
-        reducer_override: Any
-        """Called with every object that is not of a builtin type; returns a reduction, or
-        NotImplemented to go on as usual. Absent by default."""
+    reducer_override: Any
+    """Called with every object that is not of a builtin type; returns a reduction, or
+    NotImplemented to go on as usual. Absent by default."""
 
     @drops_frames
     def __init__(
