@@ -56,7 +56,7 @@ setup(
         Extension(
             f"quickpickle.compiled.{name}", [f"src/quickpickle/compiled/{name}.pyx"], optional=True
         )
-        for name in ("core", "inspection")
+        for name in ("core", "inspection", "unpickling")
         if sys.implementation.name == "cpython"  # the core uses what only its objects have
     ],
     cmdclass={"build_ext": BuildOptional, "bdist_wheel": WheelOfWhatWasBuilt},

@@ -1,0 +1,154 @@
+/* Windows in which the cyclic garbage collector does not run: while only our own code does.
+
+   The collector runs when many objects were made, and looks at all that are young. While objects
+   are loaded nothing of them is garbage, so that takes most of the time, and finds nothing. Where
+   other code is called the collector is as that code expects it.
+
+   What was made in such a window is put among the oldest objects, where it would be after some
+   collections. Otherwise the next one, right after the load, would look at all of it. */
+
+#ifndef QUICKPICKLE_COLLECTOR_H
+#define QUICKPICKLE_COLLECTOR_H
+
+#include "machine.h"
+
+typedef struct {
+    int is_open, was_on;
+    PyObject *marker;  /* a list; while a window is open, it lies before what is made in it */
+} quickpickle_window;
+
+#if !defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x03100000
+#define QUICKPICKLE_GENERATIONS
+#endif
+
+#ifdef QUICKPICKLE_GENERATIONS
+/* The head of each object that the collector knows, and of each of its lists, which are rings. */
+typedef struct quickpickle_link {
+    uintptr_t next, previous;  /* both may have flags in the lowest two bits */
+} quickpickle_link;
+
+typedef struct {
+    quickpickle_link head;
+    int threshold, count;
+} quickpickle_generation;
+
+#define QUICKPICKLE_LINK(obj) ((quickpickle_link *)(obj) - 1)
+
+/* Three in a row, the youngest first; NULL where the layout is not known. */
+static quickpickle_generation *quickpickle_generations = NULL;
+
+/* Finds the generations: a new object is the last one in the ring of the youngest, so its next
+   one is the head of that ring. The thresholds are compared with those that the collector tells.
+   Returns 0 without an exception where anything is not as expected. */
+static void quickpickle_find_generations(void)
+{
+    PyObject *gc = PyImport_ImportModule("gc"), *thresholds = NULL, *fresh = NULL;
+    int values[3], i, was_on;
+    quickpickle_generation *found;
+    if (gc != NULL) {
+        thresholds = PyObject_CallMethod(gc, "get_threshold", NULL);
+    }
+    if (thresholds == NULL || !PyArg_ParseTuple(thresholds, "iii", &values[0], &values[1], &values[2])) {
+        goto done;
+    }
+    was_on = PyGC_Disable();
+    fresh = PyList_New(0);
+    if (was_on) {
+        PyGC_Enable();
+    }
+    if (fresh == NULL || QUICKPICKLE_LINK(fresh)->next & 3 || QUICKPICKLE_LINK(fresh)->previous & 3) {
+        goto done;
+    }
+    found = (quickpickle_generation *)QUICKPICKLE_LINK(fresh)->next;
+    if (found == NULL || (found->head.previous & ~(uintptr_t)3) != (uintptr_t)QUICKPICKLE_LINK(fresh) ||
+        found->threshold != values[0]) {
+        goto done;
+    }
+    for (i = 1; i < 3; i++) {
+        quickpickle_link *head = &found[i].head;
+        /* Collectors that work in steps have no third threshold, and other rings. */
+        if (found[i].threshold != values[i] || values[i] == 0 || head->next == 0 || head->next & 3 ||
+            head->previous == 0 || head->previous & 3 ||
+            ((quickpickle_link *)head->previous)->next != (uintptr_t)head) {
+            goto done;
+        }
+    }
+    quickpickle_generations = found;
+done:
+    PyErr_Clear();
+    Py_XDECREF(gc);
+    Py_XDECREF(thresholds);
+    Py_XDECREF(fresh);
+}
+
+/* The ring of the youngest, from behind the marker to its end, is put at the end of the oldest. */
+static inline void quickpickle_age(PyObject *marker)
+{
+    quickpickle_link *young = &quickpickle_generations[0].head;
+    quickpickle_link *old = &quickpickle_generations[2].head;
+    quickpickle_link *link = QUICKPICKLE_LINK(marker);
+    quickpickle_link *first = (quickpickle_link *)link->next;
+    quickpickle_link *last, *before;
+    if (first == young) {
+        return;  /* nothing was made, or nothing that the collector looks at */
+    }
+    last = (quickpickle_link *)young->previous;
+    link->next = (uintptr_t)young;
+    young->previous = (uintptr_t)link;
+    before = (quickpickle_link *)old->previous;
+    before->next = (uintptr_t)first | (before->next & 3);
+    first->previous = (uintptr_t)before | (first->previous & 3);
+    last->next = (uintptr_t)old | (last->next & 3);
+    old->previous = (uintptr_t)last;
+}
+#else
+#define quickpickle_find_generations() ((void)0)
+#endif
+
+/* Opens a window. The marker may be NULL: then what is made in it stays young. */
+static inline void quickpickle_open_window(quickpickle_window *window)
+{
+    window->is_open = 1;
+    window->was_on = PyGC_Disable();
+#ifdef QUICKPICKLE_GENERATIONS
+    if (window->marker != NULL) {
+        PyObject_GC_Track(window->marker);
+    }
+#endif
+}
+
+static inline void quickpickle_close_window(quickpickle_window *window)
+{
+    window->is_open = 0;
+#ifdef QUICKPICKLE_GENERATIONS
+    if (window->marker != NULL) {
+        quickpickle_age(window->marker);
+        PyObject_GC_UnTrack(window->marker);
+    }
+#endif
+    if (window->was_on) {
+        PyGC_Enable();
+    }
+}
+
+/* A marker, which no window uses yet; NULL without an exception where there is none. */
+static PyObject *quickpickle_new_marker(void)
+{
+#ifdef QUICKPICKLE_GENERATIONS
+    PyObject *marker;
+    if (quickpickle_generations == NULL) {
+        return NULL;
+    }
+    marker = PyList_New(0);
+    if (marker == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject_GC_UnTrack(marker);
+    return marker;
+#else
+    return NULL;
+#endif
+}
+
+#endif

@@ -1,0 +1,262 @@
+/* Containers and instances filled with what lies on the stack of a load. */
+
+#ifndef QUICKPICKLE_FILLING_H
+#define QUICKPICKLE_FILLING_H
+
+#include "layout.h"
+
+/* The items of an empty list become those from `items` on, whose references it takes over.
+   Returns -1 without memory; then nothing was taken over. */
+static inline int quickpickle_fill_list(PyObject *list, PyObject **items, Py_ssize_t count)
+{
+    Py_ssize_t i;
+#ifdef QUICKPICKLE_VALUES
+    PyListObject *head = (PyListObject *)list;
+    if (head->ob_item == NULL && Py_SIZE(list) == 0) {
+        PyObject **copy = PyMem_New(PyObject *, count);
+        if (copy == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        memcpy(copy, items, (size_t)count * sizeof(PyObject *));
+        head->ob_item = copy;
+        head->allocated = count;
+        Py_SET_SIZE(list, count);
+        return 0;
+    }
+#endif
+    for (i = 0; i < count; i++) {
+        if (PyList_Append(list, items[i]) < 0) {
+            return -1;
+        }
+    }
+    for (i = 0; i < count; i++) {
+        Py_DECREF(items[i]);
+    }
+    return 0;
+}
+
+/* Whether the collector may have to look at an object that is in a container. */
+static inline int quickpickle_may_be_tracked(PyObject *obj)
+{
+    return PyObject_IS_GC(obj) && (!PyTuple_CheckExact(obj) || PyObject_GC_IsTracked(obj));
+}
+
+/* A dict with the keys of `like`, in its order, and other values: a copy of its table, in which
+   the values are replaced. `items` has keys and values in turn. The references to the values are
+   taken over, those to the keys are dropped. NULL without an exception, and with nothing taken
+   over, where `like` has not exactly these key objects any longer. */
+static PyObject *quickpickle_dict_like(PyObject *like, PyObject **items, Py_ssize_t count)
+{
+#ifdef QUICKPICKLE_VALUES
+    PyDictObject *dict = (PyDictObject *)like;
+    quickpickle_keys *keys;
+    quickpickle_key *entries;
+    PyObject *result;
+    Py_ssize_t i;
+    int is_tracked = 0;
+    if (dict->ma_values != NULL || dict->ma_used != count) {
+        return NULL;
+    }
+    keys = (quickpickle_keys *)dict->ma_keys;
+    if (keys->kind == 0 || keys->entries != count) {
+        return NULL;
+    }
+    entries = (quickpickle_key *)(keys->indices + ((size_t)1 << keys->log2_index_bytes));
+    for (i = 0; i < count; i++) {
+        if (entries[i].key != items[2 * i] || entries[i].value == NULL) {
+            return NULL;
+        }
+    }
+    result = PyDict_Copy(like);
+    if (result == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    dict = (PyDictObject *)result;
+    keys = (quickpickle_keys *)dict->ma_keys;
+    if (dict->ma_values != NULL || dict->ma_used != count || keys->kind == 0 ||
+        keys->entries != count) {
+        Py_DECREF(result);
+        return NULL;
+    }
+    entries = (quickpickle_key *)(keys->indices + ((size_t)1 << keys->log2_index_bytes));
+    for (i = 0; i < count; i++) {
+        PyObject *old = entries[i].value, *value = items[2 * i + 1];
+        entries[i].value = value;
+        is_tracked |= quickpickle_may_be_tracked(value);
+        Py_DECREF(old);  /* `like` has it too, so it is not freed */
+        Py_DECREF(items[2 * i]);  /* as does the table the key */
+    }
+#if PY_VERSION_HEX >= 0x030E0000
+    is_tracked = 1;
+#endif
+    if (is_tracked != PyObject_GC_IsTracked(result)) {
+        if (is_tracked) {
+            PyObject_GC_Track(result);
+        }
+        else {
+            PyObject_GC_UnTrack(result);
+        }
+    }
+    return result;
+#else
+    (void)like, (void)items, (void)count;
+    return NULL;
+#endif
+}
+
+/* The attributes of instances that have no dict yet, and keys that they share. */
+
+/* The table of the names that the instances of a class share; NULL if it has none. */
+static inline void *quickpickle_shared_keys(PyTypeObject *cls)
+{
+#ifdef QUICKPICKLE_VALUES
+    return ((PyHeapTypeObject *)cls)->ht_cached_keys;
+#else
+    (void)cls;
+    return NULL;
+#endif
+}
+
+/* The place of a name among shared keys; -1 if it is not there. */
+static Py_ssize_t quickpickle_shared_place(void *shared, PyObject *name)
+{
+#ifdef QUICKPICKLE_VALUES
+    quickpickle_keys *keys = (quickpickle_keys *)shared;
+    quickpickle_key *entries =
+        (quickpickle_key *)(keys->indices + ((size_t)1 << keys->log2_index_bytes));
+    Py_ssize_t i;
+    for (i = 0; i < keys->entries; i++) {
+        if (entries[i].key == name) {
+            return i;
+        }
+    }
+#else
+    (void)shared, (void)name;
+#endif
+    return -1;
+}
+
+/* Where the attributes of an instance lie that has none yet; else NULL. */
+static inline void *quickpickle_empty_values(PyObject *obj)
+{
+    void *values = quickpickle_values(obj);
+    return values != NULL && quickpickle_count_attributes(values) == 0 ? values : NULL;
+}
+
+/* How many attributes there is room for. */
+static inline Py_ssize_t quickpickle_values_room(PyObject *obj, void *values)
+{
+#ifndef QUICKPICKLE_VALUES
+    (void)obj, (void)values;
+    return 0;
+#elif PY_VERSION_HEX >= 0x030D0000
+    (void)obj;
+    return ((quickpickle_dict_values *)values)->capacity;
+#else
+    /* In front of the array are one byte for each, and two more, in whole words. */
+    (void)obj;
+    return ((const uint8_t *)values)[-1] - 2;
+#endif
+}
+
+/* Sets the i-th attribute, of values that have i; takes over the reference. */
+static inline void quickpickle_set_value(
+    void *values, Py_ssize_t i, Py_ssize_t place, PyObject *value)
+{
+#if !defined(QUICKPICKLE_VALUES)
+    (void)values, (void)i, (void)place, (void)value;
+#elif PY_VERSION_HEX >= 0x030D0000
+    quickpickle_dict_values *head = (quickpickle_dict_values *)values;
+    head->values[place] = value;
+    ((uint8_t *)&head->values[head->capacity])[i] = (uint8_t)place;
+    head->size = (uint8_t)(i + 1);
+#else
+    ((PyObject **)values)[place] = value;
+    ((uint8_t *)values)[-3 - i] = (uint8_t)place;
+    ((uint8_t *)values)[-2] = (uint8_t)(i + 1);
+#endif
+}
+
+/* Whether cls.__new__(cls) is object.__new__(cls), which runs no other code. */
+static inline int quickpickle_is_plainly_made(PyTypeObject *cls)
+{
+    return cls->tp_new == PyBaseObject_Type.tp_new && cls->tp_alloc == PyType_GenericAlloc &&
+           !PyType_HasFeature(cls, Py_TPFLAGS_IS_ABSTRACT);
+}
+
+#define quickpickle_new_instance(cls) PyType_GenericAlloc(cls, 0)
+
+/* Whether attributes are got and set as those of any object. */
+static inline int quickpickle_has_plain_attributes(PyTypeObject *cls)
+{
+    return cls->tp_getattro == PyObject_GenericGetAttr;
+}
+
+/* A number that changes when the class, or one that it inherits from, does; 0 for none. */
+#define quickpickle_type_version(cls) ((cls)->tp_version_tag)
+
+/* Whether two descriptors are those that classes of Python have as `__dict__`. */
+static inline int quickpickle_is_dict_descriptor(PyObject *descriptor, PyObject *like)
+{
+    return descriptor != NULL && Py_IS_TYPE(descriptor, &PyGetSetDescr_Type) &&
+           ((PyGetSetDescrObject *)descriptor)->d_getset->get ==
+               ((PyGetSetDescrObject *)like)->d_getset->get;
+}
+
+#define quickpickle_is_data_descriptor(obj) (Py_TYPE(obj)->tp_descr_set != NULL)
+
+/* Where an instance of `cls` has a slot that may be set; -1 for any other attribute. */
+static Py_ssize_t quickpickle_writable_slot(PyObject *descriptor, PyTypeObject *cls)
+{
+    Py_ssize_t offset = quickpickle_slot_offset(descriptor, cls);
+    if (offset >= 0 && (((PyMemberDescrObject *)descriptor)->d_member->flags != 0 ||
+                        cls->tp_setattro != PyObject_GenericSetAttr)) {
+        return -1;
+    }
+    return offset;
+}
+
+#define quickpickle_slot_at(obj, offset) ((PyObject **)((char *)(obj) + (offset)))
+
+#define quickpickle_tp_new(cls, args) ((PyTypeObject *)(cls))->tp_new((PyTypeObject *)(cls), args, NULL)
+
+/* A date, datetime or time of the bytes that it was written as; NULL without an exception where
+   its class has to look at them itself. */
+static PyObject *quickpickle_make_date(PyTypeObject *cls, PyObject *bytes)
+{
+    const uint8_t *data = (const uint8_t *)PyBytes_AS_STRING(bytes);
+    Py_ssize_t size = PyBytes_GET_SIZE(bytes);
+    PyObject *result;
+    if (cls == PyDateTimeAPI->DateType) {
+        if (size != _PyDateTime_DATE_DATASIZE || data[2] < 1 || data[2] > 12) {
+            return NULL;
+        }
+        result = cls->tp_alloc(cls, 0);
+        if (result != NULL) {
+            memcpy(((PyDateTime_Date *)result)->data, data, _PyDateTime_DATE_DATASIZE);
+            ((PyDateTime_Date *)result)->hashcode = -1;
+        }
+        return result;
+    }
+    if (cls == PyDateTimeAPI->DateTimeType) {
+        PyDateTime_DateTime *datetime;
+        if (size != _PyDateTime_DATETIME_DATASIZE || (data[2] & 0x7F) < 1 || (data[2] & 0x7F) > 12) {
+            return NULL;
+        }
+        result = cls->tp_alloc(cls, 0);
+        if (result != NULL) {
+            datetime = (PyDateTime_DateTime *)result;
+            memcpy(datetime->data, data, _PyDateTime_DATETIME_DATASIZE);
+            datetime->data[2] &= 0x7F;
+            datetime->fold = data[2] >> 7;
+            datetime->hastzinfo = 0;
+            datetime->hashcode = -1;
+        }
+        return result;
+    }
+    return NULL;
+}
+
+#endif

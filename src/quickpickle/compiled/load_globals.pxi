@@ -1,0 +1,95 @@
+# Classes and functions by their names.
+#
+# The rules are in rules/loading.py. What is found without running other code but a hook of
+# `sys.audit` is looked up here: the module is imported, and has the name in its dict.
+
+cdef object original_import = builtins.__import__
+cdef dict builtins_dict = vars(builtins)
+
+
+cdef object find_global(Loader self, object module, object name):
+    """The object with this name, by find_class() of the Unpickler."""
+    self.close_window()
+    if self.find_class is not None:
+        found = self.find_class(module, name)
+    else:
+        found = find_class(self, module, name)
+    self.open_window()
+    return found
+
+
+cdef object find_class(Loader self, object module, object name):
+    """Unpickler.find_class. Runs other code."""
+    cdef PyObject* found
+    if (
+        type(module) is str and type(name) is str
+        and (self.proto >= 3 or not self.fix_imports)
+        and builtins_dict.get("__import__") is original_import
+    ):
+        found = PyDict_GetItemWithError(PyImport_GetModuleDict(), <PyObject*>module)
+        if found != NULL and PyModule_CheckExact(found):
+            loaded = <object>found
+            names = <dict>PyModule_GetDict(found)
+            # `__dict__` and the like are the module's own, which comes before what its dict has.
+            if name in names and not name.startswith("__") and not is_being_imported(names):
+                PySys_Audit("pickle.find_class", "OO", <PyObject*>module, <PyObject*>name)
+                return getattr(loaded, name)
+    return loading.find_class(module, name, self.proto, self.fix_imports)
+
+
+cdef bint is_being_imported(dict names) except -1:
+    """Whether a module may not be complete yet; then __import__ waits for the other thread."""
+    spec = names.get("__spec__")
+    return spec is not None and getattr(spec, "_initializing", False)
+
+
+cdef int load_stack_global(Loader self) except -1:
+    cdef PyObject* obj
+    if self.top - self.fence < 2:
+        self.underflow(2)
+    name = <object>self.top[-1]
+    module = <object>self.top[-2]
+    self.drop_stack(self.top - self.bottom - 2)
+    if type(name) is not str or type(module) is not str:
+        raise faults.names_not_str()
+    push_new(self, find_global(self, module, name))
+    return 0
+
+
+cdef int push_new(Loader self, object obj) except -1:
+    Py_INCREF(obj)
+    self.push(<PyObject*>obj)
+    return 0
+
+
+cdef int load_global(Loader self) except -1:
+    module = loading.parse_name(take_line(self))
+    name = loading.parse_name(take_line(self))
+    push_new(self, find_global(self, module, name))
+    return 0
+
+
+cdef int load_extension(Loader self, long code) except -1:
+    self.close_window()
+    obj = loading.get_extension(code, partial_find_class(self))
+    self.open_window()
+    push_new(self, obj)
+    return 0
+
+
+cdef object partial_find_class(Loader self):
+    if self.find_class is not None:
+        return self.find_class
+    return FindClass(self)
+
+
+@cython.final
+cdef class FindClass:
+    """find_class() for a load without an Unpickler."""
+    cdef Loader loader
+
+    def __cinit__(self, Loader loader):
+        self.loader = loader
+
+    def __call__(self, module, name):
+        return find_class(self.loader, module, name)

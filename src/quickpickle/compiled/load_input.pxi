@@ -1,0 +1,215 @@
+# The bytes of a pickle: in memory, or read from a file as they are needed.
+#
+# From a file not one byte more is read than the pickle has, as another one may follow. Only what
+# `peek` shows, which stays in the file, is looked at before it is known to belong to the pickle:
+# of the bytes from p to end the last `ahead` are still in the file, and so are those of `ahead` that
+# lie before p.
+
+cdef enum:
+    PEEKED = 128 * 1024
+    PIECE = 1024 * 1024  # so much is read at most before there is more room than that
+
+
+cdef int use_file(Loader self, object file) except -1:
+    """Take the methods of a file. Those that are optional may be None."""
+    self.file_peek = getattr(file, "peek", None)
+    self.file_readinto = getattr(file, "readinto", None)
+    try:
+        self.file_readline = file.readline
+        self.file_read = file.read
+    except AttributeError:
+        raise TypeError("file must have 'read' and 'readline' attributes") from None
+    self.is_file = True
+    return 0
+
+
+cdef inline int need(Loader self, Py_ssize_t count) except -1:
+    """Have so many bytes from p on."""
+    if unlikely(self.end - self.p < count):
+        return read_more(self, count)
+    return 0
+
+
+cdef int read_more(Loader self, Py_ssize_t count) except -1:
+    if not self.is_file:
+        raise faults.truncated()
+    self.close_window()
+    fill_buffer(self, count)
+    self.open_window()
+    return 0
+
+
+cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
+    """Read until there are `count` bytes. Runs other code."""
+    cdef Py_ssize_t have
+    skip_consumed(self)
+    # Those that were only peeked at are read now.
+    have = self.end - self.p
+    while have < count:
+        append(self, self.file_read(min(count - have, max(have, PIECE))))
+        if self.end - self.p == have:
+            raise faults.truncated()
+        have = self.end - self.p
+    if self.file_peek is not None:
+        peek(self)
+    return 0
+
+
+cdef int skip_consumed(Loader self) except -1:
+    """Read from the file what was used of the bytes that `peek` has shown; forget the others."""
+    cdef Py_ssize_t unused = min(self.ahead, self.end - self.p)
+    cdef Py_ssize_t used = self.ahead - unused
+    self.end -= unused
+    self.ahead = 0
+    if used:
+        self.file_read(used)
+    return 0
+
+
+cdef int peek(Loader self) except -1:
+    cdef Py_ssize_t have
+    try:
+        shown = self.file_peek(PEEKED)
+    except NotImplementedError:
+        self.file_peek = None
+        return 0
+    have = self.end - self.p
+    append(self, shown)
+    self.ahead = self.end - self.p - have
+    return 0
+
+
+cdef int append(Loader self, object data) except -1:
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        make_room(self, view.len)
+        memcpy(<char*>self.end, view.buf, view.len)
+        self.end += view.len
+    finally:
+        PyBuffer_Release(&view)
+    return 0
+
+
+cdef int make_room(Loader self, Py_ssize_t count) except -1:
+    """Room for `count` bytes behind `end`."""
+    cdef Py_ssize_t have = self.end - self.p, room
+    cdef char* buffer
+    if self.buffer != NULL and self.buffer + self.buffer_room - <char*>self.end >= count:
+        return 0
+    if have + count <= self.buffer_room:
+        memmove(self.buffer, self.p, have)
+    else:
+        if count > LARGEST // 2 - have:
+            raise MemoryError
+        room = max(have + count, min(self.buffer_room * 2, have + count + PIECE))
+        buffer = <char*>PyMem_Malloc(room)
+        if buffer == NULL:
+            raise MemoryError
+        if have:
+            memcpy(buffer, self.p, have)
+        PyMem_Free(self.buffer)
+        self.buffer = buffer
+        self.buffer_room = room
+    self.p = <uint8_t*>self.buffer
+    self.end = self.p + have
+    return 0
+
+
+cdef int finish_input(Loader self) except -1:
+    """After STOP: the file is right behind it. Runs other code."""
+    if self.ahead:
+        skip_consumed(self)
+    return 0
+
+
+cdef bytes take_line(Loader self):
+    """The line that begins at p, without its end."""
+    cdef const uint8_t* found = NULL
+    cdef bytes line
+    if self.end > self.p:
+        found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
+    if found == NULL:
+        if not self.is_file:
+            raise faults.truncated()
+        self.close_window()
+        read_line(self)
+        self.open_window()
+        found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
+        if found == NULL:
+            raise faults.truncated()
+    line = self.p[: found - self.p]
+    self.p = found + 1
+    return line
+
+
+cdef int read_line(Loader self) except -1:
+    skip_consumed(self)
+    append(self, self.file_readline())
+    return 0
+
+
+cdef object take_bytes(Loader self, uint64_t count):
+    """A bytes object of the next `count` bytes."""
+    cdef PyObject* made
+    cdef Py_ssize_t size = <Py_ssize_t>count
+    if <uint64_t>(self.end - self.p) >= count:
+        data = PyBytes_FromStringAndSize(<const char*>self.p, size)
+        self.p += size
+        return data
+    if not self.is_file:
+        raise faults.truncated()
+    return read_large(self, size, False)
+
+
+cdef object take_bytearray(Loader self, uint64_t count):
+    cdef Py_ssize_t size = <Py_ssize_t>count
+    if <uint64_t>(self.end - self.p) >= count:
+        data = <object>PyByteArray_FromStringAndSize(<const char*>self.p, size)
+        Py_DECREF(<PyObject*>data)
+        self.p += size
+        return data
+    if not self.is_file:
+        raise faults.truncated()
+    return read_large(self, size, True)
+
+
+cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
+    """Read bytes straight to where they stay, in pieces, so that no length is believed."""
+    cdef Py_ssize_t have, wanted
+    cdef PyObject* made
+    self.close_window()
+    skip_consumed(self)
+    have = self.end - self.p
+    target = bytearray(min(count, max(have, PIECE)))
+    memcpy(PyByteArray_AS_STRING(target), self.p, have)
+    self.p = self.end
+    while have < count:
+        if have == len(target):
+            target.extend(bytes(min(count - have, have)))
+        wanted = read_piece(self, target, have)
+        if wanted == 0:
+            raise faults.truncated()
+        have += wanted
+    if self.file_peek is not None:
+        peek(self)
+    self.open_window()
+    return target if as_bytearray else bytes(target)
+
+
+cdef Py_ssize_t read_piece(Loader self, object target, Py_ssize_t start) except -1:
+    """Fill in a bytearray from `start` on; returns how many bytes were read."""
+    cdef Py_ssize_t count = len(target) - start, size
+    if self.file_readinto is not None:
+        view = memoryview(target)[start:]
+        size = self.file_readinto(view)
+        view.release()
+        if not 0 <= size <= count:
+            raise ValueError(f"readinto() returned {size} for a buffer of {count} bytes")
+        return size
+    data = memoryview(self.file_read(count))
+    size = data.nbytes
+    if size > count:
+        raise ValueError(f"read() returned {size} bytes where {count} were asked for")
+    target[start:start + size] = data
+    return size

@@ -1,0 +1,319 @@
+# BUILD: the state of an instance.
+#
+# Most states are a dict, and become the instance's attributes; no other code takes part. What is
+# known of a class after a look at it is its plan: that it has no __setstate__, and that its
+# instances have an ordinary __dict__, or slots. A plan counts while the class has the version that
+# it had then. Everything else is asked of the object, as the interpreter does.
+
+cdef enum:
+    ASK = 1
+    BY_ATTRIBUTES
+    BY_SLOTS
+
+class Example:
+    pass
+
+cdef object example_descriptor = vars(Example)["__dict__"]
+cdef PyObject* dict_descriptor = <PyObject*>example_descriptor
+cdef object setstate_name = "__setstate__", dict_name = "__dict__"
+cdef PyObject* SETSTATE = <PyObject*>setstate_name
+cdef PyObject* DICT_NAME = <PyObject*>dict_name
+
+
+cdef ClassPlan* find_plan(Loader self, PyTypeObject* cls) except? NULL:
+    """The plan for instances of a class; NULL where they are to be asked."""
+    cdef ClassPlan* plan
+    cdef ClassPlan old
+    if self.plans == NULL:
+        self.plans = <ClassPlan*>allocate(CLASS_PLANS, sizeof(ClassPlan))
+        memset(self.plans, 0, CLASS_PLANS * sizeof(ClassPlan))
+    plan = &self.plans[((<size_t>cls >> 5) ^ (<size_t>cls >> 11)) % CLASS_PLANS]
+    if plan.cls == cls:
+        if plan.kind == ASK:
+            return NULL
+        if plan.version == quickpickle_type_version(cls):
+            return plan
+    if plan.cls != NULL:
+        old = plan[0]
+        memset(plan, 0, sizeof(ClassPlan))
+        self.close_window()
+        forget_plan(&old)
+        self.open_window()
+        if self.plans == NULL or plan.cls != NULL:
+            return NULL
+    learn_class(plan, cls)
+    return NULL if plan.kind == ASK else plan
+
+
+cdef int learn_class(ClassPlan* plan, PyTypeObject* cls) except -1:
+    cdef PyObject* found
+    Py_INCREF_(<PyObject*>cls)
+    plan.cls = cls
+    plan.kind = ASK
+    plan.shared = NULL
+    # The lookup gives the class a version, where it can have one.
+    if not quickpickle_has_plain_attributes(cls) or (
+        _PyType_Lookup(cls, SETSTATE) != NULL
+    ):
+        return 0
+    plan.version = quickpickle_type_version(cls)
+    if plan.version == 0:
+        return 0
+    found = _PyType_Lookup(cls, DICT_NAME)
+    if found == NULL:
+        plan.kind = BY_SLOTS
+    elif quickpickle_is_dict_descriptor(found, dict_descriptor) and (
+        PyType_HasFeature(cls, Py_TPFLAGS_HEAPTYPE)
+    ):
+        plan.shared = quickpickle_shared_keys(cls)
+        if plan.shared != NULL:
+            plan.kind = BY_ATTRIBUTES
+    return 0
+
+
+cdef bint learn_field(ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t room) except -1:
+    """Learn which attribute the i-th key of a state is; what was known of later ones is forgotten.
+
+    Returns False where there is no place for it yet.
+    """
+    cdef PyObject* name = key
+    cdef PyObject* descriptor
+    cdef Field* field
+    cdef Py_ssize_t place = -1, k
+    if Py_TYPE(key) != &PyUnicode_Type:
+        return False
+    while plan.count > i:
+        # Its key is a str, which frees no other object.
+        plan.count -= 1
+        Py_DECREF(plan.fields[plan.count].key)
+        Py_DECREF(plan.fields[plan.count].name)
+    Py_INCREF_(name)
+    PyUnicode_InternInPlace(&name)
+    try:
+        if plan.kind == BY_ATTRIBUTES:
+            place = quickpickle_shared_place(plan.shared, name)
+        else:
+            descriptor = _PyType_Lookup(plan.cls, name)
+            if descriptor != NULL:
+                place = quickpickle_writable_slot(descriptor, plan.cls)
+        if place < 0 or place >= room:
+            return False
+        for k in range(i):
+            if plan.fields[k].place == place:
+                return False
+        if i == plan.room:
+            plan.fields = <Field*>reallocate(plan.fields, plan.room, sizeof(Field), &plan.room)
+    except BaseException:
+        Py_DECREF(name)
+        raise
+    field = &plan.fields[i]
+    Py_INCREF_(key)
+    field.key = key
+    field.name = name
+    field.place = place
+    plan.count = i + 1
+    return True
+
+
+cdef bint set_attributes(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+    """Keys and values in turn become the attributes of an instance that has none.
+
+    Takes over the references to the values. Returns False where that is not possible, and then
+    nothing was changed.
+    """
+    cdef Py_ssize_t i, room
+    cdef Field* fields
+    cdef void* values = quickpickle_empty_values(obj)
+    if values == NULL:
+        return False
+    if quickpickle_shared_keys(plan.cls) != plan.shared:
+        return False
+    room = quickpickle_values_room(obj, values)
+    if count > room:
+        return False
+    for i in range(count):
+        if i >= plan.count or plan.fields[i].key != items[2 * i]:
+            if not learn_field(plan, i, items[2 * i], room):
+                return False
+    fields = plan.fields
+    for i in range(count):
+        quickpickle_set_value(values, i, fields[i].place, items[2 * i + 1])
+    return True
+
+
+cdef bint set_slots(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+    """The same with slots, none of which may be set."""
+    cdef Py_ssize_t i
+    cdef Field* fields
+    for i in range(count):
+        if i >= plan.count or plan.fields[i].key != items[2 * i]:
+            if not learn_field(plan, i, items[2 * i], LARGEST):
+                return False
+    fields = plan.fields
+    for i in range(count):
+        if quickpickle_slot_at(obj, fields[i].place)[0] != NULL:
+            return False
+    for i in range(count):
+        quickpickle_slot_at(obj, fields[i].place)[0] = items[2 * i + 1]
+    return True
+
+
+cdef bint set_new_names(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t height) except -1:
+    """The attributes of the first instance of a class, whose names have no place yet.
+
+    Keys and values from `height` on stay on the stack. Returns False, with nothing changed, where
+    the state is not simply a set of attributes.
+    """
+    cdef Py_ssize_t i, count = (self.top - self.bottom - height) >> 1
+    cdef PyObject* found
+    cdef PyTypeObject* cls = plan.cls
+    if quickpickle_empty_values(obj) == NULL:
+        return False
+    for i in range(count):
+        found = self.bottom[height + 2 * i]
+        if Py_TYPE(found) != &PyUnicode_Type:
+            return False
+        found = _PyType_Lookup(cls, found)
+        # A property of this name would be called, while its name in a __dict__ is just set.
+        if found != NULL and quickpickle_is_data_descriptor(found):
+            return False
+    self.close_window()
+    for i in range(count):
+        set_one(obj, self.bottom[height + 2 * i], self.bottom[height + 2 * i + 1])
+    self.open_window()
+    return True
+
+
+cdef int set_one(PyObject* obj, PyObject* name, PyObject* value) except -1:
+    Py_INCREF_(name)
+    PyUnicode_InternInPlace(&name)
+    interned = <object>name
+    Py_DECREF(name)
+    return PyObject_GenericSetAttr_(obj, <PyObject*>interned, value)
+
+
+cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
+    """The items from `height` on are the state of the instance below them, if BUILD comes next.
+
+    Below them is a pending dict, which nobody will read. Returns False where it has to be made.
+    """
+    cdef PyObject** items = self.bottom + height
+    cdef PyObject* obj
+    cdef const uint8_t* p = self.p
+    cdef Py_ssize_t count = (self.top - items) >> 1, i, base = 0, numbered = 0
+    cdef Py_ssize_t place = height - 2
+    cdef ClassPlan* plan
+    cdef int kind = BY_ATTRIBUTES
+    # What lies below belongs to these opcodes only down to a mark or another pending dict.
+    if self.mark_count:
+        base = self.marks[self.mark_count - 1]
+    if self.pending_count > 1 and self.pending[self.pending_count - 2].place >= base:
+        base = self.pending[self.pending_count - 2].place + 1
+    if self.end - p < 3 or place < base:
+        return False
+    if p[0] == OP_BUILD:
+        p += 1
+    elif p[0] == OP_TUPLE2:  # (None, slots)
+        if self.bottom[place] != Py_None or place - 1 < base:
+            return False
+        p += 1
+        place -= 1
+        if p[0] == OP_MEMOIZE:
+            if self.is_read(self.memo_count):
+                return False
+            numbered = 1
+            p += 1
+        if p[0] != OP_BUILD:
+            return False
+        p += 1
+        kind = BY_SLOTS
+    else:
+        return False
+    obj = self.bottom[place]
+    plan = find_plan(self, Py_TYPE(obj))
+    if plan == NULL or plan.kind != kind:
+        return False
+    if set_attributes(plan, obj, items, count) if kind == BY_ATTRIBUTES else (
+        set_slots(plan, obj, items, count)
+    ):
+        # The plan has the keys too, so they are not freed here.
+        for i in range(count):
+            Py_DECREF(items[2 * i])
+        self.top = items
+    elif kind == BY_ATTRIBUTES and set_new_names(self, plan, obj, height):
+        self.drop_in_window(height)
+    else:
+        return False
+    if numbered:
+        self.put(self.memo_count, UNREAD)
+    self.pending_count -= 1
+    self.top -= 1 if kind == BY_ATTRIBUTES else 2
+    if kind == BY_SLOTS:
+        Py_DECREF(Py_None)
+    self.set_fence()
+    self.p = p
+    return True
+
+
+cdef bint build_from(Loader self, PyObject* obj, PyObject* state, int kind) except -1:
+    """As above, where the state is a dict."""
+    cdef ClassPlan* plan
+    cdef PyObject* key
+    cdef PyObject* value
+    cdef Py_ssize_t height = self.top - self.bottom, position = 0, i, count
+    plan = find_plan(self, Py_TYPE(obj))
+    if plan == NULL or plan.kind != kind:
+        return False
+    while PyDict_Next(state, &position, &key, &value):
+        Py_INCREF_(key)
+        self.push(key)
+        Py_INCREF_(value)
+        self.push(value)
+    count = (self.top - self.bottom - height) >> 1
+    if set_attributes(plan, obj, self.bottom + height, count) if kind == BY_ATTRIBUTES else (
+        set_slots(plan, obj, self.bottom + height, count)
+    ):
+        for i in range(count):
+            Py_DECREF(self.bottom[height + 2 * i])
+        self.top = self.bottom + height
+        return True
+    if kind == BY_ATTRIBUTES and set_new_names(self, plan, obj, height):
+        self.drop_in_window(height)
+        return True
+    self.drop_in_window(height)
+    return False
+
+
+cdef int load_build(Loader self) except -1:
+    cdef PyObject* obj
+    cdef PyObject* state
+    cdef bint is_done = False
+    if self.top - self.fence < 2:
+        self.underflow(2)
+    state = self.top[-1]
+    obj = self.top[-2]
+    if Py_TYPE(state) == &PyDict_Type:
+        is_done = build_from(self, obj, state, BY_ATTRIBUTES)
+    elif (
+        PyTuple_CheckExact_(state) and PyTuple_GET_SIZE(state) == 2
+        and PyTuple_GET_ITEM(state, 0) == Py_None
+        and Py_TYPE(PyTuple_GET_ITEM(state, 1)) == &PyDict_Type
+    ):
+        is_done = build_from(self, obj, PyTuple_GET_ITEM(state, 1), BY_SLOTS)
+    if not is_done:
+        build_by_asking(self, <object>obj, <object>state)
+    return self.drop_in_window(self.top - self.bottom - 1)
+
+
+cdef int build_by_asking(Loader self, object obj, object state) except -1:
+    cdef PyObject* found
+    self.close_window()
+    if quickpickle_has_plain_attributes(Py_TYPE(<PyObject*>obj)):
+        found = _PyType_Lookup(Py_TYPE(<PyObject*>obj), SETSTATE)
+        if found != NULL and Py_TYPE(found) == function_type:
+            obj.__setstate__(state)
+            self.open_window()
+            return 0
+    objects.build(obj, state)
+    self.open_window()
+    return 0

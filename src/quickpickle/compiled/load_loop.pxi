@@ -1,0 +1,504 @@
+# The loop over the opcodes.
+#
+# `p` and `top` are copies of those of the Loader, which the compiler keeps in registers. They are
+# written back before any function that takes the Loader is called, and read again after it.
+
+
+cdef PyObject* load_pickle(Loader self) except NULL:
+    """Load one pickle, from PROTO to STOP. Returns a new reference.
+
+    A window is open at the beginning and, without an exception, at the end.
+    """
+    cdef const uint8_t* p = self.p
+    cdef PyObject** top = self.top
+    cdef PyObject* made
+    cdef uint8_t code
+    cdef int32_t number
+    cdef uint32_t size
+    cdef Py_ssize_t height, index
+    while True:
+        if unlikely(p == self.end):
+            self.p = p
+            self.top = top
+            read_opcode(self)
+            p = self.p
+        code = p[0]
+        p += 1
+        if unlikely(top == self.full):
+            self.p = p
+            self.top = top
+            self.grow_stack()
+            top = self.top
+
+        if code == OP_MEMOIZE:
+            if unlikely(top == self.fence):
+                self.p = p
+                self.top = top
+                self.underflow(1)
+            index = self.memo_count
+            made = top[-1]
+            if index < self.memo_room and self.memo[index] == NULL and self.sparse is None:
+                if self.reads_are_known and not QUICKPICKLE_IS_READ(&self.reads, index):
+                    made = UNREAD
+                else:
+                    Py_INCREF_(made)
+                self.memo[index] = made
+                self.memo_count = index + 1
+            else:
+                self.p = p
+                self.top = top
+                self.memoize_read(index, made)
+            continue
+        elif code == OP_BINGET:
+            if unlikely(p == self.end):
+                self.p = p
+                self.top = top
+                need(self, 1)
+                p = self.p
+            index = p[0]
+            p += 1
+        elif code == OP_LONG_BINGET:
+            if unlikely(self.end - p < 4):
+                self.p = p
+                self.top = top
+                need(self, 4)
+                p = self.p
+            index = quickpickle_load4(p)
+            p += 4
+        elif code == OP_SHORT_BINUNICODE:
+            if likely(self.end - p >= 1 and self.end - p - 1 >= p[0]):
+                size = p[0]
+                p += 1
+                made = quickpickle_make_str(p, size)
+                p += size
+                if unlikely(made == NULL):
+                    break
+                top[0] = made
+                top += 1
+                continue
+            self.p = p
+            self.top = top
+            need(self, 1)
+            size = self.p[0]
+            self.p += 1
+            load_str(self, size)
+            p = self.p
+            top = self.top
+            continue
+        elif code == OP_BININT1:
+            if unlikely(p == self.end):
+                self.p = p
+                self.top = top
+                need(self, 1)
+                p = self.p
+            made = PyLong_FromLong(p[0])
+            p += 1
+            if unlikely(made == NULL):
+                break
+            top[0] = made
+            top += 1
+            continue
+        elif code == OP_BININT2:
+            if unlikely(self.end - p < 2):
+                self.p = p
+                self.top = top
+                need(self, 2)
+                p = self.p
+            made = PyLong_FromLong(<long>quickpickle_load2(p))
+            p += 2
+            if unlikely(made == NULL):
+                break
+            top[0] = made
+            top += 1
+            continue
+        elif code == OP_BININT:
+            if unlikely(self.end - p < 4):
+                self.p = p
+                self.top = top
+                need(self, 4)
+                p = self.p
+            number = <int32_t>quickpickle_load4(p)
+            made = PyLong_FromLong(number)
+            p += 4
+            if unlikely(made == NULL):
+                break
+            top[0] = made
+            top += 1
+            continue
+        elif code == OP_BINFLOAT:
+            if unlikely(self.end - p < 8):
+                self.p = p
+                self.top = top
+                need(self, 8)
+                p = self.p
+            made = quickpickle_make_float(p)
+            p += 8
+            if unlikely(made == NULL):
+                break
+            top[0] = made
+            top += 1
+            continue
+        elif code == OP_NONE:
+            Py_INCREF_(Py_None)
+            top[0] = Py_None
+            top += 1
+            continue
+        elif code == OP_NEWTRUE:
+            Py_INCREF_(Py_True)
+            top[0] = Py_True
+            top += 1
+            continue
+        elif code == OP_NEWFALSE:
+            Py_INCREF_(Py_False)
+            top[0] = Py_False
+            top += 1
+            continue
+        elif code == OP_EMPTY_LIST:
+            made = PyList_New(0)
+            if unlikely(made == NULL):
+                break
+            top[0] = made
+            top += 1
+            continue
+        elif code == OP_EMPTY_TUPLE:
+            made = PyTuple_New(0)
+            if unlikely(made == NULL):
+                break
+            top[0] = made
+            top += 1
+            continue
+        elif code == OP_MARK:
+            if likely(self.mark_count < self.mark_room):
+                self.marks[self.mark_count] = top - self.bottom
+                self.mark_count += 1
+                self.fence = top
+            else:
+                self.p = p
+                self.top = top
+                self.push_mark()
+            continue
+        elif code == OP_TUPLE2:
+            if likely(top - self.fence >= 2) and not self.reads_are_known:
+                made = new_tuple(top - 2, 2)
+                if unlikely(made == NULL):
+                    break
+                top -= 1
+                top[-1] = made
+                continue
+            self.p = p
+            self.top = top
+            load_short_tuple(self, 2)
+            p = self.p
+            top = self.top
+            continue
+        elif code == OP_TUPLE1 or code == OP_TUPLE3:
+            self.p = p
+            self.top = top
+            load_short_tuple(self, 1 if code == OP_TUPLE1 else 3)
+            p = self.p
+            top = self.top
+            continue
+        elif code == OP_STOP:
+            self.p = p
+            self.top = top
+            if top == self.fence:
+                self.underflow(1)
+            self.top -= 1
+            made = self.top[0]
+            try:
+                self.make_pending()
+            except BaseException:
+                Py_DECREF(made)
+                raise
+            return made
+        else:
+            self.p = p
+            self.top = top
+            load_other(self, code)
+            p = self.p
+            top = self.top
+            continue
+
+        # BINGET, LONG_BINGET
+        if likely(index < self.memo_room):
+            made = self.memo[index]
+            if likely(made != NULL and made != PENDING and made != UNREAD):
+                Py_INCREF_(made)
+                top[0] = made
+                top += 1
+                continue
+        self.p = p
+        self.top = top
+        made = self.get(index)
+        Py_INCREF_(made)
+        self.push(made)
+        top = self.top
+
+    self.p = p
+    self.top = top
+    return NULL
+
+
+cdef int read_opcode(Loader self) except -1:
+    """The next byte of the file. The end is an EOFError here, as there is no pickle at all."""
+    if not self.is_file:
+        raise faults.end_of_file()
+    self.close_window()
+    try:
+        fill_buffer(self, 1)
+    except UnpicklingError:
+        raise faults.end_of_file() from None
+    self.open_window()
+    return 0
+
+
+cdef int load_other(Loader self, uint8_t code) except -1:
+    """The opcodes that come less often, or take longer."""
+    cdef PyObject* made
+    cdef uint64_t count
+    if code == OP_APPENDS:
+        return load_appends(self, self.pop_mark())
+    elif code == OP_SETITEMS:
+        return load_setitems(self, self.pop_mark())
+    elif code == OP_EMPTY_DICT:
+        return load_empty_dict(self)
+    elif code == OP_BUILD:
+        know_reads(self)
+        return load_build(self)
+    elif code == OP_NEWOBJ:
+        know_reads(self)
+        return load_newobj(self)
+    elif code == OP_REDUCE:
+        know_reads(self)
+        return load_reduce(self)
+    elif code == OP_TUPLE:
+        return load_tuple(self)
+    elif code == OP_SETITEM:
+        if self.top - self.fence < 2:
+            self.underflow(2)
+        return load_setitems(self, self.top - self.bottom - 2)
+    elif code == OP_APPEND:
+        if self.top - self.fence < 1:
+            self.underflow(1)
+        return load_appends(self, self.top - self.bottom - 1)
+    elif code == OP_BINPUT:
+        need(self, 1)
+        self.p += 1
+        return load_put(self, self.p[-1])
+    elif code == OP_LONG_BINPUT:
+        need(self, 4)
+        self.p += 4
+        return load_put(self, quickpickle_load4(self.p - 4))
+    elif code == OP_BINUNICODE:
+        need(self, 4)
+        self.p += 4
+        return load_str(self, quickpickle_load4(self.p - 4))
+    elif code == OP_BINUNICODE8:
+        return load_str(self, long_count(self, "BINUNICODE"))
+    elif code == OP_SHORT_BINBYTES:
+        need(self, 1)
+        self.p += 1
+        return push_new(self, take_bytes(self, self.p[-1]))
+    elif code == OP_BINBYTES:
+        need(self, 4)
+        self.p += 4
+        return push_new(self, take_bytes(self, quickpickle_load4(self.p - 4)))
+    elif code == OP_BINBYTES8:
+        return push_new(self, take_bytes(self, long_count(self, "BINBYTES")))
+    elif code == OP_BYTEARRAY8:
+        return push_new(self, take_bytearray(self, long_count(self, "BYTEARRAY8")))
+    elif code == OP_LONG1:
+        need(self, 1)
+        self.p += 1
+        return load_long(self, self.p[-1])
+    elif code == OP_LONG4:
+        need(self, 4)
+        self.p += 4
+        return load_long(self, signed_count(self, "LONG"))
+    elif code == OP_PROTO:
+        return load_proto(self)
+    elif code == OP_FRAME:
+        return load_frame(self)
+    elif code == OP_STACK_GLOBAL:
+        return load_stack_global(self)
+    elif code == OP_GLOBAL:
+        return load_global(self)
+    elif code == OP_EMPTY_SET:
+        made = PySet_New(NULL)
+        return -1 if made == NULL else self.push(made)
+    elif code == OP_ADDITEMS:
+        return load_additems(self)
+    elif code == OP_FROZENSET:
+        return load_frozenset(self)
+    elif code == OP_LIST:
+        return load_list(self)
+    elif code == OP_DICT:
+        return load_dict(self)
+    elif code == OP_POP:
+        return load_pop(self)
+    elif code == OP_POP_MARK:
+        return self.drop_in_window(self.pop_mark())
+    elif code == OP_DUP:
+        if self.top - self.fence < 1:
+            self.underflow(1)
+        Py_INCREF_(self.top[-1])
+        return self.push(self.top[-1])
+    elif code == OP_NEWOBJ_EX:
+        return load_newobj_ex(self)
+    elif code == OP_INST:
+        return load_inst(self)
+    elif code == OP_OBJ:
+        return load_obj(self)
+    elif code == OP_EXT1:
+        need(self, 1)
+        self.p += 1
+        return load_extension(self, self.p[-1])
+    elif code == OP_EXT2:
+        need(self, 2)
+        self.p += 2
+        return load_extension(self, quickpickle_load2(self.p - 2))
+    elif code == OP_EXT4:
+        need(self, 4)
+        self.p += 4
+        return load_extension(self, <int32_t>quickpickle_load4(self.p - 4))
+    elif code == OP_BINPERSID:
+        return load_binpersid(self)
+    elif code == OP_SHORT_BINSTRING:
+        need(self, 1)
+        self.p += 1
+        return load_counted_string(self, self.p[-1])
+    elif code == OP_BINSTRING:
+        need(self, 4)
+        self.p += 4
+        return load_counted_string(
+            self, signed_count(self, "BINSTRING")
+        )
+    elif code == OP_NEXT_BUFFER:
+        return load_next_buffer(self)
+    elif code == OP_READONLY_BUFFER:
+        return load_readonly_buffer(self)
+    elif (
+        code == OP_INT or code == OP_LONG or code == OP_FLOAT or code == OP_UNICODE
+        or code == OP_STRING or code == OP_PERSID or code == OP_GET or code == OP_PUT
+    ):
+        return load_line(self, code)
+    raise faults.unknown_opcode(code)
+
+
+cdef inline int know_reads(Loader self) except -1:
+    """Before the first instance: from here on it pays to know which objects nobody will read."""
+    if not self.reads_are_known:
+        self.find_reads()
+    return 0
+
+
+cdef uint64_t long_count(Loader self, str what) except? 0xFFFF:
+    cdef uint64_t count
+    need(self, 8)
+    self.p += 8
+    count = quickpickle_load8(self.p - 8)
+    if count > <uint64_t>LARGEST:
+        raise faults.too_large(what)
+    return count
+
+
+cdef uint32_t signed_count(Loader self, str what) except? 0xFFFF:
+    cdef uint32_t count = quickpickle_load4(self.p - 4)
+    if count > 0x7FFFFFFF:
+        raise faults.negative_count(what)
+    return count
+
+
+cdef int load_str(Loader self, uint64_t size) except -1:
+    cdef PyObject* made
+    if <uint64_t>(self.end - self.p) < size:
+        need(self, <Py_ssize_t>size)
+    made = quickpickle_make_str(self.p, <Py_ssize_t>size)
+    if made == NULL:
+        return -1
+    self.p += size
+    return self.push(made)
+
+
+cdef int load_long(Loader self, uint32_t size) except -1:
+    cdef PyObject* made
+    need(self, size)
+    made = quickpickle_make_long(self.p, size)
+    if made == NULL:
+        return -1
+    self.p += size
+    return self.push(made)
+
+
+cdef int load_proto(Loader self) except -1:
+    need(self, 1)
+    self.p += 1
+    if self.p[-1] > HIGHEST_PROTOCOL:
+        raise faults.bad_protocol(self.p[-1])
+    self.proto = self.p[-1]
+    return 0
+
+
+cdef int load_frame(Loader self) except -1:
+    cdef uint64_t count = long_count(self, "FRAME")
+    if <uint64_t>(self.end - self.p) < count:
+        need(self, <Py_ssize_t>count)
+    self.close_window()
+    PyErr_CheckSignals()
+    self.open_window()
+    return 0
+
+
+cdef int load_pop(Loader self) except -1:
+    if self.mark_count and self.marks[self.mark_count - 1] == self.top - self.bottom:
+        self.mark_count -= 1
+        self.set_fence()
+        return 0
+    if self.top == self.fence:
+        self.underflow(1)
+    self.top -= 1
+    return self.let_go(self.top[0])
+
+
+cdef int load_short_tuple(Loader self, Py_ssize_t count) except -1:
+    cdef PyObject* made
+    if self.top - self.fence < count:
+        self.underflow(count)
+    if self.reads_are_known and call_at_once(self, count):
+        return 0
+    made = new_tuple(self.top - count, count)
+    if made == NULL:
+        return -1
+    self.top -= count - 1
+    self.top[-1] = made
+    return 0
+
+
+cdef int load_empty_dict(Loader self) except -1:
+    """An empty dict; or, where it can be, a pending one, which waits for its items."""
+    cdef PyObject* made
+    cdef Py_ssize_t number = -1
+    cdef const uint8_t* p = self.p
+    if self.end - p >= 6:
+        if p[0] == OP_MEMOIZE:
+            number = self.memo_count
+            p += 1
+        elif p[0] == OP_BINPUT:
+            number = p[1]
+            p += 2
+        elif p[0] == OP_LONG_BINPUT:
+            number = quickpickle_load4(p + 1)
+            p += 5
+        if number < DENSE or number < self.memo_room and self.sparse is None:
+            if number >= 0:
+                if self.is_read(number):
+                    self.put(number, PENDING)
+                else:
+                    self.put(number, UNREAD)
+                    number = -1
+            self.p = p
+            return self.push_pending(number)
+    made = PyDict_New()
+    if made == NULL:
+        return -1
+    return self.push(made)

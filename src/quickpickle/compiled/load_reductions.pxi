@@ -1,0 +1,187 @@
+# NEWOBJ, REDUCE and their kin: calls of classes and functions.
+#
+# A few of the calls that are made most often run no other code, and are done here.
+
+cdef PyTypeObject* function_type = <PyTypeObject*>FunctionType
+quickpickle_import_datetime()
+
+
+cdef int load_newobj(Loader self) except -1:
+    cdef PyObject* cls
+    cdef PyObject* args
+    cdef PyObject* made
+    if self.top - self.fence < 2:
+        self.underflow(2)
+    args = self.top[-1]
+    cls = self.top[-2]
+    if PyType_Check(cls) and PyTuple_CheckExact_(args):
+        if PyTuple_GET_SIZE(args) == 0 and quickpickle_is_plainly_made(<PyTypeObject*>cls):
+            made = quickpickle_new_instance(<PyTypeObject*>cls)
+            if made == NULL:
+                return -1
+            self.top -= 1
+            Py_DECREF(args)  # the empty tuple, which stays
+            self.top[-1] = made
+            return self.let_go(cls)
+        if (<PyTypeObject*>cls).tp_new != NULL:
+            made_of, with_args = <object>cls, <object>args
+            self.close_window()
+            obj = <object>quickpickle_tp_new(cls, args)
+            Py_DECREF(<PyObject*>obj)
+            self.open_window()
+            return self.replace(2, obj)
+    refused, odd_args = <object>cls, <object>args
+    self.close_window()
+    obj = objects.newobj(refused, odd_args)
+    self.open_window()
+    return self.replace(2, obj)
+
+
+cdef int load_newobj_ex(Loader self) except -1:
+    if self.top - self.fence < 3:
+        self.underflow(3)
+    cls, args, kwargs = <object>self.top[-3], <object>self.top[-2], <object>self.top[-1]
+    self.close_window()
+    obj = objects.newobj_ex(cls, args, kwargs)
+    self.open_window()
+    return self.replace(3, obj)
+
+
+cdef int load_reduce(Loader self) except -1:
+    cdef PyObject* args
+    cdef PyObject* function
+    cdef PyObject* made
+    if self.top - self.fence < 2:
+        self.underflow(2)
+    args = self.top[-1]
+    function = self.top[-2]
+    if PyTuple_CheckExact_(args):
+        made = call_quietly(function, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
+        if made != NULL:
+            obj = <object>made
+            Py_DECREF(made)
+            return self.replace(2, obj)
+        called, with_args = <object>function, <object>args
+        self.close_window()
+        obj = <object>PyObject_Call_(function, args, NULL)
+        Py_DECREF(<PyObject*>obj)
+        self.open_window()
+        return self.replace(2, obj)
+    called, with_args = <object>function, <object>args
+    self.close_window()
+    obj = objects.reduce(called, with_args)
+    self.open_window()
+    return self.replace(2, obj)
+
+
+cdef inline PyObject* call_quietly(
+    PyObject* function, PyObject** args, Py_ssize_t count
+) except? NULL:
+    """The result of a call that runs no other code; NULL where it might."""
+    if count == 1 and PyType_Check(function) and (
+        quickpickle_is_date(<PyTypeObject*>function) and PyBytes_CheckExact_(args[0])
+    ):
+        return quickpickle_make_date(<PyTypeObject*>function, args[0])
+    return NULL
+
+
+cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
+    """The topmost `count` objects are the arguments of a call, if REDUCE comes next.
+
+    Returns False where the tuple has to be made.
+    """
+    cdef const uint8_t* p = self.p
+    cdef PyObject* made
+    cdef bint numbered = False
+    if self.end - p < 2:
+        return False
+    if p[0] == OP_MEMOIZE:
+        if self.is_read(self.memo_count):
+            return False
+        numbered = True
+        p += 1
+    if p[0] != OP_REDUCE or self.top - self.fence < count + 1:
+        return False
+    made = call_quietly(self.top[-1 - count], self.top - count, count)
+    if made == NULL:
+        return False
+    self.p = p + 1
+    obj = <object>made
+    Py_DECREF(made)
+    if numbered:
+        self.put(self.memo_count, UNREAD)
+    self.replace(count + 1, obj)
+    return True
+
+
+cdef int load_inst(Loader self) except -1:
+    cdef Py_ssize_t height
+    # The names come first, as the interpreter has it.
+    height = self.pop_mark()
+    args = take_args(self, height)
+    module = loading.parse_name(take_line(self), "ascii")
+    name = loading.parse_name(take_line(self), "ascii")
+    cls = find_global(self, module, name)
+    self.close_window()
+    obj = objects.instantiate(cls, args)
+    self.open_window()
+    return push_new(self, obj)
+
+
+cdef int load_obj(Loader self) except -1:
+    cdef Py_ssize_t height = self.pop_mark()
+    if self.top - self.bottom < height + 1:
+        raise faults.stack_underflow()
+    args = take_args(self, height + 1)
+    cls = <object>self.top[-1]
+    self.close_window()
+    obj = objects.instantiate(cls, args)
+    self.open_window()
+    return self.replace(1, obj)
+
+
+cdef tuple take_args(Loader self, Py_ssize_t height):
+    """What lies above `height`, in a tuple."""
+    cdef PyObject** items = self.bottom + height
+    cdef PyObject* made = new_tuple(items, self.top - items)
+    if made == NULL:
+        raise MemoryError
+    self.top = items
+    args = <object>made
+    Py_DECREF(made)
+    return args
+
+
+cdef int load_persistent(Loader self, object pid) except -1:
+    self.close_window()
+    if self.persistent_load is None:
+        raise faults.no_persistent_load()
+    obj = self.persistent_load(pid)
+    self.open_window()
+    return push_new(self, obj)
+
+
+cdef int load_binpersid(Loader self) except -1:
+    if self.top - self.fence < 1:
+        self.underflow(1)
+    self.top -= 1
+    pid = <object>self.top[0]
+    Py_DECREF(self.top[0])
+    return load_persistent(self, pid)
+
+
+cdef int load_next_buffer(Loader self) except -1:
+    self.close_window()
+    buffer = loading.next_buffer(self.buffers)
+    self.open_window()
+    return push_new(self, buffer)
+
+
+cdef int load_readonly_buffer(Loader self) except -1:
+    if self.top - self.fence < 1:
+        self.underflow(1)
+    buffer = <object>self.top[-1]
+    self.close_window()
+    buffer = loading.readonly_buffer(buffer)
+    self.open_window()
+    return self.replace(1, buffer)

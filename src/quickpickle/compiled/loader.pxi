@@ -1,0 +1,508 @@
+# Loader: one load. Its stack, its marks, its memo, and windows without the collector.
+#
+# The stack and the memo own a reference to each of their objects. All that may run other code stands
+# between close_window() and open_window(). The Loader is whole then: other code may raise. After an
+# exception the window stays closed; the function that began the load closes it in all other cases.
+
+cdef Py_ssize_t LARGEST = sys.maxsize
+
+cdef enum:
+    SMALL_STACK = 64
+    SMALL_MEMO = 32
+    FEW_READS = 256  # so many flags have a place of their own
+    KEY_TABLES = 64  # dicts whose keys are used again
+    CLASS_PLANS = 64
+    DENSE = 0x10000  # numbers of the memo that may always have a place in the array
+
+# A dict that is not made yet, on the stack and in the memo: its items may never need one. Nothing
+# owns references to it. `fence` lies above it, so that no opcode takes it for an object.
+cdef object pending_object = object()
+cdef PyObject* PENDING = <PyObject*>pending_object
+# In the memo, for an object that was put there, but that nobody will read.
+cdef object unread_object = object()
+cdef PyObject* UNREAD = <PyObject*>unread_object
+
+cdef struct Pending:
+    Py_ssize_t place  # on the stack
+    Py_ssize_t number  # in the memo; -1 for none that is read
+
+cdef struct Field:  # of a class: one key of the states of its instances
+    PyObject* key  # as it comes from the pickle; owned
+    PyObject* name  # the same, interned; owned
+    Py_ssize_t place  # among the attributes, or the offset of the slot
+
+cdef struct ClassPlan:
+    PyTypeObject* cls  # owned; NULL: the place in the table is free
+    unsigned int version
+    int kind
+    void* shared
+    Field* fields
+    Py_ssize_t count, room
+
+
+@cython.final
+cdef class Loader:
+    cdef const uint8_t* p  # the next byte
+    cdef const uint8_t* end
+    cdef PyObject** bottom
+    cdef PyObject** top
+    cdef PyObject** full
+    cdef PyObject** fence  # opcodes take nothing below it: the last mark, or a pending dict
+    cdef Py_ssize_t* marks
+    cdef Py_ssize_t mark_count, mark_room
+    cdef Pending* pending
+    cdef Py_ssize_t pending_count, pending_room
+    cdef PyObject** memo
+    cdef Py_ssize_t memo_room, memo_count
+    cdef dict sparse  # the entries of the memo with large numbers; None for none
+    cdef quickpickle_reads reads
+    cdef quickpickle_window window
+    cdef int proto
+    cdef bint fix_imports, memo_is_seen, reads_are_known
+    cdef PyObject** key_tables
+    cdef ClassPlan* plans
+    cdef object encoding, errors, buffers
+    cdef object find_class, persistent_load  # hooks, or None
+    # load_input.pxi
+    cdef object file_read, file_readline, file_readinto, file_peek
+    cdef char* buffer
+    cdef Py_ssize_t buffer_room, ahead
+    cdef bint is_file
+    cdef uint8_t few_reads[FEW_READS]
+
+    def __cinit__(self):
+        self.window.is_open = False
+        self.window.marker = NULL
+
+    def __dealloc__(self):
+        # Objects in it were given up by clear(), or by the collector's call of it.
+        give_up_all(self)
+        PyMem_Free(self.bottom)
+        PyMem_Free(self.marks)
+        PyMem_Free(self.pending)
+        PyMem_Free(self.memo)
+        PyMem_Free(self.buffer)
+        PyMem_Free(self.plans)
+        PyMem_Free(self.key_tables)
+        Py_XDECREF(self.window.marker)
+
+    cdef int begin(self) except -1:
+        """Before each load: an empty stack."""
+        if self.bottom == NULL:
+            self.bottom = <PyObject**>allocate(SMALL_STACK, sizeof(PyObject*))
+            self.full = self.bottom + SMALL_STACK
+            self.top = self.bottom
+        self.drop_stack(0)
+        self.mark_count = self.pending_count = 0
+        self.fence = self.bottom
+        self.proto = 0
+        return 0
+
+    cdef inline void open_window(self) noexcept:
+        quickpickle_open_window(&self.window)
+
+    cdef inline void close_window(self) noexcept:
+        quickpickle_close_window(&self.window)
+
+    # The stack
+
+    cdef int grow_stack(self) except -1:
+        cdef Py_ssize_t used = self.top - self.bottom, fence = self.fence - self.bottom
+        cdef Py_ssize_t room = self.full - self.bottom
+        self.bottom = <PyObject**>reallocate(self.bottom, room, sizeof(PyObject*), &room)
+        self.top = self.bottom + used
+        self.full = self.bottom + room
+        self.fence = self.bottom + fence
+        return 0
+
+    cdef inline int push(self, PyObject* obj) except -1:
+        """Takes over the reference."""
+        if unlikely(self.top == self.full):
+            try:
+                self.grow_stack()
+            except BaseException:
+                Py_DECREF(obj)
+                raise
+        self.top[0] = obj
+        self.top += 1
+        return 0
+
+    cdef int drop_stack(self, Py_ssize_t height) except -1:
+        """Give up what lies above `height`. May run other code."""
+        cdef PyObject* obj
+        while self.top - self.bottom > height:
+            self.top -= 1
+            obj = self.top[0]
+            if obj != PENDING:
+                Py_DECREF(obj)
+        return 0
+
+    cdef int drop_in_window(self, Py_ssize_t height) except -1:
+        """The same; other code runs only for the last reference to an object."""
+        cdef PyObject* obj
+        while self.top - self.bottom > height:
+            self.top -= 1
+            obj = self.top[0]
+            if obj != PENDING:
+                self.let_go(obj)
+        return 0
+
+    cdef int replace(self, Py_ssize_t count, object obj) except -1:
+        """An object in the place of the topmost `count`, which is at least one."""
+        cdef PyObject* old
+        self.drop_in_window(self.top - self.bottom - count + 1)
+        old = self.top[-1]
+        Py_INCREF(obj)
+        self.top[-1] = <PyObject*>obj
+        return self.let_go(old)
+
+    cdef int push_mark(self) except -1:
+        if unlikely(self.mark_count == self.mark_room):
+            self.marks = <Py_ssize_t*>reallocate(
+                self.marks, self.mark_room, sizeof(Py_ssize_t), &self.mark_room
+            )
+        self.marks[self.mark_count] = self.top - self.bottom
+        self.mark_count += 1
+        self.fence = self.top
+        return 0
+
+    cdef inline void set_fence(self) noexcept:
+        """After a mark or a pending dict has gone."""
+        cdef Py_ssize_t height = 0
+        if self.mark_count:
+            height = self.marks[self.mark_count - 1]
+        if self.pending_count and self.pending[self.pending_count - 1].place >= height:
+            height = self.pending[self.pending_count - 1].place + 1
+        self.fence = self.bottom + height
+
+    cdef Py_ssize_t pop_mark(self) except -1:
+        """The height of the stack at the last mark."""
+        cdef Py_ssize_t height
+        if self.mark_count == 0:
+            raise faults.no_mark()
+        # A pending dict above the mark is one of the items.
+        if self.pending_count and (
+            self.pending[self.pending_count - 1].place >= self.marks[self.mark_count - 1]
+        ):
+            self.make_pending()
+        self.mark_count -= 1
+        height = self.marks[self.mark_count]
+        self.set_fence()
+        return height
+
+    cdef int underflow(self, Py_ssize_t count) except -1:
+        """There are fewer than `count` objects above the fence: make them out of what is pending.
+
+        Raises an exception if there are too few even so.
+        """
+        cdef Py_ssize_t mark = 0
+        if self.pending_count:
+            self.make_pending()
+            self.set_fence()
+            if self.top - self.fence >= count:
+                return 0
+        if self.mark_count:
+            raise faults.unexpected_mark_found()
+        raise faults.stack_underflow()
+
+    # Dicts that are not made yet
+
+    cdef int push_pending(self, Py_ssize_t number) except -1:
+        """A dict that gets its items later; `number` is that in the memo, or -1."""
+        if unlikely(self.pending_count == self.pending_room):
+            self.pending = <Pending*>reallocate(
+                self.pending, self.pending_room, sizeof(Pending), &self.pending_room
+            )
+        self.pending[self.pending_count].place = self.top - self.bottom
+        self.pending[self.pending_count].number = number
+        self.pending_count += 1
+        self.top[0] = PENDING
+        self.top += 1
+        self.fence = self.top
+        return 0
+
+    cdef int make_pending(self) except -1:
+        """Make all of them, empty."""
+        cdef PyObject* made
+        cdef Pending* last
+        while self.pending_count:
+            made = PyDict_New()
+            if made == NULL:
+                return -1
+            last = &self.pending[self.pending_count - 1]
+            self.bottom[last.place] = made
+            self.pending_count -= 1
+            self.memo_has_it(last.number, made)
+        return 0
+
+    cdef void forget_pending(self) noexcept:
+        """After a load that failed: the memo may be seen, so it gets dicts."""
+        cdef Py_ssize_t number
+        cdef PyObject* made
+        while self.pending_count:
+            self.pending_count -= 1
+            number = self.pending[self.pending_count].number
+            if number >= 0 and self.memo[number] == PENDING:
+                made = PyDict_New()
+                if made == NULL:
+                    PyErr_Clear()
+                    self.memo_count -= 1
+                self.memo[number] = made
+
+    cdef inline void memo_has_it(self, Py_ssize_t number, PyObject* made) noexcept:
+        """The dict that was pending under this number is made."""
+        if number >= 0 and number < self.memo_room and self.memo[number] == PENDING:
+            Py_INCREF_(made)
+            self.memo[number] = made
+
+    # The memo
+
+    cdef int put(self, Py_ssize_t number, PyObject* obj) except -1:
+        """Memoize an object. May run other code, if there was another."""
+        cdef PyObject* old
+        if unlikely(self.sparse is not None or number >= self.memo_room):
+            if self.put_far(number, obj):
+                return 0
+        old = self.memo[number]
+        if obj != UNREAD and obj != PENDING:
+            Py_INCREF_(obj)
+        self.memo[number] = obj
+        if old == NULL:
+            self.memo_count += 1
+        elif old == PENDING:
+            self.forget_number(number)
+        elif old != UNREAD:
+            self.let_go(old)
+        return 0
+
+    cdef void forget_number(self, Py_ssize_t number) noexcept:
+        """The memo has another object in the place of a pending dict."""
+        cdef Py_ssize_t i
+        for i in range(self.pending_count):
+            if self.pending[i].number == number:
+                self.pending[i].number = -1
+
+    cdef bint put_far(self, Py_ssize_t number, PyObject* obj) except -1:
+        """Make room for `number` in the array, or put the object elsewhere, and return whether.
+
+        Numbers of four billion come with a few bytes; so the array grows only with what is in it.
+        """
+        cdef Py_ssize_t i, room = self.memo_room
+        if self.sparse is not None and number in self.sparse:
+            pass
+        elif number < room or number < DENSE or number // 8 <= self.memo_count:
+            if number >= room:
+                self.memo = <PyObject**>reallocate(
+                    self.memo, max(number, SMALL_MEMO), sizeof(PyObject*), &self.memo_room
+                )
+                memset(self.memo + room, 0, (self.memo_room - room) * sizeof(PyObject*))
+            return False
+        elif self.sparse is None:
+            self.sparse = {}
+        if number not in self.sparse:
+            self.memo_count += 1
+        self.close_window()
+        self.sparse[number] = <object>obj
+        self.open_window()
+        return True
+
+    cdef PyObject* get(self, Py_ssize_t number) except NULL:
+        """The object with this number, borrowed."""
+        cdef PyObject* found = NULL
+        if 0 <= number < self.memo_room:
+            found = self.memo[number]
+            if found == PENDING:
+                self.make_pending()
+                self.set_fence()
+                found = self.memo[number]
+        if found == NULL and self.sparse is not None and number in self.sparse:
+            found = <PyObject*>self.sparse[number]
+        if found == NULL or found == UNREAD or found == PENDING:
+            raise faults.memo_miss(number)
+        return found
+
+    cdef int memoize_read(self, Py_ssize_t number, PyObject* obj) except -1:
+        """Memoize an object, if it will be read."""
+        return self.put(number, obj if self.is_read(number) else UNREAD)
+
+    cdef inline bint is_read(self, Py_ssize_t number) noexcept:
+        return not self.reads_are_known or QUICKPICKLE_IS_READ(&self.reads, number)
+
+    cdef int find_reads(self) except -1:
+        """Learn which entries of the memo the rest of the pickle reads."""
+        cdef Py_ssize_t size
+        self.reads_are_known = True
+        self.reads.size = 0
+        if self.is_file or self.memo_is_seen:
+            return 0
+        # Numbers from here on cannot be that of a MEMOIZE; they count as read.
+        size = self.memo_count + (self.end - self.p)
+        if size <= FEW_READS:
+            self.reads.is_read = self.few_reads
+        else:
+            self.reads.is_read = <uint8_t*>PyMem_Malloc(size)
+            if self.reads.is_read == NULL:
+                return 0  # all count as read
+        memset(self.reads.is_read, 0, size)
+        quickpickle_find_reads(self.p, self.end, self.reads.is_read, size)
+        self.reads.size = size
+        return 0
+
+    # Objects given up
+
+    cdef inline int let_go(self, PyObject* obj) except -1:
+        """Give up a reference; other code may run."""
+        if Py_REFCNT(obj) > 1:
+            Py_DECREF(obj)
+        else:
+            self.close_window()
+            Py_DECREF(obj)
+            self.open_window()
+        return 0
+
+    cdef int clear(self) except -1:
+        """Give up the stack, and what was learned; the memo stays if it is seen by others.
+
+        May run other code, so no window is open.
+        """
+        cdef Py_ssize_t i
+        self.drop_stack(0)
+        self.mark_count = self.pending_count = 0
+        forget_plans(self)
+        if self.reads.is_read != self.few_reads:
+            PyMem_Free(self.reads.is_read)
+        self.reads.is_read = NULL
+        self.reads.size = 0
+        self.reads_are_known = False
+        if not self.memo_is_seen:
+            self.clear_memo()
+        return 0
+
+    cdef int clear_memo(self) except -1:
+        cdef PyObject** memo = self.memo
+        cdef Py_ssize_t i, room = self.memo_room
+        sparse, self.sparse = self.sparse, None
+        # Taken out first, as what is freed may run other code, which may use the memo.
+        self.memo = NULL
+        self.memo_room = self.memo_count = 0
+        free_memo(memo, room)
+        return 0
+
+
+cdef void free_memo(PyObject** memo, Py_ssize_t room) noexcept:
+    cdef Py_ssize_t i
+    cdef PyObject* obj
+    for i in range(room):
+        obj = memo[i]
+        if obj != NULL and obj != UNREAD and obj != PENDING:
+            Py_DECREF(obj)
+    PyMem_Free(memo)
+
+
+cdef void* allocate(Py_ssize_t count, Py_ssize_t size) except NULL:
+    cdef void* result = PyMem_Malloc(count * size)
+    if result == NULL:
+        raise MemoryError
+    return result
+
+
+cdef void* reallocate(void* old, Py_ssize_t room, Py_ssize_t size, Py_ssize_t* new_room) except NULL:
+    """Room for half as many again, and some more."""
+    cdef Py_ssize_t more = room + (room >> 1) + 16
+    cdef void* result = NULL
+    if more <= LARGEST // size:
+        result = PyMem_Realloc(old, more * size)
+    if result == NULL:
+        raise MemoryError
+    new_room[0] = more
+    return result
+
+
+cdef void forget_plans(Loader self) noexcept:
+    """Give up what was learned of classes and keys. May run other code."""
+    cdef ClassPlan* plans = self.plans
+    cdef PyObject** tables = self.key_tables
+    cdef Py_ssize_t i
+    self.plans = NULL
+    self.key_tables = NULL
+    if plans != NULL:
+        for i in range(CLASS_PLANS):
+            if plans[i].cls != NULL:
+                forget_plan(&plans[i])
+        PyMem_Free(plans)
+    if tables != NULL:
+        for i in range(KEY_TABLES):
+            Py_XDECREF(tables[i])
+        PyMem_Free(tables)
+
+
+cdef void forget_plan(ClassPlan* plan) noexcept:
+    cdef Py_ssize_t i
+    cdef Field* fields = plan.fields
+    cdef Py_ssize_t count = plan.count
+    cdef PyTypeObject* cls = plan.cls
+    plan.cls = NULL
+    plan.fields = NULL
+    plan.count = plan.room = 0
+    for i in range(count):
+        Py_DECREF(fields[i].key)
+        Py_DECREF(fields[i].name)
+    PyMem_Free(fields)
+    Py_DECREF(<PyObject*>cls)
+
+
+cdef void give_up_all(Loader self) noexcept:
+    cdef PyObject* obj
+    while self.top > self.bottom:
+        self.top -= 1
+        obj = self.top[0]
+        if obj != PENDING:
+            Py_DECREF(obj)
+    forget_plans(self)
+    if self.reads.is_read != self.few_reads:
+        PyMem_Free(self.reads.is_read)
+    self.reads.is_read = NULL
+    cdef PyObject** memo = self.memo
+    cdef Py_ssize_t room = self.memo_room
+    self.memo = NULL
+    self.memo_room = 0
+    free_memo(memo, room)
+
+
+# Cython shows the collector only attributes that are Python objects.
+cdef traverseproc traverse_attributes = (<PyTypeObject*>Loader).tp_traverse
+cdef inquiry clear_attributes = (<PyTypeObject*>Loader).tp_clear
+
+
+cdef int traverse_loader(PyObject* obj, visitproc visit, void* arg) noexcept:
+    cdef Loader self = <Loader>obj
+    cdef PyObject** place = self.bottom
+    cdef Py_ssize_t i
+    cdef int result = traverse_attributes(obj, visit, arg)
+    while result == 0 and place < self.top:
+        if place[0] != PENDING:
+            result = visit(place[0], arg)
+        place += 1
+    for i in range(self.memo_room):
+        if result:
+            return result
+        if self.memo[i] != NULL and self.memo[i] != PENDING and self.memo[i] != UNREAD:
+            result = visit(self.memo[i], arg)
+    if self.key_tables != NULL:
+        for i in range(KEY_TABLES):
+            if result == 0 and self.key_tables[i] != NULL:
+                result = visit(self.key_tables[i], arg)
+    if self.plans != NULL:
+        for i in range(CLASS_PLANS):
+            if result == 0 and self.plans[i].cls != NULL:
+                result = visit(<PyObject*>self.plans[i].cls, arg)
+    return result
+
+
+cdef int clear_loader(PyObject* obj) noexcept:
+    give_up_all(<Loader>obj)
+    return clear_attributes(<object>obj)
+
+
+(<PyTypeObject*>Loader).tp_traverse = <traverseproc>traverse_loader
+(<PyTypeObject*>Loader).tp_clear = <inquiry>clear_loader

@@ -1,0 +1,222 @@
+/* Strings, ints and floats made of the bytes of a pickle. */
+
+#ifndef QUICKPICKLE_MAKING_H
+#define QUICKPICKLE_MAKING_H
+
+#include "machine.h"
+
+/* Little-endian numbers on any machine. */
+static inline uint32_t quickpickle_load2(const uint8_t *source)
+{
+    return source[0] | (uint32_t)source[1] << 8;
+}
+
+static inline uint32_t quickpickle_load4(const uint8_t *source)
+{
+    return source[0] | (uint32_t)source[1] << 8 | (uint32_t)source[2] << 16 |
+           (uint32_t)source[3] << 24;
+}
+
+static inline uint64_t quickpickle_load8(const uint8_t *source)
+{
+    return quickpickle_load4(source) | (uint64_t)quickpickle_load4(source + 4) << 32;
+}
+
+static inline uint64_t quickpickle_word(const uint8_t *source)
+{
+    uint64_t word;
+    memcpy(&word, source, 8);
+    return word;
+}
+
+#define QUICKPICKLE_HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* Whether all bytes are ASCII. */
+static inline int quickpickle_is_ascii(const uint8_t *data, Py_ssize_t size)
+{
+    uint64_t bits = 0;
+    Py_ssize_t i;
+    if (size < 8) {
+        uint8_t high = 0;
+        for (i = 0; i < size; i++) {
+            high |= data[i];
+        }
+        return high < 0x80;
+    }
+    for (i = 0; i + 32 <= size; i += 32) {
+        bits = quickpickle_word(data + i) | quickpickle_word(data + i + 8) |
+               quickpickle_word(data + i + 16) | quickpickle_word(data + i + 24);
+        if (bits & QUICKPICKLE_HIGH_BITS) {
+            return 0;
+        }
+    }
+    bits = quickpickle_word(data + size - 8);  /* may overlap with what was looked at */
+    for (; i + 8 <= size; i += 8) {
+        bits |= quickpickle_word(data + i);
+    }
+    return (bits & QUICKPICKLE_HIGH_BITS) == 0;
+}
+
+/* Copies `size` bytes, at least one; a call of memcpy takes longer for a few. */
+static inline void quickpickle_copy_text(uint8_t *target, const uint8_t *source, Py_ssize_t size)
+{
+    if (size > 32) {
+        memcpy(target, source, (size_t)size);
+    }
+    else if (size >= 16) {
+        uint64_t words[4] = {quickpickle_word(source), quickpickle_word(source + 8),
+                             quickpickle_word(source + size - 16),
+                             quickpickle_word(source + size - 8)};
+        memcpy(target, words, 16);
+        memcpy(target + size - 16, words + 2, 16);
+    }
+    else if (size >= 8) {
+        uint64_t first = quickpickle_word(source), last = quickpickle_word(source + size - 8);
+        memcpy(target, &first, 8);
+        memcpy(target + size - 8, &last, 8);
+    }
+    else {
+        Py_ssize_t i;
+        for (i = 0; i < size; i++) {
+            target[i] = source[i];
+        }
+    }
+}
+
+/* Decodes UTF-8 whose every sequence is as long as its first byte says; returns whether it is
+   valid, without surrogates. */
+#define QUICKPICKLE_DECODE(name, unit)                                                             \
+    static int name(unit *target, const uint8_t *data, const uint8_t *end)                         \
+    {                                                                                              \
+        while (data < end) {                                                                       \
+            uint32_t first = *data;                                                                \
+            if (first < 0x80) {                                                                    \
+                *target++ = (unit)first;                                                           \
+                data++;                                                                            \
+            }                                                                                      \
+            else if (first < 0xE0) {                                                               \
+                if (first < 0xC2 || end - data < 2 || (data[1] & 0xC0) != 0x80) {                  \
+                    return 0;                                                                      \
+                }                                                                                  \
+                *target++ = (unit)((first & 0x1F) << 6 | (data[1] & 0x3F));                        \
+                data += 2;                                                                         \
+            }                                                                                      \
+            else if (first < 0xF0) {                                                               \
+                uint32_t code;                                                                     \
+                if (end - data < 3 || (data[1] & 0xC0) != 0x80 || (data[2] & 0xC0) != 0x80) {      \
+                    return 0;                                                                      \
+                }                                                                                  \
+                code = (first & 0xF) << 12 | (uint32_t)(data[1] & 0x3F) << 6 | (data[2] & 0x3F);   \
+                if (code < 0x800 || (code & 0xF800) == 0xD800) {                                   \
+                    return 0;                                                                      \
+                }                                                                                  \
+                *target++ = (unit)code;                                                            \
+                data += 3;                                                                         \
+            }                                                                                      \
+            else {                                                                                 \
+                uint32_t code;                                                                     \
+                if (end - data < 4 || (data[1] & 0xC0) != 0x80 || (data[2] & 0xC0) != 0x80 ||      \
+                    (data[3] & 0xC0) != 0x80) {                                                    \
+                    return 0;                                                                      \
+                }                                                                                  \
+                code = (first & 7) << 18 | (uint32_t)(data[1] & 0x3F) << 12 |                      \
+                       (uint32_t)(data[2] & 0x3F) << 6 | (data[3] & 0x3F);                         \
+                if (first > 0xF4 || code < 0x10000 || code > 0x10FFFF) {                           \
+                    return 0;                                                                      \
+                }                                                                                  \
+                *target++ = (unit)code;                                                            \
+                data += 4;                                                                         \
+            }                                                                                      \
+        }                                                                                          \
+        return 1;                                                                                  \
+    }
+
+QUICKPICKLE_DECODE(quickpickle_decode1, Py_UCS1)
+QUICKPICKLE_DECODE(quickpickle_decode2, Py_UCS2)
+QUICKPICKLE_DECODE(quickpickle_decode4, Py_UCS4)
+
+/* A string of UTF-8 that is not ASCII only, as PyUnicode_DecodeUTF8 with "surrogatepass". That
+   function decides where anything is unusual, so errors are its own. */
+static PyObject *quickpickle_make_wide_str(const uint8_t *data, Py_ssize_t size)
+{
+    Py_ssize_t i, length = 0;
+    uint8_t largest = 0;
+    int is_valid;
+    PyObject *result;
+    for (i = 0; i < size; i++) {
+        length += (data[i] & 0xC0) != 0x80;
+        largest = data[i] > largest ? data[i] : largest;
+    }
+    if (length < 2) {  /* one character may be a shared object */
+        return PyUnicode_DecodeUTF8((const char *)data, size, "surrogatepass");
+    }
+    /* The first byte of a sequence tells how large the character is. */
+    result = PyUnicode_New(length, largest < 0xC4 ? 0xFF : largest < 0xF0 ? 0xFFFF : 0x10FFFF);
+    if (result == NULL) {
+        return NULL;
+    }
+    /* Each unit is behind a byte that is no continuation, or decoding fails before: so there are
+       at most `length` of them. */
+    is_valid = largest < 0xC4 ? quickpickle_decode1(PyUnicode_1BYTE_DATA(result), data, data + size)
+             : largest < 0xF0 ? quickpickle_decode2(PyUnicode_2BYTE_DATA(result), data, data + size)
+                              : quickpickle_decode4(PyUnicode_4BYTE_DATA(result), data, data + size);
+    if (!is_valid) {
+        Py_DECREF(result);
+        return PyUnicode_DecodeUTF8((const char *)data, size, "surrogatepass");
+    }
+    return result;
+}
+
+/* A string of UTF-8; as the interpreter does, the empty one and those of one character below
+   U+0100 are shared. */
+static inline PyObject *quickpickle_make_str(const uint8_t *data, Py_ssize_t size)
+{
+    PyObject *result;
+    if (size < 2) {
+        return size == 0 ? PyUnicode_New(0, 0)
+                         : PyUnicode_DecodeUTF8((const char *)data, size, "surrogatepass");
+    }
+    if (!quickpickle_is_ascii(data, size)) {
+        return quickpickle_make_wide_str(data, size);
+    }
+    result = PyUnicode_New(size, 127);
+    if (result != NULL) {
+        quickpickle_copy_text(PyUnicode_1BYTE_DATA(result), data, size);
+    }
+    return result;
+}
+
+/* An int in two's complement, little-endian. */
+static PyObject *quickpickle_make_long(const uint8_t *data, size_t size)
+{
+    if (size <= 8) {
+        uint64_t value = 0;
+        size_t i;
+        for (i = 0; i < size; i++) {
+            value |= (uint64_t)data[i] << (8 * i);
+        }
+        if (size > 0 && size < 8 && data[size - 1] & 0x80) {
+            value |= ~UINT64_C(0) << (8 * size);
+        }
+        return PyLong_FromLongLong((long long)value);
+    }
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyLong_FromNativeBytes(data, size, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+#else
+    return _PyLong_FromByteArray(data, size, 1, 1);
+#endif
+}
+
+static inline PyObject *quickpickle_make_float(const uint8_t *data)
+{
+    uint64_t bits = 0;
+    double value;
+    int i;
+    for (i = 0; i < 8; i++) {
+        bits = bits << 8 | data[i];
+    }
+    memcpy(&value, &bits, 8);
+    return PyFloat_FromDouble(value);
+}
+
+#endif

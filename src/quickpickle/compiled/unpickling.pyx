@@ -1,0 +1,15 @@
+# cython: language_level=3, initializedcheck=False
+"""The compiled implementation of unpickling: one extension, made of the files that it includes."""
+
+include "load_declarations.pxi"
+include "generated.pxi"
+include "tracebacks.pxi"
+include "loader.pxi"
+include "load_input.pxi"
+include "load_globals.pxi"
+include "load_containers.pxi"
+include "load_instances.pxi"
+include "load_reductions.pxi"
+include "load_lines.pxi"
+include "load_loop.pxi"
+include "unpickler.pxi"
