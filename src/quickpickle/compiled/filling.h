@@ -5,26 +5,32 @@
 
 #include "layout.h"
 
-/* The items of an empty list become those from `items` on, whose references it takes over.
-   Returns -1 without memory; then nothing was taken over. */
+/* A list gets the items from `items` on, and takes over their references. Returns -1 without
+   memory; then nothing was taken over. */
 static inline int quickpickle_fill_list(PyObject *list, PyObject **items, Py_ssize_t count)
 {
-    Py_ssize_t i;
 #ifdef QUICKPICKLE_VALUES
     PyListObject *head = (PyListObject *)list;
-    if (head->ob_item == NULL && Py_SIZE(list) == 0) {
-        PyObject **copy = PyMem_New(PyObject *, count);
-        if (copy == NULL) {
+    Py_ssize_t size = Py_SIZE(list), needed = size + count;
+    if (needed > head->allocated) {
+        /* The first items fit exactly: most lists get all at once. */
+        size_t room = (size_t)needed + (size == 0 ? 0 : (size_t)needed >> 2);
+        PyObject **grown = NULL;
+        if (room <= PY_SSIZE_T_MAX / sizeof(PyObject *)) {
+            grown = PyMem_Realloc(head->ob_item, room * sizeof(PyObject *));
+        }
+        if (grown == NULL) {
             PyErr_NoMemory();
             return -1;
         }
-        memcpy(copy, items, (size_t)count * sizeof(PyObject *));
-        head->ob_item = copy;
-        head->allocated = count;
-        Py_SET_SIZE(list, count);
-        return 0;
+        head->ob_item = grown;
+        head->allocated = (Py_ssize_t)room;
     }
-#endif
+    memcpy(head->ob_item + size, items, (size_t)count * sizeof(PyObject *));
+    Py_SET_SIZE(list, needed);
+    return 0;
+#else
+    Py_ssize_t i;
     for (i = 0; i < count; i++) {
         if (PyList_Append(list, items[i]) < 0) {
             return -1;
@@ -34,6 +40,7 @@ static inline int quickpickle_fill_list(PyObject *list, PyObject **items, Py_ssi
         Py_DECREF(items[i]);
     }
     return 0;
+#endif
 }
 
 /* Whether the collector may have to look at an object that is in a container. */
@@ -186,7 +193,8 @@ static inline int quickpickle_is_plainly_made(PyTypeObject *cls)
            !PyType_HasFeature(cls, Py_TPFLAGS_IS_ABSTRACT);
 }
 
-#define quickpickle_new_instance(cls) PyType_GenericAlloc(cls, 0)
+/* `args` is an empty tuple. */
+#define quickpickle_new_instance(cls, args) PyBaseObject_Type.tp_new(cls, args, NULL)
 
 /* Whether attributes are got and set as those of any object. */
 static inline int quickpickle_has_plain_attributes(PyTypeObject *cls)

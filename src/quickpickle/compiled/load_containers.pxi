@@ -54,7 +54,12 @@ cdef int load_appends(Loader self, Py_ssize_t height) except -1:
     listed = take_list(self, height)
     owner = <object>target
     self.close_window()
-    objects.append_items(owner, listed)
+    extend = getattr(owner, "extend", None) if count else None
+    if extend is not None:
+        extend(listed)
+    else:
+        objects.append_items(owner, listed)
+    del extend
     del listed
     self.open_window()
     return 0
@@ -167,8 +172,7 @@ cdef int load_setitems(Loader self, Py_ssize_t height) except -1:
     cdef PyObject** items = self.bottom + height
     cdef PyObject* target
     cdef PyObject* made
-    cdef Py_ssize_t count = self.top - items
-    cdef Pending* pending
+    cdef Py_ssize_t count = self.top - items, i
     if self.pending_count and self.pending[self.pending_count - 1].place == height - 1 and not (
         self.mark_count and self.marks[self.mark_count - 1] == height
     ):
@@ -188,12 +192,11 @@ cdef int load_setitems(Loader self, Py_ssize_t height) except -1:
         set_items(self, target, height, 0)
         return self.drop_in_window(height)
     owner = <object>target
-    listed = take_list(self, height)
     self.close_window()
-    objects.set_items(owner, listed)
-    del listed
+    for i in range(height, height + count, 2):
+        owner[<object>self.bottom[i]] = <object>self.bottom[i + 1]
     self.open_window()
-    return 0
+    return self.drop_in_window(height)
 
 
 cdef int fill_pending(Loader self, Py_ssize_t height) except -1:

@@ -104,8 +104,9 @@ cdef extern from "reads.h":
     ctypedef struct quickpickle_reads:
         uint8_t* is_read
         Py_ssize_t size
+        bint has_put
     bint QUICKPICKLE_IS_READ(quickpickle_reads*, Py_ssize_t)
-    void quickpickle_find_reads(const uint8_t*, const uint8_t*, uint8_t*, Py_ssize_t)
+    void quickpickle_find_reads(const uint8_t*, const uint8_t*, quickpickle_reads*, Py_ssize_t)
 
 cdef extern from "filling.h":
     int quickpickle_fill_list(PyObject*, PyObject**, Py_ssize_t) except -1
@@ -116,7 +117,7 @@ cdef extern from "filling.h":
     void* quickpickle_empty_values(PyObject*)
     Py_ssize_t quickpickle_values_room(PyObject*, void*)
     void quickpickle_set_value(void*, Py_ssize_t, Py_ssize_t, PyObject*)
-    PyObject* quickpickle_new_instance(PyTypeObject*) noexcept
+    PyObject* quickpickle_new_instance(PyTypeObject*, PyObject*) noexcept
     bint quickpickle_is_plainly_made(PyTypeObject*)
     bint quickpickle_has_plain_attributes(PyTypeObject*)
     unsigned int quickpickle_type_version(PyTypeObject*)

@@ -245,7 +245,7 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
     else:
         return False
     if numbered:
-        self.put(self.memo_count, UNREAD)
+        self.put_unread(self.memo_count)
     self.pending_count -= 1
     self.top -= 1 if kind == BY_ATTRIBUTES else 2
     if kind == BY_SLOTS:

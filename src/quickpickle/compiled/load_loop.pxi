@@ -3,6 +3,13 @@
 # `p` and `top` are copies of those of the Loader, which the compiler keeps in registers. They are
 # written back before any function that takes the Loader is called, and read again after it.
 
+# Those of one byte, which are shared by the whole process.
+cdef PyObject* small_ints[256]
+cdef list kept_ints = list(range(256))
+cdef Py_ssize_t _i
+for _i in range(256):
+    small_ints[_i] = <PyObject*>kept_ints[_i]
+
 
 cdef PyObject* load_pickle(Loader self) except NULL:
     """Load one pickle, from PROTO to STOP. Returns a new reference.
@@ -37,11 +44,13 @@ cdef PyObject* load_pickle(Loader self) except NULL:
                 self.underflow(1)
             index = self.memo_count
             made = top[-1]
-            if index < self.memo_room and self.memo[index] == NULL and self.sparse is None:
-                if self.reads_are_known and not QUICKPICKLE_IS_READ(&self.reads, index):
-                    made = UNREAD
-                else:
-                    Py_INCREF_(made)
+            if index < self.reads.size and not self.reads.is_read[index] and not self.reads.has_put:
+                self.memo_count = index + 1
+            elif (
+                index < self.memo_room and self.memo[index] == NULL and self.sparse is None
+                and not self.reads.has_put
+            ):
+                Py_INCREF_(made)
                 self.memo[index] = made
                 self.memo_count = index + 1
             else:
@@ -91,12 +100,48 @@ cdef PyObject* load_pickle(Loader self) except NULL:
                 self.top = top
                 need(self, 1)
                 p = self.p
-            made = PyLong_FromLong(p[0])
+            made = small_ints[p[0]]
+            Py_INCREF_(made)
             p += 1
-            if unlikely(made == NULL):
-                break
             top[0] = made
             top += 1
+            continue
+        elif code == OP_BINUNICODE:
+            if likely(self.end - p >= 4 and self.end - p - 4 >= <Py_ssize_t>quickpickle_load4(p)):
+                size = quickpickle_load4(p)
+                p += 4
+                made = quickpickle_make_str(p, size)
+                p += size
+                if unlikely(made == NULL):
+                    break
+                top[0] = made
+                top += 1
+                continue
+            self.p = p
+            self.top = top
+            need(self, 4)
+            self.p += 4
+            load_str(self, quickpickle_load4(self.p - 4))
+            p = self.p
+            top = self.top
+            continue
+        elif code == OP_BINPUT and not self.reads_are_known:
+            if likely(p < self.end and top > self.fence):
+                index = p[0]
+                made = top[-1]
+                if index < self.memo_room and self.memo[index] == NULL and self.sparse is None:
+                    p += 1
+                    Py_INCREF_(made)
+                    self.memo[index] = made
+                    self.memo_count += 1
+                    continue
+            self.p = p
+            self.top = top
+            need(self, 1)
+            self.p += 1
+            load_put(self, self.p[-1])
+            p = self.p
+            top = self.top
             continue
         elif code == OP_BININT2:
             if unlikely(self.end - p < 2):
@@ -494,7 +539,7 @@ cdef int load_empty_dict(Loader self) except -1:
                 if self.is_read(number):
                     self.put(number, PENDING)
                 else:
-                    self.put(number, UNREAD)
+                    self.put_unread(number)
                     number = -1
             self.p = p
             return self.push_pending(number)

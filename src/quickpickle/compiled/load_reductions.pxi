@@ -16,7 +16,7 @@ cdef int load_newobj(Loader self) except -1:
     cls = self.top[-2]
     if PyType_Check(cls) and PyTuple_CheckExact_(args):
         if PyTuple_GET_SIZE(args) == 0 and quickpickle_is_plainly_made(<PyTypeObject*>cls):
-            made = quickpickle_new_instance(<PyTypeObject*>cls)
+            made = quickpickle_new_instance(<PyTypeObject*>cls, args)
             if made == NULL:
                 return -1
             self.top -= 1
@@ -109,7 +109,7 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
     obj = <object>made
     Py_DECREF(made)
     if numbered:
-        self.put(self.memo_count, UNREAD)
+        self.put_unread(self.memo_count)
     self.replace(count + 1, obj)
     return True
 

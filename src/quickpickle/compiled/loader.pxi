@@ -292,6 +292,8 @@ cdef class Loader:
             pass
         elif number < room or number < DENSE or number // 8 <= self.memo_count:
             if number >= room:
+                if not self.reads_are_known:
+                    self.find_reads()  # many entries need not be kept
                 self.memo = <PyObject**>reallocate(
                     self.memo, max(number, SMALL_MEMO), sizeof(PyObject*), &self.memo_room
                 )
@@ -323,7 +325,17 @@ cdef class Loader:
 
     cdef int memoize_read(self, Py_ssize_t number, PyObject* obj) except -1:
         """Memoize an object, if it will be read."""
-        return self.put(number, obj if self.is_read(number) else UNREAD)
+        if self.is_read(number):
+            return self.put(number, obj)
+        return self.put_unread(number)
+
+    cdef int put_unread(self, Py_ssize_t number) except -1:
+        """Memoize an object that nobody will read."""
+        if number == self.memo_count and not self.reads.has_put:
+            # The numbers come in turn, so nobody will ask whether this one was used.
+            self.memo_count += 1
+            return 0
+        return self.put(number, UNREAD)
 
     cdef inline bint is_read(self, Py_ssize_t number) noexcept:
         return not self.reads_are_known or QUICKPICKLE_IS_READ(&self.reads, number)
@@ -333,6 +345,7 @@ cdef class Loader:
         cdef Py_ssize_t size
         self.reads_are_known = True
         self.reads.size = 0
+        self.reads.has_put = False
         if self.is_file or self.memo_is_seen:
             return 0
         # Numbers from here on cannot be that of a MEMOIZE; they count as read.
@@ -344,7 +357,7 @@ cdef class Loader:
             if self.reads.is_read == NULL:
                 return 0  # all count as read
         memset(self.reads.is_read, 0, size)
-        quickpickle_find_reads(self.p, self.end, self.reads.is_read, size)
+        quickpickle_find_reads(self.p, self.end, &self.reads, size)
         self.reads.size = size
         return 0
 

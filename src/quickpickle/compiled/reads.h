@@ -13,6 +13,7 @@
 typedef struct {
     uint8_t *is_read;  /* by number */
     Py_ssize_t size;  /* entries from here on count as read; 0 if nothing is known */
+    int has_put;  /* whether there are numbers that are not in turn */
 } quickpickle_reads;
 
 #define QUICKPICKLE_IS_READ(reads, number) \
@@ -41,8 +42,9 @@ static inline const uint8_t *quickpickle_line_end(const uint8_t *p, const uint8_
 
 /* Marks what is read from `p` on. Where the pickle is damaged it ends: nothing after that runs. */
 static void quickpickle_find_reads(
-    const uint8_t *p, const uint8_t *end, uint8_t *is_read, Py_ssize_t size)
+    const uint8_t *p, const uint8_t *end, quickpickle_reads *reads, Py_ssize_t size)
 {
+    uint8_t *is_read = reads->is_read;
     while (p < end) {
         uint64_t number;
         switch (*p++) {
@@ -68,13 +70,20 @@ static void quickpickle_find_reads(
         case OP_GET: {
             /* The text may be written in many ways, so let all entries be read. */
             memset(is_read, 1, (size_t)size);
+            reads->has_put = 1;
             return;
         }
-        case OP_BININT1: case OP_BINPUT: case OP_PROTO: case OP_EXT1:
+        case OP_BINPUT:
+            reads->has_put = 1;
+            QUICKPICKLE_SKIP(1);
+        case OP_BININT1: case OP_PROTO: case OP_EXT1:
             QUICKPICKLE_SKIP(1);
         case OP_BININT2: case OP_EXT2:
             QUICKPICKLE_SKIP(2);
-        case OP_BININT: case OP_LONG_BINPUT: case OP_EXT4:
+        case OP_LONG_BINPUT:
+            reads->has_put = 1;
+            QUICKPICKLE_SKIP(4);
+        case OP_BININT: case OP_EXT4:
             QUICKPICKLE_SKIP(4);
         case OP_BINFLOAT: case OP_FRAME:
             QUICKPICKLE_SKIP(8);
@@ -88,8 +97,11 @@ static void quickpickle_find_reads(
             p = quickpickle_line_end(p, end);
             p = quickpickle_line_end(p, end);
             break;
-        case OP_INT: case OP_FLOAT: case OP_LONG: case OP_STRING: case OP_UNICODE: case OP_PERSID:
         case OP_PUT:
+            reads->has_put = 1;
+            p = quickpickle_line_end(p, end);
+            break;
+        case OP_INT: case OP_FLOAT: case OP_LONG: case OP_STRING: case OP_UNICODE: case OP_PERSID:
             p = quickpickle_line_end(p, end);
             break;
         case OP_STOP:
