@@ -20,7 +20,7 @@ ROWS = [
     {"format"},
     {"rules"},
     {"files", "optimization"},
-    {"pickling", "compiled"},
+    {"pickling", "unpickling", "compiled"},
     {"digest"},
     {"pure"},
     {"_implementation"},
