@@ -1,8 +1,9 @@
 """The loop over a pickle's opcodes, and those that only move what is on the stack or in the memo.
 
 For each opcode there is a function, by its code in `DISPATCH`. It reads the opcode's argument from
-the stream and does what the opcode is documented to do (in `pickletools`). The stack is a list. At a mark a new one is begun, so that what an opcode takes, "up to the last
-mark", is a whole list, and no opcode can reach below a mark.
+the stream and does what the opcode is documented to do (in `pickletools`). The stack is a list. At
+a mark a new one is begun, so that what an opcode takes, "up to the last mark", is a whole list, and
+no opcode can reach below a mark.
 """
 
 from __future__ import annotations

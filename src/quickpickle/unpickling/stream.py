@@ -2,8 +2,8 @@
 
 `data` has bytes of the pickle, and `pos` says which of them is next. Behind them is the file, which
 is asked for exactly what an opcode needs: so what follows the pickle stays there. A frame (see PEP
-3154) is read in one piece. A file with a `peek` shows what it will give next; of that as much is read
-from it as was used. Where `read` is None, `data` is all there is.
+3154) is read in one piece. A file with a `peek` shows what it will give next; of that as much is
+read from it as was used. Where `read` is None, `data` is all there is.
 """
 
 from __future__ import annotations
