@@ -1,4 +1,6 @@
-"""The pure implementation: its public functions in one module, as `compiled.core` has its own."""
+"""The pure implementation: its public functions in one module, as the extensions of
+`compiled` have theirs.
+"""
 
 from .digest import object_digest
 from .optimization import optimize

@@ -14,7 +14,7 @@ import sys
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterator
 from pickle import UnpicklingError
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from .errors import type_name
 from .loading_errors import ABSENT, truncated
@@ -269,7 +269,15 @@ def readonly_buffer(buffer: Any) -> Any:
         return buffer if view.readonly else view.toreadonly()
 
 
-# --- what a file returns
+# --- files
+
+
+class SupportsRead(Protocol):
+    """A file to be read: `readinto` and `peek` are used too where they are there."""
+
+    def read(self, n: int, /) -> bytes: ...
+
+    def readline(self) -> bytes: ...
 
 
 def as_bytes(data: Any) -> bytes:
@@ -277,7 +285,12 @@ def as_bytes(data: Any) -> bytes:
     if type(data) is bytes:
         return data
     try:
-        return bytes(memoryview(data))
+        view = memoryview(data)
     except TypeError:
         pass
+    else:
+        with view:
+            if not view.c_contiguous:
+                raise BufferError("memoryview: underlying buffer is not C-contiguous")
+            return bytes(view)
     raise TypeError(f"a bytes-like object is required, not '{type_name(type(data)):.100}'")

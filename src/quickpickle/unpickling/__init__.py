@@ -1,6 +1,6 @@
 """The pure implementation of Unpickler, load and loads."""
 
 from .functions import load, loads
-from .unpickler import SupportsRead, Unpickler
+from .unpickler import Unpickler
 
-__all__ = ["SupportsRead", "Unpickler", "load", "loads"]
+__all__ = ["Unpickler", "load", "loads"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..rules.loading import as_bytes
+from ..rules.loading import SupportsRead, as_bytes
 from ..rules.options import check_text
 from ..rules.tracebacks import drop_frames, make_public
 from .loop import read_pickle
 from .stream import Stream
-from .unpickler import SupportsRead, open_stream
+from .unpickler import open_stream
 
 
 def load(

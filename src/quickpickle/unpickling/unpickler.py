@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import MethodType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from ..rules.loading import find_class
+from ..rules.loading import SupportsRead, find_class
 from ..rules.loading_errors import ABSENT, no_persistent_load, not_initialized
 from ..rules.loading_errors import unpickler_already_used as already_used
 from ..rules.memo_proxy import UnpicklerMemoProxy, read_unpickler_memo
@@ -16,14 +16,6 @@ from ..rules.options import check_text
 from ..rules.tracebacks import drop_frames, drops_frames, make_public
 from .loop import read_pickle
 from .stream import Stream
-
-
-class SupportsRead(Protocol):
-    """A file to be read: `readinto` and `peek` are used too where they are there."""
-
-    def read(self, n: int, /) -> bytes: ...
-
-    def readline(self) -> bytes: ...
 
 
 class _State:
