@@ -168,7 +168,7 @@ def test_wrong_options_with_a_path(implementation, tmp_path, options):
 
 
 @only_cpython
-def test_load_hands_files_on_to_pickle(monkeypatch):
+def test_load_hands_files_on(monkeypatch):
     ours, theirs = inspect.signature(quickpickle.load), inspect.signature(pickle.load)
     for name, parameter in theirs.parameters.items():
         assert ours.parameters[name].kind is parameter.kind or name == "file"
@@ -178,7 +178,9 @@ def test_load_hands_files_on_to_pickle(monkeypatch):
     assert list(ours.parameters) == list(theirs.parameters)
 
     calls = []
-    monkeypatch.setattr(pickle, "load", lambda *args, **options: calls.append((args, options)))
+    monkeypatch.setattr(
+        quickpickle.loading, "load_file", lambda *args, **options: calls.append((args, options))
+    )
     file = io.BytesIO()
     options = {"fix_imports": 0, "encoding": "bytes", "errors": "x", "buffers": [b""]}
     quickpickle.load(file, **options)

@@ -18,8 +18,9 @@ import quickpickle
 from conftest import IMPLEMENTATIONS
 
 OF_BOTH = ("Pickler", "dump", "dumps", "object_digest", "optimize")
+READING = ("Unpickler", "loads")  # tests/unpickling has tests of both implementations
 ONCE = ("Inspection", "Node", "Problem", "diagnose", "inspect", "install", "load", "uninstall")
-ALL = OF_BOTH + ONCE
+ALL = OF_BOTH + READING + ONCE
 
 
 def test_these_are_all():

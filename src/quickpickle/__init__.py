@@ -1,9 +1,9 @@
-"""quickpickle: pickle.Pickler built anew, for `import quickpickle as pickle`.
+"""quickpickle: pickle built anew, for `import quickpickle as pickle`.
 
-Every name of `pickle.__all__` is here. The functions and the class that write pickles are our own;
-those that read them, and the exceptions, are the standard library's own objects. (`load` takes
-paths too; files it hands on to `pickle.load`.) Names that pickle does not have are not in
-`__all__`: `from quickpickle import *` gives the same names as it does of pickle.
+Every name of `pickle.__all__` is here. The functions and the classes that write and read pickles
+are our own; the exceptions and `PickleBuffer` are the standard library's own objects. Names that
+pickle does not have are not in `__all__`: `from quickpickle import *` gives the same names as it
+does of pickle.
 """
 
 import pickle as _standard
@@ -14,18 +14,16 @@ from pickle import (
     PickleBuffer,
     PickleError,
     PicklingError,
-    Unpickler,
     UnpicklingError,
-    loads,
 )
 
-from ._implementation import Pickler, dump, dumps
+from ._implementation import Pickler, Unpickler, dump, dumps, loads
 from ._implementation import implementation as implementation
 from ._implementation import object_digest as object_digest
 from ._implementation import optimize as optimize
-from .files.loading import load
 from .format import opcodes as _opcodes
 from .format.opcodes import *  # noqa: F403
+from .loading import load
 from .rules.tracebacks import drops_frames as _drops_frames
 
 if _typing.TYPE_CHECKING:

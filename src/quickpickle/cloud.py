@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pickle import PickleBuffer, PicklingError, load, loads
+from pickle import PickleBuffer, PicklingError
 from typing import Any
 
 import cloudpickle as _theirs  # so that `cloudpickle` is what it is in theirs, see __getattr__
 from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 
 from . import _implementation
+from ._implementation import loads
 from .files.writing import FilePath, is_path, write_file
+from .loading import load
 from .pickling.pickler import SupportsWrite
 from .rules.options import check_buffer_callback, check_protocol
 from .rules.progress import Report

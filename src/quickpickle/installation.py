@@ -10,10 +10,18 @@ from multiprocessing import reduction
 from types import TracebackType
 from typing import Any, Final
 
-from ._implementation import Pickler, dump, dumps
+from ._implementation import Pickler, Unpickler, dump, dumps, loads
+from .loading import load
 from .rules.tracebacks import drops_frames, make_public
 
-_OURS: Final[dict[str, Any]] = {"Pickler": Pickler, "dump": dump, "dumps": dumps}
+_OURS: Final[dict[str, Any]] = {
+    "Pickler": Pickler,
+    "Unpickler": Unpickler,
+    "dump": dump,
+    "dumps": dumps,
+    "load": load,
+    "loads": loads,
+}
 _STANDARD: Final[dict[str, Any]] = {name: getattr(pickle, name) for name in _OURS}
 # Of the standard library, who keeps these names for itself: `from pickle import Pickler`.
 _HOLDERS: Final = ("pickle", "shelve")
@@ -23,6 +31,7 @@ _ForkingPickler: Final[Any] = next(
     (c for c in reduction.ForkingPickler.__mro__ if c.__module__ == reduction.__name__),
     reduction.ForkingPickler,
 )
+_forking_loads: Final = staticmethod(loads)  # in place of the standard `loads` there
 
 _lock: Final = threading.RLock()
 _current: Installation | None = None  # what install() returned that has put ours in its place
@@ -81,10 +90,11 @@ class Installation:
 def install() -> Installation:
     """Put quickpickle in the place of `pickle`: from now on, all that uses it is faster.
 
-    `pickle.dump`, `pickle.dumps` and `pickle.Pickler` are quickpickle's, and what
-    `multiprocessing` sends between processes is written by it: pools, queues, pipes, managers and
-    `concurrent.futures.ProcessPoolExecutor`. The bytes are the same, so readers do not need
-    to know. Reading stays the standard library's.
+    `pickle.dump`, `pickle.dumps`, `pickle.load`, `pickle.loads`, `pickle.Pickler` and
+    `pickle.Unpickler` are quickpickle's, and what `multiprocessing` sends between processes is
+    written and read by it: pools, queues, pipes, managers and
+    `concurrent.futures.ProcessPoolExecutor`. The bytes are the same, so other processes do not
+    need to know.
 
     It can be called any number of times, by any thread, and `uninstall` undoes it. It counts for
     this process, and those that it forks; others are to call it themselves
@@ -108,6 +118,8 @@ def install() -> Installation:
             _swap(_STANDARD, _OURS)
             if "__new__" not in vars(_ForkingPickler):  # else it is somebody else's, and stays
                 _ForkingPickler.__new__ = _new_forking_pickler
+            if vars(_ForkingPickler).get("loads") is _STANDARD["loads"]:
+                _ForkingPickler.loads = _forking_loads
             _current = installation
     return installation
 
@@ -115,8 +127,9 @@ def install() -> Installation:
 def uninstall() -> None:
     """Undo `install`: all is as it was before, but for what others have replaced since.
 
-    Picklers that were made meanwhile go on as they are, and so do names that were imported
-    meanwhile (`from pickle import dumps`), and classes that were derived from `pickle.Pickler`.
+    Picklers and Unpicklers that were made meanwhile go on as they are, and so do names that were
+    imported meanwhile (`from pickle import dumps`), and classes that were derived from
+    `pickle.Pickler` and `pickle.Unpickler`.
     """
     global _current
     with _lock:
@@ -124,6 +137,8 @@ def uninstall() -> None:
             _swap(_OURS, _STANDARD)
             if vars(_ForkingPickler).get("__new__") is _new_forking_pickler:
                 del _ForkingPickler.__new__
+            if vars(_ForkingPickler).get("loads") is _forking_loads:
+                _ForkingPickler.loads = _STANDARD["loads"]
             _current = None
 
 

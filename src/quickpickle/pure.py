@@ -1,7 +1,20 @@
-"""The pure implementation: its public functions in one module, as `compiled.core` has its own."""
+"""The pure implementation: its public functions in one module, as the extensions of
+`compiled` have theirs.
+"""
 
 from .digest import object_digest
 from .optimization import optimize
 from .pickling import Pickler, dump, dumps, dumps_with_hooks
+from .unpickling import Unpickler, load, loads
 
-__all__ = ["Pickler", "dump", "dumps", "dumps_with_hooks", "object_digest", "optimize"]
+__all__ = [
+    "Pickler",
+    "Unpickler",
+    "dump",
+    "dumps",
+    "dumps_with_hooks",
+    "load",
+    "loads",
+    "object_digest",
+    "optimize",
+]

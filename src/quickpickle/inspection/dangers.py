@@ -149,6 +149,7 @@ _DANGEROUS_NAMES: Final = {
     "pickle._Unpickler": _PICKLES,
     "quickpickle.load": _PICKLES,
     "quickpickle.loads": _PICKLES,
+    "quickpickle.Unpickler": _PICKLES,
     "quickpickle.files.loading.load": _PICKLES,
     "quickpickle.cloud.load": _PICKLES,
     "quickpickle.cloud.loads": _PICKLES,

@@ -7,12 +7,12 @@ As a preload of Dask it also makes the family the first choice of the process. T
 from __future__ import annotations
 
 import io
+from pickle import PickleBuffer
 from typing import Any, Final
 
 from distributed.protocol.serialize import (
     dask_deserialize,
     dask_serialize,
-    pickle_loads,
     register_serialization_family,
 )
 
@@ -57,8 +57,19 @@ def dumps(obj: Any, context: dict[str, Any] | None = None) -> tuple[dict[str, An
     return header, [data, *frames]
 
 
-loads = pickle_loads
-"""The header and the frames are as those of the family "pickle"."""
+@drops_frames
+def loads(header: dict[str, Any], frames: list[Any]) -> Any:
+    """Return the object. The header and the frames are as those of the family "pickle"."""
+    buffers = map(_buffer, frames[1:], header["writeable"])
+    return cloud.loads(frames[0], buffers=buffers)
+
+
+def _buffer(frame: Any, writeable: bool) -> memoryview:
+    """A frame as the buffer that it was: writeable or not."""
+    view = PickleBuffer(frame).raw()
+    if writeable and view.readonly:
+        return memoryview(bytearray(view))
+    return view if writeable else view.toreadonly()
 
 
 class _Pickler(cloud.Pickler):

@@ -21,3 +21,10 @@ class Serializer(RedisSerializer):  # type: ignore[misc]
         if type(obj) is int:
             return obj  # so that Redis can count with it
         return quickpickle.dumps(obj, self.protocol)
+
+    @drops_frames
+    def loads(self, data: bytes) -> Any:
+        try:
+            return int(data)
+        except ValueError:
+            return quickpickle.loads(data)

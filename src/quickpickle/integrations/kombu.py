@@ -12,7 +12,7 @@ __all__ = ["register_args"]
 
 register_args: Final = (
     partial(quickpickle.dumps, protocol=pickle.HIGHEST_PROTOCOL),
-    pickle.loads,
+    quickpickle.loads,
     "application/x-quickpickle",
     "binary",
 )

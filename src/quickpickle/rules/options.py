@@ -1,4 +1,4 @@
-"""The arguments and attributes of a Pickler: how they are checked, what they may be."""
+"""The arguments and attributes of Picklers and Unpicklers: how they are checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import warnings
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PicklingError
 from typing import Any
+
+from .errors import type_name
 
 
 def check_memo_is_empty(entries: int) -> None:
@@ -70,3 +72,13 @@ def encode_persistent_id(pid: Any) -> bytes:
     if not str.isascii(text) or str.__contains__(text, "\n"):
         raise PicklingError("persistent IDs in protocol 0 must be ASCII strings")
     return str.encode(text, "ascii")
+
+
+def check_text(function: str, name: str, value: Any) -> None:
+    """Check `encoding` or `errors`, which are to be strings that C can have."""
+    if not isinstance(value, str):
+        shown = "None" if value is None else type_name(type(value))
+        raise TypeError(f"{function}() argument {name!r} must be str, not {shown}")
+    str.encode(value, "utf-8")
+    if str.__contains__(value, "\0"):
+        raise ValueError("embedded null character")

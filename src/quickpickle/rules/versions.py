@@ -4,6 +4,7 @@ import pickle
 import sys
 from typing import Any, Final
 
+PY312: Final = sys.version_info >= (3, 12)
 PY313: Final = sys.version_info >= (3, 13)
 PY314: Final = sys.version_info >= (3, 14)
 PY315: Final = sys.version_info >= (3, 15)

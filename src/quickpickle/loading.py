@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
-from ..rules.tracebacks import drop_frames, make_public
-from .compression import (
-    decompressed,
-    with_its_start,
-)
-from .writing import FilePath, is_path
-
-
-class SupportsRead(Protocol):
-    """A file to be read, as `pickle.load` wants it."""
-
-    def read(self, n: int, /) -> bytes: ...
-
-    def readline(self) -> bytes: ...
+from ._implementation import load_file
+from .files.compression import decompressed, with_its_start
+from .files.writing import FilePath, is_path
+from .rules.loading import SupportsRead
+from .rules.tracebacks import drop_frames, make_public
 
 
 def load(
@@ -31,7 +21,7 @@ def load(
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
 ) -> Any:
-    """Read an object from a file or a path: `pickle.load`, which takes files only.
+    """Read an object from a file, as `Unpickler(file, ...).load()`, or from a path.
 
     Load only what you trust: a pickle runs what is in it.
 
@@ -42,7 +32,7 @@ def load(
         of a path may be compressed with gzip, bzip2, xz or zstd, whatever its name is; then it is
         read to its end, so that the checksum there is looked at.
     fix_imports, encoding, errors, buffers
-        Those of `pickle.load`.
+        Those of `Unpickler`.
 
     Raises
     ------
@@ -54,7 +44,7 @@ def load(
     ImportError
         It is compressed, and the module for that is missing.
 
-    And whatever `pickle.load` raises.
+    And whatever `Unpickler` and its `load` raise.
 
     Example
     -------
@@ -67,7 +57,7 @@ def load(
     """
     try:
         if not is_path(file, "readline"):
-            return pickle.load(
+            return load_file(
                 file, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers
             )
         path = os.fspath(file)
@@ -75,7 +65,7 @@ def load(
             try:
                 start = with_its_start(opened)
                 content = decompressed(start)
-                obj = pickle.load(
+                obj = load_file(
                     content,
                     fix_imports=fix_imports,
                     encoding=encoding,

@@ -1,0 +1,123 @@
+"""What opcodes do to objects, and how they make them, as the interpreter's unpickler does it."""
+
+from __future__ import annotations
+
+import sys
+from pickle import UnpicklingError
+from typing import Any, Final
+
+from .errors import type_name
+from .loading_errors import ABSENT
+from .versions import PY315
+
+_NO_INSTANCES: Final = 1 << 7  # Py_TPFLAGS_DISALLOW_INSTANTIATION
+
+
+def reduce(function: Any, args: Any) -> Any:
+    """REDUCE."""
+    if type(args) is not tuple:
+        if not issubclass(type(args), tuple):
+            raise TypeError("argument list must be a tuple")
+        args = _items(args)
+    return function(*args)
+
+
+def newobj(cls: Any, args: Any) -> Any:
+    """NEWOBJ."""
+    _check_newobj("NEWOBJ", cls, args)
+    return cls.__new__(cls, *_items(args))
+
+
+def newobj_ex(cls: Any, args: Any, kwargs: Any) -> Any:
+    """NEWOBJ_EX."""
+    _check_newobj("NEWOBJ_EX", cls, args)
+    if not issubclass(type(kwargs), dict):
+        raise UnpicklingError(
+            f"NEWOBJ_EX kwargs argument must be a dict, not {type_name(type(kwargs)):.200}"
+        )
+    return cls.__new__(cls, *_items(args), **dict(dict.items(kwargs)))
+
+
+def _check_newobj(opcode: str, cls: Any, args: Any) -> None:
+    if not issubclass(type(cls), type):
+        raise UnpicklingError(
+            f"{opcode} class argument must be a type, not {type_name(type(cls)):.200}"
+        )
+    if type.__dict__["__flags__"].__get__(cls) & _NO_INSTANCES:
+        raise UnpicklingError(
+            f"{opcode} class argument '{type_name(type(cls)):.200}' doesn't have __new__"
+        )
+    if not issubclass(type(args), tuple):
+        raise UnpicklingError(
+            f"{opcode} args argument must be a tuple, not {type_name(type(args)):.200}"
+        )
+
+
+def _items(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The items that a tuple has, whatever its subclass says."""
+    return tuple.__getitem__(args, slice(None))
+
+
+def instantiate(cls: Any, args: tuple[Any, ...]) -> Any:
+    """INST and OBJ: an instance without a call of `__init__` where there are no arguments."""
+    if (
+        not args
+        and issubclass(type(cls), type)
+        and getattr(cls, "__getinitargs__", ABSENT) is ABSENT
+    ):
+        return cls.__new__(cls)
+    return cls(*args)
+
+
+def build(obj: Any, state: Any) -> None:
+    """BUILD: give an object its state."""
+    setstate = getattr(obj, "__setstate__", ABSENT)
+    if setstate is not ABSENT:
+        setstate(state)
+        return
+    slots = ABSENT
+    if issubclass(type(state), tuple) and tuple.__len__(state) == 2:
+        state, slots = tuple.__iter__(state)
+    if state is not None:
+        if not issubclass(type(state), dict):
+            raise UnpicklingError("state is not a dictionary")
+        attributes = obj.__dict__
+        # Of a copy: what sets an item may change the state.
+        for key, value in list(dict.items(state)):
+            attributes[sys.intern(key) if type(key) is str else key] = value
+    if slots is not ABSENT:
+        if not issubclass(type(slots), dict):
+            raise UnpicklingError("slot state is not a dictionary")
+        for key, value in list(dict.items(slots)):
+            setattr(obj, key, value)
+
+
+def append_items(obj: Any, items: list[Any]) -> None:
+    """APPEND and APPENDS, of what is not exactly a list."""
+    if not items and not PY315:
+        return
+    extend = getattr(obj, "extend", ABSENT)
+    if extend is not ABSENT:
+        extend(items)
+        return
+    append = obj.append
+    for item in items:
+        append(item)
+
+
+def set_items(obj: Any, items: list[Any]) -> None:
+    """SETITEM and SETITEMS, of what is not exactly a dict: keys and values in turn."""
+    for i in range(0, len(items), 2):
+        obj[items[i]] = items[i + 1]
+
+
+def add_items(obj: Any, items: list[Any]) -> None:
+    """ADDITEMS, of what is not exactly a set."""
+    if not items and not PY315:
+        return
+    if issubclass(type(obj), set):
+        set.update(obj, items)
+        return
+    add = obj.add
+    for item in items:
+        add(item)

@@ -1,0 +1,255 @@
+"""The pickle data stream: the bytes at hand, the file that has more, and the unpickling machine.
+
+`data` has bytes of the pickle, and `pos` says which of them is next. Behind them is the file, which
+is asked for exactly what an opcode needs: so what follows the pickle stays there. A frame (see PEP
+3154) is read in one piece. A file with a `peek` shows what it will give next; of that as much is
+read from it as was used. Where `read` is None, `data` is all there is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pickle import UnpicklingError
+from typing import Any, Final
+
+from ..rules.loading import as_bytes, find_class
+from ..rules.loading_errors import (
+    end_of_file,
+    frame_exhausted,
+    no_mark,
+    read_overflow,
+    stack_underflow,
+    truncated,
+    unexpected_mark_found,
+)
+from ..rules.versions import PY314
+
+_PEEKED: Final = 128 * 1024  # what is asked of peek(); more than that is read at once
+_PIECE: Final = 1024 * 1024  # what is read at once of a length that may be a lie
+
+
+class Stream:
+    """One or more pickles being read: the bytes, the stack, and the memo."""
+
+    __slots__ = (
+        "buffers",
+        "data",
+        "encoding",
+        "errors",
+        "fix_imports",
+        "frame_end",
+        "memo",
+        "peek",
+        "persistent_load",
+        "pos",
+        "prefetched",
+        "proto",
+        "read",
+        "readinto",
+        "readline",
+        "size",
+        "stack",
+        "stacks",
+        "unpickler",
+    )
+
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        fix_imports: bool = True,
+        encoding: str = "ASCII",
+        errors: str = "strict",
+        buffers: Iterator[Any] | None = None,
+    ) -> None:
+        self.data = data
+        self.pos = 0
+        self.size = len(data)  # where `data` ends, or the frame in it
+        self.frame_end = 0  # where `pos` is before it, there is a frame around it
+        self.prefetched = len(data)  # up to here the file's position is behind `data`
+        self.read: Callable[[int], Any] | None = None
+        self.readline: Any = None
+        self.readinto: Any = None
+        self.peek: Any = None
+        self.fix_imports = fix_imports
+        self.encoding = encoding
+        self.errors = errors
+        self.buffers = buffers
+        self.unpickler: Any = None  # asked for find_class(), if it is there
+        self.persistent_load: Any = None
+        self.proto = 0
+        self.memo: dict[int, Any] = {}
+        self.stack: list[Any] = []  # what is above the last mark
+        self.stacks: list[list[Any]] = []  # for each mark, what is below it
+
+    # --- the bytes
+
+    def fill(self, count: int) -> int:
+        """Have `count` bytes at hand, and return where they begin.
+
+        To be called where `pos + count` is more than `size`.
+        """
+        self._leave_frame()
+        pos = self.pos
+        if count <= self.size - pos:
+            return pos
+        if count > sys.maxsize - pos:
+            raise read_overflow()
+        if self.read is None:
+            raise truncated()
+        self.skip_consumed()
+        if self.peek is not None and count < _PEEKED:
+            try:
+                self._take(as_bytes(self.peek(_PEEKED)), 0)
+            except NotImplementedError:
+                self.peek = None
+            else:
+                if count <= self.size:
+                    return 0
+        data = self._read(count)
+        self._take(data, len(data))
+        if len(data) < count:
+            raise truncated()
+        return 0
+
+    def next_opcode(self) -> int:
+        """Have one more byte at hand, and return where it is."""
+        try:
+            return self.fill(1)
+        except UnpicklingError:
+            pass
+        raise end_of_file()
+
+    def line(self) -> bytes:
+        """The argument that ends at a newline, without that."""
+        pos = self.pos
+        end = self.data.find(b"\n", pos, self.size)
+        if end < 0:
+            self._leave_frame()
+            end = self.data.find(b"\n", pos)
+        if end < 0:
+            if self.read is None:
+                raise truncated()
+            self.skip_consumed()
+            data = as_bytes(self.readline())
+            self._take(data, len(data))
+            pos = 0
+            end = len(data) - 1
+            if data[-1:] != b"\n":
+                raise truncated()
+        self.pos = end + 1
+        return self.data[pos:end]
+
+    def payload(self, count: int) -> bytes:
+        """`count` bytes, of which a part may be at hand and the rest in the file."""
+        pos = self.pos
+        end = pos + count
+        if end > self.size:
+            self._leave_frame()
+        if end <= self.size:
+            self.pos = end
+            return self.data[pos:end]
+        if self.read is None:
+            raise truncated()
+        start = self.data[pos:]
+        self.pos = len(self.data)
+        self.skip_consumed()
+        rest = self._read(count - len(start))
+        if len(rest) != count - len(start):
+            raise truncated()
+        return start + rest if start else rest
+
+    def payload_into(self, target: bytearray, count: int) -> None:
+        """The same, appended to `target`, by the file's `readinto` where it has one."""
+        at_hand = self.size - self.pos
+        if self.readinto is None or count <= at_hand:
+            target += self.payload(count)
+            return
+        self._leave_frame()
+        target += self.payload(min(count, self.size - self.pos))
+        self.skip_consumed()
+        while len(target) < count:
+            done = len(target)
+            end = min(count, done + max(_PIECE, done))
+            target += bytes(end - done)
+            with memoryview(target) as view, view[done:] as part:
+                taken = self.readinto(part)
+            if not isinstance(taken, int):
+                raise TypeError("an integer is required")
+            if taken < 0:
+                raise ValueError("readinto() returned negative size")
+            if taken == 0:
+                raise truncated()
+            del target[done + taken :]
+
+    def skip_consumed(self) -> None:
+        """Read from the file what was peeked at and used, so that its position is right."""
+        consumed = self.pos - self.prefetched
+        if consumed > 0 and self.read is not None:
+            self.read(consumed)
+            self.prefetched = self.pos
+
+    def _take(self, data: bytes, prefetched: int) -> None:
+        self.data = data
+        self.pos = self.frame_end = 0
+        self.size = len(data)
+        self.prefetched = prefetched
+
+    def _read(self, count: int) -> bytes:
+        """Up to `count` bytes of the file: fewer at its end only.
+
+        A file may give less than it was asked for. And no more than a piece is asked for until as
+        much was there: what was declared may be a lie.
+        """
+        assert self.read is not None
+        data = as_bytes(self.read(min(count, _PIECE)))
+        if len(data) >= count or not data:
+            return data
+        pieces = [data]
+        done = len(data)
+        while done < count:
+            data = as_bytes(self.read(min(count - done, max(_PIECE, done))))
+            if not data:
+                break
+            pieces.append(data)
+            done += len(data)
+        return b"".join(pieces)
+
+    # --- frames
+
+    def enter_frame(self, count: int) -> None:
+        """Have a frame of `count` bytes at hand."""
+        if count > self.size - self.pos:
+            self.pos = self.fill(count)
+        if PY314:
+            self.frame_end = self.size = self.pos + count
+
+    def _leave_frame(self) -> None:
+        """Note that the frame is over; from 3.14 on an opcode must not go on behind it."""
+        if self.pos < self.frame_end:
+            raise frame_exhausted()
+        self.frame_end = 0
+        self.size = len(self.data)
+
+    # --- the stack
+
+    def pop_mark(self) -> list[Any]:
+        """Take off the last mark, and return what is above it."""
+        if not self.stacks:
+            raise no_mark()
+        items = self.stack
+        self.stack = self.stacks.pop()
+        return items
+
+    def underflow(self) -> UnpicklingError:
+        """The error of an opcode that needs more than there is above the last mark."""
+        return unexpected_mark_found() if self.stacks else stack_underflow()
+
+    # --- hooks
+
+    def find_class(self, module_name: str, name: str) -> Any:
+        """Find a class or function, by the Unpickler where there is one."""
+        if self.unpickler is None:
+            return find_class(module_name, name, self.proto, self.fix_imports)
+        return self.unpickler.find_class(module_name, name)
