@@ -205,12 +205,15 @@ static inline int quickpickle_has_plain_attributes(PyTypeObject *cls)
 /* A number that changes when the class, or one that it inherits from, does; 0 for none. */
 #define quickpickle_type_version(cls) ((cls)->tp_version_tag)
 
-/* Whether two descriptors are those that classes of Python have as `__dict__`. */
+/* Whether a descriptor is that which classes of Python have as `__dict__`, or does the same. */
 static inline int quickpickle_is_dict_descriptor(PyObject *descriptor, PyObject *like)
 {
-    return descriptor != NULL && Py_IS_TYPE(descriptor, &PyGetSetDescr_Type) &&
-           ((PyGetSetDescrObject *)descriptor)->d_getset->get ==
-               ((PyGetSetDescrObject *)like)->d_getset->get;
+    getter get;
+    if (descriptor == NULL || !Py_IS_TYPE(descriptor, &PyGetSetDescr_Type)) {
+        return 0;
+    }
+    get = ((PyGetSetDescrObject *)descriptor)->d_getset->get;
+    return get == ((PyGetSetDescrObject *)like)->d_getset->get || get == PyObject_GenericGetDict;
 }
 
 #define quickpickle_is_data_descriptor(obj) (Py_TYPE(obj)->tp_descr_set != NULL)
@@ -226,9 +229,41 @@ static Py_ssize_t quickpickle_writable_slot(PyObject *descriptor, PyTypeObject *
     return offset;
 }
 
+/* Whether an instance has a place of its own for its dict, at the end. */
+static inline int quickpickle_has_own_dict(PyTypeObject *cls)
+{
+#ifdef Py_TPFLAGS_MANAGED_DICT
+    if (PyType_HasFeature(cls, Py_TPFLAGS_MANAGED_DICT)) {
+        return 0;
+    }
+#endif
+    return cls->tp_dictoffset > 0;
+}
+
+#define quickpickle_own_dict(obj) ((PyObject **)((char *)(obj) + Py_TYPE(obj)->tp_dictoffset))
+
 #define quickpickle_slot_at(obj, offset) ((PyObject **)((char *)(obj) + (offset)))
 
 #define quickpickle_tp_new(cls, args) ((PyTypeObject *)(cls))->tp_new((PyTypeObject *)(cls), args, NULL)
+
+/* Whether instances of a class are tuples that are made as tuples are. */
+static inline int quickpickle_is_tuple_class(PyTypeObject *cls)
+{
+    return PyType_HasFeature(cls, Py_TPFLAGS_TUPLE_SUBCLASS) && cls != &PyTuple_Type &&
+           cls->tp_alloc == PyType_GenericAlloc;
+}
+
+static PyObject *quickpickle_tuple_of(PyTypeObject *cls, PyObject **items, Py_ssize_t count)
+{
+    PyObject *result = cls->tp_alloc(cls, count);
+    Py_ssize_t i;
+    if (result != NULL) {
+        for (i = 0; i < count; i++) {
+            PyTuple_SET_ITEM(result, i, Py_NewRef(items[i]));
+        }
+    }
+    return result;
+}
 
 /* A date, datetime or time of the bytes that it was written as; NULL without an exception where
    its class has to look at them itself. */

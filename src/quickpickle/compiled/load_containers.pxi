@@ -13,7 +13,10 @@ cdef PyObject* new_tuple(PyObject** items, Py_ssize_t count) noexcept:
 cdef int load_tuple(Loader self) except -1:
     cdef Py_ssize_t height = self.pop_mark()
     cdef PyObject** items = self.bottom + height
-    cdef PyObject* made = new_tuple(items, self.top - items)
+    cdef PyObject* made
+    if self.reads_are_known and call_at_once(self, self.top - items):
+        return 0
+    made = new_tuple(items, self.top - items)
     if made == NULL:
         return -1
     self.top = items
@@ -117,7 +120,7 @@ cdef PyObject* new_dict(Loader self, PyObject** items, Py_ssize_t count) noexcep
     cdef Py_ssize_t i
     cdef size_t place
     if 2 <= count <= LARGEST_KEY_TABLE:
-        if self.key_tables == NULL:
+        if self.key_tables == NULL and self.dict_count:
             self.key_tables = <PyObject**>PyMem_Malloc(KEY_TABLES * sizeof(PyObject*))
             if self.key_tables != NULL:
                 memset(self.key_tables, 0, KEY_TABLES * sizeof(PyObject*))
@@ -144,9 +147,12 @@ cdef PyObject* new_dict(Loader self, PyObject** items, Py_ssize_t count) noexcep
         return Py_None
     for i in range(2 * count):
         Py_DECREF(items[i])
+    self.dict_count = 1
     if table != NULL and table[0] == NULL:
         Py_INCREF_(made)
         table[0] = made
+        self.used_tables[self.used_table_count] = place % KEY_TABLES
+        self.used_table_count += 1
     elif table != NULL and Py_REFCNT(table[0]) > 1:
         Py_DECREF(table[0])
         Py_INCREF_(made)

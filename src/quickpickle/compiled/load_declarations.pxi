@@ -18,7 +18,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject, inquiry, traverseproc, visitproc
 from cpython.ref cimport Py_INCREF
 
-from ..rules import loading, loading_errors as faults, objects
+from ..rules import loading, loading_errors as faults, loading_plans, objects
 from ..rules.memo_proxy import UnpicklerMemoProxy, read_unpickler_memo
 from ..rules.tracebacks import make_public
 
@@ -44,6 +44,8 @@ cdef extern from "Python.h":
     Py_ssize_t PyTuple_GET_SIZE(PyObject*)
     PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t)
     Py_ssize_t PyList_GET_SIZE(PyObject*)
+    PyObject* PyList_GET_ITEM(PyObject*, Py_ssize_t)
+    int PyUnicode_CompareWithASCIIString(PyObject*, const char*) noexcept
     Py_ssize_t PyDict_GET_SIZE(PyObject*)
     bint PySet_CheckExact_ "PySet_CheckExact"(PyObject*)
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
@@ -123,10 +125,15 @@ cdef extern from "filling.h":
     unsigned int quickpickle_type_version(PyTypeObject*)
     bint quickpickle_is_dict_descriptor(PyObject*, PyObject*)
     bint quickpickle_is_data_descriptor(PyObject*)
+    Py_ssize_t quickpickle_slot_offset(PyObject*, PyTypeObject*)
+    bint quickpickle_has_own_dict(PyTypeObject*)
+    PyObject** quickpickle_own_dict(PyObject*)
     Py_ssize_t quickpickle_writable_slot(PyObject*, PyTypeObject*)
     PyObject** quickpickle_slot_at(PyObject*, Py_ssize_t)
     int quickpickle_set_item "PyDict_SetItem"(PyObject*, PyObject*, PyObject*) noexcept
     PyObject* quickpickle_tp_new(PyObject*, PyObject*) except NULL
+    bint quickpickle_is_tuple_class(PyTypeObject*)
+    PyObject* quickpickle_tuple_of(PyTypeObject*, PyObject**, Py_ssize_t) except NULL
     PyObject* quickpickle_make_date(PyTypeObject*, PyObject*) except? NULL
 
 quickpickle_find_generations()

@@ -7,8 +7,15 @@
 
 cdef enum:
     ASK = 1
-    BY_ATTRIBUTES
-    BY_SLOTS
+    BY_ATTRIBUTES  # a dict that becomes the attributes of an instance which keeps them without one
+    BY_DICT  # a dict that becomes the __dict__ of an instance
+    BY_SLOTS  # (None, a dict), whose keys are slots
+    BY_FIELDS  # a list with the values of slots
+    BY_UUID  # {"int": ...}, for two slots
+
+cdef enum:  # not a count
+    NOT_KNOWN = -1
+    NO_TUPLE = -2
 
 class Example:
     pass
@@ -20,55 +27,114 @@ cdef PyObject* SETSTATE = <PyObject*>setstate_name
 cdef PyObject* DICT_NAME = <PyObject*>dict_name
 
 
-cdef ClassPlan* find_plan(Loader self, PyTypeObject* cls) except? NULL:
-    """The plan for instances of a class; NULL where they are to be asked."""
+cdef ClassPlan* plan_of(Loader self, PyTypeObject* cls) except NULL:
+    """What is known of a class."""
     cdef ClassPlan* plan
     cdef ClassPlan old
+    cdef size_t place
     if self.plans == NULL:
         self.plans = <ClassPlan*>allocate(CLASS_PLANS, sizeof(ClassPlan))
         memset(self.plans, 0, CLASS_PLANS * sizeof(ClassPlan))
-    plan = &self.plans[((<size_t>cls >> 5) ^ (<size_t>cls >> 11)) % CLASS_PLANS]
-    if plan.cls == cls:
-        if plan.kind == ASK:
-            return NULL
-        if plan.version == quickpickle_type_version(cls):
-            return plan
-    if plan.cls != NULL:
-        old = plan[0]
-        memset(plan, 0, sizeof(ClassPlan))
+    place = ((<size_t>cls >> 5) ^ (<size_t>cls >> 11)) % CLASS_PLANS
+    plan = &self.plans[place]
+    if plan.cls == cls and plan.version == quickpickle_type_version(cls):
+        return plan
+    if plan.kind == 0:
+        self.used_plans[self.used_plan_count] = place
+        self.used_plan_count += 1
+    old = plan[0]
+    memset(plan, 0, sizeof(ClassPlan))
+    Py_INCREF_(<PyObject*>cls)
+    plan.cls = cls
+    plan.tuple_items = NOT_KNOWN
+    plan.kind = ASK
+    learn_class(plan, cls)
+    if old.kind:
         self.close_window()
         forget_plan(&old)
         self.open_window()
-        if self.plans == NULL or plan.cls != NULL:
-            return NULL
-    learn_class(plan, cls)
-    return NULL if plan.kind == ASK else plan
+    return plan
 
 
 cdef int learn_class(ClassPlan* plan, PyTypeObject* cls) except -1:
+    cdef PyObject* setstate
     cdef PyObject* found
-    Py_INCREF_(<PyObject*>cls)
-    plan.cls = cls
-    plan.kind = ASK
-    plan.shared = NULL
     # The lookup gives the class a version, where it can have one.
-    if not quickpickle_has_plain_attributes(cls) or (
-        _PyType_Lookup(cls, SETSTATE) != NULL
-    ):
-        return 0
+    setstate = _PyType_Lookup(cls, SETSTATE)
     plan.version = quickpickle_type_version(cls)
-    if plan.version == 0:
+    if plan.version == 0 or not quickpickle_has_plain_attributes(cls) or setstate != NULL:
         return 0
     found = _PyType_Lookup(cls, DICT_NAME)
     if found == NULL:
         plan.kind = BY_SLOTS
-    elif quickpickle_is_dict_descriptor(found, dict_descriptor) and (
-        PyType_HasFeature(cls, Py_TPFLAGS_HEAPTYPE)
-    ):
-        plan.shared = quickpickle_shared_keys(cls)
-        if plan.shared != NULL:
-            plan.kind = BY_ATTRIBUTES
+    elif quickpickle_is_dict_descriptor(found, dict_descriptor):
+        if quickpickle_has_own_dict(cls):
+            plan.kind = BY_DICT
+        elif PyType_HasFeature(cls, Py_TPFLAGS_HEAPTYPE):
+            plan.shared = quickpickle_shared_keys(cls)
+            if plan.shared != NULL:
+                plan.kind = BY_ATTRIBUTES
     return 0
+
+
+cdef ClassPlan* find_plan(Loader self, PyTypeObject* cls) except? NULL:
+    """The plan for the states of instances of a class; NULL where they are to be asked."""
+    cdef ClassPlan* plan = plan_of(self, cls)
+    if plan.kind != ASK:
+        return plan
+    plan.seen += 1
+    if plan.seen == 2 and plan.version != 0 and quickpickle_has_plain_attributes(cls):
+        learn_setstate(self, <object>cls)
+        plan = plan_of(self, cls)
+    return NULL if plan.kind == ASK else plan
+
+
+cdef int learn_setstate(Loader self, object cls) except -1:
+    """At its second instance: whether it is known what the __setstate__ of a class does."""
+    cdef ClassPlan* plan
+    cdef PyObject* descriptor
+    cdef Py_ssize_t i, place
+    self.close_window()
+    found = loading_plans.plan_setstate(cls)
+    self.open_window()
+    plan = plan_of(self, <PyTypeObject*>cls)
+    if found is None or plan.kind != ASK:
+        return 0
+    kind, names, constant = found
+    plan.room = len(names)
+    plan.fields = <Field*>allocate(plan.room + 1, sizeof(Field))
+    for name in names:
+        descriptor = _PyType_Lookup(plan.cls, <PyObject*>name)
+        place = -1 if descriptor == NULL else quickpickle_slot_offset(descriptor, plan.cls)
+        for i in range(plan.count):
+            if plan.fields[i].place == place:
+                place = -1
+        if place < 0:
+            return 0
+        Py_INCREF(name)
+        Py_INCREF(name)
+        plan.fields[plan.count].key = plan.fields[plan.count].name = <PyObject*>name
+        plan.fields[plan.count].place = place
+        plan.count += 1
+    Py_INCREF(constant)
+    plan.constant = <PyObject*>constant
+    plan.kind = BY_FIELDS if kind == loading_plans.FIELDS else BY_UUID
+    return 0
+
+
+cdef bint is_namedtuple(Loader self, PyTypeObject* cls, Py_ssize_t count) except -1:
+    """Whether a call of the __new__ of a class with so many arguments makes a tuple of them."""
+    cdef ClassPlan* plan = plan_of(self, cls)
+    if plan.tuple_items == NOT_KNOWN and plan.version:
+        plan.seen += 1
+        if plan.seen == 2:
+            made_of = <object>cls
+            self.close_window()
+            items = loading_plans.count_of_namedtuple(made_of)
+            self.open_window()
+            plan = plan_of(self, cls)
+            plan.tuple_items = NO_TUPLE if items is None else items
+    return plan.tuple_items == count
 
 
 cdef bint learn_field(ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t room) except -1:
@@ -90,7 +156,9 @@ cdef bint learn_field(ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t r
     Py_INCREF_(name)
     PyUnicode_InternInPlace(&name)
     try:
-        if plan.kind == BY_ATTRIBUTES:
+        if plan.kind == BY_DICT:
+            place = i
+        elif plan.kind == BY_ATTRIBUTES:
             place = quickpickle_shared_place(plan.shared, name)
         else:
             descriptor = _PyType_Lookup(plan.cls, name)
@@ -158,6 +226,93 @@ cdef bint set_slots(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t
     return True
 
 
+cdef bint set_dict(Loader self, ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+    """The same with a dict that is made for the instance. Takes over all references."""
+    cdef Py_ssize_t i
+    cdef PyObject* made
+    cdef PyObject* name
+    cdef PyObject** place = quickpickle_own_dict(obj)
+    if place[0] != NULL:
+        return False
+    for i in range(count):
+        if i >= plan.count or plan.fields[i].key != items[2 * i]:
+            if not learn_field(plan, i, items[2 * i], LARGEST):
+                return False
+    for i in range(count):
+        name = plan.fields[i].name
+        Py_INCREF_(name)
+        Py_DECREF(items[2 * i])  # the plan has it
+        items[2 * i] = name
+    made = new_dict(self, items, count)
+    if made == NULL:
+        return -1
+    if made == Py_None:
+        return False  # a name comes twice
+    place[0] = made
+    return True
+
+
+cdef bint set_uuid(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+    """Takes over the reference to the value."""
+    cdef PyObject** number = quickpickle_slot_at(obj, plan.fields[0].place)
+    cdef PyObject** is_safe = quickpickle_slot_at(obj, plan.fields[1].place)
+    if (
+        count != 1 or number[0] != NULL or is_safe[0] != NULL
+        or Py_TYPE(items[0]) != &PyUnicode_Type
+        or PyUnicode_CompareWithASCIIString(items[0], b"int")
+    ):
+        return False
+    number[0] = items[1]
+    Py_INCREF_(plan.constant)
+    is_safe[0] = plan.constant
+    return True
+
+
+cdef bint set_fields(Loader self, PyObject* obj, PyObject* state) except -1:
+    """The values of a list go to the slots of an instance."""
+    cdef ClassPlan* plan = find_plan(self, Py_TYPE(obj))
+    cdef Py_ssize_t i
+    cdef PyObject* value
+    if plan == NULL or plan.kind != BY_FIELDS or PyList_GET_SIZE(state) != plan.count:
+        return False
+    for i in range(plan.count):
+        if quickpickle_slot_at(obj, plan.fields[i].place)[0] != NULL:
+            return False
+    for i in range(plan.count):
+        value = PyList_GET_ITEM(state, i)
+        Py_INCREF_(value)
+        quickpickle_slot_at(obj, plan.fields[i].place)[0] = value
+    return True
+
+
+cdef bint set_state(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t height) except -1:
+    """The keys and values from `height` on are the state. Removes them, or returns False."""
+    cdef PyObject** items = self.bottom + height
+    cdef Py_ssize_t i, count = (self.top - items) >> 1
+    if plan.kind == BY_DICT:
+        if not set_dict(self, plan, obj, items, count):
+            return False
+        self.top = items
+        return True
+    if (
+        set_attributes(plan, obj, items, count) if plan.kind == BY_ATTRIBUTES
+        else set_slots(plan, obj, items, count) if plan.kind == BY_SLOTS
+        else set_uuid(plan, obj, items, count)
+    ):
+        if plan.kind == BY_UUID:
+            self.top = items + 1
+            return self.drop_in_window(height) == 0
+        # The plan has the keys too, so they are not freed here.
+        for i in range(count):
+            Py_DECREF(items[2 * i])
+        self.top = items
+        return True
+    if plan.kind == BY_ATTRIBUTES and set_new_names(self, plan, obj, height):
+        self.drop_in_window(height)
+        return True
+    return False
+
+
 cdef bint set_new_names(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t height) except -1:
     """The attributes of the first instance of a class, whose names have no place yet.
 
@@ -200,10 +355,11 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
     cdef PyObject** items = self.bottom + height
     cdef PyObject* obj
     cdef const uint8_t* p = self.p
-    cdef Py_ssize_t count = (self.top - items) >> 1, i, base = 0, numbered = 0
+    cdef Py_ssize_t base = 0
+    cdef bint numbered = False
     cdef Py_ssize_t place = height - 2
     cdef ClassPlan* plan
-    cdef int kind = BY_ATTRIBUTES
+    cdef bint is_slots = False
     # What lies below belongs to these opcodes only down to a mark or another pending dict.
     if self.mark_count:
         base = self.marks[self.mark_count - 1]
@@ -221,64 +377,46 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
         if p[0] == OP_MEMOIZE:
             if self.is_read(self.memo_count):
                 return False
-            numbered = 1
+            numbered = True
             p += 1
         if p[0] != OP_BUILD:
             return False
         p += 1
-        kind = BY_SLOTS
+        is_slots = True
     else:
         return False
     obj = self.bottom[place]
     plan = find_plan(self, Py_TYPE(obj))
-    if plan == NULL or plan.kind != kind:
+    if plan == NULL or (plan.kind == BY_SLOTS) != is_slots or plan.kind == BY_FIELDS:
         return False
-    if set_attributes(plan, obj, items, count) if kind == BY_ATTRIBUTES else (
-        set_slots(plan, obj, items, count)
-    ):
-        # The plan has the keys too, so they are not freed here.
-        for i in range(count):
-            Py_DECREF(items[2 * i])
-        self.top = items
-    elif kind == BY_ATTRIBUTES and set_new_names(self, plan, obj, height):
-        self.drop_in_window(height)
-    else:
+    if not set_state(self, plan, obj, height):
         return False
     if numbered:
         self.put_unread(self.memo_count)
     self.pending_count -= 1
-    self.top -= 1 if kind == BY_ATTRIBUTES else 2
-    if kind == BY_SLOTS:
+    self.top -= 2 if is_slots else 1
+    if is_slots:
         Py_DECREF(Py_None)
     self.set_fence()
     self.p = p
     return True
 
 
-cdef bint build_from(Loader self, PyObject* obj, PyObject* state, int kind) except -1:
+cdef bint build_from(Loader self, PyObject* obj, PyObject* state, bint is_slots) except -1:
     """As above, where the state is a dict."""
     cdef ClassPlan* plan
     cdef PyObject* key
     cdef PyObject* value
-    cdef Py_ssize_t height = self.top - self.bottom, position = 0, i, count
+    cdef Py_ssize_t height = self.top - self.bottom, position = 0
     plan = find_plan(self, Py_TYPE(obj))
-    if plan == NULL or plan.kind != kind:
+    if plan == NULL or (plan.kind == BY_SLOTS) != is_slots or plan.kind == BY_FIELDS:
         return False
     while PyDict_Next(state, &position, &key, &value):
         Py_INCREF_(key)
         self.push(key)
         Py_INCREF_(value)
         self.push(value)
-    count = (self.top - self.bottom - height) >> 1
-    if set_attributes(plan, obj, self.bottom + height, count) if kind == BY_ATTRIBUTES else (
-        set_slots(plan, obj, self.bottom + height, count)
-    ):
-        for i in range(count):
-            Py_DECREF(self.bottom[height + 2 * i])
-        self.top = self.bottom + height
-        return True
-    if kind == BY_ATTRIBUTES and set_new_names(self, plan, obj, height):
-        self.drop_in_window(height)
+    if set_state(self, plan, obj, height):
         return True
     self.drop_in_window(height)
     return False
@@ -293,13 +431,15 @@ cdef int load_build(Loader self) except -1:
     state = self.top[-1]
     obj = self.top[-2]
     if Py_TYPE(state) == &PyDict_Type:
-        is_done = build_from(self, obj, state, BY_ATTRIBUTES)
+        is_done = build_from(self, obj, state, False)
+    elif Py_TYPE(state) == &PyList_Type:
+        is_done = set_fields(self, obj, state)
     elif (
         PyTuple_CheckExact_(state) and PyTuple_GET_SIZE(state) == 2
         and PyTuple_GET_ITEM(state, 0) == Py_None
         and Py_TYPE(PyTuple_GET_ITEM(state, 1)) == &PyDict_Type
     ):
-        is_done = build_from(self, obj, PyTuple_GET_ITEM(state, 1), BY_SLOTS)
+        is_done = build_from(self, obj, PyTuple_GET_ITEM(state, 1), True)
     if not is_done:
         build_by_asking(self, <object>obj, <object>state)
     return self.drop_in_window(self.top - self.bottom - 1)
@@ -314,6 +454,34 @@ cdef int build_by_asking(Loader self, object obj, object state) except -1:
             obj.__setstate__(state)
             self.open_window()
             return 0
+        if found == NULL and type(state) is dict and fill_new_dict(obj, state):
+            self.open_window()
+            return 0
     objects.build(obj, state)
     self.open_window()
     return 0
+
+
+cdef bint fill_new_dict(object obj, dict state) except -1:
+    """A state of attributes for an instance that has none; returns False for any other."""
+    cdef PyObject* key
+    cdef PyObject* value
+    cdef PyObject* found = _PyType_Lookup(Py_TYPE(<PyObject*>obj), DICT_NAME)
+    cdef Py_ssize_t position = 0
+    if not quickpickle_is_dict_descriptor(found, dict_descriptor):
+        return False
+    while PyDict_Next(<PyObject*>state, &position, &key, &value):
+        if Py_TYPE(key) != &PyUnicode_Type:
+            return False
+    attributes = obj.__dict__
+    if type(attributes) is not dict or attributes:
+        return False
+    position = 0
+    while PyDict_Next(<PyObject*>state, &position, &key, &value):
+        Py_INCREF_(key)
+        PyUnicode_InternInPlace(&key)
+        interned = <object>key
+        Py_DECREF(key)
+        # It is a new dict, and its keys are strings: no other code runs, so `state` stays.
+        PyDict_SetItem_(<PyObject*>attributes, <PyObject*>interned, value)
+    return True

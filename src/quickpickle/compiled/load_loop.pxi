@@ -125,21 +125,26 @@ cdef PyObject* load_pickle(Loader self) except NULL:
             p = self.p
             top = self.top
             continue
-        elif code == OP_BINPUT and not self.reads_are_known:
-            if likely(p < self.end and top > self.fence):
-                index = p[0]
-                made = top[-1]
+        elif code == OP_BINPUT or code == OP_LONG_BINPUT:
+            size = 1 if code == OP_BINPUT else 4
+            if likely(self.end - p >= size and top > self.fence):
+                index = p[0] if size == 1 else quickpickle_load4(p)
                 if index < self.memo_room and self.memo[index] == NULL and self.sparse is None:
-                    p += 1
-                    Py_INCREF_(made)
+                    p += size
+                    made = top[-1]
+                    if self.is_read(index):
+                        Py_INCREF_(made)
+                    else:
+                        made = UNREAD
                     self.memo[index] = made
                     self.memo_count += 1
                     continue
             self.p = p
             self.top = top
-            need(self, 1)
-            self.p += 1
-            load_put(self, self.p[-1])
+            need(self, size)
+            index = self.p[0] if size == 1 else quickpickle_load4(self.p)
+            self.p += size
+            load_put(self, index)
             p = self.p
             top = self.top
             continue
@@ -326,18 +331,6 @@ cdef int load_other(Loader self, uint8_t code) except -1:
         if self.top - self.fence < 1:
             self.underflow(1)
         return load_appends(self, self.top - self.bottom - 1)
-    elif code == OP_BINPUT:
-        need(self, 1)
-        self.p += 1
-        return load_put(self, self.p[-1])
-    elif code == OP_LONG_BINPUT:
-        need(self, 4)
-        self.p += 4
-        return load_put(self, quickpickle_load4(self.p - 4))
-    elif code == OP_BINUNICODE:
-        need(self, 4)
-        self.p += 4
-        return load_str(self, quickpickle_load4(self.p - 4))
     elif code == OP_BINUNICODE8:
         return load_str(self, long_count(self, "BINUNICODE"))
     elif code == OP_SHORT_BINBYTES:

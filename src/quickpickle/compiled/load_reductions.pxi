@@ -23,6 +23,15 @@ cdef int load_newobj(Loader self) except -1:
             Py_DECREF(args)  # the empty tuple, which stays
             self.top[-1] = made
             return self.let_go(cls)
+        if quickpickle_is_tuple_class(<PyTypeObject*>cls) and (
+            is_namedtuple(self, <PyTypeObject*>cls, PyTuple_GET_SIZE(args))
+        ):
+            made = quickpickle_tuple_of(
+                <PyTypeObject*>cls, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args)
+            )
+            obj = <object>made
+            Py_DECREF(made)
+            return self.replace(2, obj)
         if (<PyTypeObject*>cls).tp_new != NULL:
             made_of, with_args = <object>cls, <object>args
             self.close_window()
@@ -92,6 +101,7 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
     """
     cdef const uint8_t* p = self.p
     cdef PyObject* made
+    cdef PyObject* function
     cdef bint numbered = False
     if self.end - p < 2:
         return False
@@ -100,9 +110,18 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
             return False
         numbered = True
         p += 1
-    if p[0] != OP_REDUCE or self.top - self.fence < count + 1:
+    if self.top - self.fence < count + 1:
         return False
-    made = call_quietly(self.top[-1 - count], self.top - count, count)
+    function = self.top[-1 - count]
+    if p[0] == OP_REDUCE:
+        made = call_quietly(function, self.top - count, count)
+    elif p[0] == OP_NEWOBJ and PyType_Check(function) and (
+        quickpickle_is_tuple_class(<PyTypeObject*>function)
+        and is_namedtuple(self, <PyTypeObject*>function, count)
+    ):
+        made = quickpickle_tuple_of(<PyTypeObject*>function, self.top - count, count)
+    else:
+        return False
     if made == NULL:
         return False
     self.p = p + 1

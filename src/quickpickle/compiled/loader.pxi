@@ -34,8 +34,10 @@ cdef struct Field:  # of a class: one key of the states of its instances
 cdef struct ClassPlan:
     PyTypeObject* cls  # owned; NULL: the place in the table is free
     unsigned int version
-    int kind
+    int kind, seen
+    Py_ssize_t tuple_items  # of a namedtuple; NOT_KNOWN, or NO_TUPLE
     void* shared
+    PyObject* constant  # owned
     Field* fields
     Py_ssize_t count, room
 
@@ -61,6 +63,9 @@ cdef class Loader:
     cdef bint fix_imports, memo_is_seen, reads_are_known
     cdef PyObject** key_tables
     cdef ClassPlan* plans
+    cdef uint8_t used_tables[KEY_TABLES]  # the places in the tables above that are not free
+    cdef uint8_t used_plans[CLASS_PLANS]
+    cdef int used_table_count, used_plan_count, dict_count
     cdef object encoding, errors, buffers
     cdef object find_class, persistent_load  # hooks, or None
     # load_input.pxi
@@ -95,7 +100,7 @@ cdef class Loader:
         self.drop_stack(0)
         self.mark_count = self.pending_count = 0
         self.fence = self.bottom
-        self.proto = 0
+        self.proto = self.dict_count = 0
         return 0
 
     cdef inline void open_window(self) noexcept:
@@ -386,7 +391,7 @@ cdef class Loader:
             PyMem_Free(self.reads.is_read)
         self.reads.is_read = NULL
         self.reads.size = 0
-        self.reads_are_known = False
+        self.reads.has_put = self.reads_are_known = False
         if not self.memo_is_seen:
             self.clear_memo()
         return 0
@@ -433,20 +438,20 @@ cdef void* reallocate(void* old, Py_ssize_t room, Py_ssize_t size, Py_ssize_t* n
 
 cdef void forget_plans(Loader self) noexcept:
     """Give up what was learned of classes and keys. May run other code."""
-    cdef ClassPlan* plans = self.plans
-    cdef PyObject** tables = self.key_tables
-    cdef Py_ssize_t i
-    self.plans = NULL
-    self.key_tables = NULL
-    if plans != NULL:
-        for i in range(CLASS_PLANS):
-            if plans[i].cls != NULL:
-                forget_plan(&plans[i])
-        PyMem_Free(plans)
-    if tables != NULL:
-        for i in range(KEY_TABLES):
-            Py_XDECREF(tables[i])
-        PyMem_Free(tables)
+    cdef PyObject* table
+    cdef ClassPlan plan
+    cdef int place
+    while self.used_plan_count:
+        self.used_plan_count -= 1
+        place = self.used_plans[self.used_plan_count]
+        plan = self.plans[place]
+        memset(&self.plans[place], 0, sizeof(ClassPlan))
+        forget_plan(&plan)
+    while self.used_table_count:
+        self.used_table_count -= 1
+        place = self.used_tables[self.used_table_count]
+        table, self.key_tables[place] = self.key_tables[place], NULL
+        Py_DECREF(table)
 
 
 cdef void forget_plan(ClassPlan* plan) noexcept:
@@ -461,7 +466,8 @@ cdef void forget_plan(ClassPlan* plan) noexcept:
         Py_DECREF(fields[i].key)
         Py_DECREF(fields[i].name)
     PyMem_Free(fields)
-    Py_DECREF(<PyObject*>cls)
+    Py_XDECREF(plan.constant)
+    Py_XDECREF(<PyObject*>cls)
 
 
 cdef void give_up_all(Loader self) noexcept:
