@@ -1,4 +1,4 @@
-"""Fixtures: every test that asks for `implementation` or `protocol` runs once for each."""
+"""Fixtures: a test that asks for `implementation`, `unpickling` or `protocol` runs for each."""
 
 from __future__ import annotations
 
@@ -23,6 +23,17 @@ if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
     except ModuleNotFoundError:
         print(
             "\nquickpickle.compiled is not built: only the Python implementation is tested",
+            file=sys.stderr,
+        )
+
+# The modules with an Unpickler, a load and a loads of each implementation.
+UNPICKLERS: dict[str, ModuleType] = {"python": quickpickle.pure}
+if "native" in IMPLEMENTATIONS:
+    try:
+        UNPICKLERS["native"] = importlib.import_module("quickpickle.compiled.unpickling")
+    except ModuleNotFoundError:
+        print(
+            "\nquickpickle.compiled.unpickling is not built: only the Python one is tested",
             file=sys.stderr,
         )
 
@@ -59,6 +70,11 @@ def few_objects_to_collect() -> Iterator[None]:
 @pytest.fixture(params=IMPLEMENTATIONS)
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     return IMPLEMENTATIONS[request.param]
+
+
+@pytest.fixture(params=UNPICKLERS)
+def unpickling(request: pytest.FixtureRequest) -> ModuleType:
+    return UNPICKLERS[request.param]
 
 
 @pytest.fixture(params=range(pickle.HIGHEST_PROTOCOL + 1), ids="protocol{}".format)

@@ -80,3 +80,121 @@ def assert_same_dumps(
         results.append((result, file.getvalue()))
     assert results[0] == results[1]
     return results[0]
+
+
+# --- loading
+
+
+def describe(obj: Any) -> list[str]:
+    """What an object is made of, in the order in which it is met; what is met again by number.
+
+    Objects are equal in type, structure and identity where their descriptions are equal. It asks
+    instances for nothing but their class and what they hold.
+    """
+    numbers: dict[int, int] = {}
+    met: list[Any] = []  # so that no address is used twice
+    result: list[str] = []
+    work = [obj]
+    while work:
+        obj = work.pop()
+        number = numbers.get(id(obj))
+        if number is not None:
+            result.append(f"#{number}")
+            continue
+        numbers[id(obj)] = len(met)
+        met.append(obj)
+        label, children = _parts(obj)
+        result.append(label)
+        work += reversed(children)
+    return result
+
+
+def _parts(obj: Any) -> tuple[str, list[Any]]:
+    cls = type(obj)
+    label = f"{cls.__module__}.{cls.__qualname__}"
+    children: list[Any] = []
+    if cls in (int, float, complex, bool, type(None), bytes, str, bytearray):
+        return f"{label} {obj!r}", []
+    if issubclass(cls, (type, type(outcome), type(len), ModuleType, type(list.append))):
+        return f"{label} {_without_addresses(repr(obj))}", []
+    if issubclass(cls, memoryview):
+        return f"{label} {obj.readonly} {bytes(obj)!r}", []
+    if issubclass(cls, tuple):
+        children += tuple.__iter__(obj)
+    elif issubclass(cls, list):
+        children += list.__iter__(obj)
+    elif issubclass(cls, dict):
+        for pair in dict.items(obj):
+            children += pair
+    elif issubclass(cls, set):
+        children += sorted(set.__iter__(obj), key=_order)
+    elif issubclass(cls, frozenset):
+        children += sorted(frozenset.__iter__(obj), key=_order)
+    elif issubclass(cls, (int, float, str, bytes, bytearray)):
+        base = next(c for c in (int, float, str, bytes, bytearray) if issubclass(cls, c))
+        label += f" {base.__repr__(obj)}"
+    elif "__reduce_ex__" not in vars(cls) and cls.__flags__ & 1 << 9 == 0:  # no class statement
+        label += f" {_without_addresses(repr(obj))}"
+    size = len(children)
+    state = getattr(obj, "__dict__", None)
+    if isinstance(state, dict):
+        children.append(state)
+    for base in cls.__mro__:
+        slots = vars(base).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name.startswith("__") and not name.endswith("__"):
+                name = f"_{base.__name__.lstrip('_')}{name}"
+            if name not in ("__dict__", "__weakref__") and hasattr(obj, name):
+                children += name, getattr(obj, name)
+    return f"{label} {size} {len(children)}", children
+
+
+def _order(obj: Any) -> str:
+    return f"{type(obj)} {_without_addresses(repr(obj))}"
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r"0x[0-9a-f]+", "0x…", text)
+
+
+def load_outcome(load: Callable[[], Any]) -> Any:
+    """The description of what `load` returns, or the type and message of its exception."""
+    try:
+        result = load()
+    except Exception as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is None:
+            error.__traceback__ = None
+        return type(error), _without_addresses(str(error))
+    return describe(result)
+
+
+def assert_same_load(unpickling: ModuleType, data: Any, **options: Any) -> Any:
+    """Assert that a pickle has the same outcome with `_pickle`; return its description.
+
+    It goes by `loads`, and by `load` of a BytesIO, whose position is compared too. An iterator of
+    buffers is to be given as a function that makes it.
+    """
+    # What the first load has interned stays so: whether a string was interned before is to be seen.
+    kept = _try(lambda: pickle.loads(data, **_options(options)))
+    theirs = load_outcome(lambda: pickle.loads(data, **_options(options)))
+    ours = load_outcome(lambda: unpickling.loads(data, **_options(options)))
+    assert ours == theirs, data
+    results = []
+    for module in (pickle, unpickling):
+        file = io.BytesIO(data)
+        result = load_outcome(lambda: module.load(file, **_options(options)))  # noqa: B023
+        results.append((result, file.tell() if type(result) is list else None))
+    assert results[1] == results[0], data
+    del kept
+    return ours
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value() if callable(value) else value for name, value in options.items()}
+
+
+def _try(action: Callable[[], Any]) -> Any:
+    try:
+        return action()
+    except Exception:
+        return None

@@ -125,9 +125,9 @@ def _load_long_binget(stream: Stream) -> None:
 
 def _load_put(stream: Stream) -> None:
     line = stream.line()
-    if not stream.stack:
+    if line and not stream.stack:
         raise stream.underflow()
-    index = parse_memo_index(line)
+    index = parse_memo_index(line)  # an empty line is an error of its own
     if index < 0:
         raise negative_put()
     stream.memo[index] = stream.stack[-1]

@@ -147,10 +147,10 @@ class Stream:
         end = pos + count
         if end > self.size:
             self._leave_frame()
-        if end <= self.size:
+        if end <= self.size and pos < len(self.data):
             self.pos = end
             return self.data[pos:end]
-        if self.read is None:
+        if self.read is None:  # also of no bytes at the very end, as the reference has it
             raise truncated()
         start = self.data[pos:]
         self.pos = len(self.data)
@@ -163,7 +163,7 @@ class Stream:
     def payload_into(self, target: bytearray, count: int) -> None:
         """The same, appended to `target`, by the file's `readinto` where it has one."""
         at_hand = self.size - self.pos
-        if self.readinto is None or count <= at_hand:
+        if self.readinto is None or count <= at_hand:  # also where there is no file
             target += self.payload(count)
             return
         self._leave_frame()
