@@ -11,7 +11,7 @@ from libc.string cimport memchr, memcpy, memmove, memset
 
 cimport cython
 from cpython.buffer cimport PyBuffer_Release, PyBUF_SIMPLE, PyObject_GetBuffer
-from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -21,6 +21,7 @@ from cpython.ref cimport Py_INCREF
 from ..rules import loading, loading_errors as faults, loading_plans, objects
 from ..rules.memo_proxy import UnpicklerMemoProxy, read_unpickler_memo
 from ..rules.tracebacks import make_public
+from ..rules.versions import PY313, PY314
 
 # All of these take and give borrowed references, as C does, but for those that are said to give a
 # new one.

@@ -23,14 +23,19 @@ cdef int use_file(Loader self, object file) except -1:
     return 0
 
 
-cdef inline int need(Loader self, Py_ssize_t count) except -1:
+cdef inline int need(Loader self, uint64_t count) except -1:
     """Have so many bytes from p on."""
-    if unlikely(self.end - self.p < count):
+    if unlikely(<uint64_t>(self.end - self.p) < count):
         return read_more(self, count)
     return 0
 
 
-cdef int read_more(Loader self, Py_ssize_t count) except -1:
+cdef int read_more(Loader self, uint64_t count) except -1:
+    leave_frame(self)
+    if <uint64_t>(self.end - self.p) >= count:
+        return 0
+    if count > <uint64_t>(LARGEST - (self.p - self.start)):
+        raise faults.read_overflow()
     if not self.is_file:
         raise faults.truncated()
     self.close_window()
@@ -39,19 +44,31 @@ cdef int read_more(Loader self, Py_ssize_t count) except -1:
     return 0
 
 
+cdef int leave_frame(Loader self) except -1:
+    """From 3.14 on `end` is that of the frame, and no opcode may go on behind it."""
+    if self.frame_end != NULL:
+        if self.p < self.frame_end:
+            raise faults.frame_exhausted()
+        self.frame_end = NULL
+        self.end = self.data_end
+    return 0
+
+
 cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
     """Read until there are `count` bytes. Runs other code."""
     cdef Py_ssize_t have
     skip_consumed(self)
-    # Those that were only peeked at are read now.
+    if self.file_peek is not None and count < PEEKED:
+        peek(self)
+        if self.end - self.p >= count:
+            return 0
+        skip_consumed(self)
     have = self.end - self.p
     while have < count:
         append(self, self.file_read(min(count - have, max(have, PIECE))))
         if self.end - self.p == have:
             raise faults.truncated()
         have = self.end - self.p
-    if self.file_peek is not None:
-        peek(self)
     return 0
 
 
@@ -80,14 +97,11 @@ cdef int peek(Loader self) except -1:
 
 
 cdef int append(Loader self, object data) except -1:
-    cdef Py_buffer view
-    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    try:
-        make_room(self, view.len)
-        memcpy(<char*>self.end, view.buf, view.len)
-        self.end += view.len
-    finally:
-        PyBuffer_Release(&view)
+    cdef bytes content = loading.as_bytes(data)
+    cdef Py_ssize_t size = len(content)
+    make_room(self, size)
+    memcpy(<char*>self.end, PyBytes_AS_STRING(content), size)
+    self.end += size
     return 0
 
 
@@ -111,7 +125,7 @@ cdef int make_room(Loader self, Py_ssize_t count) except -1:
         PyMem_Free(self.buffer)
         self.buffer = buffer
         self.buffer_room = room
-    self.p = <uint8_t*>self.buffer
+    self.start = self.p = <uint8_t*>self.buffer
     self.end = self.p + have
     return 0
 
@@ -130,12 +144,17 @@ cdef bytes take_line(Loader self):
     if self.end > self.p:
         found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
     if found == NULL:
+        leave_frame(self)
+        if self.end > self.p:
+            found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
+    if found == NULL:
         if not self.is_file:
             raise faults.truncated()
         self.close_window()
         read_line(self)
         self.open_window()
-        found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
+        if self.end > self.p:
+            found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
         if found == NULL:
             raise faults.truncated()
     line = self.p[: found - self.p]
@@ -151,65 +170,84 @@ cdef int read_line(Loader self) except -1:
 
 cdef object take_bytes(Loader self, uint64_t count):
     """A bytes object of the next `count` bytes."""
-    cdef PyObject* made
     cdef Py_ssize_t size = <Py_ssize_t>count
-    if <uint64_t>(self.end - self.p) >= count:
+    if have_payload(self, count):
         data = PyBytes_FromStringAndSize(<const char*>self.p, size)
         self.p += size
         return data
-    if not self.is_file:
-        raise faults.truncated()
     return read_large(self, size, False)
 
 
 cdef object take_bytearray(Loader self, uint64_t count):
     cdef Py_ssize_t size = <Py_ssize_t>count
-    if <uint64_t>(self.end - self.p) >= count:
-        data = <object>PyByteArray_FromStringAndSize(<const char*>self.p, size)
-        Py_DECREF(<PyObject*>data)
+    if have_payload(self, count):
+        data = bytearray()
+        PyByteArray_Resize(data, size)
+        memcpy(PyByteArray_AS_STRING(data), self.p, size)
         self.p += size
         return data
+    return read_large(self, size, True)
+
+
+cdef bint have_payload(Loader self, uint64_t count) except -1:
+    """Whether there are `count` bytes from p on. If not there is a file, which may have them."""
+    if <uint64_t>(self.end - self.p) >= count and self.p < self.end:
+        return True
+    leave_frame(self)
+    # Of no bytes at the very end of the data the interpreter says that they are not there.
+    if <uint64_t>(self.end - self.p) >= count and (self.p < self.end or self.is_file):
+        return True
     if not self.is_file:
         raise faults.truncated()
-    return read_large(self, size, True)
+    return False
 
 
 cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     """Read bytes straight to where they stay, in pieces, so that no length is believed."""
-    cdef Py_ssize_t have, wanted
-    cdef PyObject* made
+    cdef Py_ssize_t have, size
     self.close_window()
+    target = bytearray()
     skip_consumed(self)
     have = self.end - self.p
-    target = bytearray(min(count, max(have, PIECE)))
-    memcpy(PyByteArray_AS_STRING(target), self.p, have)
+    if as_bytearray and self.file_readinto is not None:
+        PyByteArray_Resize(target, have)
+        memcpy(PyByteArray_AS_STRING(target), self.p, have)
+        self.p = self.end
+        while have < count:
+            PyByteArray_Resize(target, min(count, have + max(have, PIECE)))
+            view = memoryview(target)
+            part = view[have:]
+            try:
+                size = self.file_readinto(part)
+            finally:
+                part.release()
+                view.release()
+            if size < 0:
+                raise ValueError("readinto() returned negative size")
+            if size > len(target) - have:
+                raise ValueError("readinto() returned too much")
+            if size == 0:
+                raise faults.truncated()
+            have += size
+        PyByteArray_Resize(target, count)
+        self.open_window()
+        return target
+    pieces = [self.p[:have]] if have else []
     self.p = self.end
     while have < count:
-        if have == len(target):
-            target.extend(bytes(min(count - have, have)))
-        wanted = read_piece(self, target, have)
-        if wanted == 0:
+        data = loading.as_bytes(self.file_read(min(count - have, max(have, PIECE))))
+        if not data:
             raise faults.truncated()
-        have += wanted
-    if self.file_peek is not None:
-        peek(self)
+        size = len(data)
+        if size > count - have:
+            append(self, data[count - have:])
+            data = data[:count - have]
+            size = count - have
+        pieces.append(data)
+        have += size
+    result = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if as_bytearray:
+        result = bytearray(result)
+    del pieces
     self.open_window()
-    return target if as_bytearray else bytes(target)
-
-
-cdef Py_ssize_t read_piece(Loader self, object target, Py_ssize_t start) except -1:
-    """Fill in a bytearray from `start` on; returns how many bytes were read."""
-    cdef Py_ssize_t count = len(target) - start, size
-    if self.file_readinto is not None:
-        view = memoryview(target)[start:]
-        size = self.file_readinto(view)
-        view.release()
-        if not 0 <= size <= count:
-            raise ValueError(f"readinto() returned {size} for a buffer of {count} bytes")
-        return size
-    data = memoryview(self.file_read(count))
-    size = data.nbytes
-    if size > count:
-        raise ValueError(f"read() returned {size} bytes where {count} were asked for")
-    target[start:start + size] = data
-    return size
+    return result

@@ -2,6 +2,8 @@
 
 
 cdef int load_line(Loader self, uint8_t code) except -1:
+    if code == OP_PERSID:
+        check_persistent_load(self, False)
     line = take_line(self)
     if code == OP_INT:
         obj = loading.parse_int(line)
@@ -18,6 +20,8 @@ cdef int load_line(Loader self, uint8_t code) except -1:
     elif code == OP_GET:
         obj = <object>self.get(loading.parse_memo_index(line))
     else:  # OP_PUT
+        if line and self.top - self.fence < 1:
+            self.underflow(1)
         return load_put(self, put_number(loading.parse_memo_index(line)))
     return push_new(self, obj)
 
@@ -37,7 +41,10 @@ cdef int load_string(Loader self, bytes data) except -1:
 
 
 cdef int load_counted_string(Loader self, uint64_t count) except -1:
-    return load_string(self, take_bytes(self, count))
+    need(self, count)
+    data = self.p[:<Py_ssize_t>count]
+    self.p += count
+    return load_string(self, data)
 
 
 cdef int load_put(Loader self, Py_ssize_t number) except -1:

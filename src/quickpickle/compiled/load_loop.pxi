@@ -291,15 +291,12 @@ cdef PyObject* load_pickle(Loader self) except NULL:
 
 cdef int read_opcode(Loader self) except -1:
     """The next byte of the file. The end is an EOFError here, as there is no pickle at all."""
-    if not self.is_file:
-        raise faults.end_of_file()
-    self.close_window()
     try:
-        fill_buffer(self, 1)
+        read_more(self, 1)
+        return 0
     except UnpicklingError:
-        raise faults.end_of_file() from None
-    self.open_window()
-    return 0
+        pass
+    raise faults.end_of_file()
 
 
 cdef int load_other(Loader self, uint8_t code) except -1:
@@ -409,7 +406,7 @@ cdef int load_other(Loader self, uint8_t code) except -1:
         need(self, 4)
         self.p += 4
         return load_counted_string(
-            self, signed_count(self, "BINSTRING")
+            self, signed_count(self, "BINSTRING") if PY314 else quickpickle_load4(self.p - 4)
         )
     elif code == OP_NEXT_BUFFER:
         return load_next_buffer(self)
@@ -449,8 +446,7 @@ cdef uint32_t signed_count(Loader self, str what) except? 0xFFFF:
 
 cdef int load_str(Loader self, uint64_t size) except -1:
     cdef PyObject* made
-    if <uint64_t>(self.end - self.p) < size:
-        need(self, <Py_ssize_t>size)
+    need(self, size)
     made = quickpickle_make_str(self.p, <Py_ssize_t>size)
     if made == NULL:
         return -1
@@ -477,10 +473,18 @@ cdef int load_proto(Loader self) except -1:
     return 0
 
 
+cdef bint frames_are_checked = PY314
+
+
 cdef int load_frame(Loader self) except -1:
     cdef uint64_t count = long_count(self, "FRAME")
-    if <uint64_t>(self.end - self.p) < count:
-        need(self, <Py_ssize_t>count)
+    if self.frame_end != NULL and self.p < self.frame_end:
+        raise faults.frame_in_frame()
+    need(self, count)
+    if frames_are_checked:
+        leave_frame(self)
+        self.data_end = self.end
+        self.frame_end = self.end = self.p + count
     self.close_window()
     PyErr_CheckSignals()
     self.open_window()

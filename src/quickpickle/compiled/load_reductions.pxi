@@ -150,7 +150,7 @@ cdef int load_inst(Loader self) except -1:
 cdef int load_obj(Loader self) except -1:
     cdef Py_ssize_t height = self.pop_mark()
     if self.top - self.bottom < height + 1:
-        raise faults.stack_underflow()
+        raise self.underflow_error()
     args = take_args(self, height + 1)
     cls = <object>self.top[-1]
     self.close_window()
@@ -172,15 +172,22 @@ cdef tuple take_args(Loader self, Py_ssize_t height):
 
 
 cdef int load_persistent(Loader self, object pid) except -1:
+    check_persistent_load(self, True)
     self.close_window()
-    if self.persistent_load is None:
-        raise faults.no_persistent_load()
     obj = self.persistent_load(pid)
     self.open_window()
     return push_new(self, obj)
 
 
+cdef int check_persistent_load(Loader self, bint later) except -1:
+    """Whether there is one: from 3.13 on after the pid is known."""
+    if self.persistent_load is None and later == PY313:
+        raise faults.no_persistent_load()
+    return 0
+
+
 cdef int load_binpersid(Loader self) except -1:
+    check_persistent_load(self, False)
     if self.top - self.fence < 1:
         self.underflow(1)
     self.top -= 1

@@ -46,6 +46,9 @@ cdef struct ClassPlan:
 cdef class Loader:
     cdef const uint8_t* p  # the next byte
     cdef const uint8_t* end
+    cdef const uint8_t* start  # of the bytes that are there
+    cdef const uint8_t* frame_end  # load_input.pxi: leave_frame
+    cdef const uint8_t* data_end  # where the bytes end, if `end` is that of a frame
     cdef PyObject** bottom
     cdef PyObject** top
     cdef PyObject** full
@@ -200,15 +203,15 @@ cdef class Loader:
 
         Raises an exception if there are too few even so.
         """
-        cdef Py_ssize_t mark = 0
         if self.pending_count:
             self.make_pending()
             self.set_fence()
             if self.top - self.fence >= count:
                 return 0
-        if self.mark_count:
-            raise faults.unexpected_mark_found()
-        raise faults.stack_underflow()
+        raise self.underflow_error()
+
+    cdef object underflow_error(self):
+        return faults.unexpected_mark_found() if self.mark_count else faults.stack_underflow()
 
     # Dicts that are not made yet
 

@@ -19,6 +19,9 @@ cdef object run(Loader loader):
         obj = <object>made
         Py_DECREF(made)
         is_loaded = True
+        if loader.frame_end != NULL:
+            loader.end = loader.data_end
+            loader.frame_end = NULL
         finish_input(loader)
     finally:
         if loader.window.is_open:
@@ -41,13 +44,13 @@ cdef object loads_once(
     set_up(loader, fix_imports, encoding, errors, buffers)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
-        loader.p = <const uint8_t*>view.buf
+        loader.p = loader.start = <const uint8_t*>view.buf
         loader.end = loader.p + view.len
         if view.len > SMALL_PICKLE and loader.window.marker == NULL:
             loader.window.marker = quickpickle_new_marker()
         obj = run(loader)
     finally:
-        loader.p = loader.end = NULL
+        loader.p = loader.end = loader.frame_end = NULL
         PyBuffer_Release(&view)
     loader.encoding = loader.errors = loader.buffers = None
     spare = loader
