@@ -110,6 +110,14 @@ cdef inline bint is_quiet_key(PyObject* key) noexcept:
     return cls == &PyUnicode_Type or cls == &PyLong_Type or cls == &PyBytes_Type or cls == &PyFloat_Type
 
 
+cdef bint are_quiet_keys(PyObject** keys, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t i
+    for i in range(count):
+        if not is_quiet_key(keys[i]):
+            return False
+    return True
+
+
 cdef PyObject* new_dict(Loader self, PyObject** items, Py_ssize_t count) noexcept:
     """A dict of keys and values in turn, whose references it takes over.
 
@@ -233,15 +241,19 @@ cdef int load_additems(Loader self) except -1:
     cdef Py_ssize_t height = self.pop_mark(), i
     cdef PyObject** items = self.bottom + height
     cdef PyObject* target
+    cdef bint is_quiet
     if items > self.top or items <= self.fence:
         self.underflow(self.top - items + 1)
         items = self.bottom + height
     target = items[-1]
     if PySet_CheckExact_(target):
-        self.close_window()
+        is_quiet = PySet_GET_SIZE(target) == 0 and are_quiet_keys(items, self.top - items)
+        if not is_quiet:
+            self.close_window()
         for i in range(height, self.top - self.bottom):
             PySet_Add_(target, self.bottom[i])
-        self.open_window()
+        if not is_quiet:
+            self.open_window()
         return self.drop_in_window(height)
     owner = <object>target
     listed = take_list(self, height)
@@ -253,10 +265,12 @@ cdef int load_additems(Loader self) except -1:
 
 
 cdef int load_frozenset(Loader self) except -1:
-    cdef Py_ssize_t height
-    load_tuple(self)
-    items = <object>self.top[-1]
-    self.close_window()
+    cdef bint is_quiet
+    items = take_args(self, self.pop_mark())
+    is_quiet = are_quiet_keys(quickpickle_tuple_items(<PyObject*>items), len(items))
+    if not is_quiet:
+        self.close_window()
     made = frozenset(items)
-    self.open_window()
-    return self.replace(1, made)
+    if not is_quiet:
+        self.open_window()
+    return push_new(self, made)

@@ -48,6 +48,7 @@ cdef extern from "Python.h":
     PyObject* PyList_GET_ITEM(PyObject*, Py_ssize_t)
     int PyUnicode_CompareWithASCIIString(PyObject*, const char*) noexcept
     Py_ssize_t PyDict_GET_SIZE(PyObject*)
+    Py_ssize_t PySet_GET_SIZE(PyObject*)
     bint PySet_CheckExact_ "PySet_CheckExact"(PyObject*)
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
     int PyDict_SetItem_ "PyDict_SetItem"(PyObject*, PyObject*, PyObject*) except -1

@@ -3,6 +3,12 @@
 # `p` and `top` are copies of those of the Loader, which the compiler keeps in registers. They are
 # written back before any function that takes the Loader is called, and read again after it.
 
+cdef PyObject* constants[256]  # by opcode
+memset(constants, 0, sizeof(constants))
+constants[<int>OP_NONE] = Py_None
+constants[<int>OP_NEWTRUE] = Py_True
+constants[<int>OP_NEWFALSE] = Py_False
+
 # Those of one byte, which are shared by the whole process.
 cdef PyObject* small_ints[256]
 cdef list kept_ints = list(range(256))
@@ -188,20 +194,19 @@ cdef PyObject* load_pickle(Loader self) except NULL:
             top[0] = made
             top += 1
             continue
-        elif code == OP_NONE:
-            Py_INCREF_(Py_None)
-            top[0] = Py_None
-            top += 1
-            continue
-        elif code == OP_NEWTRUE:
-            Py_INCREF_(Py_True)
-            top[0] = Py_True
-            top += 1
-            continue
-        elif code == OP_NEWFALSE:
-            Py_INCREF_(Py_False)
-            top[0] = Py_False
-            top += 1
+        elif code == OP_NONE or code == OP_NEWTRUE or code == OP_NEWFALSE:
+            # The processor cannot predict which of them comes, so a run of them has no branches.
+            made = constants[code]
+            while True:
+                Py_INCREF_(made)
+                top[0] = made
+                top += 1
+                if top == self.full or p == self.end:
+                    break
+                made = constants[p[0]]
+                if made == NULL:
+                    break
+                p += 1
             continue
         elif code == OP_EMPTY_LIST:
             made = PyList_New(0)

@@ -9,6 +9,8 @@ cdef Py_ssize_t LARGEST = sys.maxsize
 cdef enum:
     SMALL_STACK = 64
     SMALL_MEMO = 32
+    KEPT_MEMO = 512  # an array of so many entries stays for the next load
+    MANY_ENTRIES = 8192  # so many pay for a look at which of them are read
     FEW_READS = 256  # so many flags have a place of their own
     KEY_TABLES = 64  # dicts whose keys are used again
     CLASS_PLANS = 64
@@ -76,7 +78,7 @@ cdef class Loader:
     cdef char* buffer
     cdef Py_ssize_t buffer_room, ahead
     cdef bint is_file
-    cdef uint8_t few_reads[FEW_READS]
+    cdef uint8_t few_reads[2 * FEW_READS]
 
     def __cinit__(self):
         self.window.is_open = False
@@ -300,7 +302,7 @@ cdef class Loader:
             pass
         elif number < room or number < DENSE or number // 8 <= self.memo_count:
             if number >= room:
-                if not self.reads_are_known:
+                if not self.reads_are_known and number >= MANY_ENTRIES:
                     self.find_reads()  # many entries need not be kept
                 self.memo = <PyObject**>reallocate(
                     self.memo, max(number, SMALL_MEMO), sizeof(PyObject*), &self.memo_room
@@ -356,9 +358,9 @@ cdef class Loader:
         self.reads.has_put = False
         if self.is_file or self.memo_is_seen:
             return 0
-        # Numbers from here on cannot be that of a MEMOIZE; they count as read.
-        size = self.memo_count + (self.end - self.p)
-        if size <= FEW_READS:
+        # Few pickles have more entries than one in six bytes; numbers from here on count as read.
+        size = self.memo_count + (self.end - self.p) // 6 + FEW_READS
+        if size <= 2 * FEW_READS:
             self.reads.is_read = self.few_reads
         else:
             self.reads.is_read = <uint8_t*>PyMem_Malloc(size)
@@ -396,8 +398,25 @@ cdef class Loader:
         self.reads.size = 0
         self.reads.has_put = self.reads_are_known = False
         if not self.memo_is_seen:
-            self.clear_memo()
+            if self.memo_room > KEPT_MEMO or self.sparse is not None:
+                self.clear_memo()
+            else:
+                self.empty_memo()
         return 0
+
+    cdef void empty_memo(self) noexcept:
+        """Give up its objects, and keep the array."""
+        cdef Py_ssize_t i = 0
+        cdef PyObject* obj
+        while self.memo_count and i < self.memo_room:
+            obj = self.memo[i]
+            if obj != NULL:
+                self.memo_count -= 1
+                self.memo[i] = NULL
+                if obj != UNREAD and obj != PENDING:
+                    Py_DECREF(obj)
+            i += 1
+        self.memo_count = 0
 
     cdef int clear_memo(self) except -1:
         cdef PyObject** memo = self.memo
