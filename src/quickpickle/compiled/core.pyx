@@ -3,6 +3,7 @@
 
 include "sizes.pxi"
 include "declarations.pxi"
+include "opcodes.pxi"
 include "generated.pxi"
 include "tracebacks.pxi"
 include "memo.pxi"

@@ -3,6 +3,7 @@
 import builtins
 import sys
 from functools import partial
+from operator import itemgetter
 from pickle import HIGHEST_PROTOCOL as _highest_protocol, UnpicklingError
 from types import FunctionType
 
@@ -20,6 +21,7 @@ from cpython.ref cimport Py_INCREF
 
 from ..rules import loading, loading_errors as faults, loading_plans, objects
 from ..rules.memo_proxy import UnpicklerMemoProxy, read_unpickler_memo
+from ..rules.options import check_text
 from ..rules.tracebacks import make_public
 from ..rules.versions import PY313, PY314
 

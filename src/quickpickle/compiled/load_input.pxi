@@ -14,11 +14,12 @@ cdef int use_file(Loader self, object file) except -1:
     """Take the methods of a file. Those that are optional may be None."""
     self.file_peek = getattr(file, "peek", None)
     self.file_readinto = getattr(file, "readinto", None)
-    try:
-        self.file_readline = file.readline
-        self.file_read = file.read
-    except AttributeError:
-        raise TypeError("file must have 'read' and 'readline' attributes") from None
+    read = getattr(file, "read", absent)
+    readline = getattr(file, "readline", absent)
+    if read is absent or readline is absent:
+        raise TypeError("file must have 'read' and 'readline' attributes")
+    self.file_read = read
+    self.file_readline = readline
     self.is_file = True
     return 0
 

@@ -54,7 +54,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
                 self.memo_count = index + 1
             elif (
                 index < self.memo_room and self.memo[index] == NULL and self.sparse is None
-                and not self.reads.has_put
+                and not self.reads.has_put and not self.notes_numbers
             ):
                 Py_INCREF_(made)
                 self.memo[index] = made
@@ -135,7 +135,10 @@ cdef PyObject* load_pickle(Loader self) except NULL:
             size = 1 if code == OP_BINPUT else 4
             if likely(self.end - p >= size and top > self.fence):
                 index = p[0] if size == 1 else quickpickle_load4(p)
-                if index < self.memo_room and self.memo[index] == NULL and self.sparse is None:
+                if (
+                    index < self.memo_room and self.memo[index] == NULL and self.sparse is None
+                    and not self.notes_numbers
+                ):
                     p += size
                     made = top[-1]
                     if self.is_read(index):

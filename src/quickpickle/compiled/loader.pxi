@@ -4,6 +4,7 @@
 # between close_window() and open_window(). The Loader is whole then: other code may raise. After an
 # exception the window stays closed; the function that began the load closes it in all other cases.
 
+cdef object absent = object()
 cdef Py_ssize_t LARGEST = sys.maxsize
 
 cdef enum:
@@ -61,6 +62,9 @@ cdef class Loader:
     cdef Py_ssize_t pending_count, pending_room
     cdef PyObject** memo
     cdef Py_ssize_t memo_room, memo_count
+    cdef Py_ssize_t* new_numbers  # of the memo, in this load; kept if it had others before
+    cdef Py_ssize_t new_count, new_room
+    cdef bint notes_numbers
     cdef dict sparse  # the entries of the memo with large numbers; None for none
     cdef quickpickle_reads reads
     cdef quickpickle_window window
@@ -91,6 +95,7 @@ cdef class Loader:
         PyMem_Free(self.marks)
         PyMem_Free(self.pending)
         PyMem_Free(self.memo)
+        PyMem_Free(self.new_numbers)
         PyMem_Free(self.buffer)
         PyMem_Free(self.plans)
         PyMem_Free(self.key_tables)
@@ -106,6 +111,8 @@ cdef class Loader:
         self.mark_count = self.pending_count = 0
         self.fence = self.bottom
         self.proto = self.dict_count = 0
+        self.notes_numbers = self.memo_is_seen and self.memo_count
+        self.new_count = 0
         return 0
 
     cdef inline void open_window(self) noexcept:
@@ -274,6 +281,8 @@ cdef class Loader:
             if self.put_far(number, obj):
                 return 0
         old = self.memo[number]
+        if old == NULL and self.notes_numbers:
+            self.note_number(number)
         if obj != UNREAD and obj != PENDING:
             Py_INCREF_(obj)
         self.memo[number] = obj
@@ -284,6 +293,50 @@ cdef class Loader:
         elif old != UNREAD:
             self.let_go(old)
         return 0
+
+    cdef int keep(self, Py_ssize_t number, PyObject* obj) except -1:
+        """The same outside of a load."""
+        self.open_window()
+        try:
+            self.put(number, obj)
+        finally:
+            if self.window.is_open:
+                self.close_window()
+        return 0
+
+    cdef int note_number(self, Py_ssize_t number) except -1:
+        if self.new_count == self.new_room:
+            self.new_numbers = <Py_ssize_t*>reallocate(
+                self.new_numbers, self.new_room, sizeof(Py_ssize_t), &self.new_room
+            )
+        self.new_numbers[self.new_count] = number
+        self.new_count += 1
+        return 0
+
+    cdef int forget_new(self) except -1:
+        """After a load that failed: the memo is as it was. May run other code."""
+        cdef Py_ssize_t number
+        cdef PyObject* old
+        if not self.memo_is_seen:
+            return 0
+        if not self.notes_numbers:
+            return self.clear_memo()
+        while self.new_count:
+            self.new_count -= 1
+            number = self.new_numbers[self.new_count]
+            if number < self.memo_room and self.memo[number] != NULL:
+                old, self.memo[number] = self.memo[number], NULL
+                self.memo_count -= 1
+                Py_DECREF(old)
+            elif self.sparse is not None and number in self.sparse:
+                self.memo_count -= 1
+                del self.sparse[number]
+        return 0
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.buffer_room + sizeof(PyObject*) * (
+            (self.full - self.bottom) + self.memo_room
+        )
 
     cdef void forget_number(self, Py_ssize_t number) noexcept:
         """The memo has another object in the place of a pending dict."""
@@ -313,6 +366,8 @@ cdef class Loader:
             self.sparse = {}
         if number not in self.sparse:
             self.memo_count += 1
+            if self.notes_numbers:
+                self.note_number(number)
         self.close_window()
         self.sparse[number] = <object>obj
         self.open_window()

@@ -1,6 +1,5 @@
 # The class Unpickler, and load() and loads().
 
-cdef object absent = object()
 cdef int HIGHEST_PROTOCOL = _highest_protocol
 cdef enum:
     SMALL_PICKLE = 4096
@@ -28,6 +27,7 @@ cdef object run(Loader loader):
             loader.close_window()
         if not is_loaded:
             loader.forget_pending()
+            loader.forget_new()
         loader.clear()
     return obj
 
@@ -41,7 +41,10 @@ cdef object loads_once(
     loader, spare = spare, None
     if loader is None:
         loader = Loader()
-    set_up(loader, fix_imports, encoding, errors, buffers)
+    loader.fix_imports = fix_imports
+    loader.encoding = encoding
+    loader.errors = errors
+    loader.buffers = buffers
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         loader.p = loader.start = <const uint8_t*>view.buf
@@ -57,43 +60,34 @@ cdef object loads_once(
     return obj
 
 
-cdef int set_up(
-    Loader loader, bint fix_imports, object encoding, object errors, object buffers
-) except -1:
-    loader.fix_imports = fix_imports
-    loader.encoding = encoding
-    loader.errors = errors
-    loader.buffers = None if buffers is None else iter(buffers)
-    return 0
-
-
 cdef class UnpicklerCore:
     """The compiled base class of `Unpickler`."""
 
     cdef object _persistent_load  # set on the instance; absent: it was not
     cdef bint _is_loading
-    cdef Loader _loader  # None: not initialized
+    cdef Loader _loader
 
     def __cinit__(self):
         self._persistent_load = absent
+        self._loader = Loader()
+        self._loader.memo_is_seen = True
 
     def __init__(
-        self, file, *, fix_imports=True, str encoding not None="ASCII",
-        str errors not None="strict", buffers=None
+        self, file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None
     ):
-        cdef Loader loader = Loader(), old
+        cdef Loader loader, old
+        loader = open_file("Unpickler", file, fix_imports, encoding, errors, buffers)
         loader.memo_is_seen = True
-        use_file(loader, file)
-        set_up(loader, fix_imports, encoding, errors, buffers)
-        loader.window.marker = quickpickle_new_marker()
-        self.refuse_while_loading()  # last, as the lines before may run other code
+        if self._is_loading:  # last, as the lines before may run other code
+            raise faults.unpickler_already_used()
         old, self._loader = self._loader, loader  # held until it is replaced
 
     def load(self):
         cdef Loader loader = self._loader
-        if loader is None:
+        if loader.file_read is None:
             raise faults.not_initialized(self)
-        self.refuse_while_loading()
+        if self._is_loading:
+            raise faults.unpickler_already_used()
         self._is_loading = True
         try:
             self.take_hooks(loader)
@@ -105,55 +99,38 @@ cdef class UnpicklerCore:
     cdef int take_hooks(self, Loader loader) except -1:
         if type(self) is not Unpickler:
             find_class = self.find_class
+            # Unless it is our own, of this Unpickler.
             if getattr(find_class, "__func__", None) is not core_find_class or (
                 find_class.__self__ is not self
             ):
                 loader.find_class = find_class
-        if (
-            self._persistent_load is not absent
-            or type(self).persistent_load is not core_persistent_load
-            or (
-                quickpickle_instance_dict(<PyObject*>self) != NULL
-                and "persistent_load" in self.__dict__
-            )
-        ):
-            loader.persistent_load = self.persistent_load
+        persistent_load = self.persistent_load
+        if getattr(persistent_load, "__func__", None) is not core_persistent_load:
+            loader.persistent_load = persistent_load
         return 0
 
     def find_class(self, module_name, global_name, /):
-        if self._loader is None:
-            raise faults.not_initialized(self)
         return find_class(self._loader, module_name, global_name)
 
-    def persistent_load(self, pid, /):
+    def persistent_load(self, pid):
         raise faults.no_persistent_load()
 
     @property
     def memo(self):
-        return UnpicklerMemoProxy(
-            partial(memo_contents, self), partial(clear_memo, self)
-        )
+        return UnpicklerMemoProxy(partial(memo_contents, self), partial(clear_memo, self))
 
     @memo.setter
     def memo(self, memo):
         cdef Loader loader
         contents = read_unpickler_memo(memo)
-        if self._loader is None:
-            raise faults.not_initialized(self)
-        self.refuse_while_loading()
         loader = self._loader
         loader.clear_memo()
         for number, obj in contents.items():
-            loader.put(number, <PyObject*>obj)
+            loader.keep(number, <PyObject*>obj)
 
     @memo.deleter
     def memo(self):
         raise TypeError("attribute deletion is not supported")
-
-    cdef int refuse_while_loading(self) except -1:
-        if self._is_loading:
-            raise faults.unpickler_already_used()
-        return 0
 
     def __getstate__(self):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
@@ -161,14 +138,15 @@ cdef class UnpicklerCore:
     def __reduce__(self):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self._loader.__sizeof__()
+
 
 def memo_contents(UnpicklerCore unpickler not None):
     cdef Loader loader = unpickler._loader
     cdef Py_ssize_t i
     cdef PyObject* found
     contents = {}
-    if loader is None:
-        return contents
     loader.make_pending()  # it may be called by a hook
     loader.set_fence()
     for i in range(loader.memo_room):
@@ -177,14 +155,12 @@ def memo_contents(UnpicklerCore unpickler not None):
             contents[i] = <object>found
     if loader.sparse is not None:
         contents.update(loader.sparse)
+        contents = dict(sorted(contents.items(), key=itemgetter(0)))
     return contents
 
 
 def clear_memo(UnpicklerCore unpickler not None):
-    cdef Loader loader = unpickler._loader
-    if loader is not None:
-        unpickler.refuse_while_loading()
-        loader.clear_memo()
+    unpickler._loader.clear_memo()
 
 
 @cython.final
@@ -213,28 +189,57 @@ cdef object core_persistent_load = UnpicklerCore.persistent_load
 cdef object core_find_class = UnpicklerCore.find_class
 
 
+class Signature:
+    """Shows `inspect` the parameters of the pure Unpickler; a compiled __init__ has none."""
+
+    def __get__(self, obj, cls):
+        if cls.__init__ is not UnpicklerCore.__init__:  # a subclass has its own
+            raise AttributeError
+        import inspect
+
+        return inspect.signature(unpickler_parameters)
+
+
 class Unpickler(UnpicklerCore):
     __slots__ = ()
     __module__ = "quickpickle"
+    __doc__ = UNPICKLER_DOC
+    __signature__ = Signature()
     persistent_load = PersistentLoad()
 
 
-def loads(
-    data, /, *, bint fix_imports=True, str encoding not None="ASCII", str errors not None="strict",
-    buffers=None
+cdef Loader open_file(
+    str function, object file, object fix_imports, object encoding, object errors, object buffers
 ):
-    return loads_once(data, fix_imports, encoding, errors, buffers)
-
-
-def load(
-    file, *, bint fix_imports=True, str encoding not None="ASCII", str errors not None="strict",
-    buffers=None
-):
+    """A Loader that reads a file; `function` was called with these options."""
     cdef Loader loader = Loader()
+    loader.fix_imports = fix_imports
+    check_text(function, "encoding", encoding)
+    check_text(function, "errors", errors)
     use_file(loader, file)
-    set_up(loader, fix_imports, encoding, errors, buffers)
+    loader.encoding = encoding
+    loader.errors = errors
+    loader.buffers = None if buffers is None else iter(buffers)
     loader.window.marker = quickpickle_new_marker()
-    return run(loader)
+    return loader
 
 
+def load(file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None):
+    return run(open_file("load", file, fix_imports, encoding, errors, buffers))
+
+
+load.__doc__ = LOAD_DOC
+
+
+def loads(data, /, *, bint fix_imports=True, encoding="ASCII", errors="strict", buffers=None):
+    if encoding is not ascii_encoding or errors is not strict:
+        check_text("loads", "encoding", encoding)
+        check_text("loads", "errors", errors)
+    return loads_once(
+        data, fix_imports, encoding, errors, None if buffers is None else iter(buffers)
+    )
+
+
+loads.__doc__ = LOADS_DOC
 make_public(load, loads)
+cdef object ascii_encoding = "ASCII", strict = "strict"

@@ -2,7 +2,8 @@
 """The compiled implementation of unpickling: one extension, made of the files that it includes."""
 
 include "load_declarations.pxi"
-include "generated.pxi"
+include "opcodes.pxi"
+include "generated_unpickling.pxi"
 include "tracebacks.pxi"
 include "loader.pxi"
 include "load_input.pxi"
