@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pickle import UnpicklingError
 from typing import Any, Final, Protocol
 
-from .errors import type_name
+from .errors import c_type_name
 from .loading_errors import ABSENT, truncated
 from .versions import PY313, PY314, PY315
 
@@ -293,4 +293,4 @@ def as_bytes(data: Any) -> bytes:
             if not view.c_contiguous:
                 raise BufferError("memoryview: underlying buffer is not C-contiguous")
             return bytes(view)
-    raise TypeError(f"a bytes-like object is required, not '{type_name(type(data)):.100}'")
+    raise TypeError(f"a bytes-like object is required, not '{c_type_name(type(data)):.100}'")
