@@ -172,12 +172,12 @@ def _is_same(ours: list[Any], theirs: list[Any]) -> bool:
     if ours == theirs:
         return True
     # Before 3.15 _pickle asks for the memory of what is not there.
-    return (
-        ours[:-1] == theirs[: len(ours) - 1]
-        and ours[-1] == _TRUNCATED
-        and len(ours) == len(theirs)
-        and theirs[-1][0] in (MemoryError, OverflowError)
-    )
+    last = len(theirs) - 1
+    if ours[:last] != theirs[:last]:
+        return False
+    if theirs[last][0] is MemoryError:
+        return True
+    return theirs[last][0] is OverflowError and ours[last] == _TRUNCATED
 
 
 def inputs(count: int, seed: int) -> Iterator[bytes]:

@@ -6,11 +6,23 @@ from pathlib import Path
 
 import pytest
 
+import fuzz_inspect
 import fuzz_loads
 from conftest import UNPICKLERS, examples
 from differential import only_c
 
 pytestmark = [only_c, pytest.mark.filterwarnings("ignore:.*escape sequence:DeprecationWarning")]
+
+
+@pytest.fixture(autouse=True)
+def limited_memory():
+    """`_pickle` may ask for any amount, where what it takes for a memo index is none."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    fuzz_inspect.limit_memory()
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "pickles"
 

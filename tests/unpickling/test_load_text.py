@@ -116,7 +116,8 @@ def test_utf_8(unpickling, text):
 
 @pytest.mark.parametrize(
     "data",
-    [b"\xff", b"\xc3", b"\xc3(", b"\xe2\x82", b"\xf0\x9f\x98", b"\xc0\x80", b"\xed\xa0\x80\xed\xb0\x80",
+    [b"\xff", b"\xc3", b"\xc3(", b"\xe2\x82", b"\xf0\x9f\x98", b"\xc0\x80",
+     b"\xed\xa0\x80\xed\xb0\x80",
      b"\xf4\x90\x80\x80", b"a\xed\xa0", b"\x80", b"a" * 100 + b"\xff", b"\xed\xbf\xbf"],
 )  # fmt: skip
 def test_wrong_utf_8(unpickling, data):
