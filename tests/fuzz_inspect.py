@@ -76,10 +76,10 @@ def _drop(protocol: int) -> Any:
     return (lambda buffer: None) if protocol == 5 else None
 
 
-def mutations(count: int, seed: int) -> Iterator[bytes]:
+def mutations(count: int, seed: int, corpus: list[bytes] | None = None) -> Iterator[bytes]:
     """So many damaged files, the same for a seed."""
     rng = random.Random(seed)
-    corpus = seeds()
+    corpus = corpus or seeds()
     for _ in range(count):
         data = bytearray(rng.choice(corpus))
         for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):

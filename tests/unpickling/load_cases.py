@@ -1,4 +1,4 @@
-"""What the tests of loading have in common: opcodes with arguments, stacks, and classes in pickles."""
+"""What the tests of loading share: opcodes with arguments, stacks, and classes in pickles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Base:
 
 
 class SlotsAndDict(Base):
-    __slots__ = ("__private", "own", "__dict__")
+    __slots__ = ("__dict__", "__private", "own")
 
 
 class New:
@@ -201,13 +201,13 @@ ARGUMENTS: dict[bytes, list[bytes]] = {
     op.INT: [b"1\n", b"01\n", b"00\n", b"-7\n", b"x\n", b"\n", b"", b"1"],
     op.LONG: [b"1L\n", b"1\n", b"L\n", b"x\n", b"\n", b""],
     op.FLOAT: [b"1.5\n", b"nan\n", b"x\n", b"1x\n", b"\n", b"1"],
-    op.STRING: [b"'a'\n", b"'\\x41\\n'\n", b"'a\n", b"a\n", b"\n", b"'a'", b"'\xff'\n", b"'\\x4'\n"],
+    op.STRING: [b"'a'\n", b"'\\x41\\n'\n", b"'a\n", b"a\n", b"\n", b"'a'", b"'\xff'\n"],
     op.UNICODE: [b"a\\u1234\xe4\n", b"\\u12\n", b"\n", b"", b"a"],
     op.PERSID: [b"id\n", b"\xff\n", b"\n", b"id"],
     op.GLOBAL: [
         b"builtins\nlist\n", b"builtins\nnosuch\n", b"nosuch_module\na\n", b"__builtin__\nxrange\n",
-        b"\xff\na\n", b"builtins\n\xff\n", b"\na\n", b"builtins\n\n", b"builtins\nlist", b"builtins",
-        b"builtins\nlist.append\n", b"",
+        b"\xff\na\n", b"builtins\n\xff\n", b"\na\n", b"builtins\n\n", b"builtins\nlist",
+        b"builtins", b"builtins\nlist.append\n", b"",
     ],
     op.INST: [
         b"builtins\nlist\n", b"builtins\nlen\n", b"builtins\nnosuch\n", b"nosuch_module\na\n",

@@ -10,7 +10,7 @@ from .versions import HEAP_TYPE, IMMUTABLE_TYPE, PY313, PY314
 
 
 def type_name(cls: type) -> str:
-    """The name of a type as the messages of the running interpreter show it.
+    """The name of a type as most messages of the running interpreter show it.
 
     C types go by module and name. Classes made in Python go by their name alone up to 3.13,
     and by module and qualified name from 3.14 on.
@@ -18,14 +18,23 @@ def type_name(cls: type) -> str:
     >>> type_name(int)
     'int'
     """
+    if not PY314:
+        return c_type_name(cls)
+    name = cls.__qualname__ if cls.__flags__ & HEAP_TYPE else cls.__name__
+    return name if cls.__module__ in ("builtins", "__main__") else f"{cls.__module__}.{name}"
+
+
+def c_type_name(cls: type) -> str:
+    """The name of a type as C code has it: classes made in Python go by their name alone.
+
+    >>> import collections
+    >>> c_type_name(collections.OrderedDict), c_type_name(collections.Counter)
+    ('collections.OrderedDict', 'Counter')
+    """
     flags = cls.__flags__
-    name = cls.__name__
-    if PY314 and flags & HEAP_TYPE:
-        name = cls.__qualname__
-    elif flags & HEAP_TYPE and not flags & IMMUTABLE_TYPE:
-        return name
-    hidden = ("builtins", "__main__") if PY314 else ("builtins",)
-    return name if cls.__module__ in hidden else f"{cls.__module__}.{name}"
+    if (flags & HEAP_TYPE and not flags & IMMUTABLE_TYPE) or cls.__module__ == "builtins":
+        return cls.__name__
+    return f"{cls.__module__}.{cls.__name__}"
 
 
 def bad_item(position: str, what: str, value: object) -> PicklingError:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pickle import UnpicklingError
 from typing import Any, Final, Protocol
 
-from .errors import type_name
+from .errors import c_type_name
 from .loading_errors import ABSENT, truncated
-from .versions import PY313, PY314, PY315
+from .versions import PY312, PY313, PY314, PY315
 
 # --- names
 
@@ -114,6 +114,7 @@ _FLOAT: Final = re.compile(
     rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
     rb"|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[nN][aA][nN])"
 )
+_DIGITS: Final = re.compile(rb"[0-9](?:_?[0-9])*")
 _BASE: Final = 10 if PY314 else 0
 
 
@@ -123,7 +124,7 @@ def parse_int(line: bytes) -> int:
         raise truncated()
     if PY315 and line in (b"00", b"01"):
         return line == b"01"
-    text = line + b"\n"
+    text = (line if line[0] else b"0" + line) + b"\n"  # an empty C string is 0
     match = _C_INT.match(text)
     if match is not None and text[match.end() : match.end() + 1] in (b"\n", b"\0"):
         number = _c_int(match["digits"])
@@ -141,11 +142,10 @@ def parse_int(line: bytes) -> int:
 
 
 def _c_int(digits: bytes) -> int:
-    if len(digits) > 40:
-        return 1 << _LONG_BITS  # or more
-    if PY314 or digits[:1] != b"0":
-        return int(digits)
-    return int(digits, 16 if digits[1:2] in (b"x", b"X") else 8)
+    if digits[:1] == b"0" and not PY314:
+        return int(digits, 16 if digits[1:2] in (b"x", b"X") else 8)
+    digits = digits.lstrip(b"0")
+    return int(digits or b"0") if len(digits) < 40 else 1 << _LONG_BITS  # which is too much
 
 
 def parse_long(line: bytes) -> int:
@@ -190,7 +190,14 @@ def _found_base(text: bytes, base: int) -> int:
         digits = digits[1:]
     if digits[:1] != b"0":
         return 10
-    return {b"x": 16, b"o": 8, b"b": 2}.get(digits[1:2].lower(), 0)
+    found = {b"x": 16, b"o": 8, b"b": 2}.get(digits[1:2].lower())
+    if found is not None:
+        return found
+    match = _DIGITS.match(digits)
+    rest = digits[match.end() if match else 0 :]
+    if rest.startswith(b"_") or (PY312 and rest.strip(b" \t\n\v\f\r")):
+        return 10
+    return 0
 
 
 def parse_float(line: bytes) -> float:
@@ -293,4 +300,4 @@ def as_bytes(data: Any) -> bytes:
             if not view.c_contiguous:
                 raise BufferError("memoryview: underlying buffer is not C-contiguous")
             return bytes(view)
-    raise TypeError(f"a bytes-like object is required, not '{type_name(type(data)):.100}'")
+    raise TypeError(f"a bytes-like object is required, not '{c_type_name(type(data)):.100}'")

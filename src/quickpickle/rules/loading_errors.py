@@ -6,7 +6,7 @@ import sys
 from pickle import UnpicklingError
 from typing import Any, Final
 
-from .errors import type_name
+from .errors import c_type_name
 from .versions import PY312
 
 ABSENT: Final[Any] = object()
@@ -107,7 +107,7 @@ def no_persistent_load() -> UnpicklingError:
 
 def not_initialized(unpickler: object) -> UnpicklingError:
     """An Unpickler whose `__init__` was not called."""
-    name = type_name(type(unpickler))
+    name = c_type_name(type(unpickler))
     return UnpicklingError(f"Unpickler.__init__() was not called by {name}.__init__()")
 
 

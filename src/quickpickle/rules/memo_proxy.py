@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .errors import type_name
+from .errors import c_type_name, type_name
 from .tracebacks import drop_frames_of
 
 
@@ -101,7 +101,7 @@ def read_unpickler_memo(contents: object) -> dict[int, object]:
     if not isinstance(contents, dict):
         raise TypeError(
             "'memo' attribute must be an UnpicklerMemoProxy object or dict, "
-            f"not {type_name(type(contents)):.200}"
+            f"not {c_type_name(type(contents)):.200}"
         )
     memo = {}
     for key, value in list(dict.items(contents)):

@@ -6,7 +6,7 @@ import sys
 from pickle import UnpicklingError
 from typing import Any, Final
 
-from .errors import type_name
+from .errors import c_type_name
 from .loading_errors import ABSENT
 from .versions import PY315
 
@@ -33,7 +33,7 @@ def newobj_ex(cls: Any, args: Any, kwargs: Any) -> Any:
     _check_newobj("NEWOBJ_EX", cls, args)
     if not issubclass(type(kwargs), dict):
         raise UnpicklingError(
-            f"NEWOBJ_EX kwargs argument must be a dict, not {type_name(type(kwargs)):.200}"
+            f"NEWOBJ_EX kwargs argument must be a dict, not {c_type_name(type(kwargs)):.200}"
         )
     return cls.__new__(cls, *_items(args), **dict(dict.items(kwargs)))
 
@@ -41,15 +41,15 @@ def newobj_ex(cls: Any, args: Any, kwargs: Any) -> Any:
 def _check_newobj(opcode: str, cls: Any, args: Any) -> None:
     if not issubclass(type(cls), type):
         raise UnpicklingError(
-            f"{opcode} class argument must be a type, not {type_name(type(cls)):.200}"
+            f"{opcode} class argument must be a type, not {c_type_name(type(cls)):.200}"
         )
     if type.__dict__["__flags__"].__get__(cls) & _NO_INSTANCES:
         raise UnpicklingError(
-            f"{opcode} class argument '{type_name(type(cls)):.200}' doesn't have __new__"
+            f"{opcode} class argument '{c_type_name(type(cls)):.200}' doesn't have __new__"
         )
     if not issubclass(type(args), tuple):
         raise UnpicklingError(
-            f"{opcode} args argument must be a tuple, not {type_name(type(args)):.200}"
+            f"{opcode} args argument must be a tuple, not {c_type_name(type(args)):.200}"
         )
 
 

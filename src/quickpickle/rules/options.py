@@ -8,7 +8,7 @@ import warnings
 from pickle import DEFAULT_PROTOCOL, HIGHEST_PROTOCOL, PicklingError
 from typing import Any
 
-from .errors import type_name
+from .errors import c_type_name
 
 
 def check_memo_is_empty(entries: int) -> None:
@@ -77,7 +77,7 @@ def encode_persistent_id(pid: Any) -> bytes:
 def check_text(function: str, name: str, value: Any) -> None:
     """Check `encoding` or `errors`, which are to be strings that C can have."""
     if not isinstance(value, str):
-        shown = "None" if value is None else type_name(type(value))
+        shown = "None" if value is None else c_type_name(type(value))
         raise TypeError(f"{function}() argument {name!r} must be str, not {shown}")
     str.encode(value, "utf-8")
     if str.__contains__(value, "\0"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..rules.loading import get_extension, parse_name, parse_persistent_id
-from ..rules.loading_errors import names_not_str, no_persistent_load
+from ..rules.loading_errors import ABSENT, names_not_str, no_persistent_load
 from ..rules.objects import build, instantiate, newobj, newobj_ex, reduce
 from ..rules.versions import PY313
 from .scalars import count1, count2, signed4
@@ -88,20 +88,20 @@ def load_build(stream: Stream) -> None:
 
 
 def load_persid(stream: Stream) -> None:
-    if stream.persistent_load is None and not PY313:
+    if stream.persistent_load is ABSENT and not PY313:
         raise no_persistent_load()
     pid = parse_persistent_id(stream.line())
-    if stream.persistent_load is None:
+    if stream.persistent_load is ABSENT:
         raise no_persistent_load()
     stream.stack.append(stream.persistent_load(pid))
 
 
 def load_binpersid(stream: Stream) -> None:
-    if stream.persistent_load is None and not PY313:
+    if stream.persistent_load is ABSENT and not PY313:
         raise no_persistent_load()
     stack = stream.stack
     if not stack:
         raise stream.underflow()
-    if stream.persistent_load is None:
+    if stream.persistent_load is ABSENT:
         raise no_persistent_load()
     stack.append(stream.persistent_load(stack.pop()))

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ..rules.loading import as_bytes, find_class
 from ..rules.loading_errors import (
+    ABSENT,
     end_of_file,
     frame_exhausted,
     no_mark,
@@ -77,7 +78,7 @@ class Stream:
         self.errors = errors
         self.buffers = buffers
         self.unpickler: Any = None  # asked for find_class(), if it is there
-        self.persistent_load: Any = None
+        self.persistent_load: Any = ABSENT
         self.proto = 0
         self.memo: dict[int, Any] = {}
         self.stack: list[Any] = []  # what is above the last mark

@@ -244,8 +244,8 @@ def _load(unpickler: Unpickler, stream: Stream) -> Any:
     stream.proto = 0
     stream.unpickler = None if type(unpickler) is Unpickler else unpickler
     persistent_load: Any = unpickler.persistent_load
-    if getattr(persistent_load, "__func__", None) is _no_persistent_load:
-        persistent_load = None
+    if type(persistent_load) is MethodType and persistent_load.__func__ is _no_persistent_load:
+        persistent_load = ABSENT
     stream.persistent_load = persistent_load
     try:
         return read_pickle(stream)
@@ -256,7 +256,8 @@ def _load(unpickler: Unpickler, stream: Stream) -> Any:
     finally:
         stream.stack = []
         stream.stacks = []
-        stream.unpickler = stream.persistent_load = None
+        stream.unpickler = None
+        stream.persistent_load = ABSENT
 
 
 def _memo_contents(unpickler: Unpickler) -> dict[int, object]:
