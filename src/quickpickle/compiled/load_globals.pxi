@@ -10,8 +10,8 @@ cdef dict builtins_dict = vars(builtins)
 cdef object find_global(Loader self, object module, object name):
     """The object with this name, by find_class() of the Unpickler."""
     self.close_window()
-    if self.find_class is not None:
-        found = self.find_class(module, name)
+    if self.owner is not None:
+        found = self.owner.find_class(module, name)
     else:
         found = find_class(self, module, name)
     self.open_window()
@@ -78,8 +78,8 @@ cdef int load_extension(Loader self, long code) except -1:
 
 
 cdef object partial_find_class(Loader self):
-    if self.find_class is not None:
-        return self.find_class
+    if self.owner is not None:
+        return self.owner.find_class
     return FindClass(self)
 
 

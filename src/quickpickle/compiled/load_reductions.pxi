@@ -181,7 +181,7 @@ cdef int load_persistent(Loader self, object pid) except -1:
 
 cdef int check_persistent_load(Loader self, bint later) except -1:
     """Whether there is one: from 3.13 on after the pid is known."""
-    if self.persistent_load is None and later == PY313:
+    if self.persistent_load is absent and later == PY313:
         raise faults.no_persistent_load()
     return 0
 

@@ -76,7 +76,8 @@ cdef class Loader:
     cdef uint8_t used_plans[CLASS_PLANS]
     cdef int used_table_count, used_plan_count, dict_count
     cdef object encoding, errors, buffers
-    cdef object find_class, persistent_load  # hooks, or None
+    cdef object owner  # a subclass's Unpickler, which is asked for find_class(); or None
+    cdef object persistent_load  # absent: there is none
     # load_input.pxi
     cdef object file_read, file_readline, file_readinto, file_peek
     cdef char* buffer
@@ -87,6 +88,7 @@ cdef class Loader:
     def __cinit__(self):
         self.window.is_open = False
         self.window.marker = NULL
+        self.persistent_load = absent
 
     def __dealloc__(self):
         # Objects in it were given up by clear(), or by the collector's call of it.

@@ -93,17 +93,13 @@ cdef class UnpicklerCore:
             self.take_hooks(loader)
             return run(loader)
         finally:
-            loader.find_class = loader.persistent_load = None
+            loader.owner = None
+            loader.persistent_load = absent
             self._is_loading = False
 
     cdef int take_hooks(self, Loader loader) except -1:
         if type(self) is not Unpickler:
-            find_class = self.find_class
-            # Unless it is our own, of this Unpickler.
-            if getattr(find_class, "__func__", None) is not core_find_class or (
-                find_class.__self__ is not self
-            ):
-                loader.find_class = find_class
+            loader.owner = self
         persistent_load = self.persistent_load
         if getattr(persistent_load, "__func__", None) is not core_persistent_load:
             loader.persistent_load = persistent_load
@@ -186,7 +182,6 @@ cdef class PersistentLoad:
 
 
 cdef object core_persistent_load = UnpicklerCore.persistent_load
-cdef object core_find_class = UnpicklerCore.find_class
 
 
 class Signature:
