@@ -145,6 +145,19 @@ static Py_ssize_t quickpickle_shared_place(void *shared, PyObject *name)
     return -1;
 }
 
+/* The attribute with this place. NULL where it has none, or where there is a dict by now. */
+static inline PyObject *quickpickle_value_at(void *values, Py_ssize_t place)
+{
+#if !defined(QUICKPICKLE_VALUES)
+    (void)values, (void)place;
+    return NULL;
+#elif PY_VERSION_HEX >= 0x030D0000
+    return values == NULL ? NULL : ((quickpickle_dict_values *)values)->values[place];
+#else
+    return values == NULL ? NULL : ((PyObject **)values)[place];
+#endif
+}
+
 /* Where the attributes of an instance lie that has none yet; else NULL. */
 static inline void *quickpickle_empty_values(PyObject *obj)
 {

@@ -219,7 +219,7 @@ cdef int fill_pending(Loader self, Py_ssize_t height) except -1:
     cdef Pending* pending = &self.pending[self.pending_count - 1]
     cdef Py_ssize_t number = pending.number
     cdef PyObject* made
-    if number < 0 and build_at_once(self, height):
+    if build_at_once(self, height, number):
         return 0
     made = new_dict(self, self.bottom + height, count >> 1)
     if made == NULL:

@@ -3,6 +3,7 @@
 import builtins
 import sys
 from functools import partial
+from io import BufferedReader, BytesIO, FileIO
 from operator import itemgetter
 from pickle import HIGHEST_PROTOCOL as _highest_protocol, UnpicklingError
 from types import FunctionType
@@ -138,6 +139,8 @@ cdef extern from "filling.h":
     PyObject* quickpickle_tp_new(PyObject*, PyObject*) except NULL
     bint quickpickle_is_tuple_class(PyTypeObject*)
     PyObject* quickpickle_tuple_of(PyTypeObject*, PyObject**, Py_ssize_t) except NULL
+    void* quickpickle_any_values "quickpickle_values"(PyObject*)
+    PyObject* quickpickle_value_at(void*, Py_ssize_t)
     PyObject* quickpickle_make_date(PyTypeObject*, PyObject*) except? NULL
 
 quickpickle_find_generations()

@@ -21,6 +21,9 @@ cdef int use_file(Loader self, object file) except -1:
     self.file_read = read
     self.file_readline = readline
     self.is_file = True
+    self.is_plain_file = type(file) is BytesIO or type(file) is FileIO or (
+        type(file) is BufferedReader and type(file.raw) is FileIO
+    )
     return 0
 
 
@@ -39,7 +42,7 @@ cdef int read_more(Loader self, uint64_t count) except -1:
         raise faults.read_overflow()
     if not self.is_file:
         raise faults.truncated()
-    self.close_window()
+    self.close_window_to_read()
     fill_buffer(self, count)
     self.open_window()
     return 0
@@ -151,7 +154,7 @@ cdef bytes take_line(Loader self):
     if found == NULL:
         if not self.is_file:
             raise faults.truncated()
-        self.close_window()
+        self.close_window_to_read()
         read_line(self)
         self.open_window()
         if self.end > self.p:
@@ -206,7 +209,7 @@ cdef bint have_payload(Loader self, uint64_t count) except -1:
 cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     """Read bytes straight to where they stay, in pieces, so that no length is believed."""
     cdef Py_ssize_t have, size
-    self.close_window()
+    self.close_window_to_read()
     target = bytearray()
     skip_consumed(self)
     have = self.end - self.p

@@ -35,13 +35,15 @@ cdef ClassPlan* plan_of(Loader self, PyTypeObject* cls) except NULL:
     if self.plans == NULL:
         self.plans = <ClassPlan*>allocate(CLASS_PLANS, sizeof(ClassPlan))
         memset(self.plans, 0, CLASS_PLANS * sizeof(ClassPlan))
-    place = ((<size_t>cls >> 5) ^ (<size_t>cls >> 11)) % CLASS_PLANS
+    place = plan_place(cls)
     plan = &self.plans[place]
     if plan.cls == cls and plan.version == quickpickle_type_version(cls):
         return plan
     if plan.kind == 0:
         self.used_plans[self.used_plan_count] = place
         self.used_plan_count += 1
+    if self.built_count:
+        self.remake_states()  # by the old plan
     old = plan[0]
     memset(plan, 0, sizeof(ClassPlan))
     Py_INCREF_(<PyObject*>cls)
@@ -137,7 +139,7 @@ cdef bint is_namedtuple(Loader self, PyTypeObject* cls, Py_ssize_t count) except
     return plan.tuple_items == count
 
 
-cdef bint learn_field(ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t room) except -1:
+cdef bint learn_field(Loader self, ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t room) except -1:
     """Learn which attribute the i-th key of a state is; what was known of later ones is forgotten.
 
     Returns False where there is no place for it yet.
@@ -148,6 +150,8 @@ cdef bint learn_field(ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t r
     cdef Py_ssize_t place = -1, k
     if Py_TYPE(key) != &PyUnicode_Type:
         return False
+    if plan.count > i and self.built_count:
+        self.remake_states()
     while plan.count > i:
         # Its key is a str, which frees no other object.
         plan.count -= 1
@@ -183,7 +187,7 @@ cdef bint learn_field(ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t r
     return True
 
 
-cdef bint set_attributes(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+cdef bint set_attributes(Loader self, ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
     """Keys and values in turn become the attributes of an instance that has none.
 
     Takes over the references to the values. Returns False where that is not possible, and then
@@ -201,7 +205,7 @@ cdef bint set_attributes(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ss
         return False
     for i in range(count):
         if i >= plan.count or plan.fields[i].key != items[2 * i]:
-            if not learn_field(plan, i, items[2 * i], room):
+            if not learn_field(self, plan, i, items[2 * i], room):
                 return False
     fields = plan.fields
     for i in range(count):
@@ -209,13 +213,13 @@ cdef bint set_attributes(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ss
     return True
 
 
-cdef bint set_slots(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+cdef bint set_slots(Loader self, ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
     """The same with slots, none of which may be set."""
     cdef Py_ssize_t i
     cdef Field* fields
     for i in range(count):
         if i >= plan.count or plan.fields[i].key != items[2 * i]:
-            if not learn_field(plan, i, items[2 * i], LARGEST):
+            if not learn_field(self, plan, i, items[2 * i], LARGEST):
                 return False
     fields = plan.fields
     for i in range(count):
@@ -236,7 +240,7 @@ cdef bint set_dict(Loader self, ClassPlan* plan, PyObject* obj, PyObject** items
         return False
     for i in range(count):
         if i >= plan.count or plan.fields[i].key != items[2 * i]:
-            if not learn_field(plan, i, items[2 * i], LARGEST):
+            if not learn_field(self, plan, i, items[2 * i], LARGEST):
                 return False
     for i in range(count):
         name = plan.fields[i].name
@@ -285,18 +289,25 @@ cdef bint set_fields(Loader self, PyObject* obj, PyObject* state) except -1:
     return True
 
 
-cdef bint set_state(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t height) except -1:
-    """The keys and values from `height` on are the state. Removes them, or returns False."""
+cdef bint set_state(
+    Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t height, bint may_be_read
+) except -1:
+    """The keys and values from `height` on are the state. Removes them, or returns False.
+
+    Also where the state may be read, and could not be made again.
+    """
     cdef PyObject** items = self.bottom + height
     cdef Py_ssize_t i, count = (self.top - items) >> 1
+    if may_be_read and plan.kind != BY_ATTRIBUTES and plan.kind != BY_SLOTS:
+        return False
     if plan.kind == BY_DICT:
         if not set_dict(self, plan, obj, items, count):
             return False
         self.top = items
         return True
     if (
-        set_attributes(plan, obj, items, count) if plan.kind == BY_ATTRIBUTES
-        else set_slots(plan, obj, items, count) if plan.kind == BY_SLOTS
+        set_attributes(self, plan, obj, items, count) if plan.kind == BY_ATTRIBUTES
+        else set_slots(self, plan, obj, items, count) if plan.kind == BY_SLOTS
         else set_uuid(plan, obj, items, count)
     ):
         if plan.kind == BY_UUID:
@@ -307,10 +318,49 @@ cdef bint set_state(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t heig
             Py_DECREF(items[2 * i])
         self.top = items
         return True
-    if plan.kind == BY_ATTRIBUTES and set_new_names(self, plan, obj, height):
+    if plan.kind == BY_ATTRIBUTES and not may_be_read and set_new_names(self, plan, obj, height):
         self.drop_in_window(height)
         return True
     return False
+
+
+cdef bint remake_state(Loader self, Built* built) noexcept:
+    """The dict, and the tuple around it, that an instance was built of. False without memory."""
+    cdef PyObject* made = PyDict_New()
+    cdef PyObject* pair
+    cdef PyObject* value
+    cdef ClassPlan* plan = &self.plans[plan_place(Py_TYPE(built.obj))]
+    cdef void* values = quickpickle_any_values(built.obj)
+    cdef Py_ssize_t i
+    if made == NULL:
+        return False
+    for i in range(built.count):
+        if plan.kind == BY_SLOTS:
+            value = quickpickle_slot_at(built.obj, plan.fields[i].place)[0]
+        else:
+            value = quickpickle_value_at(values, plan.fields[i].place)
+        if value != NULL and quickpickle_set_item(made, plan.fields[i].key, value) < 0:
+            Py_DECREF(made)
+            return False
+    if built.tuple_number >= 0 and self.memo[built.tuple_number] == BUILT:
+        pair = PyTuple_New(2)
+        if pair == NULL:
+            Py_DECREF(made)
+            return False
+        Py_INCREF_(Py_None)
+        PyTuple_SET_ITEM_(pair, 0, Py_None)
+        Py_INCREF_(made)
+        PyTuple_SET_ITEM_(pair, 1, made)
+        self.memo[built.tuple_number] = pair
+    if built.number >= 0 and self.memo[built.number] == BUILT:
+        self.memo[built.number] = made
+    else:
+        Py_DECREF(made)
+    return True
+
+
+cdef inline size_t plan_place(PyTypeObject* cls) noexcept:
+    return ((<size_t>cls >> 5) ^ (<size_t>cls >> 11)) % CLASS_PLANS
 
 
 cdef bint set_new_names(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t height) except -1:
@@ -347,20 +397,20 @@ cdef int set_one(PyObject* obj, PyObject* name, PyObject* value) except -1:
     return PyObject_GenericSetAttr_(obj, <PyObject*>interned, value)
 
 
-cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
+cdef bint build_at_once(Loader self, Py_ssize_t height, Py_ssize_t number) except -1:
     """The items from `height` on are the state of the instance below them, if BUILD comes next.
 
-    Below them is a pending dict, which nobody will read. Returns False where it has to be made.
+    Below them is a pending dict, which the memo has under `number`, if that is not negative. Returns
+    False where the dict has to be made.
     """
     cdef PyObject** items = self.bottom + height
     cdef PyObject* obj
     cdef const uint8_t* p = self.p
-    cdef Py_ssize_t base = 0
-    cdef bint numbered = False
+    cdef Py_ssize_t base = 0, count = (self.top - items) >> 1
+    cdef bint is_slots = False, numbered = False, may_be_read = number >= 0
     cdef Py_ssize_t place = height - 2
     cdef ClassPlan* plan
-    cdef bint is_slots = False
-    # What lies below belongs to these opcodes only down to a mark or another pending dict.
+    # Below a mark, or another pending dict, is nothing of these opcodes.
     if self.mark_count:
         base = self.marks[self.mark_count - 1]
     if self.pending_count > 1 and self.pending[self.pending_count - 2].place >= base:
@@ -372,26 +422,33 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
     elif p[0] == OP_TUPLE2:  # (None, slots)
         if self.bottom[place] != Py_None or place - 1 < base:
             return False
+        is_slots = True
         p += 1
         place -= 1
         if p[0] == OP_MEMOIZE:
-            if self.is_read(self.memo_count):
-                return False
             numbered = True
+            may_be_read = may_be_read or self.is_read(self.memo_count)
             p += 1
         if p[0] != OP_BUILD:
             return False
         p += 1
-        is_slots = True
     else:
+        return False
+    # Where it is known that the state is read, and where others see the memo, it is made at once.
+    if may_be_read and (
+        self.reads.size or self.memo_is_seen or self.notes_numbers or self.sparse is not None
+        or self.memo_count >= self.memo_room
+    ):
         return False
     obj = self.bottom[place]
     plan = find_plan(self, Py_TYPE(obj))
     if plan == NULL or (plan.kind == BY_SLOTS) != is_slots or plan.kind == BY_FIELDS:
         return False
-    if not set_state(self, plan, obj, height):
+    if not set_state(self, plan, obj, height, may_be_read):
         return False
-    if numbered:
+    if may_be_read:
+        self.note_built(obj, count, number, numbered)
+    elif numbered:
         self.put_unread(self.memo_count)
     self.pending_count -= 1
     self.top -= 2 if is_slots else 1
@@ -416,7 +473,7 @@ cdef bint build_from(Loader self, PyObject* obj, PyObject* state, bint is_slots)
         self.push(key)
         Py_INCREF_(value)
         self.push(value)
-    if set_state(self, plan, obj, height):
+    if set_state(self, plan, obj, height, False):
         return True
     self.drop_in_window(height)
     return False

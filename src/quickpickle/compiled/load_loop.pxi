@@ -280,7 +280,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
         # BINGET, LONG_BINGET
         if likely(index < self.memo_room):
             made = self.memo[index]
-            if likely(made != NULL and made != PENDING and made != UNREAD):
+            if likely(is_object(made)):
                 Py_INCREF_(made)
                 top[0] = made
                 top += 1
@@ -493,7 +493,7 @@ cdef int load_frame(Loader self) except -1:
         leave_frame(self)
         self.data_end = self.end
         self.frame_end = self.end = self.p + count
-    self.close_window()
+    self.close_window_to_read()
     PyErr_CheckSignals()
     self.open_window()
     return 0

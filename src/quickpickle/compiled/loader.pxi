@@ -17,17 +17,28 @@ cdef enum:
     CLASS_PLANS = 64
     DENSE = 0x10000  # numbers of the memo that may always have a place in the array
 
-# A dict that is not made yet, on the stack and in the memo: its items may never need one. Nothing
-# owns references to it. `fence` lies above it, so that no opcode takes it for an object.
-cdef object pending_object = object()
-cdef PyObject* PENDING = <PyObject*>pending_object
-# In the memo, for an object that was put there, but that nobody will read.
-cdef object unread_object = object()
-cdef PyObject* UNREAD = <PyObject*>unread_object
+# In the place of an object, on the stack or in the memo. Nothing owns references to these.
+#
+# PENDING: a dict that is not made yet, as its items may never need one. `fence` lies above it, so
+# that no opcode takes it for an object.
+# UNREAD: what was put into the memo, but will not be read.
+# BUILT: the state that an instance was given; it is made again should it be read.
+cdef PyObject* PENDING = <PyObject*><size_t>1
+cdef PyObject* UNREAD = <PyObject*><size_t>2
+cdef PyObject* BUILT = <PyObject*><size_t>3
+
+cdef inline bint is_object(PyObject* obj) noexcept:
+    return <size_t>obj > 3
 
 cdef struct Pending:
     Py_ssize_t place  # on the stack
     Py_ssize_t number  # in the memo; -1 for none that is read
+
+cdef struct Built:  # a state that became the attributes of an instance
+    PyObject* obj  # owned
+    Py_ssize_t count  # of its keys, which are the first ones of the class's plan
+    Py_ssize_t number  # of the dict in the memo; -1 for none
+    Py_ssize_t tuple_number  # of the tuple around it
 
 cdef struct Field:  # of a class: one key of the states of its instances
     PyObject* key  # as it comes from the pickle; owned
@@ -60,6 +71,8 @@ cdef class Loader:
     cdef Py_ssize_t mark_count, mark_room
     cdef Pending* pending
     cdef Py_ssize_t pending_count, pending_room
+    cdef Built* built
+    cdef Py_ssize_t built_count, built_room
     cdef PyObject** memo
     cdef Py_ssize_t memo_room, memo_count
     cdef Py_ssize_t* new_numbers  # of the memo, in this load; kept if it had others before
@@ -82,7 +95,7 @@ cdef class Loader:
     cdef object file_read, file_readline, file_readinto, file_peek
     cdef char* buffer
     cdef Py_ssize_t buffer_room, ahead
-    cdef bint is_file
+    cdef bint is_file, is_plain_file, memory_failed
     cdef uint8_t few_reads[2 * FEW_READS]
 
     def __cinit__(self):
@@ -96,6 +109,7 @@ cdef class Loader:
         PyMem_Free(self.bottom)
         PyMem_Free(self.marks)
         PyMem_Free(self.pending)
+        PyMem_Free(self.built)
         PyMem_Free(self.memo)
         PyMem_Free(self.new_numbers)
         PyMem_Free(self.buffer)
@@ -113,6 +127,7 @@ cdef class Loader:
         self.mark_count = self.pending_count = 0
         self.fence = self.bottom
         self.proto = self.dict_count = 0
+        self.memory_failed = False
         self.notes_numbers = self.memo_is_seen and self.memo_count
         self.new_count = 0
         return 0
@@ -121,6 +136,15 @@ cdef class Loader:
         quickpickle_open_window(&self.window)
 
     cdef inline void close_window(self) noexcept:
+        if self.built_count:
+            self.remake_states()
+        quickpickle_close_window(&self.window)
+
+    cdef inline void close_window_to_read(self) noexcept:
+        """Before a read of the file. A file of the `io` module runs no code that could have one of
+        the objects made so far."""
+        if self.built_count and not self.is_plain_file:
+            self.remake_states()
         quickpickle_close_window(&self.window)
 
     # The stack
@@ -152,7 +176,7 @@ cdef class Loader:
         while self.top - self.bottom > height:
             self.top -= 1
             obj = self.top[0]
-            if obj != PENDING:
+            if is_object(obj):
                 Py_DECREF(obj)
         return 0
 
@@ -162,7 +186,7 @@ cdef class Loader:
         while self.top - self.bottom > height:
             self.top -= 1
             obj = self.top[0]
-            if obj != PENDING:
+            if is_object(obj):
                 self.let_go(obj)
         return 0
 
@@ -268,6 +292,43 @@ cdef class Loader:
                     self.memo_count -= 1
                 self.memo[number] = made
 
+    # States that became attributes
+
+    cdef int note_built(self, PyObject* obj, Py_ssize_t count, Py_ssize_t number, bint with_tuple) except -1:
+        """Remember a state, which the memo has, by its instance."""
+        cdef Built* last
+        if self.built_count == self.built_room:
+            self.built = <Built*>reallocate(
+                self.built, self.built_room, sizeof(Built), &self.built_room
+            )
+        last = &self.built[self.built_count]
+        last.tuple_number = -1
+        if with_tuple:
+            last.tuple_number = self.memo_count
+            self.put(self.memo_count, BUILT)
+        last.obj = obj
+        last.count = count
+        last.number = number
+        if number >= 0:
+            self.memo[number] = BUILT
+        Py_INCREF_(obj)
+        self.built_count += 1
+        return 0
+
+    cdef void remake_states(self) noexcept:
+        """Make the dicts and tuples in the memo. Their instances are as they were when built.
+
+        That is so since this comes before any other code runs.
+        """
+        cdef Built* last
+        while self.built_count:
+            self.built_count -= 1
+            last = &self.built[self.built_count]
+            if not remake_state(self, last):
+                self.memory_failed = True
+                PyErr_Clear()
+            Py_DECREF(last.obj)
+
     cdef inline void memo_has_it(self, Py_ssize_t number, PyObject* made) noexcept:
         """The dict that was pending under this number is made."""
         if number >= 0 and number < self.memo_room and self.memo[number] == PENDING:
@@ -285,14 +346,14 @@ cdef class Loader:
         old = self.memo[number]
         if old == NULL and self.notes_numbers:
             self.note_number(number)
-        if obj != UNREAD and obj != PENDING:
+        if is_object(obj):
             Py_INCREF_(obj)
         self.memo[number] = obj
         if old == NULL:
             self.memo_count += 1
         elif old == PENDING:
             self.forget_number(number)
-        elif old != UNREAD:
+        elif is_object(old):
             self.let_go(old)
         return 0
 
@@ -371,7 +432,7 @@ cdef class Loader:
             if self.notes_numbers:
                 self.note_number(number)
         self.close_window()
-        self.sparse[number] = <object>obj
+        self.sparse[number] = <object>obj if is_object(obj) else None
         self.open_window()
         return True
 
@@ -384,9 +445,14 @@ cdef class Loader:
                 self.make_pending()
                 self.set_fence()
                 found = self.memo[number]
+            elif found == BUILT:
+                self.remake_states()
+                if self.memory_failed:
+                    raise MemoryError
+                found = self.memo[number]
         if found == NULL and self.sparse is not None and number in self.sparse:
             found = <PyObject*>self.sparse[number]
-        if found == NULL or found == UNREAD or found == PENDING:
+        if not is_object(found):
             raise faults.memo_miss(number)
         return found
 
@@ -448,6 +514,7 @@ cdef class Loader:
         cdef Py_ssize_t i
         self.drop_stack(0)
         self.mark_count = self.pending_count = 0
+        forget_built(self)
         forget_plans(self)
         if self.reads.is_read != self.few_reads:
             PyMem_Free(self.reads.is_read)
@@ -470,7 +537,7 @@ cdef class Loader:
             if obj != NULL:
                 self.memo_count -= 1
                 self.memo[i] = NULL
-                if obj != UNREAD and obj != PENDING:
+                if is_object(obj):
                     Py_DECREF(obj)
             i += 1
         self.memo_count = 0
@@ -491,7 +558,7 @@ cdef void free_memo(PyObject** memo, Py_ssize_t room) noexcept:
     cdef PyObject* obj
     for i in range(room):
         obj = memo[i]
-        if obj != NULL and obj != UNREAD and obj != PENDING:
+        if is_object(obj):
             Py_DECREF(obj)
     PyMem_Free(memo)
 
@@ -549,13 +616,20 @@ cdef void forget_plan(ClassPlan* plan) noexcept:
     Py_XDECREF(<PyObject*>cls)
 
 
+cdef void forget_built(Loader self) noexcept:
+    while self.built_count:
+        self.built_count -= 1
+        Py_DECREF(self.built[self.built_count].obj)
+
+
 cdef void give_up_all(Loader self) noexcept:
     cdef PyObject* obj
     while self.top > self.bottom:
         self.top -= 1
         obj = self.top[0]
-        if obj != PENDING:
+        if is_object(obj):
             Py_DECREF(obj)
+    forget_built(self)
     forget_plans(self)
     if self.reads.is_read != self.few_reads:
         PyMem_Free(self.reads.is_read)
@@ -578,14 +652,17 @@ cdef int traverse_loader(PyObject* obj, visitproc visit, void* arg) noexcept:
     cdef Py_ssize_t i
     cdef int result = traverse_attributes(obj, visit, arg)
     while result == 0 and place < self.top:
-        if place[0] != PENDING:
+        if is_object(place[0]):
             result = visit(place[0], arg)
         place += 1
     for i in range(self.memo_room):
         if result:
             return result
-        if self.memo[i] != NULL and self.memo[i] != PENDING and self.memo[i] != UNREAD:
+        if is_object(self.memo[i]):
             result = visit(self.memo[i], arg)
+    for i in range(self.built_count):
+        if result == 0:
+            result = visit(self.built[i].obj, arg)
     if self.key_tables != NULL:
         for i in range(KEY_TABLES):
             if result == 0 and self.key_tables[i] != NULL:

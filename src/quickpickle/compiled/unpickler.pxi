@@ -147,7 +147,7 @@ def memo_contents(UnpicklerCore unpickler not None):
     loader.set_fence()
     for i in range(loader.memo_room):
         found = loader.memo[i]
-        if found != NULL:
+        if is_object(found):
             contents[i] = <object>found
     if loader.sparse is not None:
         contents.update(loader.sparse)
