@@ -14,7 +14,7 @@ cdef object run(Loader loader):
         loader.begin()
         loader.open_window()
         made = load_pickle(loader)
-        loader.close_window()
+        quickpickle_close_window(&loader.window)  # states that nobody has read need not be made
         obj = <object>made
         Py_DECREF(made)
         is_loaded = True
@@ -24,7 +24,7 @@ cdef object run(Loader loader):
         finish_input(loader)
     finally:
         if loader.window.is_open:
-            loader.close_window()
+            quickpickle_close_window(&loader.window)
         if not is_loaded:
             loader.forget_pending()
             loader.forget_new()
