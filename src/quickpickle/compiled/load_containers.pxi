@@ -174,10 +174,17 @@ cdef int set_items(Loader self, PyObject* target, Py_ssize_t height, Py_ssize_t 
     They stay on the stack meanwhile, where other code cannot free them.
     """
     cdef Py_ssize_t i, count = self.top - self.bottom - height - above
-    self.close_window()
+    cdef bint is_quiet = PyDict_GET_SIZE(target) == 0
+    for i in range(0, count, 2):
+        if not is_quiet:
+            break
+        is_quiet = is_quiet_key(self.bottom[height + i])
+    if not is_quiet:
+        self.close_window()
     for i in range(0, count, 2):
         PyDict_SetItem_(target, self.bottom[height + i], self.bottom[height + i + 1])
-    self.open_window()
+    if not is_quiet:
+        self.open_window()
     return 0
 
 
