@@ -75,6 +75,9 @@ cdef extern from "Python.h":
     void PyTuple_SET_ITEM_ "PyTuple_SET_ITEM"(PyObject*, Py_ssize_t, PyObject*)
     PyObject* PyLong_FromLong(long) noexcept
     PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(const char*, Py_ssize_t) noexcept
+    char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
+    object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
+    const int PyBUF_WRITE
     PyObject* PyByteArray_FromStringAndSize(const char*, Py_ssize_t) noexcept
     PyObject* PyObject_Call_ "PyObject_Call"(PyObject*, PyObject*, PyObject*) except NULL
     PyObject* PyObject_GenericGetAttr(PyObject*, PyObject*) noexcept

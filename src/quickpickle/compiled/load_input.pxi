@@ -104,7 +104,8 @@ cdef int append(Loader self, object data) except -1:
     cdef bytes content = loading.as_bytes(data)
     cdef Py_ssize_t size = len(content)
     make_room(self, size)
-    memcpy(<char*>self.end, PyBytes_AS_STRING(content), size)
+    if size:
+        memcpy(<char*>self.end, PyBytes_AS_STRING(content), size)
     self.end += size
     return 0
 
@@ -116,7 +117,8 @@ cdef int make_room(Loader self, Py_ssize_t count) except -1:
     if self.buffer != NULL and self.buffer + self.buffer_room - <char*>self.end >= count:
         return 0
     if have + count <= self.buffer_room:
-        memmove(self.buffer, self.p, have)
+        if have:
+            memmove(self.buffer, self.p, have)
     else:
         if count > LARGEST // 2 - have:
             raise MemoryError
@@ -187,7 +189,8 @@ cdef object take_bytearray(Loader self, uint64_t count):
     if have_payload(self, count):
         data = bytearray()
         PyByteArray_Resize(data, size)
-        memcpy(PyByteArray_AS_STRING(data), self.p, size)
+        if size:
+            memcpy(PyByteArray_AS_STRING(data), self.p, size)
         self.p += size
         return data
     return read_large(self, size, True)
@@ -215,7 +218,8 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     have = self.end - self.p
     if as_bytearray and self.file_readinto is not None:
         PyByteArray_Resize(target, have)
-        memcpy(PyByteArray_AS_STRING(target), self.p, have)
+        if have:
+            memcpy(PyByteArray_AS_STRING(target), self.p, have)
         self.p = self.end
         while have < count:
             PyByteArray_Resize(target, min(count, have + max(have, PIECE)))
@@ -236,6 +240,10 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
         PyByteArray_Resize(target, count)
         self.open_window()
         return target
+    if self.is_plain_file and self.file_readinto is not None and not as_bytearray:
+        result = read_bytes(self, have, count)
+        self.open_window()
+        return result
     pieces = [self.p[:have]] if have else []
     self.p = self.end
     while have < count:
@@ -254,4 +262,34 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
         result = bytearray(result)
     del pieces
     self.open_window()
+    return result
+
+
+cdef bytes read_bytes(Loader self, Py_ssize_t have, Py_ssize_t count):
+    """Read bytes into the object that has them: with a file of the io module, which keeps no view."""
+    cdef Py_ssize_t room = min(count, max(have, PIECE)), size
+    cdef PyObject* made = PyBytes_FromStringAndSize_(NULL, room)
+    if made == NULL:
+        raise MemoryError
+    if have:
+        memcpy(PyBytes_AS_STRING_(made), self.p, have)
+    self.p = self.end
+    try:
+        while have < count:
+            if have == room:
+                room = min(count, have * 2)
+                _PyBytes_Resize_(&made, room)
+            view = PyMemoryView_FromMemory(PyBytes_AS_STRING_(made) + have, room - have, PyBUF_WRITE)
+            try:
+                size = self.file_readinto(view)
+            finally:
+                view.release()
+            if size == 0:
+                raise faults.truncated()
+            have += size
+    except BaseException:
+        Py_XDECREF(made)
+        raise
+    result = <bytes>made
+    Py_DECREF(made)
     return result
