@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+from _compat_pickle import IMPORT_MAPPING as _import_mapping, NAME_MAPPING as _name_mapping
 from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from operator import itemgetter
@@ -44,6 +45,8 @@ cdef extern from "Python.h":
     bint PyType_Check(PyObject*)
     bint PyBytes_CheckExact_ "PyBytes_CheckExact"(PyObject*)
     void PyUnicode_InternInPlace(PyObject**)
+    Py_ssize_t PyUnicode_GET_LENGTH(PyObject*)
+    Py_UCS4 PyUnicode_READ_CHAR(PyObject*, Py_ssize_t)
     bint PyTuple_CheckExact_ "PyTuple_CheckExact"(PyObject*)
     Py_ssize_t PyTuple_GET_SIZE(PyObject*)
     PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t)

@@ -5,6 +5,7 @@
 
 cdef object original_import = builtins.__import__
 cdef dict builtins_dict = vars(builtins)
+cdef dict IMPORT_MAPPING = _import_mapping, NAME_MAPPING = _name_mapping
 
 
 cdef object find_global(Loader self, object module, object name):
@@ -21,20 +22,35 @@ cdef object find_global(Loader self, object module, object name):
 cdef object find_class(Loader self, object module, object name):
     """Unpickler.find_class. Runs other code."""
     cdef PyObject* found
+    cdef PyObject* names
     if (
-        type(module) is str and type(name) is str
-        and (self.proto >= 3 or not self.fix_imports)
-        and builtins_dict.get("__import__") is original_import
+        type(module) is str and type(name) is str and builtins_dict["__import__"] is original_import
+        and (self.proto >= 3 or not self.fix_imports or not is_renamed(module, name))
     ):
         found = PyDict_GetItemWithError(PyImport_GetModuleDict(), <PyObject*>module)
         if found != NULL and PyModule_CheckExact(found):
-            loaded = <object>found
-            names = <dict>PyModule_GetDict(found)
+            names = PyModule_GetDict(found)
             # `__dict__` and the like are the module's own, which comes before what its dict has.
-            if name in names and not name.startswith("__") and not is_being_imported(names):
+            if (
+                PyDict_GetItemWithError(names, <PyObject*>name) != NULL
+                and not is_special(<PyObject*>name) and not is_being_imported(<dict>names)
+            ):
+                loaded = <object>found
                 PySys_Audit("pickle.find_class", "OO", <PyObject*>module, <PyObject*>name)
                 return getattr(loaded, name)
     return loading.find_class(module, name, self.proto, self.fix_imports)
+
+
+cdef bint is_renamed(str module, str name) except -1:
+    """Whether the names of Python 2 stand for others."""
+    return module in IMPORT_MAPPING or (module, name) in NAME_MAPPING
+
+
+cdef inline bint is_special(PyObject* name) noexcept:
+    return (
+        PyUnicode_GET_LENGTH(name) >= 2
+        and PyUnicode_READ_CHAR(name, 0) == c"_" and PyUnicode_READ_CHAR(name, 1) == c"_"
+    )
 
 
 cdef bint is_being_imported(dict names) except -1:

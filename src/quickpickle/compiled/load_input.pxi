@@ -10,6 +10,24 @@ cdef enum:
     PIECE = 1024 * 1024  # so much is read at most before there is more room than that
 
 
+cdef bint is_plain(Loader self) except -1:
+    """Whether the file runs no code but that of the io module."""
+    if not self.is_plain_file:
+        return False
+    file = self.file_read.__self__
+    if type(file) is BufferedReader and type(file.raw) is not FileIO:
+        self.is_plain_file = False
+    return self.is_plain_file
+
+
+cdef int close_window_to_read(Loader self) except -1:
+    """A plain file runs no code that could have one of the objects made so far."""
+    if self.built_count and not is_plain(self):
+        self.remake_states()
+    quickpickle_close_window(&self.window)
+    return 0
+
+
 cdef int use_file(Loader self, object file) except -1:
     """Take the methods of a file. Those that are optional may be None."""
     self.file_peek = getattr(file, "peek", None)
@@ -21,9 +39,7 @@ cdef int use_file(Loader self, object file) except -1:
     self.file_read = read
     self.file_readline = readline
     self.is_file = True
-    self.is_plain_file = type(file) is BytesIO or type(file) is FileIO or (
-        type(file) is BufferedReader and type(file.raw) is FileIO
-    )
+    self.is_plain_file = type(file) is BytesIO or type(file) is FileIO or type(file) is BufferedReader
     return 0
 
 
@@ -42,7 +58,7 @@ cdef int read_more(Loader self, uint64_t count) except -1:
         raise faults.read_overflow()
     if not self.is_file:
         raise faults.truncated()
-    self.close_window_to_read()
+    close_window_to_read(self)
     fill_buffer(self, count)
     self.open_window()
     return 0
@@ -101,7 +117,7 @@ cdef int peek(Loader self) except -1:
 
 
 cdef int append(Loader self, object data) except -1:
-    cdef bytes content = loading.as_bytes(data)
+    cdef bytes content = data if type(data) is bytes else loading.as_bytes(data)
     cdef Py_ssize_t size = len(content)
     make_room(self, size)
     if size:
@@ -156,7 +172,7 @@ cdef bytes take_line(Loader self):
     if found == NULL:
         if not self.is_file:
             raise faults.truncated()
-        self.close_window_to_read()
+        close_window_to_read(self)
         read_line(self)
         self.open_window()
         if self.end > self.p:
@@ -212,7 +228,7 @@ cdef bint have_payload(Loader self, uint64_t count) except -1:
 cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     """Read bytes straight to where they stay, in pieces, so that no length is believed."""
     cdef Py_ssize_t have, size
-    self.close_window_to_read()
+    close_window_to_read(self)
     target = bytearray()
     skip_consumed(self)
     have = self.end - self.p
@@ -240,7 +256,7 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
         PyByteArray_Resize(target, count)
         self.open_window()
         return target
-    if self.is_plain_file and self.file_readinto is not None and not as_bytearray:
+    if self.file_readinto is not None and not as_bytearray and is_plain(self):
         result = read_bytes(self, have, count)
         self.open_window()
         return result

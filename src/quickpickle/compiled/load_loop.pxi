@@ -493,7 +493,7 @@ cdef int load_frame(Loader self) except -1:
         leave_frame(self)
         self.data_end = self.end
         self.frame_end = self.end = self.p + count
-    self.close_window_to_read()
+    close_window_to_read(self)
     PyErr_CheckSignals()
     self.open_window()
     return 0

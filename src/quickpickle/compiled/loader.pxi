@@ -140,13 +140,6 @@ cdef class Loader:
             self.remake_states()
         quickpickle_close_window(&self.window)
 
-    cdef inline void close_window_to_read(self) noexcept:
-        """Before a read of the file. A file of the `io` module runs no code that could have one of
-        the objects made so far."""
-        if self.built_count and not self.is_plain_file:
-            self.remake_states()
-        quickpickle_close_window(&self.window)
-
     # The stack
 
     cdef int grow_stack(self) except -1:

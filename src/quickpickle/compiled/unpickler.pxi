@@ -3,6 +3,7 @@
 cdef int HIGHEST_PROTOCOL = _highest_protocol
 cdef enum:
     SMALL_PICKLE = 4096
+    KEPT_BUFFER = 0x20000
 cdef Loader spare = None  # of a load that has ended: a new one costs as much as a small load
 
 
@@ -76,7 +77,8 @@ cdef class UnpicklerCore:
         self, file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None
     ):
         cdef Loader loader, old
-        loader = open_file("Unpickler", file, fix_imports, encoding, errors, buffers)
+        loader = Loader()
+        open_file(loader, "Unpickler", file, fix_imports, encoding, errors, buffers)
         loader.memo_is_seen = True
         if self._is_loading:  # last, as the lines before may run other code
             raise faults.unpickler_already_used()
@@ -203,24 +205,47 @@ class Unpickler(UnpicklerCore):
     persistent_load = PersistentLoad()
 
 
-cdef Loader open_file(
-    str function, object file, object fix_imports, object encoding, object errors, object buffers
-):
-    """A Loader that reads a file; `function` was called with these options."""
-    cdef Loader loader = Loader()
+cdef int open_file(
+    Loader loader, str function, object file, object fix_imports, object encoding, object errors, object buffers
+) except -1:
+    """Let a Loader read a file; `function` was called with these options."""
     loader.fix_imports = fix_imports
     check_text(function, "encoding", encoding)
     check_text(function, "errors", errors)
     use_file(loader, file)
+    loader.p = loader.end = loader.start = <const uint8_t*>loader.buffer
     loader.encoding = encoding
     loader.errors = errors
     loader.buffers = None if buffers is None else iter(buffers)
-    loader.window.marker = quickpickle_new_marker()
-    return loader
+    if loader.window.marker == NULL:
+        loader.window.marker = quickpickle_new_marker()
+    return 0
+
+
+cdef int forget_file(Loader loader) except -1:
+    loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
+    loader.encoding = loader.errors = loader.buffers = None
+    loader.is_file = False
+    loader.p = loader.end = loader.start = NULL
+    loader.ahead = 0
+    if loader.buffer_room > KEPT_BUFFER:
+        PyMem_Free(loader.buffer)
+        loader.buffer = NULL
+        loader.buffer_room = 0
+    return 0
 
 
 def load(file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None):
-    return run(open_file("load", file, fix_imports, encoding, errors, buffers))
+    cdef Loader loader
+    global spare
+    loader, spare = spare, None
+    if loader is None:
+        loader = Loader()
+    open_file(loader, "load", file, fix_imports, encoding, errors, buffers)
+    obj = run(loader)
+    forget_file(loader)
+    spare = loader
+    return obj
 
 
 load.__doc__ = LOAD_DOC
