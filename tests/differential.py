@@ -136,7 +136,7 @@ def _parts(obj: Any) -> tuple[str, list[Any]]:
     elif "__reduce_ex__" not in vars(cls) and cls.__flags__ & 1 << 9 == 0:  # no class statement
         label += f" {_without_addresses(repr(obj))}"
     size = len(children)
-    state = getattr(obj, "__dict__", None)
+    state = _try(lambda: obj.__dict__)
     if isinstance(state, dict):
         children.append(state)
     for base in cls.__mro__:
