@@ -114,7 +114,7 @@ def _parts(obj: Any) -> tuple[str, list[Any]]:
     label = f"{cls.__module__}.{cls.__qualname__}"
     children: list[Any] = []
     if cls in (int, float, complex, bool, type(None), bytes, str, bytearray):
-        return f"{label} {obj!r}", []
+        return f"{label} {_without_addresses(repr(obj))}", []
     if issubclass(cls, (type, type(outcome), type(len), ModuleType, type(list.append))):
         return f"{label} {_without_addresses(repr(obj))}", []
     if issubclass(cls, memoryview):
@@ -132,11 +132,11 @@ def _parts(obj: Any) -> tuple[str, list[Any]]:
         children += sorted(frozenset.__iter__(obj), key=_order)
     elif issubclass(cls, (int, float, str, bytes, bytearray)):
         base = next(c for c in (int, float, str, bytes, bytearray) if issubclass(cls, c))
-        label += f" {base.__repr__(obj)}"
+        label += f" {_without_addresses(base.__repr__(obj))}"
     elif "__reduce_ex__" not in vars(cls) and cls.__flags__ & 1 << 9 == 0:  # no class statement
         label += f" {_without_addresses(repr(obj))}"
     size = len(children)
-    state = getattr(obj, "__dict__", None)
+    state = _try(lambda: obj.__dict__)
     if isinstance(state, dict):
         children.append(state)
     for base in cls.__mro__:
@@ -178,15 +178,25 @@ def assert_same_load(unpickling: ModuleType, data: Any, **options: Any) -> Any:
     kept = _try(lambda: pickle.loads(data, **_options(options)))
     theirs = load_outcome(lambda: pickle.loads(data, **_options(options)))
     ours = load_outcome(lambda: unpickling.loads(data, **_options(options)))
-    assert ours == theirs, data
+    assert ours == theirs or is_without_the_memory(ours, theirs), data
     results = []
     for module in (pickle, unpickling):
         file = io.BytesIO(data)
         result = load_outcome(lambda: module.load(file, **_options(options)))  # noqa: B023
         results.append((result, file.tell() if type(result) is list else None))
-    assert results[1] == results[0], data
+    theirs, ours = results
+    assert ours == theirs or is_without_the_memory(ours[0], theirs[0]), data
     del kept
-    return ours
+    return ours[0]
+
+
+def is_without_the_memory(ours: Any, theirs: Any) -> bool:
+    """Whether `_pickle` has asked for the memory of bytes that are not there: up to 3.14."""
+    return (
+        type(ours) is type(theirs) is tuple
+        and ours == (pickle.UnpicklingError, "pickle data was truncated")
+        and theirs in ((MemoryError, ""), (OverflowError, "byte string is too large"))
+    )
 
 
 def _options(options: dict[str, Any]) -> dict[str, Any]:
