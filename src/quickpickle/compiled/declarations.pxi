@@ -34,7 +34,7 @@ from ..rules.order import SMALL, Failure, Order, dtype_parts, with_parts
 from ..rules.versions import PY313, PY315
 from ..rules.errors import buffer_needs_protocol_5, no_reduction
 from ..rules.digests import PROTOCOL as DIGEST_PROTOCOL, new_hash, reduce_for_digest
-from ..files.writing import is_path, write_file
+from ..files.writing import dump_to_path
 from ..rules.tracebacks import make_public
 from ..rules.memo_proxy import PicklerMemoProxy, read_memo
 from ..rules.globals import encode_extension, encode_names, extension_code, find_global, own_name

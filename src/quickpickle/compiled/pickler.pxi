@@ -609,17 +609,16 @@ def dump(
     is_plain = write is not None
     if not is_plain:
         write = getattr(file, "write", absent)
-        if write is absent and not is_path(file, "write"):
-            raise TypeError("file must have a 'write' attribute")
+        if write is absent:
+            if not dump_to_path(
+                file, dump, obj, number, buffer_callback,
+                {"fix_imports": fix_imports, "deterministic": deterministic, "compact": compact,
+                 "progress": progress},
+            ):
+                raise TypeError("file must have a 'write' attribute")
+            return
     if buffer_callback is not None:
         check_buffer_callback(number)
-    if write is absent:
-        write_file(file, partial(
-            dump, obj, protocol=number, fix_imports=fix_imports,
-            buffer_callback=buffer_callback, deterministic=deterministic, compact=compact,
-            progress=progress,
-        ))
-        return
     dump_once(
         obj, number, callable_write(write), file if is_plain else None, number < 3 and fix_imports,
         buffer_callback, new_order(number, buffer_callback) if deterministic else None, compact,
