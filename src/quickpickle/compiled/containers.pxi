@@ -413,8 +413,33 @@ cdef int save_set(Dump dump, PyObject* obj, bint unique) except -1:
     dump.put_memoized(OP_EMPTY_SET, obj, unique)
     if PySet_GET_SIZE(obj) == 0:
         return 0
-    dump.push(SET_WORK, obj).size = PySet_GET_SIZE(obj)
+    push_set(dump, SET_WORK, obj)
     return 1
+
+
+cdef Work* push_set(Dump dump, Kind kind, PyObject* obj) except NULL:
+    cdef Work* work = dump.push(kind, obj)
+    work.size = PySet_GET_SIZE(obj)
+    if not quickpickle_known.sets:
+        dump.settle()  # making an iterator may run the garbage collector
+        members = iter(<object>obj)
+        Py_INCREF(members)
+        work.first = <PyObject*>members
+    return work
+
+
+cdef int save_iterated_members(Dump dump, Work* work, Py_ssize_t limit) except -1:
+    """The same as save_members() where the table of a set is not known."""
+    cdef PyObject* member
+    while work.count < limit and PySet_GET_SIZE(work.obj) == work.size:
+        member = next_item(dump, work.first)
+        if member == NULL:
+            break
+        work.count += 1
+        work.position += 1
+        if save_owned(dump, member):
+            return 1
+    return 0
 
 
 cdef int save_members(Dump dump, Work* work, Py_ssize_t limit) except -1:
@@ -423,6 +448,8 @@ cdef int save_members(Dump dump, Work* work, Py_ssize_t limit) except -1:
     cdef Py_ssize_t ends[SET_PLACES]
     cdef Py_ssize_t position, i, count
     cdef uint64_t epoch
+    if work.first != NULL:
+        return save_iterated_members(dump, work, limit)
     while work.count < limit and PySet_GET_SIZE(work.obj) == work.size:
         position = work.position
         count = quickpickle_set_members(
@@ -469,8 +496,7 @@ cdef int continue_set(Dump dump) except -1:
 cdef int save_frozenset(Dump dump, PyObject* obj, bint unique) except -1:
     cdef Work* work
     dump.put1(OP_MARK)
-    work = dump.push(FROZENSET_WORK, obj)
-    work.size = PySet_GET_SIZE(obj)
+    work = push_set(dump, FROZENSET_WORK, obj)
     work.done = unique
     if not unique and not dump.fast:
         dump.claim(obj)  # as with tuples

@@ -127,10 +127,15 @@ cdef extern from "Python.h":
 cdef extern from "objects.h":
     void quickpickle_opaque(int)
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
+    ctypedef struct quickpickle_layouts:
+        int dicts, values, dict_versions, type_versions, sets, digits, utf8, slots, dates
+    quickpickle_layouts quickpickle_known
+    void quickpickle_trust(bint)
     void* quickpickle_values(PyObject*)
     bint quickpickle_attribute(PyObject*, void*, Py_ssize_t*, PyObject**, PyObject**)
     Py_ssize_t quickpickle_count_attributes(void*)
     uint64_t quickpickle_dict_version(PyObject*)
+    unsigned int quickpickle_type_version(PyTypeObject*)
     PyObject* quickpickle_instance_dict(PyObject*)
     object quickpickle_call_method(object, object, object)
     object quickpickle_write_part(object, object, PyObject*, Py_ssize_t)
@@ -145,6 +150,8 @@ cdef extern from "objects.h":
     ctypedef unsigned int digit
     enum: PyLong_SHIFT
     Py_ssize_t quickpickle_digits(PyObject*, const digit**, int*) except -1
+    Py_ssize_t quickpickle_int_size(PyObject*)
+    void quickpickle_write_int(PyObject*, char*, Py_ssize_t)
     char* quickpickle_write_digits(char*, const digit*, Py_ssize_t, int)
     char* quickpickle_scalar(char*, PyObject*)
     char* quickpickle_scalars(char*, char*, PyObject**, Py_ssize_t, Py_ssize_t*)

@@ -33,10 +33,18 @@ static inline PyObject *quickpickle_instance_dict(PyObject *obj)
     }
     else {
         int was_on = quickpickle_stop_collecting();
+#ifdef QUICKPICKLE_KNOWN
         dict = _PyObject_GetDictPtr(obj);
+#else
+        PyObject *made = offset == 0 ? NULL : PyObject_GenericGetDict(obj, NULL);
+        PyErr_Clear();
+        Py_XDECREF(made);  /* the instance has it */
+        dict = &made;
+#endif
         quickpickle_go_on_collecting(was_on);
+        return dict == NULL ? NULL : *dict;
     }
-    return dict == NULL ? NULL : *dict;
+    return *dict;
 }
 
 /* Calls a method of C, or str of an object of C, that runs no other code. */

@@ -83,8 +83,8 @@ cdef bint is_plainly_no_global(Dump dump, object obj) except -1:
     cdef PyObject* plan = plan_of(cls)
     if (
         plan != NULL
-        and (<Plan>plan).version == cls.tp_version_tag
-        and (<Plan>plan).metaclass_version == Py_TYPE(<PyObject*>cls).tp_version_tag
+        and (<Plan>plan).version == quickpickle_type_version(cls)
+        and (<Plan>plan).metaclass_version == quickpickle_type_version(Py_TYPE(<PyObject*>cls))
     ):
         return (<Plan>plan).is_asked_plainly  # without a look at the rest
     return make_plan(dump, obj).is_asked_plainly
@@ -92,15 +92,15 @@ cdef bint is_plainly_no_global(Dump dump, object obj) except -1:
 
 cdef bint is_valid(Dump dump, Plan plan) except -1:
     cdef PyTypeObject* cls = plan.cls
-    if plan.version != cls.tp_version_tag:
+    if plan.version != quickpickle_type_version(cls):
         return False
     if plan.kind == FIELDS:
         dump.settle()  # other code may run
         fields = <object>plan.own_fields
-        if plan.names != planning.field_names(fields) or plan.version != cls.tp_version_tag:
+        if plan.names != planning.field_names(fields) or plan.version != quickpickle_type_version(cls):
             return False
     if plan.kind != UNPLANNED:
-        if plan.metaclass_version != Py_TYPE(<PyObject*>cls).tp_version_tag:
+        if plan.metaclass_version != quickpickle_type_version(Py_TYPE(<PyObject*>cls)):
             return False
         # Nobody has registered the class since it was last looked for.
         if plan.copyreg_version == 0 or plan.copyreg_version != quickpickle_dict_version(<PyObject*>COPYREG_TABLE):
@@ -161,8 +161,8 @@ cdef Plan make_plan(Dump dump, object obj):
     if plan.size >= BATCHSIZE:
         plan.kind = UNPLANNED
     if (
-        plan.version != cls.tp_version_tag
-        or plan.metaclass_version != Py_TYPE(<PyObject*>cls).tp_version_tag
+        plan.version != quickpickle_type_version(cls)
+        or plan.metaclass_version != quickpickle_type_version(Py_TYPE(<PyObject*>cls))
     ):
         plan.version = 0  # it has changed meanwhile
     if plan.version == 0 or plan.metaclass_version == 0:
@@ -179,8 +179,8 @@ cdef int find_out(Plan plan, object obj) except -1:
     cdef PyObject* slot
     cdef Py_ssize_t i
     getattr(<object>cls, "__reduce_ex__", None)  # now it has a tag
-    plan.version = cls.tp_version_tag
-    plan.metaclass_version = Py_TYPE(<PyObject*>cls).tp_version_tag
+    plan.version = quickpickle_type_version(cls)
+    plan.metaclass_version = quickpickle_type_version(Py_TYPE(<PyObject*>cls))
     kind, plan.names, slots, plan.method, fields, plan.code, plan.is_asked_plainly = (
         planning.find_plan(obj)
     )
@@ -221,7 +221,8 @@ cdef bint is_known_date(PyTypeObject* cls) except -1:
     if not datetime_is_imported:
         quickpickle_import_datetime()
         datetime_is_imported = True
-    return quickpickle_is_date(cls)
+        check(&quickpickle_known.dates, dates_are_known)
+    return quickpickle_known.dates and quickpickle_is_date(cls)
 
 
 cdef int keep_plan(Plan plan) except -1:

@@ -183,7 +183,7 @@ cdef int find_tables(Dump dump) except -1:
     if (
         Py_TYPE(table) != chain_map_type
         or chain_map_version == 0
-        or chain_map_type.tp_version_tag != chain_map_version
+        or quickpickle_type_version(chain_map_type) != chain_map_version
     ):
         return 0
     attributes = quickpickle_instance_dict(table)
@@ -212,13 +212,13 @@ cdef tuple chain_map_methods():
 cdef int look_at_chain_map() except -1:
     """See whether ChainMap looks a key up as it did at first. Other code may run."""
     global chain_map_version
-    if chain_map_version == 0 or chain_map_type.tp_version_tag != chain_map_version:
+    if chain_map_version == 0 or quickpickle_type_version(chain_map_type) != chain_map_version:
         # The version also changes with other attributes: copyreg sets one.
         for was, method in zip(chain_map_lookup, chain_map_methods()):
             if method is not was:
                 return 0
         getattr(ChainMap, "__getitem__")  # now it has a version tag
-        chain_map_version = chain_map_type.tp_version_tag
+        chain_map_version = quickpickle_type_version(chain_map_type)
     return 0
 
 

@@ -70,6 +70,10 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         quickpickle_store4(stream.pos + 5, <uint32_t>value)
         quickpickle_store4(stream.pos + 9, <uint32_t>(value >> 32))
         size = 8
+    elif not quickpickle_known.digits:
+        size = quickpickle_int_size(<PyObject*>obj)
+        stream.room(5 + size)
+        quickpickle_write_int(<PyObject*>obj, stream.pos + 5, size)
     else:
         size = quickpickle_digits(<PyObject*>obj, &digits, &negative)
         # At least so many bytes, and fewer than the digits have, so they can be counted.

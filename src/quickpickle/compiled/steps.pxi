@@ -172,6 +172,10 @@ cdef int read_set(list steps, Work* work, object child) except -1:
     cdef Py_ssize_t ends[SET_PLACES]
     cdef Py_ssize_t position = 0, number = -1, count
     cdef PyObject* item = NULL
+    if work.first != NULL:  # an iterator: the member is the child, if it is known
+        if work.position and child is not UNKNOWN:
+            steps.append(PathStep(kinds.MEMBER, child, work.position - 1))
+        return 0
     while position < work.position and position <= (<PySetObject*>work.obj).mask:
         count = quickpickle_set_members(
             work.obj, &position, min(SET_PLACES, work.position - position), members, ends
