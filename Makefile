@@ -14,7 +14,7 @@ SECONDS ?= 600
 SANITIZE_ARGS ?= -m "not slow" -k "not memory" --deselect tests/test_inspect_page.py \
   --deselect tests/test_dask.py::test_more_than_one_process_can_hold
 # Those that say what the layouts save have no meaning there.
-UNKNOWN_ARGS ?= -n auto -m "not slow" -k "not memory and not layouts"
+UNKNOWN_ARGS ?= -n auto -m "not slow" -k "not memory and not layouts and not asked_for"
 # Some thirty times slower, so a part.
 VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
   tests/test_memo.py tests/test_names.py tests/test_hostile.py

@@ -139,7 +139,9 @@ cdef class Dump(Stream):
 
     cdef int forget_call(self) noexcept:
         """Give up what is of one dump() only."""
-        self.endless_types = self.held = self.held_at = self.report = None
+        self.endless_types = self.report = None
+        if self.places is not None:
+            self.places.held = self.places.held_at = None
         self.fast_ids = None
         self.fast_nesting = 0
         self.persistent_id = self.reducer_override = self.dispatch_table = None

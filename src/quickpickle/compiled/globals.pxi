@@ -169,5 +169,6 @@ cdef int write_global(Dump dump, found) except -1:
         found.module_name, found.path[0], dump.protocol, dump.fix_imports
     )
     if b"\n" in module_line or b"\n" in name_line:  # no reader can load that
-        dump.is_odd = True
+        if dump.compact:
+            dump.places.is_odd = True
     return dump.put_bytes(b"%b%b\n%b\n" % (opcodes.GLOBAL, module_line, name_line))

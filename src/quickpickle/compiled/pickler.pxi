@@ -227,7 +227,6 @@ cdef bytes write_pickle(Dump dump, object obj):
     dump.has_short_str = dump.protocol >= 4 and dump.bin and not dump.fast
     dump.has_memoize = (dump.protocol >= 4 or dump.compact) and not dump.fast
     dump.memoize_length = not dump.compact
-    dump.memoize_at = NULL
     if dump.compact:
         begin_compact(dump)
     dump.begin()

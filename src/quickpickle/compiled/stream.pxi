@@ -10,20 +10,12 @@ cdef enum:
     LOOKED_THROUGH = 4096  # at the end of a frame, to find where a compact one ends
     LARGE = 4 << 20  # from this size on page faults cost more than copies
 
-cdef extern from *:
-    enum:
-        QP_IS_USED  # of compact.pxi
-
 # These may fail and are not the object, so there is no path: see steps.pxi.
 cdef enum Outside:
     NOTHING
     IN_OPTIONS  # code of a Pickler's subclass, before anything is written
     IN_WRITE
     IN_PROGRESS
-
-# The size of the last large dumps(): the next may need as much, and malloc has memory of the size
-# that was freed last ready.
-cdef Py_ssize_t last_size = 0
 
 cdef class Stream(Memo):
     cdef object write  # None: everything stays in the buffer, for dumps
@@ -35,16 +27,6 @@ cdef class Stream(Memo):
     cdef bint has_memoize  # the opcode, or compact; and not fast mode
     cdef bint has_short_str  # the opcode, and not fast mode
     cdef Py_ssize_t memoize_length  # 1, or 0 with compact=True, where it is not written yet
-    cdef bint compact  # see compact.pxi: all stays in the buffer to the end
-    cdef list held  # payloads of the pickle that are not in the buffer, and ...
-    cdef list held_at  # ... two places for each: of its opcode, and of its bytes
-    cdef Py_ssize_t opcode_at  # where the last large opcode begins
-    cdef quickpickle_section* sections  # of the buffer, with compact=True
-    cdef Py_ssize_t section_count, section_room
-    cdef uint32_t* get_at  # where in its section each reference is
-    cdef Py_ssize_t get_count, get_room  # get_room is 0 if references are not noted
-    cdef bint has_undone  # some references
-    cdef bint is_too_far  # a place may be too far off, behind a large opcode
     cdef uint64_t plain_gets  # up to this number references are binary and not noted
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
@@ -70,8 +52,6 @@ cdef class Stream(Memo):
 
     def __dealloc__(self):
         Py_XDECREF(self.holder)
-        PyMem_Free(self.get_at)
-        PyMem_Free(self.sections)
 
     @cython.final
     cdef int hold(self, bytes holder) except -1:
@@ -106,9 +86,7 @@ cdef class Stream(Memo):
     @cython.final
     cdef int set_stop(self) noexcept:
         cdef Py_ssize_t stop = FRAME_SIZE_TARGET
-        if self.compact and (
-            self.sections[self.section_count - 1].opcode < FRAME_SIZE_TARGET - LOOKED_THROUGH
-        ):
+        if self.compact and self.places.newest().opcode < FRAME_SIZE_TARGET - LOOKED_THROUGH:
             stop -= LOOKED_THROUGH
         # No pointer that lies beyond the buffer.
         stop = min(stop, self.end - self.buffer - self.frame_start - SLACK)
@@ -118,7 +96,7 @@ cdef class Stream(Memo):
     @cython.final
     cdef int note_opcode(self) noexcept:
         """Note that an opcode begins here: see quickpickle_section."""
-        self.sections[self.section_count - 1].opcode = self.pos - self.buffer - self.frame_start
+        self.places.newest().opcode = self.pos - self.buffer - self.frame_start
         return 0
 
     @cython.final
@@ -217,8 +195,8 @@ cdef class Stream(Memo):
             # Maybe the largest part of the pickle, and its last.
             wanted += 1024 + (used >> 1)
         wanted = min(wanted, MOST_BYTES)  # half as much again is still counted
-        if self.write is None and FRAME_SIZE_TARGET < wanted < <size_t>last_size:
-            wanted = last_size
+        if self.write is None and FRAME_SIZE_TARGET < wanted < <size_t>history.buffer_size:
+            wanted = history.buffer_size
         if quickpickle_resize(&self.holder, wanted) < 0:
             self.own()  # as above
             raise MemoryError
@@ -254,8 +232,8 @@ cdef class Stream(Memo):
     @cython.final
     cdef int look_how_far(self, Py_ssize_t size) noexcept:
         """Note a large size that is no payload's: with compact=True no place may be 2 GB off."""
-        if size >= 1 << 30:
-            self.is_too_far = True
+        if size >= 1 << 30 and self.compact:
+            self.places.is_too_far = True
         return 0
 
     @cython.final
@@ -334,8 +312,10 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int memoized(self) noexcept:
         """Note the place of the MEMOIZE of the newest entry, if it is not written."""
-        if unlikely(self.memoize_at != NULL):
-            self.memoize_at[self.count - 1] = <uint32_t>(self.pos - self.buffer - self.frame_start)
+        if unlikely(self.compact):
+            self.places.entry_at[self.count - 1] = <uint32_t>(
+                self.pos - self.buffer - self.frame_start
+            )
         return 0
 
     @cython.final
@@ -365,11 +345,17 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int get_and_note(self, Py_ssize_t number) except -1:
         """Write a reference of the greatest length, with the number that the entry has so far."""
-        if self.get_count >= self.get_room or <uint64_t>number >> 32 or self.end - self.pos < 5:
+        cdef Places places = self.places
+        if (
+            not self.compact
+            or places.get_count == places.get_room
+            or <uint64_t>number >> 32
+            or self.end - self.pos < 5
+        ):
             return self.get_rarely(number)
-        self.memoize_at[number] |= <uint32_t>QP_IS_USED
-        self.get_at[self.get_count] = <uint32_t>(self.pos - self.buffer - self.frame_start)
-        self.get_count += 1
+        places.entry_at[number] |= <uint32_t>QP_IS_USED
+        places.get_at[places.get_count] = <uint32_t>(self.pos - self.buffer - self.frame_start)
+        places.get_count += 1
         self.pos[0] = <char>OP_LONG_BINGET
         quickpickle_store4(self.pos + 1, <uint32_t>number)
         self.pos += 5
@@ -379,7 +365,7 @@ cdef class Stream(Memo):
     cdef int get_rarely(self, Py_ssize_t number) except -1:
         if self.compact and not <uint64_t>number >> 32:
             self.room(5)
-            if self.get_count == self.get_room:
+            if self.places.get_count == self.places.get_room:
                 enlarge_references(self)
             return self.get_and_note(number)
         if not self.bin and not self.compact:
@@ -417,7 +403,7 @@ cdef class Stream(Memo):
         cdef Py_ssize_t size = self.pos - self.buffer - self.frame_start
         cdef char* header = self.buffer + self.frame_start - 9
         if self.compact:
-            self.opcode_at = self.pos - self.buffer
+            self.places.opcode_at = self.pos - self.buffer
             return 0
         if self.protocol < 4:
             return 0
@@ -544,8 +530,7 @@ cdef class Stream(Memo):
     cdef bytes take_buffer(self):
         """Return the bytes in the buffer, without a copy, and begin a new one."""
         cdef bytes result
-        global last_size
-        last_size = min(self.pos - self.buffer, 8 * LARGE - 1024) + 1024
+        history.buffer_size = min(self.pos - self.buffer, 8 * LARGE - 1024) + 1024
         _PyBytes_Resize(&self.holder, self.pos - self.buffer)
         result = <bytes>self.holder
         self.give_back()
