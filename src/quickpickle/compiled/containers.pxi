@@ -188,8 +188,6 @@ cdef Py_ssize_t save_leaves_here(Dump dump, PyObject** items, Py_ssize_t count) 
             i += scalars
         if i == count:
             break
-        quickpickle_prefetch(items[min(i + 8, count - 1)])
-        quickpickle_prefetch(<char*>items[min(i + 8, count - 1)] + 64)
         if not save_leaf(dump, items[i]):
             break
         i += 1

@@ -125,7 +125,6 @@ cdef extern from "Python.h":
     int PyOS_InterruptOccurred()
 
 cdef extern from "objects.h":
-    void quickpickle_opaque(int)
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
     ctypedef struct quickpickle_layouts:
         int dicts, values, dict_versions, type_versions, sets, digits, utf8, slots, dates
@@ -145,7 +144,6 @@ cdef extern from "objects.h":
     object quickpickle_view_quietly(char*, Py_ssize_t)
     PyObject* quickpickle_str_quietly(PyObject*) except NULL
     bint quickpickle_small_long(PyObject*, int64_t*)
-    void quickpickle_prefetch(const void*)
     void quickpickle_copy(char*, const char*, Py_ssize_t)
     ctypedef unsigned int digit
     enum: PyLong_SHIFT

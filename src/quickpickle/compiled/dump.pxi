@@ -48,7 +48,6 @@ cdef class Dump(Stream):
     """One dump() after the other: the memo, the stream, the hooks, and the stack of work."""
 
     cdef object persistent_id  # None: there is none
-    cdef bint is_persistent_id  # the next object is one
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
     cdef tuple override  # the hook's arguments of only_globals in rules/reductions.py; or None

@@ -9,7 +9,7 @@ cdef inline int save(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     """
     cdef PyTypeObject* cls = Py_TYPE(obj)
     if dump.pos >= dump.stop or dump.careful:
-        return save_carefully(dump, obj)
+        return save_carefully(dump, obj, False)
     if cls == &PyUnicode_Type:
         return save_str(dump, obj, refs)
     if cls == &PyList_Type or cls == &PyTuple_Type or cls == &PyDict_Type:
@@ -36,22 +36,18 @@ cdef int save_container(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     return save_list(dump, obj, entry) if cls == &PyList_Type else save_found_dict(dump, obj, entry)
 
 
-cdef int save_carefully(Dump dump, PyObject* obj) except -1:
-    """Write an object while other code may run before it."""
+cdef int save_carefully(Dump dump, PyObject* obj, bint is_id) except -1:
+    """Write an object while other code may run before it; a persistent id has no id of its own."""
     cdef PyTypeObject* cls
     Py_INCREF_(obj)
     try:
         dump.object_begins()
         if dump.careful:
             dump.settle()
-            if dump.persistent_id is not None:
-                if unlikely(dump.is_persistent_id):
-                    dump.is_persistent_id = False  # an id has no id of its own
-                else:
-                    quickpickle_prefetch(&dump.table[dump.place(obj)])
-                    pid = quickpickle_call_hook(dump.persistent_id, <object>obj)
-                    if unlikely(pid is not None):
-                        return save_persistent_id(dump, <object>obj, pid)
+            if dump.persistent_id is not None and not is_id:
+                pid = quickpickle_call_hook(dump.persistent_id, <object>obj)
+                if unlikely(pid is not None):
+                    return save_persistent_id(dump, <object>obj, pid)
         if unlikely(dump.order is not None):
             return save_in_order(dump, obj)
         cls = Py_TYPE(obj)
@@ -156,8 +152,7 @@ cdef int continue_persistent_id(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
     if work.step == 0:
         work.step = 1
-        dump.is_persistent_id = True
-        if save(dump, work.obj, 0):
+        if save_carefully(dump, work.obj, True):
             return 1
     dump.put1(OP_BINPERSID)
     dump.nested_user_code -= 1
@@ -176,7 +171,6 @@ cdef int set_up(
     dump.write_is_quiet = -1
     dump.outside = IN_OPTIONS
     dump.sent = 0
-    dump.is_last_write = False
     dump.compact = False
     dump.fix_imports = fix_imports
     dump.buffer_callback = callback
@@ -379,7 +373,6 @@ cdef class PicklerCore:
         dump.compact = self._compact
         dump.reduction_limit = self.reduction_limit
         dump.persistent_id = dump.order = None
-        dump.is_persistent_id = False
         if (
             self._persistent_id is not absent
             or type(self).persistent_id is not core_persistent_id

@@ -568,7 +568,7 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
     if not save_class(dump, plan):
         return ASK
     dump.part_begins()
-    dump.put_opcode1(OP_SHORT_BINBYTES, <uint8_t>size)
+    dump.put2(OP_SHORT_BINBYTES, <uint8_t>size)
     dump.put(data, size)
     dump.memoize(NULL, True)
     if tzinfo != NULL:

@@ -22,9 +22,9 @@ cdef inline bint is_scalar(PyObject* obj) noexcept:
 cdef inline int put_small_int(Stream stream, Py_ssize_t value) except -1:
     """Write an int of 31 bits that is not a Python object, from protocol 2 on."""
     if value <= 0xFF:
-        return stream.put_opcode1(OP_BININT1, <uint8_t>value)
+        return stream.put2(OP_BININT1, <uint8_t>value)
     if value <= 0xFFFF:
-        stream.put_opcode1(OP_BININT2, <uint8_t>value)
+        stream.put2(OP_BININT2, <uint8_t>value)
         return stream.put1(<uint8_t>(value >> 8))
     return stream.put_opcode4(OP_BININT, <uint32_t>value)
 
@@ -87,7 +87,7 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         raise OverflowError("int too large to pickle")
     if size < 256:
         memmove(stream.pos + 2, stream.pos + 5, size)
-        stream.put_opcode1(OP_LONG1, <uint8_t>size)
+        stream.put2(OP_LONG1, <uint8_t>size)
     else:
         stream.put_opcode4(OP_LONG4, <uint32_t>size)
         stream.look_how_far(size)
@@ -166,7 +166,7 @@ cdef int save_large_str(Stream stream, PyObject* obj, Py_ssize_t size) except -1
 cdef inline int put_str_header(Stream stream, Py_ssize_t size) except -1:
     stream.close_frame_if_large(size)
     if size <= 0xFF and stream.protocol >= 4:
-        return stream.put_opcode1(OP_SHORT_BINUNICODE, <uint8_t>size)
+        return stream.put2(OP_SHORT_BINUNICODE, <uint8_t>size)
     if <uint64_t>size >> 32 == 0:
         return stream.put_opcode4(OP_BINUNICODE, <uint32_t>size)
     if stream.protocol >= 4:
@@ -194,7 +194,7 @@ cdef int save_text(Stream stream, object obj) except -1:
 cdef inline int put_bytes_header(Stream stream, Py_ssize_t size) except -1:
     stream.close_frame_if_large(size)
     if size <= 0xFF:
-        return stream.put_opcode1(OP_SHORT_BINBYTES, <uint8_t>size)
+        return stream.put2(OP_SHORT_BINBYTES, <uint8_t>size)
     if <uint64_t>size >> 32 == 0:
         return stream.put_opcode4(OP_BINBYTES, <uint32_t>size)
     if stream.protocol >= 4:

@@ -21,7 +21,6 @@ cdef class Stream(Memo):
     cdef object write  # None: everything stays in the buffer, for dumps
     cdef object file  # the file, if `write` is an unbound method; else None
     cdef int write_is_quiet  # it runs no code of Python; -1: not looked at yet
-    cdef bint is_last_write  # of a dump whose memo nobody sees and nobody needs any more
     cdef int protocol
     cdef bint bin, fast, fix_imports
     cdef bint has_memoize  # the opcode, or compact; and not fast mode
@@ -215,10 +214,11 @@ cdef class Stream(Memo):
         return 0
 
     @cython.final
-    cdef inline int put2(self, uint8_t code, uint8_t next_code) except -1:
+    cdef inline int put2(self, uint8_t code, uint8_t argument) except -1:
+        """Write an opcode and an argument of one byte, or two opcodes."""
         self.room(2)
         self.pos[0] = <char>code
-        self.pos[1] = <char>next_code
+        self.pos[1] = <char>argument
         self.pos += 2
         return 0
 
@@ -240,14 +240,6 @@ cdef class Stream(Memo):
     cdef int put_bytes(self, bytes data) except -1:
         self.look_how_far(PyBytes_GET_SIZE(data))
         return self.put(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-
-    @cython.final
-    cdef inline int put_opcode1(self, uint8_t code, uint8_t argument) except -1:
-        self.room(2)
-        self.pos[0] = <char>code
-        self.pos[1] = <char>argument
-        self.pos += 2
-        return 0
 
     @cython.final
     cdef inline int put_opcode4(self, uint8_t code, uint32_t argument) except -1:
@@ -328,7 +320,7 @@ cdef class Stream(Memo):
         if not self.bin:
             return self.put_bytes(b"%b%d\n" % (opcodes.PUT, number))
         if number < 256:
-            return self.put_opcode1(OP_BINPUT, <uint8_t>number)
+            return self.put2(OP_BINPUT, <uint8_t>number)
         if <uint64_t>number >> 32 == 0:
             return self.put_opcode4(OP_LONG_BINPUT, <uint32_t>number)
         raise PicklingError("memo id too large for LONG_BINPUT")
@@ -390,8 +382,8 @@ cdef class Stream(Memo):
         elif self.write is None or self.compact:
             self.put(data, size)
         else:
-            self.flush()
-            self.send(owner, size)
+            self.flush(False)
+            self.send(owner, size, False)
         self.begin_frame()
         if self.report is not None:
             self.stop = self.pos  # where the next object begins
@@ -427,34 +419,35 @@ cdef class Stream(Memo):
         if self.write is not None and not self.compact and (
             self.pos - self.buffer >= WRITE_SIZE or not self.is_quiet()
         ):
-            self.flush()
+            self.flush(False)
         return self.begin_frame()
 
     @cython.final
-    cdef int flush(self) except -1:
+    cdef int flush(self, bint is_last) except -1:
         cdef Py_ssize_t size = self.pos - self.buffer
         if size:
             self.pos = self.buffer
             if self.file is not None:
-                self.send(None, size)
+                self.send(None, size, is_last)
             elif size >= 4096 and self.is_quiet():
                 # Such a file takes the bytes and does not keep the object.
-                self.send(quickpickle_view_quietly(self.buffer, size), size)
+                self.send(quickpickle_view_quietly(self.buffer, size), size, is_last)
             else:
-                self.send(PyBytes_FromStringAndSize(self.buffer, size), size)
+                self.send(PyBytes_FromStringAndSize(self.buffer, size), size, is_last)
         return 0
 
     @cython.final
-    cdef int send(self, object data, Py_ssize_t size) except -1:
+    cdef int send(self, object data, Py_ssize_t size, bint is_last) except -1:
         """Hand bytes to the file: see send() in pickling/stream.py. None: those in the buffer.
 
         Then the buffer's holder is handed over, as the bytes that it has so far. Such a file copies
-        them, and shows the object to nobody.
+        them, and shows the object to nobody. `is_last` is the write of a dump whose memo nobody
+        sees and nobody needs any more.
         """
         global last_epoch
         cdef int64_t count = -1
         self.check_signals()  # the write may block, and does not look for earlier signals
-        if self.is_last_write:
+        if is_last:
             pass
         elif self.is_quiet():
             # It may let other threads run. They may free objects in the log, so these are owned.
@@ -477,7 +470,7 @@ cdef class Stream(Memo):
             and quickpickle_small_long(<PyObject*>taken, &count)
             and count == size
         ):
-            if not self.is_last_write:
+            if not is_last:
                 self.settle()
             if data is None:
                 data = PyBytes_FromStringAndSize(self.buffer, size)
@@ -512,8 +505,7 @@ cdef class Stream(Memo):
         if not self.visible:
             self.forget_log()
         if self.write is not None:
-            self.is_last_write = not self.visible
-            self.flush()
+            self.flush(not self.visible)
             return None
         if self.pos - self.buffer < FRAME_SIZE_TARGET:
             return PyBytes_FromStringAndSize(self.buffer, self.pos - self.buffer)
@@ -533,7 +525,8 @@ cdef class Stream(Memo):
         history.buffer_size = min(self.pos - self.buffer, 8 * LARGE - 1024) + 1024
         _PyBytes_Resize(&self.holder, self.pos - self.buffer)
         result = <bytes>self.holder
-        self.give_back()
+        self.lose_buffer()
+        self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         return result
 
     @cython.final
@@ -542,13 +535,6 @@ cdef class Stream(Memo):
         Py_XDECREF(self.holder)
         self.holder = NULL
         self.buffer = self.pos = self.end = NULL
-        return 0
-
-    @cython.final
-    cdef int give_back(self) except -1:
-        """Begin a new buffer."""
-        self.lose_buffer()
-        self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         return 0
 
     # --- limits against endless dumps
