@@ -11,7 +11,7 @@
 # Only pickles whose entries count up by one, as all picklers write them, are done here. All other
 # pickles, and damaged ones, are left to optimization.py: ODD.
 
-cdef extern from "compact.h":
+cdef extern from "optimize.h":
     ctypedef struct quickpickle_compaction:
         uint8_t* data
         uint8_t* end
