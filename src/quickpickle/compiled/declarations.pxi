@@ -30,7 +30,8 @@ from ..format.decode import ARGUMENT_OF
 from ..rules.options import check_memo_is_empty
 from ..optimization import optimize as optimize_odd
 from ..rules.versions import LIST_SIZE_IS_CHECKED
-from ..rules.order import SMALL, Failure, Order, dtype_parts, with_parts
+from ..rules.order import Failure, Order
+from ..rules.representatives import SMALL, dtype_parts, with_parts
 from ..rules.versions import PY313, PY315
 from ..rules.errors import buffer_needs_protocol_5, no_reduction
 from ..rules.digests import PROTOCOL as DIGEST_PROTOCOL, new_hash, reduce_for_digest
