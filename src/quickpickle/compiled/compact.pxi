@@ -4,9 +4,9 @@
 # references to them belong. At its end it is known which entries are used. The bytes between are
 # copied as they are, the rest is filled in, and frames are made.
 #
-# For a pickle that exists, optimize() makes two passes. The first reads every opcode, and notes where
-# the memo is written and read, and which entries are read. The second copies the bytes between,
-# leaves out unused entries, renumbers the others, and makes frames.
+# For a pickle that exists, optimize() makes two passes. The first reads every opcode, and notes
+# where the memo is written and read, and which entries are read. The second copies the bytes
+# between, leaves out unused entries, renumbers the others, and makes frames.
 #
 # Only pickles whose entries count up by one, as all picklers write them, are done here. All other
 # pickles, and damaged ones, are left to optimization.py: ODD.

@@ -261,7 +261,7 @@ cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1
 cdef int push_dict(
     Dump dump, PyObject* obj, char opcode, Py_ssize_t position, Py_ssize_t count, PyObject* value
 ) except -1:
-    """Put a small dict on the stack: its first keys are written, and all their values but `value`."""
+    """Put a small dict on the stack: its first keys are written, and their values but `value`."""
     cdef Work* work = dump.push(DICT_WORK, obj)
     work.size = PyDict_GET_SIZE(obj)
     work.opcode = opcode
@@ -356,7 +356,9 @@ cdef int continue_dict(Dump dump) except -1:
             return 1
     while True:
         if work.step == IN_BATCH:
-            while work.count < BATCHSIZE and quickpickle_dict_next(obj, &work.position, &key, &value):
+            while work.count < BATCHSIZE and quickpickle_dict_next(
+                obj, &work.position, &key, &value
+            ):
                 work.count += 1
                 if save_item(dump, work, key, value):
                     return 1

@@ -27,14 +27,12 @@ from cpython.object cimport PyObject, PyTypeObject, traverseproc, visitproc
 from cpython.ref cimport Py_INCREF
 
 from ..format.decode import ARGUMENT_OF
-from ..rules.options import check_memo_is_empty
 from ..optimization import optimize as optimize_odd
-from ..rules.versions import LIST_SIZE_IS_CHECKED
 from ..rules.order import Failure, Order
 from ..rules.representatives import SMALL, dtype_parts, with_parts
-from ..rules.versions import PY313, PY315
+from ..rules.versions import LIST_SIZE_IS_CHECKED, PY313, PY315
 from ..rules.errors import buffer_needs_protocol_5, no_reduction
-from ..rules.digests import PROTOCOL as DIGEST_PROTOCOL, new_hash, reduce_for_digest
+from ..rules.digests import PROTOCOL as DIGEST_PROTOCOL, Pieces, new_hash, reduce_for_digest
 from ..files.writing import dump_to_path
 from ..rules.tracebacks import make_public
 from ..rules.memo_proxy import PicklerMemoProxy, read_memo
@@ -44,6 +42,7 @@ from ..rules import plans as planning
 from ..rules.options import (
     already_used,
     check_buffer_callback,
+    check_memo_is_empty,
     check_protocol,
     encode_persistent_id,
     int_member,
@@ -67,7 +66,6 @@ from ..rules.reductions import (
 )
 from ..rules.sending import DIGESTING, REPORTING, WRITING, send_rest
 from ..rules.nesting import cyclic_error, endless_error
-from ..rules.digests import Pieces
 
 # All of these take and give borrowed references, as C does. Cython changes the reference count of
 # every `object` variable, and the memo depends on the counts.
@@ -91,7 +89,9 @@ cdef extern from "Python.h":
 
     Py_ssize_t PyBytes_GET_SIZE_ "PyBytes_GET_SIZE"(PyObject*)
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
-    PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(const char*, Py_ssize_t) except NULL
+    PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(
+        const char*, Py_ssize_t
+    ) except NULL
     Py_ssize_t PyTuple_GET_SIZE(PyObject*)
     PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t)
     Py_ssize_t PyList_GET_SIZE(PyObject*)

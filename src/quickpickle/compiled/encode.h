@@ -156,7 +156,7 @@ static inline char *quickpickle_scalar(char *pos, PyObject *obj)
         quickpickle_store_double(pos + 1, PyFloat_AS_DOUBLE(obj));
         return pos + 9;
     }
-    /* One branch, which can be predicted where these three are mixed: they take a fifth of the time. */
+    /* One branch, which can be predicted where these three are mixed: a fifth of the time. */
     which = (obj == Py_None) + 2 * (obj == Py_True) + 3 * (obj == Py_False);
     quickpickle_opaque(which);
     if (which) {

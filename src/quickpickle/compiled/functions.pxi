@@ -34,7 +34,9 @@ cdef tuple only_globals(object reducer_override):
     if type(reducer_override) is not MethodType:
         return None
     function = reducer_override.__func__
-    declared = function.__dict__.get("_quickpickle_only_globals") if type(function) is FunctionType else None
+    if type(function) is not FunctionType:
+        return None
+    declared = function.__dict__.get("_quickpickle_only_globals")
     return declared if declared is not None and declared[0] is function else None
 
 

@@ -209,8 +209,8 @@ static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
     size *= sign;
 #endif
     if (size < quickpickle_known.digits) {
-        *value =
-            (digits[0] + ((int64_t)(digits[size >> 1] & -(digit)(size >> 1)) << PyLong_SHIFT)) * sign;
+        int64_t high = digits[size >> 1] & -(digit)(size >> 1);
+        *value = (digits[0] + (high << PyLong_SHIFT)) * sign;
         return 1;
     }
     if (quickpickle_known.digits) {

@@ -1,7 +1,7 @@
 # Whether layout.h is right about this interpreter: its answers, and those of public functions.
 #
-# This runs once, at import. A layout that is not as expected is not used, so an unknown build of the
-# interpreter is slower, and not wrong. Numbers that tell how far is read are compared first.
+# This runs once, at import. A layout that is not as expected is not used, so an unknown build of
+# the interpreter is slower, and not wrong. Numbers that tell how far is read are compared first.
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL

@@ -86,7 +86,12 @@ cdef int save_other(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
         return save_bytearray(dump, obj)
     if cls == picklebuffer_type:
         return save_picklebuffer(dump, obj)
-    if cls == &PyBytes_Type or cls == &PySet_Type or cls == &PyFrozenSet_Type or cls == &PyByteArray_Type:
+    if (
+        cls == &PyBytes_Type
+        or cls == &PySet_Type
+        or cls == &PyFrozenSet_Type
+        or cls == &PyByteArray_Type
+    ):
         return save_without_opcode(dump, obj)
     return save_object(dump, obj, unique)
 

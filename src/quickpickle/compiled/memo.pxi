@@ -195,7 +195,7 @@ cdef class Memo:
 
     @cython.final
     cdef inline bint is_unique(self, PyObject* obj, Py_ssize_t refs) noexcept:
-        """Whether an object cannot be met again: it has `refs` references, all known; 0: none is."""
+        """Whether an object cannot be met again: all its references are known, which are `refs`."""
         return quickpickle_has_refs(obj, refs) and self.logging
 
     @cython.final

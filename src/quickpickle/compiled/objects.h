@@ -118,7 +118,8 @@ static inline int quickpickle_is_plain_class(PyObject *obj)
 #if PY_VERSION_HEX < 0x030C0000
 #define quickpickle_make_ready(obj) PyUnicode_READY(obj)
 /* A string that is not ready counts as longer than any other. */
-#define quickpickle_length(obj) (PyUnicode_IS_READY(obj) ? PyUnicode_GET_LENGTH(obj) : PY_SSIZE_T_MAX)
+#define quickpickle_length(obj) \
+    (PyUnicode_IS_READY(obj) ? PyUnicode_GET_LENGTH(obj) : PY_SSIZE_T_MAX)
 #else
 #define quickpickle_make_ready(obj) 0
 #define quickpickle_length(obj) PyUnicode_GET_LENGTH(obj)

@@ -163,7 +163,8 @@ static int quickpickle_write(quickpickle_compaction *c)
                 }
                 quickpickle_pass(c);
                 if (c->protocol < 4) {
-                    quickpickle_write_memo_opcode(c, OP_PUT, OP_BINPUT, OP_LONG_BINPUT, next_number);
+                    quickpickle_write_memo_opcode(
+                        c, OP_PUT, OP_BINPUT, OP_LONG_BINPUT, next_number);
                 }
                 else {
                     *c->pos++ = OP_MEMOIZE;

@@ -14,7 +14,7 @@ cdef PyTypeObject* failure_type = <PyTypeObject*>Failure
 @cython.final
 @cython.binding(False)  # see PicklerCore
 cdef class Values:
-    """As Representatives in rules/representatives.py. Its results are borrowed: it keeps them alive."""
+    """As Representatives in rules/. Its results are borrowed: it keeps them alive."""
 
     cdef dict strings, byte_strings, integers, values, aliases
     cdef readonly dict parts

@@ -95,23 +95,30 @@ cdef bint is_plainly_no_global(Dump dump, object obj) except -1:
 
 cdef bint is_valid(Dump dump, Plan plan) except -1:
     cdef PyTypeObject* cls = plan.cls
+    cdef uint64_t version
     if plan.version != quickpickle_type_version(cls):
         return False
     if plan.kind == FIELDS:
         dump.settle()  # other code may run
         fields = <object>plan.own_fields
-        if plan.names != planning.field_names(fields) or plan.version != quickpickle_type_version(cls):
+        if plan.names != planning.field_names(fields):
+            return False
+        if plan.version != quickpickle_type_version(cls):
             return False
     if plan.kind != UNPLANNED:
         if plan.metaclass_version != quickpickle_type_version(Py_TYPE(<PyObject*>cls)):
             return False
         # Nobody has registered the class since it was last looked for.
-        if plan.copyreg_version == 0 or plan.copyreg_version != quickpickle_dict_version(<PyObject*>COPYREG_TABLE):
+        version = quickpickle_dict_version(<PyObject*>COPYREG_TABLE)
+        if version == 0 or plan.copyreg_version != version:
             if not is_unregistered(dump, cls):
                 return False
-            plan.copyreg_version = quickpickle_dict_version(<PyObject*>COPYREG_TABLE)
+            plan.copyreg_version = version
         # Not by the attribute: audit hooks are told of that.
-        if plan.code is not None and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code:
+        if (
+            plan.code is not None
+            and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code
+        ):
             return False
         if plan.kind == NDARRAY and (
             find_quietly(<PyObject*>plan.fields, "_frombuffer") != <PyObject*>plan.method
@@ -219,7 +226,7 @@ cdef int find_out(Plan plan, object obj) except -1:
 
 
 cdef int keep_plan(Plan plan) except -1:
-    """Put a plan into the table: in place of the class's last one, or of one that is out of date."""
+    """Put a plan into the table: in place of the class's last one, or of another."""
     cdef int i
     cdef size_t home = plan_place(plan.cls) & (PLANS - 1), place = home
     cdef PyObject* old

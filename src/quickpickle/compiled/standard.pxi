@@ -209,7 +209,7 @@ cdef bint save_factory(Dump dump, object factory, Plan plan) except -1:
 cdef int push_items(
     Dump dump, PyObject* obj, bint is_dict, int step, Py_ssize_t count, PyObject* value
 ) except -1:
-    """Go on with an iterator behind the first `count` items, but for the `value` of the last one."""
+    """Go on with an iterator behind `count` items, but for the `value` of the last one."""
     cdef Work* work
     held = None if value == NULL else <object>value  # should the dict give it up meanwhile
     dump.settle()  # making an iterator may run the garbage collector
