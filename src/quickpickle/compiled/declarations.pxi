@@ -128,7 +128,8 @@ cdef extern from "Python.h":
 cdef extern from "objects.h":
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
     ctypedef struct quickpickle_layouts:
-        int dicts, values, dict_versions, type_versions, sets, digits, utf8, slots, dates
+        int dicts, values, dict_versions, type_versions, sets, utf8, slots, dates
+        Py_ssize_t digits
     quickpickle_layouts quickpickle_known
     void quickpickle_trust(bint)
     void* quickpickle_values(PyObject*)

@@ -130,7 +130,7 @@ static inline char *quickpickle_scalar(char *pos, PyObject *obj)
     int64_t value;
     int which;
     if (PyLong_CheckExact(obj)) {
-        if (!quickpickle_small_long(obj, &value)) {
+        if (!quickpickle_known_long(obj, &value)) {
             return NULL;
         }
         if ((uint64_t)value <= 0xFF) {

@@ -179,9 +179,9 @@ def dates_are_known():
     return True
 
 
-cdef int check(int* flag, object is_known) except -1:
+cdef int check(int* flag, object holds) except -1:
     try:
-        if flag[0] and not is_known():
+        if flag[0] and not holds():
             flag[0] = 0
     except Exception:
         flag[0] = 0
@@ -200,11 +200,14 @@ def known_layouts():
 
 
 quickpickle_trust(True)
+cdef int has_digits = quickpickle_known.digits != 0
 check(&quickpickle_known.dicts, dicts_are_known)
 check(&quickpickle_known.values, values_are_known)
 check(&quickpickle_known.dict_versions, dict_versions_are_known)
 check(&quickpickle_known.type_versions, type_versions_are_known)
 check(&quickpickle_known.sets, sets_are_known)
-check(&quickpickle_known.digits, digits_are_known)
+check(&has_digits, digits_are_known)
+if not has_digits:
+    quickpickle_known.digits = 0
 check(&quickpickle_known.utf8, utf8_is_known)
 check(&quickpickle_known.slots, slots_are_known)

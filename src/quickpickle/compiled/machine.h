@@ -20,6 +20,13 @@
 #define quickpickle_opaque(number) ((void)(number))
 #endif
 
+/* A condition that is false nearly always. */
+#if defined(__GNUC__)
+#define quickpickle_rarely(condition) __builtin_expect(!!(condition), 0)
+#else
+#define quickpickle_rarely(condition) (condition)
+#endif
+
 /* Makes the processor fetch memory that is needed soon. */
 #if defined(__GNUC__)
 #define quickpickle_prefetch(obj) __builtin_prefetch(obj)

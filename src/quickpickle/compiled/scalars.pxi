@@ -20,7 +20,7 @@ cdef inline bint is_scalar(PyObject* obj) noexcept:
 
 
 cdef inline int put_small_int(Stream stream, Py_ssize_t value) except -1:
-    """Write an int of 31 bits that is not a Python object, from protocol 2 on."""
+    """Write an int of 31 bits that need not be a Python object."""
     if value <= 0xFF:
         return stream.put2(OP_BININT1, <uint8_t>value)
     if value <= 0xFFFF:
@@ -57,8 +57,9 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
     if is_small and value == <int32_t>value:
         if not stream.bin:
             return stream.put_bytes(b"%b%d\n" % (opcodes.INT, value))
-        stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
-        return 0
+        if value >= 0:
+            return put_small_int(stream, <Py_ssize_t>value)
+        return stream.put_opcode4(OP_BININT, <uint32_t>value)
     if stream.protocol < 2:
         held = obj
         stream.settle()  # as above
