@@ -6,7 +6,8 @@
 # code may have run, and only then, as nothing can change before.
 #
 # save_planned writes without running other code. If that is not possible it returns ASK, having
-# written nothing, and the object is asked.
+# written nothing, and the object is asked. The functions that it calls are in
+# instances.pxi, standard.pxi and arrays.pxi.
 
 cdef enum:
     ASK = 2
