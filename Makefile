@@ -13,6 +13,8 @@ SECONDS ?= 600
 # AddressSanitizer.
 SANITIZE_ARGS ?= -m "not slow" -k "not memory" --deselect tests/test_inspect_page.py \
   --deselect tests/test_dask.py::test_more_than_one_process_can_hold
+# Those that say what the layouts save have no meaning there.
+UNKNOWN_ARGS ?= -n auto -m "not slow" -k "not memory and not layouts and not asked_for"
 # Some thirty times slower, so a part.
 VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
   tests/test_memo.py tests/test_names.py tests/test_hostile.py
@@ -20,7 +22,8 @@ VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench changes coverage debug fuzz leaks reproducible sanitize stress valgrind clean
+.PHONY: demo test lint bench changes coverage debug fuzz leaks reproducible sanitize stress \
+  unknown valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -65,6 +68,10 @@ sanitize: $(VENV)/.installed-test
 
 reproducible: $(VENV)/.installed-test
 	tools/reproducible
+
+unknown: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1'
+	tools/unknown $(UNKNOWN_ARGS)
 
 stress: $(VENV)/.installed-test
 	$(BIN)/python tests/stress_threads.py --seconds $(SECONDS)

@@ -30,7 +30,7 @@ def test_many_threads(implementation, scenario):
 
 
 def test_a_bytearray_that_grows_while_it_is_written(monkeypatch):
-    """As another thread may do it between any two steps of the Python implementation."""
+    """As another thread may do it between any two steps of the pure implementation."""
     obj, header = bytearray(b"abc"), atoms._bytearray_header
 
     def grow(size):
@@ -85,7 +85,7 @@ def test_where_the_lock_is_forbidden_the_python_implementation_is_used():
     """The compiled one would not be safe there: what it knows of references would be wrong."""
     result = run_python(WHICH, "-X", "gil=0")
     assert result.stdout.split() == ["python", "quickpickle.inspection.scan", "False"]
-    assert "quickpickle uses its Python implementation: " in result.stderr
+    assert "quickpickle uses its pure implementation: " in result.stderr
     assert "-X gil=0" in result.stderr
 
 
@@ -129,4 +129,4 @@ def test_subinterpreters_use_the_python_implementation():
         implementation, warning = line.split(" | ")
         assert implementation == "python"
         if own == "native":
-            assert "quickpickle uses its Python implementation" in warning
+            assert "quickpickle uses its pure implementation" in warning
