@@ -7,7 +7,8 @@ import pickle
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any, Final
 
@@ -103,13 +104,13 @@ def describe(obj: Any) -> list[str]:
             continue
         numbers[id(obj)] = len(met)
         met.append(obj)
-        label, children = _parts(obj)
+        label, children = _parts(obj, numbers)
         result.append(label)
         work += reversed(children)
     return result
 
 
-def _parts(obj: Any) -> tuple[str, list[Any]]:
+def _parts(obj: Any, numbers: dict[int, int]) -> tuple[str, list[Any]]:
     cls = type(obj)
     label = f"{cls.__module__}.{cls.__qualname__}"
     children: list[Any] = []
@@ -127,9 +128,9 @@ def _parts(obj: Any) -> tuple[str, list[Any]]:
         for pair in dict.items(obj):
             children += pair
     elif issubclass(cls, set):
-        children += sorted(set.__iter__(obj), key=_order)
+        children += _in_order(set.__iter__(obj), numbers)
     elif issubclass(cls, frozenset):
-        children += sorted(frozenset.__iter__(obj), key=_order)
+        children += _in_order(frozenset.__iter__(obj), numbers)
     elif issubclass(cls, (int, float, str, bytes, bytearray)):
         base = next(c for c in (int, float, str, bytes, bytearray) if issubclass(cls, c))
         label += f" {_without_addresses(base.__repr__(obj))}"
@@ -149,8 +150,20 @@ def _parts(obj: Any) -> tuple[str, list[Any]]:
     return f"{label} {size} {len(children)}", children
 
 
-def _order(obj: Any) -> str:
-    return f"{type(obj)} {_without_addresses(repr(obj))}"
+def _in_order(members: Iterable[Any], numbers: dict[int, int]) -> list[Any]:
+    """The members of a set, in an order that does not depend on their addresses.
+
+    Of those that look alike, and have not been met, only how they look.
+    """
+    pairs = sorted(((_look(obj, numbers), obj) for obj in members), key=lambda pair: pair[0])
+    alike = Counter(look for look, _ in pairs)
+    return [obj if alike[look] == 1 else look for look, obj in pairs]
+
+
+def _look(obj: Any, numbers: dict[int, int]) -> tuple[int, str]:
+    number = numbers.get(id(obj), sys.maxsize)
+    attributes = _try(lambda: repr(obj.__dict__))
+    return number, _without_addresses(f"{type(obj)} {obj!r} {attributes}")
 
 
 def _without_addresses(text: str) -> str:

@@ -27,7 +27,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
 
 import quickpickle
-from conftest import IMPLEMENTATIONS
+from conftest import IMPLEMENTATIONS, UNPICKLERS
 from quickpickle.inspection import inspect
 from repeating import UNIT, lost_by
 from test_compact import optimize_of
@@ -137,6 +137,97 @@ def _inspect(module: ModuleType) -> None:
     inspect(data[:-20]).as_dict()
 
 
+def _unpickling(module: ModuleType) -> ModuleType:
+    """The module that reads, of the implementation whose Pickler is in `module`."""
+    return next(
+        UNPICKLERS.get(n, quickpickle.pure) for n, m in IMPLEMENTATIONS.items() if m is module
+    )
+
+
+class ReadsInPieces(io.RawIOBase):
+    """A file that gives less than it is asked for, and fails at its end."""
+
+    def __init__(self, data: bytes) -> None:
+        self.file = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        count = self.file.readinto(memoryview(buffer)[:1000])
+        if count == 0:
+            raise OSError("on purpose")
+        return count
+
+
+def _loads(module: ModuleType) -> None:
+    reading = _unpickling(module)
+    for protocol in range(6):
+        data = pickle.dumps([varied(protocol), b"x" * 70_000, ["text"] * 100], protocol)
+        reading.loads(data)
+        reading.load(io.BytesIO(data))
+        reading.load(io.BufferedReader(io.BytesIO(data)))
+        for size in (0, 10, len(data) // 2, len(data) - 1):
+            with contextlib.suppress(EOFError, pickle.UnpicklingError):
+                reading.loads(data[:size])
+            with contextlib.suppress(OSError):
+                reading.load(ReadsInPieces(data[:size]))
+
+
+def _unpickler(module: ModuleType) -> None:
+    reading = _unpickling(module)
+    file = io.BytesIO()
+    pickler = type("WithIds", (Hooked, pickle.Pickler), {})(file)
+    for _ in range(3):
+        pickler.dump(varied())
+    data = file.getvalue()
+
+    class Sub(reading.Unpickler):  # type: ignore[name-defined,misc]
+        def persistent_load(self, pid: object) -> float:
+            return 1.5
+
+        def find_class(self, module_name: str, name: str) -> object:
+            return super().find_class(module_name, name)
+
+    unpickler = Sub(io.BytesIO(data + b"](K\1\x94(cnosuch_module\na\n.N\x94."))
+    for _ in range(3):
+        unpickler.load()
+    with contextlib.suppress(ModuleNotFoundError):
+        unpickler.load()
+    unpickler.memo = unpickler.memo.copy()
+    unpickler.memo.clear()
+    unpickler.me = unpickler
+
+
+def _damaged(module: ModuleType) -> None:
+    reading = _unpickling(module)
+    for data in DAMAGED:
+        with contextlib.suppress(Exception):
+            reading.loads(data)
+
+
+DAMAGED = [
+    *(
+        b"(]](\xff",
+        b"\x80\5]\x94(K\1h\5e.",
+        b"}(]Nu.",
+        b"(](]\x91",
+        b"cbuiltins\nlist\n(K\1tR.",
+        b"I1x\n.",
+    ),
+    *(
+        b"N}b.",
+        b"X\xff\xff\xff\x7fabc",
+        b"\x97.",
+        b"\x82\7.",
+        b"P\n.",
+        b"(]\x94h\0a0]Nb.",
+        b"L1x\n.",
+    ),
+    *(b"Np-1\n.", b"](((K\1e.", b"\x95\5\0\0\0\0\0\0\0]]", b"K\1K\2\x81.", b"}K\1]s]s."),
+]
+
+
 _HOOKED = {
     module.__name__: type("WithHooks", (Hooked, module.Pickler), {})
     for module in IMPLEMENTATIONS.values()
@@ -146,7 +237,7 @@ SCENARIOS: dict[str, Callable[[ModuleType], None]] = {
     function.__name__[1:]: function
     for function in (
         _dumps, _fails, _pickler, _hooks, _writes, _buffers, _path, _options, _classes,
-        _diagnose, _inspect,
+        _diagnose, _inspect, _loads, _unpickler, _damaged,
     )
 }  # fmt: skip
 

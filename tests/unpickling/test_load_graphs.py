@@ -14,6 +14,8 @@ from differential import assert_same_load, describe, outcome
 from test_fuzz import corpus
 from test_graphs import SETTINGS, graphs
 
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
 
 def pickled(obj, protocol, **options):
     data = outcome(lambda: pickle.dumps(obj, protocol, **options))

@@ -89,12 +89,11 @@ KEYWORDS = [
     made("LyingDict") + text("a") + b"K\1" + op.SETITEM,
     state(made("SubStr", text("a")) + b"K\1"),
 ]  # fmt: skip
-BOOL = named("bool", "builtins")
 CLASSES = [
     named("New"), named("Plain"), named("function"), named("fails"), named("SetsState"), op.NONE,
     named("int", "builtins"), named("object", "builtins"), named("list", "builtins"), text("New"),
     named("len", "builtins"), named("GeneratorType", "types"), named("FunctionType", "types"),
-    BOOL, named("type", "builtins"), named("NoneType", "types"),
+    named("bool", "builtins"), named("type", "builtins"), named("NoneType", "types"),
     named("ManyList"), named("LyingTuple"), named("SubStr"), named("OldStyle"), made("Plain"),
 ]  # fmt: skip
 
@@ -104,9 +103,10 @@ def test_arguments(unpickling):
         assert_same_load(unpickling, cls + arguments + b"R.")
         assert_same_load(unpickling, cls + arguments + b"\x81.")
         for keywords in KEYWORDS:
-            if cls == BOOL and b"LyingDict" in keywords:
-                continue  # a SystemError of the interpreter
-            assert_same_load(unpickling, cls + arguments + keywords + b"\x92.")
+            data = cls + arguments + keywords + b"\x92."
+            theirs = load_outcome(lambda: pickle.loads(data))  # noqa: B023
+            if theirs[0] is not SystemError:  # of C functions that get a subclass of dict
+                assert_same_load(unpickling, data)
 
 
 def test_arguments_without_a_tuple(unpickling):
