@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-import measure  # noqa: F401  # first: on PyPy it takes the place of what `pickle` has
+import pypy_reference  # noqa: F401  # first: on PyPy it takes the place of what `pickle` has
 import quickpickle.pure
 
 # The modules with a Pickler, a dump and a dumps of each implementation.
@@ -44,7 +44,7 @@ def examples(count: int) -> int:
 def few_objects_to_collect() -> Iterator[None]:
     """What other modules have imported and left is out of the collector's way.
 
-    For tests that call it often: in a whole run those of test_hostile.py took
+    For tests that call it often: in a whole run those of test_hostile_objects.py took
     208 seconds, and less than 14 since. Not for those of Hypothesis, which
     asks the collector who holds its random numbers.
     """

@@ -21,9 +21,10 @@ import pytest
 
 import quickpickle
 from differential import only_counted, only_cpython
+from models import Endless, Plain
 from quickpickle import diagnose
 from quickpickle.diagnosis import Problem, Problems
-from test_paths import NAMES, TABLE, Dict, List, Plain, Reduced, lock, slots
+from rules.test_paths import NAMES, TABLE, Dict, List, Reduced, lock, slots
 
 PROTOCOLS = (0, 2, 5)
 
@@ -142,11 +143,6 @@ def test_the_protocol_decides():
     assert found(obj, protocol=5) == []
     assert found(obj, protocol=4) == ["obj[0]"]
     assert found(obj, protocol=0) == ["obj[0]", "obj[1]"]
-
-
-class Endless:
-    def __reduce__(self):
-        return Endless, (Endless(),)
 
 
 def test_a_reduction_without_end(monkeypatch):

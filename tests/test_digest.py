@@ -20,11 +20,7 @@ import pytest
 
 from conftest import IMPLEMENTATIONS
 from differential import PYPY
-
-
-class Plain:
-    def __init__(self, **attributes):
-        self.__dict__.update(attributes)
+from models import Plain
 
 
 class Ordered(Plain):
