@@ -6,9 +6,10 @@ are no blocks, so only there they are missed.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 REPEATED = 50  # times: so many blocks more are one lost each time; fewer are the interpreter's own
 UNIT = "blocks or references" if hasattr(sys, "gettotalrefcount") else "blocks"
@@ -26,16 +27,25 @@ def references() -> int:
     return sys.gettotalrefcount() - sum(map(sys.getrefcount, types))
 
 
-def lost_by(action: Callable[[], object]) -> int:
-    """How many more are in use after an action that was taken before: blocks, or references."""
-    counts = [[0, 0], [0, 0]]
+@contextlib.contextmanager
+def only_new_objects() -> Iterator[None]:
+    """The collector does not look again at the objects that are there already."""
     gc.collect()
-    gc.freeze()  # what was there before is not looked at again
+    gc.freeze()
     try:
-        for count in counts:
-            action()
-            gc.collect()
-            count[:] = sys.getallocatedblocks(), references()
+        yield
     finally:
         gc.unfreeze()
+
+
+def lost_by(action: Callable[[], object]) -> int:
+    """How many more blocks, or references, are in use after an action that is taken twice.
+
+    To be called where `only_new_objects` holds.
+    """
+    counts = [[0, 0], [0, 0]]
+    for count in counts:
+        action()
+        gc.collect()
+        count[:] = sys.getallocatedblocks(), references()
     return max(again - first for first, again in zip(*counts, strict=True))

@@ -660,7 +660,7 @@ def test_dumps_inside_a_dumps_and_in_threads(implementation):
 
 
 def test_plain_dumps_after_compact_ones(implementation, protocol):
-    obj = words(5000, 700)
+    obj = words(2500, 700)
     plain = pickle.dumps(obj, protocol)
     optimized = pickletools.optimize(plain)
     for options in ({"compact": True}, {}, {"compact": True}, {}):

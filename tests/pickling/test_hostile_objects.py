@@ -17,8 +17,6 @@ import pytest
 
 from differential import assert_same, assert_same_dumps, only_c, only_cpython, outcome
 
-pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
-
 
 class Plain:
     def __init__(self, **attributes):

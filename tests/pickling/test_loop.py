@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 import sys
@@ -9,7 +10,6 @@ import sys
 import pytest
 
 from conftest import IMPLEMENTATIONS
-from models import Reduced
 from quickpickle.format.limits import FRAME_SIZE_TARGET
 
 MILLION = 1_000_000
@@ -19,8 +19,17 @@ MILLION = 1_000_000
     params=[pytest.param(n, marks=[pytest.mark.slow] * (n == "python")) for n in IMPLEMENTATIONS]
 )
 def patient(request):
-    """An implementation for millions of objects, which takes the one in Python a while."""
-    return IMPLEMENTATIONS[request.param]
+    """An implementation for millions of objects, which takes the one in Python a while.
+
+    The collector runs once for a million new objects, not for 700: it looked at all of them again
+    and again, and took more than half of the time.
+    """
+    threshold = gc.get_threshold() if hasattr(gc, "get_threshold") else None  # not on PyPy
+    if threshold:
+        gc.set_threshold(1_000_000, 5, 5)
+    yield IMPLEMENTATIONS[request.param]
+    if threshold:
+        gc.set_threshold(*threshold)
 
 
 def deep_list(depth):
@@ -74,6 +83,14 @@ def test_the_bytes_are_those_of_recursion(implementation, protocol, depth):
 class Node:
     def __init__(self, next=None):  # noqa: A002
         self.next = next
+
+
+class Reduced:
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __reduce__(self):
+        return Reduced, (self.inner,)
 
 
 def chain(cls, length):

@@ -757,7 +757,8 @@ class TestSignals:
             made = [OBJECTS[name]() for _ in range(count)]
             return list(itertools.chain(*made)) if isinstance(made[0], list) else made
 
-        count = 150_000 // len(implementation.dumps(OBJECTS[name]()))  # takes longer than the timer
+        size = 15_000 if implementation is quickpickle.pure else 150_000  # longer than the timer
+        count = size // len(implementation.dumps(OBJECTS[name]())) + 1
         self.dump(implementation, make, 5)
 
     @pytest.mark.parametrize("protocol", [0, 1])
@@ -799,10 +800,7 @@ def collecting(action, at):
         gc.callbacks.remove(call)
 
 
-collected = [
-    pytest.mark.skipif(PYPY, reason="PyPy's collector calls nobody"),
-    pytest.mark.usefixtures("few_objects_to_collect"),
-]
+collected = pytest.mark.skipif(PYPY, reason="PyPy's collector calls nobody")
 
 
 class TestCollections:

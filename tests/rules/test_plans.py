@@ -768,7 +768,6 @@ def test_an_import_of_ones_own(implementation, protocol, monkeypatch):
 
 
 @only_counted
-@pytest.mark.usefixtures("few_objects_to_collect")
 def test_a_collection_in_the_middle(implementation, protocol):
     """Making an instance's dict may run the garbage collector, and that anyone's code."""
     items = []

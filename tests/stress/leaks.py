@@ -28,7 +28,7 @@ if __name__ == "__main__":
 
 import quickpickle
 from conftest import IMPLEMENTATIONS
-from leak_counts import UNIT, lost_by
+from leak_counts import UNIT, lost_by, only_new_objects
 from pickling.test_hostile_objects import ChangesClass, Plain
 from pickling.test_injected_faults import Hooked, varied
 from quickpickle.inspection import inspect
@@ -162,9 +162,10 @@ def lost(name: str, module: ModuleType, repeats: int) -> int:
 
     if name == "classes":  # plans for 1,024 of them are kept, so first there are that many
         _classes(module, 5000)
-    blocks = lost_by(repeat)
-    # The interpreter keeps things for itself at first, a leak goes on.
-    return blocks if blocks <= repeats // 10 else min(blocks, lost_by(repeat))
+    with only_new_objects():
+        blocks = lost_by(repeat)
+        # The interpreter keeps things for itself at first, a leak goes on.
+        return blocks if blocks <= repeats // 10 else min(blocks, lost_by(repeat))
 
 
 def main() -> int:
