@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def examples(count: int) -> int:
-    """How many examples Hypothesis tries: a third where the slow tests are left out."""
+    """The number of examples of Hypothesis: a third where the slow tests are left out."""
     return count // 3 if slow_tests_are_left_out else count
 
 

@@ -1,4 +1,4 @@
-"""What the tests of `inspect` measure with: both scanners, and an Unpickler that counts."""
+"""Checks for the tests of `inspect`: both scanners, and an Unpickler that counts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _codes(*names: str) -> frozenset[int]:
     return frozenset(getattr(pickle, name)[0] for name in names)
 
 
-# What these opcodes leave on the stack was there before.
+# The objects that these opcodes leave on the stack were there before.
 _MAKE_NOTHING = (
     _codes("MARK", "STOP", "POP", "POP_MARK", "DUP", "PROTO", "FRAME", "READONLY_BUFFER", "BUILD")
     | _codes("GET", "BINGET", "LONG_BINGET", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")
@@ -99,7 +99,7 @@ _CALL = _codes("REDUCE", "NEWOBJ", "NEWOBJ_EX", "INST", "OBJ")
 _FIND = _codes("GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4")
 _PERSISTENT = _codes("PERSID", "BINPERSID")
 
-# Of these no object is shared by all that are equal.
+# Equal objects of these types are not one shared object.
 _NEW = (list, dict, set, float, bytearray)
 
 
@@ -137,7 +137,7 @@ class _Counting(pickle._Unpickler):  # type: ignore[name-defined, misc]
 
 
 def count_made(data: bytes) -> dict[str, int]:
-    """How many objects loading makes, by type."""
+    """The number of objects that loading makes, by type."""
     unpickler = _Counting(data)
     unpickler.load()
     return dict(unpickler.counts)

@@ -1,4 +1,4 @@
-"""What the tests for leaks measure with: the blocks of memory that the interpreter has in use.
+"""Counts for the tests of leaks: the blocks of memory that the interpreter has in use.
 
 A debug build (`make debug`) also counts the references to all objects. Those to None and to classes
 are no blocks, so only there they are missed.

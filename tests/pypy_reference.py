@@ -21,7 +21,7 @@ END = object()
 
 
 class Held:
-    """What a dump that fails has not written to the file: all that is less than a frame."""
+    """A file that gets whole frames, and nothing of the last one if the dump fails."""
 
     def __init__(self, write):
         self.parts, self.file_write = [], write
@@ -138,7 +138,7 @@ class Pickler(pickle._Pickler):
         super().__setattr__(name, value)
 
     def _batch_appends(self, items):
-        """Of a list only a single item goes without a batch, not one that is left over."""
+        """Only a list of a single item goes without a batch, not one that has an item left over."""
         if not self.bin:
             items = iter(items) if type(items) is list else items
             while (item := next(items, END)) is not END:
@@ -232,7 +232,7 @@ class Pickler(pickle._Pickler):
         self._save_itself(super().save_picklebuffer, obj)
 
     def save_str(self, obj):
-        """Nor is the copy of a string that is escaped for protocol 0."""
+        """The same for a string, whose copy is escaped for protocol 0."""
         self._save_itself(super().save_str, obj)
 
     def _save_itself(self, save, obj):
@@ -251,7 +251,7 @@ class Pickler(pickle._Pickler):
             self.memo[id(obj)] = number, obj
 
     def save_global(self, obj, name=None):
-        """Whatever goes wrong in an import or a lookup is a PicklingError."""
+        """Any error in an import or a lookup is a PicklingError."""
         path = str(name or getattr(obj, "__qualname__", None) or obj.__name__)
         if "<locals>" in path.split("."):
             raise AttributeError("local")

@@ -115,7 +115,7 @@ def test_nothing():
         assert diagnose(obj) == []
 
 
-def test_what_fails_in_the_middle():
+def test_an_iterator_that_fails_in_the_middle():
     def items():
         yield lock()
         yield 1
@@ -212,7 +212,7 @@ def test_the_object_stays_as_it_is():
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
-def test_what_is_no_property_of_the_object(error):
+def test_interrupts_and_lack_of_memory_are_raised(error):
     class Raises:
         def __reduce__(self):
             raise error
@@ -253,7 +253,7 @@ def test_an_exception_of_somebody_else_stays_whole():
 # --- strict
 
 
-def test_what_is_from_main(tmp_path):
+def test_objects_of_main(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import json, quickpickle\n"
@@ -352,7 +352,7 @@ def test_equal_sets_in_any_order():
     assert hints([set(numbers), frozenset(numbers)]) == {}
 
 
-def test_what_cannot_be_compared_is_no_copy():
+def test_incomparable_objects_are_no_copies():
     def cyclic():
         items = [list(range(500)), tuple(range(500))]
         items.append(items)

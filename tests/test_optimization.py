@@ -156,7 +156,7 @@ class Part:
 
 
 @pytest.mark.parametrize("before", range(24))
-def test_a_frame_that_ends_within_what_a_container_begins_with(implementation, optimize, before):
+def test_a_frame_that_ends_within_the_start_of_a_container(implementation, optimize, before):
     # The compiled implementation copies ") NEWOBJ MEMOIZE } MEMOIZE (" and "] MEMOIZE (" in one go.
     names = [f"name {i}" for i in range(100)]  # so much is left out that it may do so
     shared = Part([1, 2])
@@ -197,7 +197,7 @@ def test_generated_graphs(obj, protocol):
 
 
 def parts_when_read(data: bytes) -> object:
-    """What is in a pickle's object, and how much is shared: without order, as sets have none."""
+    """The contents of an object, and how much is shared: without order, as sets have none."""
     again = outcome(lambda: pickle.dumps(pickle.loads(data), 4))
     if not isinstance(again, bytes):
         return again
@@ -263,7 +263,7 @@ def test_some_of_everything(implementation, optimize, seed):
 
 
 def test_an_object_that_is_memoized_twice(implementation, protocol):
-    """By an id that has it again, while its name is written: in a plain stream too, with a gap."""
+    """A persistent id has it again, while its name is written: a plain stream has a gap too."""
 
     class Twice(implementation.Pickler):
         def persistent_id(self, obj):
@@ -420,7 +420,7 @@ def test_buffers_that_are_not_in_one_piece(optimize):
 
 
 @pytest.mark.parametrize("data", ["text", None, 5, io.BytesIO()])
-def test_what_has_no_buffer(optimize, data):
+def test_objects_without_a_buffer(optimize, data):
     with pytest.raises(TypeError):
         optimize(data)
 
@@ -490,7 +490,7 @@ def test_a_failed_dump_writes_nothing(implementation, protocol):
     assert file.value() == pickletools.optimize(pickle.dumps(["a", "a"], protocol))
 
 
-def test_what_a_failed_dump_held_is_let_go(implementation):
+def test_a_failed_dump_frees_its_objects(implementation):
     class Bytes:
         def __reduce__(self):
             return bytearray, (self.data,)
@@ -545,7 +545,7 @@ def test_hooks(implementation, protocol):
     assert len(results[1]) < len(results[0])
 
 
-def test_what_was_written_of_an_instance_is_taken_back(implementation, protocol):
+def test_the_bytes_of_an_abandoned_plan_are_dropped(implementation, protocol):
     # The reference to the first string is, and so its entry is of no use after all.
     name = "the name of an attribute"
     odd = Plain(**{name: 1, "__reduce_ex__": lambda protocol: (list, ("ab",))})
@@ -593,8 +593,8 @@ def test_large_buffers_are_written_from_where_they_lie(implementation):
         assert sum(view.obj is array_ for view in views) == 2
 
 
-def test_what_a_write_in_python_gets(implementation):
-    """bytes, but for what lies in memory of somebody else, as without compact=True."""
+def test_the_types_that_write_gets(implementation):
+    """They are bytes, but for payloads in memory of others, as without compact=True."""
     for payload in (b"x" * TARGET, "x" * TARGET):
         file = Recorder()
         implementation.dump(["a", payload, ["b", "a"]], file, 5, compact=True)

@@ -35,7 +35,7 @@ def test_these_are_all():
 
 
 @pytest.mark.parametrize("name", OF_BOTH)
-def test_the_module_of_what_there_is_twice(implementation, name):
+def test_the_module_of_functions_with_two_implementations(implementation, name):
     obj = getattr(implementation, name)
     assert (obj.__module__, obj.__qualname__) == ("quickpickle", name)
     assert inspect.getmodule(obj) is quickpickle
@@ -77,7 +77,7 @@ def run(code, pure, data=b""):
 
 
 @pytest.mark.parametrize("pure", ["0", "1"])
-def test_one_implementation_loads_what_the_other_has_pickled(pure):
+def test_one_implementation_loads_the_names_of_the_other(pure):
     if "native" not in IMPLEMENTATIONS:
         pytest.skip("there is only one")
     names = pickle.loads(run(DUMPS, pure))
@@ -89,7 +89,7 @@ def test_one_implementation_loads_what_the_other_has_pickled(pure):
 
 @pytest.mark.parametrize("writer", [pickle, quickpickle])
 @pytest.mark.parametrize("name", OF_BOTH)
-def test_what_is_not_in_use_cannot_be_pickled_by_its_name(implementation, name, writer):
+def test_the_unused_implementation_cannot_be_pickled_by_name(implementation, name, writer):
     """`quickpickle` has another object under that name."""
     obj = getattr(implementation, name)
     if obj is getattr(quickpickle, name):

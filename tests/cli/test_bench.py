@@ -26,7 +26,7 @@ WARNING = "A pickle runs what is in it: load only files that you trust.\n"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call a round, and the output of a pipe whatever the terminal."""
+    """One call a round, and the output of a pipe, also in a terminal."""
     monkeypatch.setattr(bench, "_ROUND_SECONDS", 0)
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
@@ -199,14 +199,14 @@ def test_no_pickle(capsys: Output, file: Path, data: bytes) -> None:
     assert printed.err.count("\n") == 1
 
 
-def test_what_cannot_be_pickled_again(capsys: Output, file: Path) -> None:
+def test_an_object_that_cannot_be_pickled_again(capsys: Output, file: Path) -> None:
     file.write_bytes(pickle.dumps(Maker()))
     assert main(["bench", str(file), "--protocol", "3"]) == 1
     message = "quickpickle: cannot pickle it with protocol 3: TypeError: not me\n"
     assert capsys.readouterr() == (WARNING, message)
 
 
-def test_what_has_no_end(capsys: Output, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_reduction(capsys: Output, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pickle, "load", lambda file: Endless())
     file.write_bytes(pickle.dumps(None, 2))
     assert main(["bench", str(file)]) == 1
@@ -243,7 +243,7 @@ def test_bench_without_rich() -> None:
 
 
 def test_classes_of_the_current_directory(tmp_path: Path, file: Path) -> None:
-    """As the help says, python -m quickpickle finds them."""
+    """python -m quickpickle finds them, which the help says."""
     (tmp_path / "mine.py").write_text("class Mine: pass\n")
     file.write_bytes(b"cmine\nMine\n.")
     result = subprocess.run(

@@ -32,7 +32,7 @@ def temporary_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """A directory of the test's own, for this process and those that it starts."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    # Whatever the terminal of those who run the tests, the output is that of a pipe.
+    # The output is that of a pipe, also where the tests run in a terminal.
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -51,7 +51,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def row(table: str, label: str) -> str:
-    """What the printed table says next to `label`."""
+    """The cell of the printed table next to `label`."""
     cells = [line.split("│") for line in table.splitlines() if "│" in line]
     (text,) = (cell for _, name, cell, _ in cells if name.strip() == label)
     return text.strip()
@@ -245,7 +245,7 @@ def test_find_modules(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", [b"print 1", b"\xff", b"# coding: nonsense", b"\0"])
-def test_what_does_not_parse_is_left_out(tmp_path: Path, source: bytes) -> None:
+def test_files_that_do_not_parse_are_left_out(tmp_path: Path, source: bytes) -> None:
     path = tmp_path / "module.py"
     path.write_bytes(source)
     assert demo.parse(path) is None

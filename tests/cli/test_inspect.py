@@ -114,7 +114,7 @@ def test_more_objects_than_allowed(tmp_path: Path, capsys: Output) -> None:
     )
 
 
-def test_what_cannot_be_read(tmp_path: Path, capsys: Output) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path, capsys: Output) -> None:
     assert main(["inspect", str(tmp_path / "missing")]) == 1
     assert main(["inspect", str(tmp_path)]) == 1
     lines = capsys.readouterr().err.splitlines()

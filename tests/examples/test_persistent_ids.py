@@ -62,7 +62,7 @@ def test_instances_are_references(recipe, engine, number):
         assert copy["class"] is recipe.User
 
 
-def test_what_is_not_in_the_database_as_it_is_now(recipe, engine):
+def test_records_that_differ_from_the_database(recipe, engine):
     with Session(engine) as session:
         user = recipe.User(name="new")
         with pytest.raises(pickle.PicklingError, match=r"save User first") as caught:

@@ -64,7 +64,7 @@ def test_other_names_are_not_compressed(implementation, tmp_path, name):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_same_object_gives_the_same_bytes(implementation, tmp_path, monkeypatch, suffix):
-    """Whenever, and under whatever name."""
+    """They do not depend on the time or the name."""
     implementation.dump(OBJECT, tmp_path / f"one{suffix}")
     later = time.time() + 1_000_000
     monkeypatch.setattr(time, "time", lambda: later)
@@ -87,7 +87,7 @@ def test_the_content_says_how_it_is_read(implementation, tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_what_others_have_compressed(tmp_path, suffix):
+def test_files_compressed_by_other_programs(tmp_path, suffix):
     data = pickle.dumps(OBJECT)
     parts = [data[:10], b"", data[10:100_000], data[100_000:]]
     for pieces in ([data], parts):
@@ -112,7 +112,7 @@ def test_a_file_that_ends_too_early(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_damaged_file(implementation, tmp_path, suffix):
-    """What is at its very end, behind all that the unpickler needs, is looked at too."""
+    """The end, behind all that the unpickler needs, is checked too."""
     path = tmp_path / f"model{suffix}"
     implementation.dump([random.Random(1).randbytes(100_000)], path)
     good = path.read_bytes()
@@ -125,7 +125,7 @@ def test_a_damaged_file(implementation, tmp_path, suffix):
         assert f"while loading {str(path)!r}" in caught.value.__notes__
 
 
-def test_no_pickle_begins_as_what_is_compressed():
+def test_no_pickle_begins_like_a_compressed_file():
     opcodes = {opcode.code.encode("latin1"): opcode for opcode in pickletools.opcodes}
     assert compression._GZIP[:1] not in opcodes
     assert compression._XZ[:1] not in opcodes
@@ -225,7 +225,7 @@ def test_all_kinds_of_frames(size, checksum, content_size, level):
 
 
 @needs_zstandard
-def test_what_is_no_frame():
+def test_bytes_that_are_no_frame():
     for data in (b"no frame at all", zstd.compress(b"x") + b"garbage and more", b"(\xb5/\xfd" * 9):
         with pytest.raises(zstd.ZstdError):
             blocks(data)

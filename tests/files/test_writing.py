@@ -93,9 +93,7 @@ def test_dump_and_load_take_a_path(implementation, protocol, tmp_path, kind):
     [b"model.pkl", bytearray(b"x"), 1, None, object()],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_no_path_is_refused_as_pickle_does(
-    implementation, tmp_path, monkeypatch, not_a_path
-):
+def test_other_objects_are_refused_as_by_pickle(implementation, tmp_path, monkeypatch, not_a_path):
     monkeypatch.chdir(tmp_path)
     ours = outcome(lambda: implementation.dump([], not_a_path))
     assert ours == outcome(lambda: pickle.dump([], not_a_path))
@@ -112,8 +110,8 @@ def test_a_pickler_takes_files_only(implementation, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_what_has_a_write_is_a_file_even_if_it_has_a_path(implementation, tmp_path):
-    # As the open local files of fsspec have.
+def test_an_object_with_write_is_a_file_even_if_it_has_a_path(implementation, tmp_path):
+    # The open local files of fsspec are of this kind.
     class File(io.BytesIO):
         def __fspath__(self):
             return str(tmp_path / "model.pkl")
@@ -402,7 +400,7 @@ def test_a_directory_that_cannot_be_synced(implementation, tmp_path, monkeypatch
 
 
 def test_a_system_without_owners_and_open_directories(implementation, tmp_path, monkeypatch):
-    """As Windows is."""
+    """Windows is such a system."""
     for name in ("fchown", "fchmod", "setxattr", "O_DIRECTORY"):
         monkeypatch.delattr(os, name, raising=False)
     for obj in ([1], [2]):
@@ -648,7 +646,7 @@ def test_nobody_else_can_read_it_meanwhile(implementation, tmp_path):
 
 
 @needs_root
-def test_the_mode_is_kept_by_who_is_not_root(implementation, open_folder):
+def test_the_mode_is_kept_by_other_users_than_root(implementation, open_folder):
     path = open_folder / "model.pkl"
     path.write_bytes(b"old")
     os.chown(path, 65534, 65534)
@@ -674,9 +672,7 @@ def test_the_owner_and_the_group_are_kept(implementation, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new"), [(0o6662, 0o622), (0o666, 0o666), (0o646, 0o646), (0o067, 0o067)]
 )
-def test_who_cannot_keep_the_group_gives_it_no_more_than_all_have(
-    implementation, open_folder, old, new
-):
+def test_a_new_group_gets_the_permissions_of_others(implementation, open_folder, old, new):
     path = open_folder / "model.pkl"
     path.write_bytes(b"old")
     os.chown(path, 1234, 2345)
@@ -689,7 +685,7 @@ def test_who_cannot_keep_the_group_gives_it_no_more_than_all_have(
 
 
 @needs_root
-def test_the_group_is_kept_by_who_belongs_to_it(implementation, open_folder):
+def test_the_group_is_kept_by_its_members(implementation, open_folder):
     path = open_folder / "model.pkl"
     path.write_bytes(b"old")
     os.chown(path, 1234, 65533)

@@ -21,7 +21,7 @@ CORPUS = Path(__file__).parent / "corpus"
 FOUND = TESTS.parent / "build" / "fuzz"
 sys.path.insert(0, str(TESTS))
 
-# What is imported here is instrumented, before anything else imports it.
+# These imports are instrumented, so they come before all others.
 with atheris.instrument_imports(include=["quickpickle"]):
     import quickpickle.inspection.report
     import quickpickle.inspection.result

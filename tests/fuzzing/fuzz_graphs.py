@@ -32,7 +32,7 @@ MOST_HASHED = 10_000  # items, without sharing: so many a hash of nested tuples 
 REDUCTION_LIMIT = 2000  # more than the standard pickler's depth
 FRAME = 65536
 
-# Where a new kind of atom or container is needed, it goes to the end: the corpus counts.
+# A new kind of atom or container goes to the end: the inputs of the corpus count them.
 ATOMS: list[Any] = [
     *(None, True, False, ..., NotImplemented, "", b"", (), frozenset(), 1.5, float("nan"), 2j),
     *(0, 255, 256, 65535, 65536, -1, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**63, -(2**2040)),
@@ -67,7 +67,7 @@ class Graph:
     def __init__(self, source: Source) -> None:
         self.nodes: list[Any] = [None]
         self.is_cyclic = False
-        self.is_builtin = True  # no instance in it, of whatever class
+        self.is_builtin = True  # no instance of any class in it
         self.sizes = [1]  # of each node, without sharing
         self.large = self.items = 0
         while not source.has_ended() and len(self.nodes) < MOST_NODES:
@@ -143,7 +143,7 @@ class Graph:
 
 
 class Case:
-    """What is done with a graph."""
+    """The uses of a graph."""
 
     def __init__(self, source: Source) -> None:
         self.protocol = source.below(pickle.HIGHEST_PROTOCOL + 1)
@@ -166,7 +166,7 @@ class Case:
             self.fast = False  # CPython counts each of them as nested in those before
 
     def run(self, module: ModuleType, **options: Any) -> Any:
-        """What one module makes of it: bytes and buffers, or an exception."""
+        """The outcome with one module: bytes and buffers, or an exception."""
         buffers: list[bytes] = []
 
         def callback(buffer: pickle.PickleBuffer) -> bool:
@@ -270,7 +270,7 @@ HOOKS = [PersistentId, PersistentNumber, ReducerOverride, DispatchTable, Copyreg
 
 
 def seeds() -> Iterator[bytes]:
-    """What to begin with: large strings and full frames, with many references in between."""
+    """The first inputs: large strings and full frames, with many references in between."""
     rng = random.Random(1)
     for i in range(120):
         header = bytes(
@@ -331,7 +331,7 @@ def as_list(written: Any) -> list[bytes]:
 
 
 def check_loads(case: Case, plain: Any, deterministic: Any, data: bytes) -> bool:
-    """Whatever can be loaded from the plain pickle can be from the deterministic one."""
+    """An object that the plain pickle loads, the deterministic one loads too."""
     if case.bases or type(deterministic[0]) is type or isinstance(plain[0], list):
         return False
     loaded = outcome(lambda: pickle.loads(plain[0], buffers=plain[1]))

@@ -74,7 +74,7 @@ def _drop(protocol: int) -> Any:
 
 
 def mutations(count: int, seed: int) -> Iterator[bytes]:
-    """So many damaged files, the same for a seed."""
+    """`count` damaged files, the same for a seed."""
     rng = random.Random(seed)
     corpus = seeds()
     for _ in range(count):
@@ -145,7 +145,7 @@ class StubUnpickler(pickle.Unpickler):
 
 
 def first_end(data: bytes) -> int | None:
-    """Where the first pickle ends for an Unpickler; None if it does not load."""
+    """The offset at which an Unpickler ends the first pickle; None if it does not load."""
     file = io.BytesIO(data)
     try:
         StubUnpickler(file, buffers=iter(lambda: b"buffer", None)).load()

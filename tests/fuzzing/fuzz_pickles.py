@@ -19,7 +19,7 @@ OPTIMIZE = {"python": quickpickle.optimization.optimize}
 if "native" in IMPLEMENTATIONS:
     OPTIMIZE["native"] = IMPLEMENTATIONS["native"].optimize
 
-# What pickletools says of bytes that are no pickle, and that `optimize` has to say too.
+# Messages of pickletools about bytes that are no pickle, which `optimize` has to give too.
 _NO_PICKLE = ("pickle exhausted before seeing STOP", "opcode", "pickle protocol must be")
 
 

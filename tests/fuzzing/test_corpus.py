@@ -20,7 +20,7 @@ def corpus(target: str) -> list[bytes]:
 
 @pytest.fixture(autouse=True)
 def limits(monkeypatch):
-    """What `check` sets is set back."""
+    """The limits that `check` sets are set back."""
     for module in IMPLEMENTATIONS.values():
         monkeypatch.setattr(module.Pickler, "reduction_limit", fuzz_graphs.REDUCTION_LIMIT)
 

@@ -81,7 +81,7 @@ def test_optimize_of_a_billion_laughs(optimize, peak):
 
 
 @pytest.mark.parametrize("scanner", SCANNERS)
-def test_nesting_costs_what_any_objects_do(scanner, peak):
+def test_nested_objects_cost_no_more_than_others(scanner, peak):
     import tracemalloc
 
     depth = 5_000
@@ -145,7 +145,7 @@ def test_a_pickle_counts_as_twenty_objects(scanner):
 @pytest.mark.parametrize(
     ("scanner", "depth", "most"), [("python", 30_000, 350), ("native", 3_000_000, 90)]
 )
-def test_what_an_object_takes(scanner, depth, most, peak):
+def test_the_memory_of_an_object(scanner, depth, most, peak):
     """In bytes; what columns have in reserve is in it, and not used."""
     if scanner not in SCANNERS:
         pytest.skip("it is not built")

@@ -61,7 +61,7 @@ def paths_of(inspection: Any) -> dict[str, Any]:
 @SETTINGS
 @given(graph=graphs())
 def test_graphs(protocol: int, graph: Any) -> None:
-    """Of every graph: every byte in one place, both scanners agree, and the objects are those
+    """Every byte is in one place, both scanners agree, and the objects are those
     that an Unpickler makes."""
     try:
         data = pickle.dumps(graph, protocol)
@@ -254,7 +254,7 @@ def test_a_recursive_frozenset() -> None:
     assert paths["list(obj)[0]"].type.endswith("Plain")
 
 
-def test_what_is_discarded_has_a_place(inspect: Any) -> None:
+def test_discarded_objects_have_a_place(inspect: Any) -> None:
     # 1 is left over, 2 is discarded, 3 is the object.
     inspection = inspect(b"K\x01K\x020K\x03.")
     assert inspection.error is None
@@ -267,7 +267,7 @@ def test_what_is_discarded_has_a_place(inspect: Any) -> None:
     assert by_path["<pickle>"].own == 2  # POP and STOP
 
 
-def test_what_is_discarded_and_fetched_again(inspect: Any) -> None:
+def test_discarded_objects_that_are_fetched_again(inspect: Any) -> None:
     inspection = inspect(b"]q\x000h\x00.")
     node = paths_of(inspection)["obj"]
     assert (node.type, node.total, node.own) == ("list", 6, 6)
@@ -553,7 +553,7 @@ def test_truncated_anywhere(name: str, protocol: int) -> None:
         assert inspection.as_dict()
 
 
-def test_what_was_understood_is_there(inspect: Any) -> None:
+def test_the_readable_part_is_reported(inspect: Any) -> None:
     data = pickle.dumps({"a": ["first", "second"], "b": Order(1, {"x": "y"})}, 5)
     inspection = inspect(data[:-12])
     paths = paths_of(inspection)
@@ -670,7 +670,7 @@ def test_pops_marks_and_dups() -> None:
 
 
 @pytest.mark.parametrize("name", SCANNERS)
-def test_time_is_linear_in_what_is_taken_back(name: str) -> None:
+def test_time_is_linear_in_discarded_objects(name: str) -> None:
     """Each POP and GET would look for a way up from deep below: only so many are looked for."""
     depth = 30_000
     data = b"]" * depth + b"]q\x00" + b"a" * depth + b"K\x010h\x000" * depth + b"."
@@ -721,7 +721,7 @@ def test_a_very_long_number_of_the_memo(data):
     check(data)
 
 
-def test_what_a_module_with_many_dots_costs(monkeypatch):
+def test_the_cost_of_a_module_with_many_dots(monkeypatch):
     class Counted(dict):
         count = 0
 
@@ -741,7 +741,7 @@ def test_load_is_marked_under_the_module_that_it_lies_in_too():
 
 
 def test_a_name_that_is_too_long_to_be_shown(inspect):
-    """What it ends with is not seen."""
+    """Its end is not shown."""
     name = "real." * 100 + "__init__.__globals__"
     for data in (
         b"cfractions\n" + name.encode() + b"\n.",
@@ -753,7 +753,7 @@ def test_a_name_that_is_too_long_to_be_shown(inspect):
 
 
 def test_names_that_share_their_texts(inspect):
-    """Of k strings k * k names can be made, in 6 bytes each."""
+    """k strings can make k * k names, in 6 bytes each."""
     texts = [f"{i:04}" + "a" * 900 + "\U0001f600" for i in range(20)]
     data = b"\x80\x04"
     for text in texts:

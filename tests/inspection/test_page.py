@@ -89,7 +89,7 @@ def test_the_sums_of_the_boxes_are_right() -> None:
     for parent, *_, total, _ in boxes[1:]:
         below[parent] += total
     for box, total in zip(boxes, below, strict=True):
-        # What is opened is all there; what is not has nothing below.
+        # All children of an opened node are there, and none of a closed one.
         assert total in (0, box[6] - box[5])
     for i, box in enumerate(boxes):
         assert box[0] < i
@@ -228,7 +228,7 @@ def test_searching(opened: Any) -> None:
     search.send_keys("no such thing")
     assert "Nothing found" in opened.find_element(By.ID, "found").text
     search.send_keys(Keys.ESCAPE)
-    # By type, from the table.
+    # The search by type, from the table.
     opened.find_element(By.XPATH, "//table[@id='types']//button[normalize-space()='bytes']").click()
     assert search.get_attribute("value") == "bytes"
     assert len(opened.find_elements(By.CSS_SELECTOR, "#found [role=option]")) == 2

@@ -66,7 +66,7 @@ def test_functions_and_classes_by_value():
 
 
 class OfDask:
-    """What only Dask can serialize, as memory of a GPU."""
+    """An object that only Dask can serialize, such as memory of a GPU."""
 
     def __init__(self, value):
         self.value = value
@@ -85,7 +85,7 @@ def from_frames(header, frames):
     return OfDask(int(bytes(frames[0])))
 
 
-def test_what_dask_has_functions_for_is_left_to_it():
+def test_types_that_dask_serializes_are_left_to_it():
     header, frames = protocol.serialize(OfDask(5), serializers=family.SERIALIZERS)
     assert header["serializer"] == "dask"
     assert protocol.deserialize(header, frames).value == 5
@@ -108,7 +108,7 @@ def test_an_error_says_where():
 
 
 def test_an_older_protocol():
-    """What both ends agree on: below 5 nothing is out of band."""
+    """The protocol that both ends agree on: below 5 nothing is out of band."""
     array = np.arange(1000)
     header, frames = serialize(array, context={"pickle-protocol": 4})
     assert len(frames) == 1
@@ -172,7 +172,7 @@ def main():
         # From worker to worker, and to the client.
         assert client.submit(look, made, workers=[second]).result() == expected
         assert look(client.gather(made, direct=True)) == expected
-        # By way of the scheduler Dask wants protocol 4, which has no buffers.
+        # Dask wants protocol 4 through the scheduler, which has no buffers.
         assert look(made.result())[:-1] == expected[:-1]
         sent = client.scatter(make(3), workers=[first], direct=True)
         assert client.submit(look, sent, workers=[first]).result() == expected

@@ -15,7 +15,7 @@ np = pytest.importorskip("numpy")
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz"])
-def test_joblib_load_reads_what_dump_wrote(tmp_path, suffix):
+def test_joblib_load_reads_the_files_of_dump(tmp_path, suffix):
     path = tmp_path / f"data.pkl{suffix}"
     points = [DataPoint(i, str(i)) for i in range(1000)]
     big = np.arange(200_000.0)
@@ -34,7 +34,7 @@ def test_an_estimator(tmp_path):
     assert (joblib.load(tmp_path / "model.pkl").predict(x) == model.predict(x)).all()
 
 
-def test_what_cannot_be_reached(tmp_path):
+def test_joblib_keeps_its_own_pickler(tmp_path):
     """joblib.dump has a Pickler of its own, of the standard library's in Python: see the docs."""
     import pickle
 

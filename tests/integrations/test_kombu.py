@@ -19,7 +19,7 @@ def kombu():
 
 
 def test_the_serializer_of_kombu(kombu):
-    """By a broker in memory; it is there without an import of ours."""
+    """It is found without an import of quickpickle."""
     points = [DataPoint(i, str(i)) for i in range(100)]
     with kombu.Connection("memory://") as connection:
         queue = connection.SimpleQueue("points")
@@ -33,7 +33,7 @@ def test_the_serializer_of_kombu(kombu):
         queue.close()
 
 
-def test_it_has_to_be_allowed(kombu):
+def test_the_content_type_has_to_be_accepted(kombu):
     content_type, encoding, data = kombu.serialization.dumps(DataPoint(1), serializer="quickpickle")
     prepare = kombu.serialization.prepare_accept_content
     allowed = prepare(["quickpickle"])

@@ -37,7 +37,7 @@ def arrow_objects():
 
 
 def polars_objects():
-    """By way of Arrow, whose tables have the memory of the frame: a frame itself has no buffers."""
+    """The frame is pickled as a table of Arrow, which has its memory: a frame has no buffers."""
     pl = pytest.importorskip("polars", reason=REASON)
     pytest.importorskip("pyarrow", reason=REASON)
     frame = pl.DataFrame({"numbers": np.arange(5_000.0), "text": ["a"] * 5_000})
@@ -57,7 +57,7 @@ def test_out_of_band_nothing_is_copied(implementation, make):
         assert addresses == [address(buffer.raw()) for buffer in theirs]
         assert where is None or where in addresses
         assert len(data) < 2_000
-        # What comes back lies in the same memory too.
+        # The loaded frame lies in the same memory too.
         copy = pickle.loads(data, buffers=buffers)
         again = []
         quickpickle.dumps(copy, 5, buffer_callback=again.append)

@@ -288,7 +288,7 @@ class Holder:
 @pytest.mark.parametrize("count", [3, 8, 100, 2500])
 @pytest.mark.parametrize("kind", ["str", "int", "mixed"])
 def test_dicts_and_sets_from_which_items_were_removed(implementation, protocol, count, kind):
-    """What lies between the members is passed over, wherever it is."""
+    """Empty entries between the members are passed over."""
     key = {"str": str, "int": int, "mixed": lambda i: str(i) if i % 2 else i}[kind]
 
     def make():

@@ -63,7 +63,7 @@ class Ordered:
         return type(other) is Ordered and self.held == other.held
 
     def __hash__(self):
-        # What is in a set that it leads back to has no attributes yet, while it is read.
+        # A member of a set that it leads back to has no attributes yet, while it is read.
         return hash(vars(self).get("held", 1))
 
 
@@ -169,7 +169,7 @@ def test_attribute_names_that_are_not_interned(implementation):
     assert_deterministic(implementation, [one, other, "name"])
 
 
-def test_equal_values_of_other_types_stay_what_they_are(implementation, protocol):
+def test_equal_values_of_other_types_keep_their_type(implementation, protocol):
     for obj in (
         [(1,), (True,), (1.0,), (2,)],
         [(0.0,), (-0.0,)],
@@ -198,7 +198,7 @@ def test_nans_are_not_equal_so_tuples_of_them_are_not_one(implementation, make):
     assert len(pickle.loads(written)) == 2
 
 
-def test_what_a_protocol_leaves_out_does_not_show(implementation):
+def test_state_that_a_protocol_leaves_out_makes_no_difference(implementation):
     assert_deterministic(implementation, [dt.time(1, fold=0), dt.time(1, fold=1)], 3)
 
 
@@ -378,8 +378,8 @@ def test_members_that_lead_back_to_their_set(implementation):
 
 def test_members_that_differ_only_in_where_else_they_are(implementation):
     """Those that were written already come in that order."""
-    twins = [Plain() for _ in range(20)]
-    assert_deterministic(implementation, [twins, set(twins), frozenset(twins)])
+    alike = [Plain() for _ in range(20)]
+    assert_deterministic(implementation, [alike, set(alike), frozenset(alike)])
 
 
 def test_sets_within_sets_that_lead_into_each_other(implementation):

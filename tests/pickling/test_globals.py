@@ -438,7 +438,7 @@ class EqualToAll:
 
 
 def asked_for_its_module(implementation, protocol, change=lambda obj, zoo: None):
-    """What comes of it, for each pickler: the pickle or error, and how often that was asked."""
+    """For each pickler the pickle or error, and how often the object was asked."""
     results = []
     for module in (implementation, pickle):
         zoo = types.ModuleType("quickpickle_zoo")

@@ -66,7 +66,7 @@ class Owner:
 
 @pytest.mark.parametrize("place", ["persistent_id", "reducer_override"])
 @pytest.mark.parametrize("depth", [1, 3])
-def test_a_hook_that_drops_what_it_was_given(implementation, protocol, place, depth):
+def test_a_hook_that_drops_its_argument(implementation, protocol, place, depth):
     """The object lies in nothing any more when its hook returns, and neither does its list."""
 
     def use(cls, file):
@@ -85,7 +85,7 @@ def test_a_hook_that_drops_what_it_was_given(implementation, protocol, place, de
 
 
 def test_members_that_are_replaced_once_they_were_written(implementation, protocol):
-    """What the memo has must stay alive: another object may get the address of one that did not."""
+    """The memo keeps its objects alive: another object may get the address of one that is freed."""
 
     def make():
         def act():
@@ -106,7 +106,7 @@ def test_members_that_are_replaced_once_they_were_written(implementation, protoc
     assert last is second
 
 
-def test_the_last_reference_to_what_a_reduction_handed_out(implementation, protocol):
+def test_the_last_reference_to_a_part_of_a_reduction(implementation, protocol):
     class HandsOut(Plain):
         def __reduce__(self):
             made, self.made = self.made, None
@@ -439,7 +439,7 @@ def test_subclasses_that_lie(implementation, protocol, base, lie, monkeypatch):
 @only_c
 @pytest.mark.parametrize("lie", ["len 0", "len huge", "iter empty", "iter other", "eq True"])
 def test_reductions_that_lie(implementation, protocol, lie, monkeypatch):
-    """As arguments, state and name of a reduction."""
+    """They are arguments, state and name of a reduction."""
     classes = {base: liar(base, **LIES[lie]) for base in (str, tuple, dict)}
     for cls in classes.values():
         monkeypatch.setattr(sys.modules[__name__], cls.__name__, cls, raising=False)

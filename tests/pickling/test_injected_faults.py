@@ -231,7 +231,7 @@ def test_a_file_that_does_not_block(implementation, protocol):
 
 
 def fail_allocations(start, stop, action):
-    """What `action` raises where the allocations from `start` to `stop` fail, or None."""
+    """The exception of `action` where the allocations from `start` to `stop` fail, or None."""
     set_nomemory, remove_hooks = _testcapi.set_nomemory, _testcapi.remove_mem_hooks
     error = None
     callbacks = gc.callbacks[:]  # of Hypothesis, which have no memory either
@@ -342,7 +342,7 @@ def test_a_tuple_for_which_there_is_no_memory(implementation):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process")
-def test_what_is_taken_away_where_memory_runs_out(implementation):
+def test_objects_removed_while_memory_runs_out(implementation):
     """Up to CPython 3.11 to raise a MemoryError may run the collector."""
     program = """
 import gc, importlib, io, resource, sys

@@ -73,7 +73,7 @@ class World:
         self.pickler.__init__(self, 4, **self.options)
 
     def look(self):
-        """What can be seen of the Pickler: its memo, and what it writes next."""
+        """The visible state of the Pickler: its memo, and what it writes next."""
         memo = [(number, type(obj)) for number, obj in self.pickler.memo.copy().values()]
         self.chunks.clear()
         try:
@@ -204,7 +204,7 @@ def test_an_allocation_that_fails(implementation, options, action):
         at += 1
 
 
-def test_what_a_finalizer_does_with_the_pickler(implementation):
+def test_a_finalizer_that_uses_the_pickler(implementation):
     """It runs where the memo, or the file, is given up: by then the Pickler has its new one."""
     seen = []
 
@@ -283,7 +283,7 @@ def test_the_memo_of_a_pickler_is_always_the_present_one(implementation):
 
 
 def test_other_threads_are_refused_during_an_interrupted_dump(implementation):
-    """What comes from a `write` while the dump is on its way out."""
+    """`write` raises the interrupt, and others call until the dump has ended."""
 
     class Sink:
         def write(self, data):

@@ -67,7 +67,7 @@ def test_ten_million_nested_lists(patient):
 
 @pytest.mark.parametrize("depth", [100, 5000])
 def test_the_bytes_are_those_of_recursion(implementation, protocol, depth):
-    # As deep as the standard pickler can be made to go.
+    # The standard pickler can be made to go this deep.
     obj = deep_list(depth)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(10 * depth + 1000)

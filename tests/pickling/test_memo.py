@@ -80,7 +80,7 @@ def test_the_memo_can_be_given_to_another_pickler(implementation, protocol, how)
 
 
 @pytest.mark.parametrize("memo", [3, [], None, {1: 2}, {1: (1,)}, {1: [0, "x"]}], ids=repr)
-def test_what_is_no_memo(implementation, memo):
+def test_wrong_values_for_the_memo(implementation, memo):
     def use(cls, file):
         pickler = cls(file)
         pickler.dump(["a"])
@@ -174,7 +174,7 @@ class Plain:
 
 @pytest.mark.parametrize("change", ["none", "another dict", "emptied", "a new attribute"])
 def test_instance_dicts_between_two_dumps(implementation, protocol, change):
-    """What the first dump did not have to make is known to the second one, unless it is another."""
+    """The second dump refers to a dict that the first one did not make, unless it is another."""
 
     def use(cls, file):
         holder = Plain(text="".join(["a ", "text"]), items=[1])

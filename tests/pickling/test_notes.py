@@ -114,7 +114,7 @@ def test_how_far_it_came(implementation, protocol):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
-def test_what_is_no_exception(implementation, error):
+def test_interrupts_in_a_write(implementation, error):
     for action in ways(implementation, OBJECTS["many"], lambda: Failing(error)):
         assert fault(action, type(error)) == "writing was interrupted after 0 bytes"
         del error.__notes__
@@ -219,7 +219,7 @@ def test_a_file_that_does_not_block(implementation):
             with pytest.raises(BlockingIOError) as caught:
                 implementation.dump(obj, file)
             (note,) = caught.value.__notes__
-            # By the exception or by the note, but not twice.
+            # The exception or the note says it, but not both.
             assert (str(caught.value) + note).count("os.set_blocking") == 1
             if not buffering:
                 assert int(note.split()[3].replace(",", "")) > 0  # what the pipe has taken
@@ -229,7 +229,7 @@ def test_a_file_that_does_not_block(implementation):
                 file.raw.close()
 
 
-def test_what_a_write_returns(implementation):
+def test_wrong_results_of_write(implementation):
     class Strange:
         def __index__(self):
             raise ArithmeticError
@@ -256,7 +256,7 @@ def test_a_path(implementation, tmp_path, monkeypatch):
 
 
 def test_files_of_the_object_stay_its_own(implementation, tmp_path):
-    """A __reduce__ that fails at a file of its own is the object's fault, whatever is caught."""
+    """A __reduce__ that fails at a file of its own is the object's fault, also if it is caught."""
 
     class Writes:
         def __reduce__(self):

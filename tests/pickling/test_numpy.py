@@ -25,7 +25,7 @@ def read_only(array):
 
 
 ARRAYS = {
-    # Between long doubles there are bytes that mean nothing, and are whatever they were.
+    # Between long doubles there are bytes that mean nothing, and have any value.
     "numbers": lambda: [
         *(np.array([0, 1, 1], dtype=code) for code in "?bhilqBHILQefdFD"),
         *(np.zeros(3, dtype=code) for code in "gG"),
@@ -126,7 +126,7 @@ def test_out_of_band(implementation):
 
 
 @pytest.mark.parametrize("in_band", [False, True])
-def test_a_callback_that_changes_what_comes(implementation, monkeypatch, in_band):
+def test_a_callback_that_changes_later_arrays(implementation, monkeypatch, in_band):
     module = sys.modules[np.zeros(1).__reduce_ex__(5)[0].__module__]
 
     def dump(pickler, change):
@@ -142,7 +142,7 @@ def test_a_callback_that_changes_what_comes(implementation, monkeypatch, in_band
 
         return pickler.dumps(arrays, 5, buffer_callback=callback), seen
 
-    def take_away(arrays, rest):
+    def remove(arrays, rest):
         rest.clear()
         del arrays[2:]
         arrays.append(np.full(7, 7))
@@ -155,7 +155,7 @@ def test_a_callback_that_changes_what_comes(implementation, monkeypatch, in_band
     def go_elsewhere(arrays, rest):
         patch.setattr(module, "_frombuffer", lambda *args: None)
 
-    for change in (take_away, reshape, go_elsewhere):
+    for change in (remove, reshape, go_elsewhere):
         results = []
         for pickler in (implementation, pickle):
             with monkeypatch.context() as patch:
@@ -216,10 +216,10 @@ def test_another_function_that_rebuilds_arrays(implementation, monkeypatch):
     assert_same(implementation, lambda: arrays, 5)
 
 
-def test_what_is_read_is_equal(implementation):
+def test_loaded_arrays_are_equal(implementation):
     arrays = [array for make in ARRAYS.values() for array in make()]
     for ours, theirs in zip(pickle.loads(implementation.dumps(arrays, 5)), arrays, strict=True):
-        # Of a number NumPy writes the dtype, not the class.
+        # NumPy writes the dtype of a number, not its class.
         assert type(ours) is type(theirs) or isinstance(theirs, np.generic)
         assert ours.dtype == theirs.dtype
         assert repr(ours.tolist()) == repr(theirs.tolist())

@@ -111,7 +111,7 @@ REFUSED_LOCK = pickle.PicklingError if PYPY else TypeError
 
 
 @pytest.mark.parametrize("chosen", CHOICES, ids=name_of)
-def test_what_fails_says_where_and_leaves_the_pickler_usable(implementation, chosen, tmp_path):
+def test_a_failure_has_a_path_and_leaves_the_pickler_usable(implementation, chosen, tmp_path):
     obj = [{"a": Plain(lock=None)}, {Plain(a=1), Plain(a=2)}]
     reports: list[tuple[int, int]] = []
     file = io.BytesIO()
@@ -179,7 +179,7 @@ def test_one_pickler_many_dumps(implementation):
     compact.dump(obj)
 
 
-def test_what_does_not_go_together(implementation):
+def test_options_that_exclude_one_another(implementation):
     pickler = implementation.Pickler(io.BytesIO(), 4, deterministic=True)
     pickler.fast = 1
     with pytest.raises(ValueError, match="fast"):

@@ -406,7 +406,7 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize("what", FORBIDDEN)
 @pytest.mark.parametrize("where", ["__reduce__", "persistent_id", "reducer_override", "write"])
-def test_what_a_running_dump_forbids(implementation, protocol, what, where):
+def test_calls_that_a_running_dump_forbids(implementation, protocol, what, where):
     attempts = []
 
     class Once(implementation.Pickler):
@@ -596,7 +596,7 @@ def test_in_place_of_pickle(implementation):
 
 
 def of_pickler(implementation, use):
-    """What `use` gives for a plain Pickler of each kind: the outcome, and the warnings."""
+    """The outcome of `use` and its warnings, for a plain Pickler of each kind."""
     results = []
     for module in (implementation, pickle):
         with warnings.catch_warnings(record=True) as caught:
@@ -635,7 +635,7 @@ def test_bin_and_fast_are_ints_of_c(implementation, name, value):
 
 @pytest.mark.parametrize("name", ["bin", "fast", "memo", "foo", "reducer_override"])
 @only_c
-def test_what_cannot_be_deleted(implementation, name):
+def test_attributes_that_cannot_be_deleted(implementation, name):
     ours, theirs = of_pickler(implementation, lambda pickler: delattr(pickler, name))
     assert ours == theirs
 
@@ -680,7 +680,7 @@ def test_the_memo_has_no_hash(implementation):
         hash(implementation.Pickler(io.BytesIO()).memo)
 
 
-def test_what_is_there_before_init(implementation):
+def test_attributes_before_init(implementation):
     pickler = implementation.Pickler.__new__(implementation.Pickler)
     assert pickler.clear_memo() is None
     assert (pickler.bin, pickler.fast) == (0, 0)
@@ -741,7 +741,7 @@ SCALARS = [None, True, False, 5, 2**20, 2**40, 2**80, -(2**80), 1.5, (), "s", b"
 
 
 @pytest.mark.parametrize("obj", SCALARS, ids=repr)
-def test_a_memo_with_what_is_not_looked_up_in_it(implementation, protocol, obj):
+def test_a_memo_with_objects_that_are_not_looked_up(implementation, protocol, obj):
     files = []
     for module in (implementation, pickle):
         files.append(io.BytesIO())

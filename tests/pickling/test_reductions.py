@@ -35,7 +35,7 @@ class R:
 
 
 class Target:
-    """What reductions here rebuild: takes all that an unpickler may do to it."""
+    """Rebuilt by the reductions here: it takes all that an unpickler may do to it."""
 
     def __init__(self, *args, **kwargs):
         self.args, self.kwargs = args, kwargs
@@ -99,7 +99,7 @@ for count in COUNTS:
 
 
 class Made(R):
-    """As R, for the items that are partial objects to be called."""
+    """The same as R, for items that are partial objects to be called."""
 
     def __reduce__(self):
         made = super().__reduce__()

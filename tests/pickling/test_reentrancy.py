@@ -1,8 +1,8 @@
-"""What is being written is taken away meanwhile, by whatever code may run: nothing freed is read.
+"""Code that runs during a dump removes the objects that are being written: nothing freed is read.
 
-Without a fault of ours there is little to see here but that the pickle is whole and the memo can be
-read; with one, it mostly crashes. `make sanitize` and PYTHONMALLOC=debug see the rest. The standard
-pickler may crash as well, so it is asked only where it does not.
+These tests can only see that the pickle is whole and that the memo can be read. A fault mostly
+crashes the process; `make sanitize` and PYTHONMALLOC=debug find the others. The standard pickler
+may crash as well, so only tests in which it does not compare with it.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def in_a_subclass(obj):
 @pytest.mark.parametrize(
     "place", [in_a_dict, as_a_key, as_an_attribute, in_a_slot, in_a_deque, in_a_subclass]
 )
-def test_a_write_that_empties_what_it_is_in(implementation, place, kind):
+def test_a_write_that_empties_the_container(implementation, place, kind):
     container, empty = place(LARGE_OBJECTS[kind]())
     file = io.BytesIO()
 
@@ -174,7 +174,7 @@ def test_a_reduction_that_drops_the_dict_and_fails(implementation, protocol):
 
 
 def test_progress_that_drops_the_dict(implementation, monkeypatch):
-    """Of an instance that has none yet, while its attributes are written."""
+    """The instance has no dict yet, while its attributes are written."""
 
     class Made:
         def __init__(self):
@@ -198,7 +198,7 @@ def test_progress_that_drops_the_dict(implementation, monkeypatch):
 
 
 @pytest.mark.skipif(PYPY, reason="nothing is finalized at once there")
-def test_a_finalizer_that_moves_what_was_written(implementation, protocol):
+def test_a_finalizer_that_moves_written_objects(implementation, protocol):
     class Empty:
         def __init__(self, action):
             self.action = action
@@ -229,7 +229,7 @@ def test_a_finalizer_that_moves_what_was_written(implementation, protocol):
 
 
 def test_a_hook_that_looks_at_code(implementation):
-    """An audit hook, which cannot be taken away again."""
+    """An audit hook, in a process of its own, as it cannot be removed."""
     program = """
 import sys, uuid
 from quickpickle import dumps
@@ -435,7 +435,7 @@ def test_a_finalizer_that_dumps_while_the_memo_is_cleared(implementation):
     assert len(pickler.memo.copy()) == 5001
 
 
-def test_a_class_that_its_own_name_has_written(implementation, monkeypatch):
+def test_a_class_that_its_own_name_writes(implementation, monkeypatch):
     """It gets a second number where the log may be full, and a compact stream has to count it."""
 
     class Name(str):
@@ -595,7 +595,7 @@ def test_a_key_of_where_a_global_is_looked_for(implementation, monkeypatch, plac
 
 
 def test_a_registered_class_with_another_ones_hash(implementation):
-    """Of copyreg: it is compared with the class that is looked for."""
+    """A key of copyreg's table is compared with the class that is looked for."""
 
     class Meta(type):
         action = None
@@ -730,7 +730,7 @@ def test_a_key_that_has_the_hash_of_the_name_of_a_class(implementation, monkeypa
 @pytest.mark.skipif(PYPY, reason="nothing is freed at once there")
 class TestSignals:
     def dump(self, implementation, make, protocol):
-        """Dump what `make` makes, while its members are taken away at some time or other."""
+        """Dump what `make` makes, while a signal removes its members at some time or other."""
         called = 0
 
         def handle(signum, frame):
@@ -752,7 +752,7 @@ class TestSignals:
         assert called
 
     @pytest.mark.parametrize("name", OBJECTS)
-    def test_what_has_a_plan(self, implementation, name):
+    def test_instances_with_a_plan(self, implementation, name):
         def make():
             made = [OBJECTS[name]() for _ in range(count)]
             return list(itertools.chain(*made)) if isinstance(made[0], list) else made
@@ -765,7 +765,7 @@ class TestSignals:
     @pytest.mark.parametrize(
         "kind", [lambda i: (i + 2**40, i + 2**41), lambda i: (i + 0.5,)], ids=["int", "float"]
     )
-    def test_what_is_written_as_its_repr(self, implementation, kind, protocol):
+    def test_numbers_written_as_their_repr(self, implementation, kind, protocol):
         self.dump(implementation, lambda: [kind(i) for i in range(10_000)], protocol)
 
     @pytest.mark.parametrize("protocol", [0, 1])
@@ -807,7 +807,7 @@ class TestCollections:
     pytestmark = collected
 
     def dump(self, implementation, make, protocol, **options):
-        """Dump what `make` makes, while its members are taken away at each possible time."""
+        """Dump what `make` makes, and remove its members at each possible time."""
         for at in range(1, 12):
             container = make()
             file = io.BytesIO()
@@ -821,7 +821,7 @@ class TestCollections:
     @pytest.mark.parametrize(
         "convert", [list, lambda items: dict(enumerate(items))], ids=["list", "dict"]
     )
-    def test_what_has_a_plan(self, implementation, convert, name):
+    def test_instances_with_a_plan(self, implementation, convert, name):
         for at in range(1, 12):
             objects = OBJECTS[name]()
             container = convert(objects if isinstance(objects, list) else [objects])
@@ -832,7 +832,7 @@ class TestCollections:
     @pytest.mark.parametrize(
         "kind", [lambda i: {i, i + 0.5}, lambda i: frozenset({i}), lambda i: b"abc%d" % i]
     )
-    def test_what_has_no_opcode_yet(self, implementation, kind):
+    def test_types_without_an_opcode(self, implementation, kind):
         self.dump(implementation, lambda: [kind(i) for i in range(100)], 2)
 
     @pytest.mark.parametrize("compact", [False, True])
@@ -862,7 +862,7 @@ class TestCollections:
                     assert_whole(implementation.dumps(items))
 
     @pytest.mark.parametrize("compact", [False, True])
-    def test_what_is_not_looked_at_again(self, implementation, compact):
+    def test_objects_freed_between_two_frames(self, implementation, compact):
         for at in range(1, 12):
             items = [bytes(LARGE), *([float(i)] for i in range(1000))]
             with collecting(items.clear, at), contextlib.suppress(RuntimeError):  # it changed

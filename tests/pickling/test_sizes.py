@@ -75,7 +75,7 @@ def test_a_buffer_that_hardly_fits(implementation, short_of):
 
 
 @pytest.mark.parametrize("options", [{}, {"compact": True}], ids=str)
-def test_how_far_a_dump_of_more_than_fits_into_memory_has_come(implementation, options):
+def test_progress_of_a_dump_larger_than_memory(implementation, options):
     """3 times half of what a Py_ssize_t counts."""
     if options and implementation is quickpickle.pure:
         pytest.skip("it has all of it in memory")
@@ -92,7 +92,7 @@ def test_how_far_a_dump_of_more_than_fits_into_memory_has_come(implementation, o
     assert figures[-1][1] == file.count
 
 
-def test_where_a_dump_of_more_than_fits_into_memory_has_failed(implementation):
+def test_the_note_of_a_failed_dump_larger_than_memory(implementation):
     file = Counting(fails_at=sys.maxsize)
     with pytest.raises(OSError, match="full") as info:
         implementation.dump([huge(sys.maxsize // 2 + 1) for _ in range(3)], file, 5)
@@ -127,8 +127,8 @@ def outcome(function: Any, data: bytes) -> Any:
 
 @pytest.mark.skipif("native" not in IMPLEMENTATIONS, reason="it is not built")
 @pytest.mark.parametrize("protocol", range(6))
-def test_what_is_sound_is_optimized_in_c(protocol, monkeypatch):
-    """Where the bound of 32 bits became -1, all was left to the Python implementation."""
+def test_sound_pickles_are_optimized_in_c(protocol, monkeypatch):
+    """The bound of 32 bits was -1 once, and the Python implementation did all of it."""
     data = pickle.dumps([("a", "b"), "a", ["c"] * 3], protocol)
     expected = compact.optimize(data)
     monkeypatch.setattr(core, "optimize_odd", None)
@@ -173,7 +173,7 @@ def parts(count):
     return (PickleBuffer(part) for _ in range(count))
 
 def is_shifted(data, sign, bits):
-    # What the interpreter here would not read into an int.
+    # More digits than the interpreter reads into an int.
     size = bits // 8 + 1
     frame, argument = (size + 6).to_bytes(8, "little"), size.to_bytes(4, "little")
     assert data[:16] == b"\\x80\\x04\\x95" + frame + b"\\x8b" + argument

@@ -89,7 +89,7 @@ def test_large_objects_go_to_the_file_without_a_copy(implementation):
     assert bytes(file.data) == pickle.dumps([large, array, pickle.PickleBuffer(array)], 5)
 
 
-def test_what_is_given_to_write_does_not_change_later(implementation, protocol):
+def test_the_argument_of_write_does_not_change_later(implementation, protocol):
     file = Recorder()
     implementation.Pickler(file, protocol).dump(OBJECT)
     assert b"".join(bytes(data) for data in file.writes) == pickle.dumps(OBJECT, protocol)

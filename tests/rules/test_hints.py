@@ -1,4 +1,4 @@
-"""What an exception says is to be done: for real objects of each cause that is named."""
+"""The advice in an exception: for real objects of each cause that is named."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def skip_what_pypy_pickles(implementation, obj):
 
 @pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES)
 @pytest.mark.parametrize("number", [2, 5])
-def test_the_note_says_what_to_do(implementation, number, cause):
+def test_the_note_has_advice(implementation, number, cause):
     make, beginning = cause
     obj = [1, make()]
     skip_what_pypy_pickles(implementation, obj)
@@ -174,7 +174,7 @@ HOLDERS = {
 
 
 @pytest.mark.parametrize("make", HOLDERS.values(), ids=HOLDERS)
-def test_what_holds_one_of_them(implementation, make):
+def test_objects_that_hold_one_of_them(implementation, make):
     obj = {"x": make()}
     skip_what_pypy_pickles(implementation, obj)
     with pytest.raises(Exception) as caught:  # noqa: PT011

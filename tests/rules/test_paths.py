@@ -245,7 +245,7 @@ def chained(items):
 FROM_2 = (2, 5)
 ALL = (0, 2, 5)
 
-# What is pickled, the path to what cannot be, and in which protocols. {0} is the protocol.
+# The pickled object, the path to the object at fault, and the protocols. {0} is the protocol.
 TABLE = {
     "itself": (lock, "obj", ALL),
     "list": (lambda: [lock()], "obj[0]", ALL),
@@ -514,7 +514,7 @@ def test_the_path(implementation, number, row):
         assert error.__notes__ == our_notes(error)
         assert len(error.__notes__) == 1
         assert error.__notes__[0].startswith(HEAD + error.path)
-    # What the path gives is what cannot be pickled: by itself, or because of its class.
+    # The object at the path cannot be pickled: by itself, or because of its class.
     culprit = eval(error.path, {"obj": obj, **NAMES})
     assert (type(error), text_of(error)) == outcome(lambda: pickle.dumps(culprit, number))
     assert failure(lambda: implementation.dumps(culprit, number)).path == "obj"
@@ -600,7 +600,7 @@ def test_a_hook_that_fails(implementation, number, error):
 
 @pytest.mark.parametrize("number", ALL)
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), MemoryError()])
-def test_what_an_object_raises(implementation, number, error):
+def test_errors_raised_by_an_object(implementation, number, error):
     class Raises:
         def __reduce__(self):
             raise error
@@ -694,7 +694,7 @@ def test_a_dict_item_that_is_none(implementation, number, position):
     assert failure(lambda: implementation.dumps([1, Iterates()], number)).path == "obj[1]"
 
 
-def test_what_has_changed_since_ends_the_path(implementation):
+def test_an_object_changed_since_ends_the_path(implementation):
     class Leaves:
         def __reduce__(self):
             del items[:]

@@ -316,7 +316,7 @@ def test_the_same_bytes(implementation, protocol, name):
     # Once more, and all of them twice, the second time by reference.
     objects = make()
     assert_same(implementation, lambda: [objects, [objects, (objects,)]], protocol)
-    # Where the parts are shared, and where frames end between them.
+    # The parts are shared, and frames end between them.
     assert_same(implementation, lambda: ["x" * 65500, objects, "x" * 65500, objects], protocol)
     if isinstance(objects, list):
         for size in range(65430, 65550, 3):
@@ -325,7 +325,7 @@ def test_the_same_bytes(implementation, protocol, name):
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_several_dumps_and_the_memo_in_between(implementation, protocol, name):
-    """What is not made has a number all the same, and a copy of the memo an entry for it."""
+    """A dict that is not made has a number all the same, and a copy of the memo an entry for it."""
     if protocol < 2 and name in ("slots", "private slots"):
         pytest.skip("protocols 0 and 1 have no slots")
     objects = OBJECTS[name]()
@@ -356,7 +356,7 @@ class Taker:
 @pytest.mark.parametrize("name", OBJECTS)
 @pytest.mark.parametrize("kind", ["memory", "disk", "Python"])
 def test_a_frame_that_ends_within_an_object(implementation, name, kind, tmp_path):
-    """Wherever it ends, and whatever the frame goes to."""
+    """For every end of a frame, and every kind of file."""
     objects = OBJECTS[name]()
     for size in range(65480, 65550, 7):
         obj = [objects, b"x" * size, objects, objects]
@@ -431,7 +431,7 @@ SPECIAL = ("__reduce_ex__", "__getstate__", "__reduce__")
 @pytest.mark.parametrize("place", [0, 1, 3, 20])
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_method_among_the_attributes(implementation, protocol, special, place, shared):
-    """What was written before the attribute is found is taken back."""
+    """The bytes that were written before the attribute is found are dropped."""
     text = "".join(["a value that ", "is met again"])
 
     def make():
@@ -606,7 +606,7 @@ def test_an_instance_dict_handed_back(implementation, protocol):
         assert_same(implementation, lambda shared=shared: make(shared), protocol)
 
 
-def test_what_was_met_before_an_instance_was_taken_back(implementation, protocol):
+def test_references_to_objects_of_an_abandoned_plan(implementation, protocol):
     """Written once, handed back later: also if what came in between was undone."""
 
     def make():
@@ -797,7 +797,7 @@ def test_a_collection_in_the_middle(implementation, protocol):
 
 @pytest.mark.parametrize("takes", [1, 10**9])
 def test_the_last_write_may_free_everything(implementation, takes):
-    """What was written is looked at no more then."""
+    """The bytes that were written are read no more then."""
     graph = [Attributes([str(i)]) for i in range(100)]
     written = []
 
@@ -815,7 +815,7 @@ def test_the_last_write_may_free_everything(implementation, takes):
 
 @only_c
 @pytest.mark.parametrize("action", ["clear", "move", "replace"])
-def test_a_write_that_changes_what_is_written(implementation, action):
+def test_a_write_that_changes_the_object(implementation, action):
     """Between two frames; what goes out of the graph then is met no more, or met elsewhere."""
 
     def dump(pickle_dump):
@@ -925,7 +925,7 @@ def test_a_hook_for_classes_and_functions_writes_the_same(implementation, table)
             pickler.dump(plans_of_each_kind() * 2)
             pickler.clear_memo()
         results.append(file.getvalue())
-        # Whatever it might have a say in, it was asked for.
+        # Each object that it could decide about was given to it.
         globals_ = [obj for obj in pickler.asked if isinstance(obj, type | types.FunctionType)]
         results.append(len(globals_))
     assert results[0] == results[2] == results[4]
@@ -1277,7 +1277,7 @@ def test_a_dict_that_is_no_dict(implementation, protocol):
 
 
 def test_a_tuple_around_an_instance_that_is_begun_anew(implementation):
-    """What the plan wrote of it is undone; that the tuple has begun is not forgotten by that."""
+    """The bytes of the plan are dropped; that the tuple has begun is still known."""
 
     def make():
         obj = Plain()
@@ -1559,7 +1559,7 @@ def test_a_reduction_function_for_a_metaclass(implementation, protocol, where, m
 
 
 def test_a_plan_keeps_nothing_of_a_class_alive(implementation):
-    """Of local classes with a payload; before, the plans kept the defaults of dataclasses."""
+    """Local classes with a payload: the plans once kept the defaults of dataclasses."""
 
     class Payload:
         pass

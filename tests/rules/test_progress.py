@@ -110,7 +110,7 @@ class StopError(Exception):
 
 
 @pytest.mark.parametrize("at", [0, 1, -1])
-def test_what_it_raises_goes_through(implementation, protocol, hurried, at):
+def test_its_exceptions_are_raised(implementation, protocol, hurried, at):
     obj = sample()
     count = Reports()
     implementation.dumps(obj, protocol, progress=count)
@@ -154,8 +154,8 @@ def test_a_dump_inside_it(implementation, hurried):
     assert set(inner) == {pickle.dumps(["x", "x"], 4)}
 
 
-def test_it_may_change_what_is_pickled_at_its_own_risk(implementation, hurried):
-    # What comes out is of no matter; but it is a pickle, and nothing is used that is gone.
+def test_it_may_change_the_object(implementation, hurried):
+    # The result does not matter; but it is a pickle, and nothing is used that is freed.
     obj = [sample(), sample(), sample()]
     moved = []
 
@@ -175,7 +175,7 @@ def test_it_may_change_what_is_pickled_at_its_own_risk(implementation, hurried):
 
 
 @pytest.mark.parametrize("value", [5, "bar", 1.5, [print]])
-def test_what_it_may_not_be(implementation, value):
+def test_wrong_values_for_progress(implementation, value):
     for use in (
         lambda: implementation.dumps(1, progress=value),
         lambda: implementation.dump(1, io.BytesIO(), progress=value),

@@ -160,9 +160,9 @@ def numeric():
 LOCK = threading.Lock()
 REDUCE, HOOK = "Reduces.__reduce__", "fail"
 
-# What fails, and the functions that the traceback has below the one with the call.
+# The calls that fail, and the functions that the traceback has below the one with the call.
 CALLS = {
-    # What cannot be pickled, wherever it is.
+    # Objects that cannot be pickled, in all places.
     "root": (lambda m: m.dumps(LOCK), []),
     "attribute": (lambda m: m.dumps(attribute(LOCK)), []),
     "lists": (lambda m: m.dumps(deep(LOCK)), []),
@@ -334,7 +334,7 @@ def written(data):
 
 
 def cut_short():
-    """What was found in a pickle whose file is shorter by now."""
+    """A finding in a pickle whose file is shorter by now."""
     found = quickpickle.inspect(written(pickle.dumps([{f"text {i}": [len]} for i in range(1000)])))
     os.truncate(path(), 10)
     return found
@@ -393,7 +393,7 @@ def test_a_traceback_has_the_frames_of_users_only(implementation, name):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_so_it_is_for_what_exists_once(name):
+def test_tracebacks_of_functions_without_two_implementations(name):
     call, names = OTHERS[name]
     check(raised_by(call), names)
 
@@ -448,7 +448,7 @@ def test_multiprocessing():
         check(raised_by(lambda: ForkingPickler(1)), [])
 
 
-def test_what_an_error_was_raised_from(implementation):
+def test_the_cause_of_an_error(implementation):
     """An exception is found, by way of those that it was raised from, and shown without ours."""
     error = raised_by(lambda: implementation.dumps(named("no_such_module_at_all", "A")))
     text = "".join(traceback.format_exception(error))
@@ -458,7 +458,7 @@ def test_what_an_error_was_raised_from(implementation):
     assert [name for _, name in frames_of(error.__cause__)] == ["fail_after_another", "fail"]
 
 
-def test_what_was_raised_before_keeps_its_frames(implementation):
+def test_an_error_raised_before_keeps_its_frames(implementation):
     earlier = raised_by(fail)
     before = frames_of(earlier)
 
@@ -471,7 +471,7 @@ def test_what_was_raised_before_keeps_its_frames(implementation):
     assert [name for _, name in frames_of(error)] == ["<lambda>", "__reduce__", "again", "fail"]
 
 
-def test_groups_and_what_users_have_caught(implementation):
+def test_groups_and_caught_errors(implementation):
     def group():
         errors = []
         for obj in (LOCK, lambda: 0):
@@ -499,7 +499,7 @@ def test_diagnose_keeps_none(implementation):
 
 
 def test_a_debugger_finds_the_users_frame(implementation):
-    """What post-mortem debugging begins with is the last frame of the traceback."""
+    """Post-mortem debugging begins with the last frame of the traceback."""
     error = raised_by(lambda: implementation.dumps([LOCK]))
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     assert frame.f_locals["implementation"] is implementation

@@ -2,9 +2,9 @@
 
     PYTHONMALLOC=debug python tests/stress/changes.py --seconds 600
 
-What is written cannot be foreseen, so this looks only at what has to hold whatever happens: no
-crash, a pickle that ends where its bytes do, a memo that can be read, and a Pickler that can be
-used again. A crash names its seed; `--seed` runs that one alone. `make changes` is this.
+The bytes cannot be foreseen, so this checks only what always has to hold: no crash, a pickle that
+ends where its bytes do, a memo that can be read, and a Pickler that can be used again. A crash
+names its seed; `--seed` runs that one alone. `make changes` is this.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROBABLY = 0.3
 
 
 class Changes:
-    """What acts on the graph that is being pickled, now and then, but not while it acts."""
+    """Acts on the graph that is being pickled, now and then, but not while it acts."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng

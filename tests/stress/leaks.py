@@ -1,4 +1,4 @@
-"""What the tests do, again and again, with flat memory: the blocks the interpreter has in use.
+"""Scenarios that are repeated with flat memory: the blocks that the interpreter has in use.
 
     make leaks            10,000 times each scenario
     python tests/stress/leaks.py --repeats 1000 [SCENARIO ...]
@@ -152,7 +152,7 @@ SCENARIOS: dict[str, Callable[[ModuleType], None]] = {
 
 
 def lost(name: str, module: ModuleType, repeats: int) -> int:
-    """How many more blocks are in use after so many repeats, having repeated it before."""
+    """The blocks that are in use after so many repeats, but not after as many before."""
 
     def repeat() -> None:
         for i in range(repeats):

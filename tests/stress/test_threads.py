@@ -30,7 +30,7 @@ def test_many_threads(implementation, scenario):
 
 
 def test_a_bytearray_that_grows_while_it_is_written(monkeypatch):
-    """As another thread may do it between any two steps of the Python implementation."""
+    """Another thread may do it between any two steps of the Python implementation."""
     obj, header = bytearray(b"abc"), atoms._bytearray_header
 
     def grow(size):
