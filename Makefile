@@ -9,9 +9,8 @@ RESULT := benchmarks/results/latest.json
 
 STUBS := quickpickle.compiled.core quickpickle.compiled.inspection
 SECONDS ?= 600
-# The memory that tests measure, or limit, is another one there; no browser starts under
-# AddressSanitizer.
-SANITIZE_ARGS ?= -m "not slow" -k "not memory" --deselect tests/inspection/test_page.py \
+# The memory that tests measure, or limit, is another one there.
+SANITIZE_ARGS ?= -m "not slow" -k "not memory" \
   --deselect tests/integrations/test_dask.py::test_more_than_one_process_can_hold
 # Some thirty times slower, so a part.
 VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
@@ -20,7 +19,7 @@ VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench changes coverage debug fuzz leaks reproducible sanitize stress valgrind clean
+.PHONY: demo test lint bench changes coverage debug fuzz leaks mutate reproducible sanitize stress valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -65,6 +64,10 @@ sanitize: $(VENV)/.installed-test
 
 reproducible: $(VENV)/.installed-test
 	tools/reproducible
+
+# Of the files of src/quickpickle/rules that MUTATE_ARGS names; of all without any.
+mutate: $(VENV)/.installed-mutate
+	$(BIN)/python tools/mutate --seconds $(SECONDS) $(MUTATE_ARGS)
 
 stress: $(VENV)/.installed-test
 	$(BIN)/python tests/stress/threads.py --seconds $(SECONDS)
