@@ -41,21 +41,29 @@ def examples(count: int) -> int:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_objects_to_collect(request: pytest.FixtureRequest) -> Iterator[None]:
+def few_objects_to_collect() -> Iterator[None]:
     """The collector does not look at the objects of other modules.
 
     In a whole run a collection took half a second, and tests of leaks and re-entrance ask for many.
-    Files with tests of Hypothesis are left out: it asks the collector for the owner of its random
-    numbers, and gets no answer about objects that the collector leaves out.
     """
-    if hasattr(request.module, "given"):
+    if not hasattr(gc, "freeze"):  # PyPy
         yield
         return
-    if hasattr(gc, "freeze"):
-        gc.freeze()
+    gc.freeze()
     yield
-    if hasattr(gc, "freeze"):
-        gc.unfreeze()
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def all_objects_for_hypothesis(request: pytest.FixtureRequest) -> Iterator[None]:
+    """It asks the collector for the owner of its random numbers."""
+    is_hypothesis_test = getattr(request.function, "is_hypothesis_test", False)
+    if not is_hypothesis_test or not hasattr(gc, "freeze"):
+        yield
+        return
+    gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)

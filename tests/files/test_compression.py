@@ -146,6 +146,7 @@ def test_a_pickle_that_begins_as_a_frame_to_be_skipped(tmp_path):
         quickpickle.load(tmp_path / "model")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_large_buffers_are_compressed_in_slices(implementation, tmp_path, suffix):
     tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy has none")

@@ -28,6 +28,8 @@ from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 from quickpickle.inspection.page import MOST_BOXES, _boxes, make_page  # noqa: E402
 
+pytestmark = pytest.mark.slow  # a browser starts, and the page does not depend on the interpreter
+
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 needs_browser = pytest.mark.skipif(

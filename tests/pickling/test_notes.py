@@ -73,7 +73,7 @@ OBJECTS = {
     "small": {"a": [1]},
     "large bytes": [1, {"k": b"x" * LARGE}],
     "large str": [1, {"k": "x" * LARGE}],
-    "many": {"a": [str(i) for i in range(50_000)]},
+    "many": {"a": [str(i) for i in range(15_000)]},
     "instances": [Failing(i) for i in range(20_000)],
 }
 
