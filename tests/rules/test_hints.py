@@ -7,6 +7,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import ctypes
+import errno
 import io
 import mmap
 import pickle
@@ -231,3 +232,35 @@ def test_a_metaclass_is_not_asked(implementation):
     with pytest.raises(ValueError, match="no") as caught:
         implementation.dumps([Raises()])
     assert "Raises)" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (TypeError("write() argument must be str, not bytes"), hints._TEXT_FILE),
+        (TypeError("string argument expected, got 'bytes'"), hints._TEXT_FILE),
+        (TypeError("another message"), None),
+        (ValueError("must be str, not bytes"), None),
+        (TypeError(1), None),
+        (TypeError(), None),
+        (io.UnsupportedOperation("write"), hints._READ_ONLY),
+        (ValueError("write to closed file"), hints._CLOSED),
+        (ValueError("another message"), None),
+        (RuntimeError("write to closed file"), None),
+        (OSError(errno.ENOSPC, "No space left on device"), hints._NO_ROOM),
+        (OSError(errno.ENOSPC, "No space left on device", "name"), hints._NO_ROOM),
+        (OSError(errno.EBADF, "Bad file descriptor"), hints._READ_ONLY),
+        (OSError(errno.EPIPE, "Broken pipe"), hints._NO_READER),
+        (OSError(errno.ECONNRESET, "Connection reset by peer"), hints._NO_READER),
+        (OSError(errno.EAGAIN, "Resource temporarily unavailable"), hints._DOES_NOT_BLOCK),
+        (OSError(errno.EAGAIN, "use os.set_blocking"), None),
+        (OSError(errno.ENOSPC, "use os.set_blocking"), hints._NO_ROOM),
+        (OSError(errno.EPERM, "Operation not permitted"), None),
+        (OSError(errno.ENOSPC), None),
+        (OSError([], "not a number"), None),
+        (RuntimeError(errno.ENOSPC, "No space left on device"), None),
+    ],
+    ids=repr,
+)
+def test_file_hints(error, hint):
+    assert hints.find_file_hint(error) == hint
