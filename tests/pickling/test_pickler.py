@@ -19,6 +19,7 @@ import pytest
 import quickpickle
 from conftest import IMPLEMENTATIONS
 from differential import assert_same, assert_same_dumps, only_c, only_counted, outcome
+from models import Plain
 
 PROTOCOLS = [None, 0, 3, 5, 6, 100, -1, -100, True, 2.0, "2", b"2", 10**20, -(10**20), object()]
 
@@ -615,6 +616,42 @@ def of_pickler(implementation, use):
 class Index:
     def __index__(self):
         return 7
+
+
+@only_c
+@pytest.mark.parametrize("length", [1, 2, 3, 49, 50, 51, 120])
+@pytest.mark.parametrize("kind", ["list", "dict", "instance"])
+def test_when_fast_mode_notices_a_cycle(implementation, protocol, length, kind):
+    """It looks for one below fifty containers, so a cycle is written more than once before."""
+
+    def make():
+        first = node = Plain() if kind == "instance" else {} if kind == "dict" else []
+        for number in range(length):
+            is_last = number == length - 1
+            following = first if is_last else type(first)()
+            if kind == "instance":
+                node.following = following
+            elif kind == "dict":
+                node["following"] = following
+            else:
+                node.append(following)
+            node = following
+        return first
+
+    def use(cls, file):
+        seen = []
+
+        class Counts(cls):
+            def persistent_id(self, obj):
+                seen.append(type(obj))
+
+        pickler = Counts(file, protocol)
+        pickler.fast = True
+        return outcome(lambda: pickler.dump(make())), len(seen)
+
+    (error, count), _ = assert_same_dumps(implementation, use)
+    assert error[0] is ValueError
+    assert count > max(length, 50)
 
 
 @pytest.mark.parametrize("name", ["bin", "fast"])

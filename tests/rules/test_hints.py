@@ -264,3 +264,23 @@ def test_a_metaclass_is_not_asked(implementation):
 )
 def test_file_hints(error, hint):
     assert hints.find_file_hint(error) == hint
+
+
+@pytest.mark.parametrize(
+    ("obj", "error", "hint"),
+    [
+        ([], RecursionError("more than 10 nested reductions or persistent ids"), hints._ENDLESS),
+        ([], RecursionError("maximum recursion depth exceeded"), None),
+        ([], ValueError("nested reductions"), None),
+        ({}, RuntimeError("dictionary changed size during iteration"), hints._CHANGED),
+        ({}, RuntimeError("another message"), None),
+        ({}, ValueError("dictionary changed size during iteration"), None),
+        ([], RecursionError(), None),
+        ([], RuntimeError(1), None),
+        (_thread.allocate_lock(), TypeError(), hints._LOCK),
+        (_thread.allocate_lock(), KeyboardInterrupt(), None),
+    ],
+    ids=lambda value: repr(value)[:40].partition(" at ")[0],
+)
+def test_hints_by_the_error(obj, error, hint):
+    assert hints.find_hint(obj, error) == hint
