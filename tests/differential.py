@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import pytest
 
-import measure
+import pypy_reference
 
-# There pickle.Pickler is that of measure.py.
+# There pickle.Pickler is that of pypy_reference.py.
 PYPY: Final = sys.implementation.name == "pypy"
 only_counted: Final = pytest.mark.skipif(PYPY, reason="PyPy does not count references")
 only_c: Final = pytest.mark.skipif(
@@ -26,7 +26,7 @@ only_cpython: Final = pytest.mark.skipif(PYPY, reason="PyPy's objects are not th
 
 
 class Refusal(tuple[Any, ...]):
-    """A refusal by measure.py itself, for which `_pickle` has other types and words."""
+    """A refusal by pypy_reference.py itself, for which `_pickle` has other types and words."""
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
@@ -50,10 +50,11 @@ def outcome(action: Callable[[], Any]) -> Any:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether measure.py raised it: never on CPython, except in test_measure.py."""
+    """Whether pypy_reference.py raised it; on CPython only in test_pypy_reference.py."""
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    by_measure = measure.__file__ in files and files[-1] in (measure.__file__, pickle.__file__)
-    return by_measure and not isinstance(error, RecursionError)
+    reference = pypy_reference.__file__
+    is_of_reference = reference in files and files[-1] in (reference, pickle.__file__)
+    return is_of_reference and not isinstance(error, RecursionError)
 
 
 def assert_same(
