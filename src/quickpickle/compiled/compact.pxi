@@ -134,12 +134,10 @@ cdef bint is_complete(Stream stream) except -1:
 
 cdef bytes finish_compact(Stream stream):
     """Fill in used entries, make frames, and write all; return bytes that do not go to a file."""
-    cdef Py_ssize_t count = stream.count, place, start = 0
-    cdef Py_ssize_t needed = 0, size
+    cdef Py_ssize_t count = stream.count, needed = 0, size
     cdef Places places = stream.places
     cdef list held = places.held, held_at = places.held_at
     cdef bytes result
-    cdef char* pos
     places.held = places.held_at = None
     if places.is_too_far:
         stream.own()
@@ -170,20 +168,33 @@ cdef bytes finish_compact(Stream stream):
         history.buffer_size = min(needed, 8 * LARGE - 1024) + 1024
         return result
     if stream.write is None:
-        for owner in held:
-            if <Py_ssize_t>len(owner) > PY_SSIZE_T_MAX - size:
-                raise MemoryError
-            size += len(owner)
-        result = PyBytes_FromStringAndSize(NULL, size)
-        pos = PyBytes_AS_STRING(result)
-        quickpickle_make_pages(pos, size)
-        for owner, place in zip(held, held_at):
-            memcpy(pos, stream.buffer + start, place - start)
-            pos += place - start
-            pos += copy_payload(pos, owner)
-            start = place
-        memcpy(pos, stream.buffer + start, stream.pos - stream.buffer - start)
-        return result
+        return join_payloads(stream, held, held_at)
+    return send_payloads(stream, held, held_at)
+
+
+cdef bytes join_payloads(Stream stream, list held, list held_at):
+    cdef Py_ssize_t place, start = 0, size = stream.pos - stream.buffer
+    cdef bytes result
+    cdef char* pos
+    for owner in held:
+        if <Py_ssize_t>len(owner) > PY_SSIZE_T_MAX - size:
+            raise MemoryError
+        size += len(owner)
+    result = PyBytes_FromStringAndSize(NULL, size)
+    pos = PyBytes_AS_STRING(result)
+    quickpickle_make_pages(pos, size)
+    for owner, place in zip(held, held_at):
+        memcpy(pos, stream.buffer + start, place - start)
+        pos += place - start
+        pos += copy_payload(pos, owner)
+        start = place
+    memcpy(pos, stream.buffer + start, stream.pos - stream.buffer - start)
+    return result
+
+
+cdef bytes send_payloads(Stream stream, list held, list held_at):
+    cdef Py_ssize_t place, start = 0, size
+    cdef bytes result
     result = stream.take_buffer()
     view = memoryview(result)
     size = len(result)

@@ -183,7 +183,7 @@ cdef class Scanner(State):
         cdef Py_ssize_t fence = self.marks[self.mark_count]
         cdef Py_ssize_t count
         cdef Entry *stack = self.stack  # not after a push
-        cdef uint32_t node, type_, module, name
+        cdef uint32_t node
         cdef uint64_t index
         if action == PUT:
             if height - 1 < fence:
@@ -230,7 +230,19 @@ cdef class Scanner(State):
             self.cut(height - 2)
         elif action == APPENDS or action == SETITEMS or action == ADDITEMS:
             self.add_items(action, size, here, code)
-        elif action == FIND:
+        else:
+            self.do_object(action, code, here, size, at)
+        return 0
+
+    cdef int do_object(
+        self, int action, int code, uint64_t here, uint64_t size, const unsigned char *at
+    ) except -1:
+        """What finds a class, or makes an instance or fills it."""
+        cdef Py_ssize_t height = self.height
+        cdef Py_ssize_t fence = self.marks[self.mark_count]
+        cdef Entry *stack = self.stack  # not after a push
+        cdef uint32_t node, type_, module, name
+        if action == FIND:
             type_ = self.add_name(NOTHING, NOTHING)
             self.push(GLOBAL, here, size, type_)
         elif action == FIND_ON_STACK:
@@ -268,7 +280,19 @@ cdef class Scanner(State):
             self.charge(stack[height - 2].node, size)
             self.place(height - 1, stack[height - 2].node, STATE, 0)
             self.cut(height - 1)
-        elif action == POP:
+        else:
+            self.do_rest(action, code, here, size, at)
+        return 0
+
+    cdef int do_rest(
+        self, int action, int code, uint64_t here, uint64_t size, const unsigned char *at
+    ) except -1:
+        cdef Py_ssize_t height = self.height
+        cdef Py_ssize_t fence = self.marks[self.mark_count]
+        cdef Entry *stack = self.stack  # not after a push
+        cdef uint32_t node
+        cdef uint64_t index
+        if action == POP:
             if self.mark_count and fence == height:
                 self.mark_count -= 1
                 self.loose_cost += 1

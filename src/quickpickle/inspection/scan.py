@@ -236,7 +236,14 @@ class Scanner(State):
             self._charge(stack[-2], size)
             self._place(height - 1, stack[-2], table.STATE)
             self._cut(height - 1)
-        elif action == table.POP:
+        else:
+            self._do_rest(action, code, here, size, value)
+
+    def _do_rest(self, action: int, code: int, here: int, size: int, value: int) -> None:
+        stack = self._stack
+        height = len(stack)
+        fence = self._marks[-1] if self._marks else 0
+        if action == table.POP:
             if self._marks and fence == height:
                 self._marks.pop()
                 self._loose_cost += 1
@@ -254,7 +261,7 @@ class Scanner(State):
                 self.role[stack[-1]] = table.SHARED
             self._references += 1
             stack.append(stack[-1])
-            costs.append(size)
+            self._costs.append(size)
         elif action == table.STOP:
             self._need(1, height, fence, here, code)
             self.own[self._first] += size
