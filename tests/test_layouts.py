@@ -43,7 +43,7 @@ def test_all_layouts_are_known_here():
 
 
 @pytest.mark.parametrize(
-    "name", ["test_atoms", "test_containers", "test_graphs", "test_paths", "test_plans"]
+    "name", ["test_scalars", "test_containers", "test_graphs", "test_paths", "test_plans"]
 )
 def test_without_the_layouts_all_is_written_as_before(name):
     (path,) = TESTS.rglob(f"{name}.py")

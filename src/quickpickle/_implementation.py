@@ -12,7 +12,17 @@ implementation: Literal["python", "native"] = "python"
 
 if not TYPE_CHECKING and os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
     try:
-        from .compiled import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
+        from .compiled import (
+            Pickler,
+            Unpickler,
+            dump,
+            dumps,
+            dumps_with_hooks,
+            loads,
+            object_digest,
+            optimize,
+        )
+        from .compiled import load as load_file
 
         implementation = "native"
     except ImportError as error:
@@ -26,18 +36,17 @@ if not TYPE_CHECKING and os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
             )
 
 if implementation == "python":
-    from .pure import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
-
-if not TYPE_CHECKING and implementation == "native":
-    try:
-        from .compiled.unpickling import Unpickler, loads
-        from .compiled.unpickling import load as load_file
-    except ModuleNotFoundError:
-        from .unpickling import Unpickler, loads
-        from .unpickling import load as load_file
-else:
-    from .unpickling import Unpickler, loads
-    from .unpickling import load as load_file
+    from .pure import (
+        Pickler,
+        Unpickler,
+        dump,
+        dumps,
+        dumps_with_hooks,
+        loads,
+        object_digest,
+        optimize,
+    )
+    from .pure import load as load_file
 
 __all__ = [
     "Pickler",

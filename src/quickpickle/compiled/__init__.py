@@ -1,8 +1,9 @@
-"""The compiled implementation, where it was built: the hot parts of pickling, in Cython."""
+"""The compiled implementation, where it was built: pickling and unpickling, in Cython."""
 
 import sys
 
 from .core import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
+from .unpickling import Unpickler, load, loads
 
 # Importing `core` turns the lock on in a build that goes without one, unless that is forbidden.
 if not getattr(sys, "_is_gil_enabled", lambda: True)():
@@ -11,4 +12,14 @@ if not getattr(sys, "_is_gil_enabled", lambda: True)():
         "keeps off; QUICKPICKLE_PURE=1 chooses the pure one without this warning"
     )
 
-__all__ = ["Pickler", "dump", "dumps", "dumps_with_hooks", "object_digest", "optimize"]
+__all__ = [
+    "Pickler",
+    "Unpickler",
+    "dump",
+    "dumps",
+    "dumps_with_hooks",
+    "load",
+    "loads",
+    "object_digest",
+    "optimize",
+]

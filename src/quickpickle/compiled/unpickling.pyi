@@ -1,0 +1,3 @@
+from ..unpickling.functions import load as load
+from ..unpickling.functions import loads as loads
+from ..unpickling.unpickler import Unpickler as Unpickler

@@ -1,0 +1,448 @@
+"""The shortcuts of loading: objects that need not be made, the collector, and the layouts.
+
+Most of them are the compiled implementation's. The outcome is that of the interpreter's unpickler.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import io
+import os
+import pickle
+import random
+import subprocess
+import sys
+import sysconfig
+import tracemalloc
+import uuid
+from collections import OrderedDict, namedtuple
+from datetime import date, datetime, time
+from pathlib import Path
+
+import pytest
+
+from differential import PYPY, assert_same_load
+from load_cases import named, text
+
+TESTS = next(folder for folder in Path(__file__).parents if folder.name == "tests")
+MANY = 20_000
+
+
+class Point:
+    def __init__(self, x, y):
+        self.x = x
+        self.y = y
+
+
+class SlotsPoint:
+    __slots__ = ("x", "y")
+
+
+class WithSetstate:
+    def __setstate__(self, state):
+        self.state = state
+
+
+class WithProperty:
+    """Its property is not called when a state is set."""
+
+    @property
+    def x(self):
+        return "from the property"
+
+
+class ManyAttributes:
+    pass
+
+
+class OfDict(dict):
+    pass
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrozenSlots:
+    x: int
+    y: str
+
+
+Pair = namedtuple("Pair", "x y")
+
+
+class PairWithNew(Pair):
+    def __new__(cls, x, y):
+        return super().__new__(cls, y, x)
+
+
+CLASSES = [type(f"Class{i}", (), {"__module__": __name__}) for i in range(200)]
+for _class in CLASSES:
+    globals()[_class.__name__] = _class
+
+
+def instance(name, state, module=__name__):
+    return named(name, module) + b")\x81" + state + b"b"
+
+
+def state_dict(*names, memoize=b""):
+    items = b"".join([text(name) + b"K" + bytes([i]) for i, name in enumerate(names)])
+    return b"}" + memoize + (items + b"s" if len(names) == 1 else b"(" + items + b"u")
+
+
+# --- states that are read after they were given to an instance
+
+
+@pytest.mark.parametrize("names", [("x",), ("x", "y"), ("y", "x"), ("__setstate__", "x")])
+@pytest.mark.parametrize("between", [b"", b"c__builtin__\nlist\n)R0", state_dict("z") + b"0"])
+@pytest.mark.parametrize("cls", ["Point", "WithProperty", "WithSetstate", "OfDict"])
+def test_a_state_that_is_read_again(unpickling, names, between, cls):
+    first = instance(cls, state_dict("x", "y"))
+    again = instance(cls, state_dict(*names, memoize=b"q\x07"))
+    for data in (
+        b"(" + first + again + between + b"h\x07t.",
+        b"(" + first + again + again + between + b"h\x07h\x07t.",
+        b"(" + again + instance(cls, state_dict("y", "x")) + b"h\x07t.",
+        b"(" + again + b"h\x07h\x07t.",
+        b"(" + again + b"0" + between + b"h\x07t.",
+        # The state of the state's own instance is itself.
+        b"(" + again + b"h\x07" + state_dict("self") + b"0t.",
+    ):
+        assert_same_load(unpickling, b"\x80\x04" + data)
+
+
+@pytest.mark.parametrize("between", [b"", b"c__builtin__\nlist\n)R0"])
+def test_a_state_of_slots_that_is_read_again(unpickling, between):
+    state = b"N" + state_dict("y", "x", memoize=b"\x94") + b"\x86\x94"
+    one = instance("SlotsPoint", state)
+    for numbers in ((0,), (1,), (0, 1), (3,), (1, 3), (2,)):
+        gets = b"".join([b"h" + bytes([number]) for number in numbers])
+        assert_same_load(unpickling, b"\x80\x04(" + one + one + between + gets + b"t.")
+
+
+def test_states_of_many_classes_are_read_again(unpickling):
+    """So many that what is known of a class makes room for that of another."""
+    pickles = [instance(cls.__name__, state_dict("x", "y", memoize=b"\x94")) for cls in CLASSES]
+    gets = b"".join([b"h" + bytes([i]) for i in range(len(CLASSES))])
+    assert_same_load(unpickling, b"\x80\x04(" + b"".join(pickles * 2) + gets + b"t.")
+
+
+def test_a_state_is_the_same_object_each_time(unpickling):
+    data = b"\x80\x04(" + instance("Point", state_dict("x", "y", memoize=b"\x94")) + b"h\0h\0t."
+    for obj, one, other in (unpickling.loads(data), unpickling.load(io.BytesIO(data))):
+        assert one is other
+        assert one == vars(obj) == {"x": 0, "y": 1}
+        assert vars(obj) is not one
+
+
+def test_the_memo_has_the_states(unpickling):
+    data = b"\x80\x04" + instance("Point", state_dict("x", "y", memoize=b"\x94")) + b"."
+    for cls in (unpickling.Unpickler, type("Sub", (unpickling.Unpickler,), {})):
+        unpickler = cls(io.BytesIO(data + b"\x80\x04h\0."))
+        obj = unpickler.load()
+        assert unpickler.memo.copy() == {0: {"x": 0, "y": 1}}
+        obj.x = 5
+        assert unpickler.load() == {"x": 0, "y": 1}
+
+
+# --- dicts that are made when their items come
+
+
+OPCODES = [b"}", b"\x94", b"q\1", b"(", b"K\1", b"u", b"s", b"0", b"1", b"2", b"h\0", b"h\1", b"b"]
+OPCODES += [b"\x85", b"\x86", b"t", b"]", b"a", b"e", b"N", b")", b"d", text("x"), b"\x81"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_dicts_among_any_opcodes(unpickling, seed):
+    rng = random.Random(seed)
+    for _ in range(300):
+        middle = b"".join(rng.choices(OPCODES, k=rng.randrange(8)))
+        start = rng.choice([b"", named("Point", __name__) + b")\x81"])
+        data = b"\x80\x04" + start + b"}" + rng.choice([b"", b"\x94", b"q\1", b"\x94q\1"]) + middle
+        assert_same_load(unpickling, data + rng.choice([b".", b"t.", b"\x86.", b"b.", b"u.", b"s."]))
+
+
+def test_other_code_that_looks_at_the_memo_meanwhile(unpickling):
+    """It finds a dict whose items are still to come, and that is the one which gets them."""
+    seen = []
+
+    class Sub(unpickling.Unpickler):
+        def persistent_load(self, pid):
+            seen.append(self.memo.copy()[0])
+            return pid
+
+    data = b"\x80\x04}\x94(" + text("a") + b"K\1Q" + text("b") + b"K\2u."
+    obj = Sub(io.BytesIO(data)).load()
+    assert seen[0] is obj
+    assert obj == {"a": 1, "b": 2}
+
+
+# --- dicts with the keys of the last one
+
+
+def test_dicts_of_the_same_keys(unpickling):
+    records = [{"a": i, "b": [i], "c": str(i)} for i in range(50)]
+    records += [{"c": 1, "b": 2, "a": 3}, {"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 3, 4: 5}]
+    for obj in (records, [dict.fromkeys(map(str, range(n))) for n in (3, 127, 128, 129, 130, 3)]):
+        for protocol in range(6):
+            assert_same_load(unpickling, pickle.dumps(obj * 2, protocol))
+
+
+def test_a_dict_that_was_changed_is_no_pattern(unpickling):
+    """Other code changes each dict as soon as it is there."""
+    record = b"(" + text("a") + b"q\1K\1" + text("b") + b"q\2K\2u"
+    again = b"}q\3(h\1K\5h\2K\6u"
+    for change in (b"h\0c__builtin__\nlen\nh\0\x85R0", b"h\0" + text("c") + b"K\7s0"):
+        data = b"\x80\x04(}q\0" + record + change + again * 3 + b"t."
+        assert_same_load(unpickling, data)
+
+
+def test_what_the_collector_tracks(unpickling):
+    for value in (1, [], (), ([],), "a", {}, {"a": 1}):
+        data = pickle.dumps([{"a": 1, "b": value, "c": 2} for _ in range(3)])
+        ours, theirs = unpickling.loads(data), pickle.loads(data)
+        assert len(ours) == 3
+        for one, other in zip(ours, theirs, strict=True):
+            assert gc.is_tracked(one) >= gc.is_tracked(other)
+
+
+# --- classes of which more is known
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        [FrozenSlots(i, str(i)) for i in range(5)],
+        [Pair(i, [i]) for i in range(5)],
+        [PairWithNew(i, [i]) for i in range(5)],
+        [uuid.UUID(int=i) for i in range(5)],
+        [date(2024, 1, i + 1) for i in range(5)],
+        [datetime(2024, 1, 1, 2, 3, i, fold=i % 2) for i in range(5)],
+        [time(1, 2, i) for i in range(5)],
+        [OrderedDict(a=i) for i in range(5)],
+    ],
+    ids=lambda obj: type(obj[0]).__name__,
+)
+def test_classes_with_plans(unpickling, obj):
+    for protocol in range(2, 6):
+        data = pickle.dumps(obj, protocol)
+        assert unpickling.loads(data) == pickle.loads(data)
+        assert_same_load(unpickling, data)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"abc", b"\1\2\3\4\5", b"\7\xe8\0\1", b"\7\xe8\r\1", b"\7\xe8\1\xff", b"\7\xe8\x81\1"]
+)
+def test_bytes_that_are_no_date(unpickling, data):
+    made = named("date", "datetime") + b"C" + bytes([len(data)]) + data + b"\x85R"
+    assert_same_load(unpickling, b"\x80\x04(" + made * 3 + b"t.")
+
+
+def test_a_plan_ends_when_its_class_changes(unpickling, monkeypatch):
+    """A state is given in another way from the instance on after which the class was changed."""
+
+    def change(cls):
+        cls.__setstate__ = lambda self, state: self.__dict__.update(changed=state)
+
+    monkeypatch.setitem(globals(), "change_class", change)
+    one = instance("Point", state_dict("x", "y"))
+    changed = named("change_class", __name__) + named("Point", __name__) + b"\x85R0"
+    results = []
+    for load in (pickle.loads, unpickling.loads, lambda data: unpickling.load(io.BytesIO(data))):
+        try:
+            found = load(b"\x80\x04(" + one * 3 + changed + one * 2 + b"t.")
+        finally:
+            del Point.__setstate__
+        results.append([vars(obj) for obj in found])
+    assert results[0] == results[1] == results[2]
+    assert results[0][3] == {"changed": {"x": 0, "y": 1}}
+
+
+def test_a_patched_setstate_is_called(unpickling, monkeypatch):
+    calls = []
+    original = uuid.UUID.__setstate__
+
+    def setstate(self, state):
+        calls.append(state)
+        original(self, state)
+
+    monkeypatch.setattr(uuid.UUID, "__setstate__", setstate)
+    data = pickle.dumps([uuid.UUID(int=i) for i in range(4)])
+    assert unpickling.loads(data) == pickle.loads(data)
+    assert len(calls) == 8
+
+
+def test_more_attributes_than_instances_have_room_for(unpickling):
+    for count in (1, 29, 30, 31, 40, 300):
+        objects = [ManyAttributes() for _ in range(3)]
+        for i, obj in enumerate(objects):
+            vars(obj).update({f"name{i + k}": k for k in range(count)})
+        for protocol in range(2, 6):
+            ours = unpickling.loads(pickle.dumps(objects, protocol))
+            assert [list(vars(obj).items()) for obj in ours] == [
+                list(vars(obj).items()) for obj in objects
+            ]
+
+
+def test_names_are_interned_as_by_the_interpreter(unpickling):
+    name = "a_name_that_nobody_else_has"
+    data = b"\x80\x04(" + instance("Point", state_dict(name)) * 2 + b"t."
+    for obj in unpickling.loads(data):
+        assert next(iter(vars(obj))) is sys.intern(name)
+
+
+# --- the collector
+
+
+@pytest.mark.skipif(PYPY, reason="PyPy collects in another way")
+class TestCollector:
+    @pytest.mark.parametrize("enabled", [True, False])
+    @pytest.mark.parametrize("fails", [True, False])
+    def test_is_as_it_was(self, unpickling, enabled, fails):
+        seen = []
+
+        class Sub(unpickling.Unpickler):
+            def find_class(self, module, name):
+                seen.append(gc.isenabled())
+                return super().find_class(module, name)
+
+        data = pickle.dumps([Point(1, 2), [[]] * 3])
+        data = data[:-1] + b"\xff" if fails else data
+        try:
+            if not enabled:
+                gc.disable()
+            for load in (unpickling.loads, lambda data: Sub(io.BytesIO(data)).load()):
+                try:
+                    load(data)
+                except pickle.UnpicklingError:
+                    assert fails
+                assert gc.isenabled() is enabled
+        finally:
+            gc.enable()
+        assert seen == [enabled]
+
+    def test_other_code_that_turns_it_off(self, unpickling, monkeypatch):
+        monkeypatch.setitem(globals(), "turn_off", gc.disable)
+        data = b"\x80\x04(" + named("turn_off", __name__) + b")R" + b"]" * 3 + b"t."
+        try:
+            unpickling.loads(data)
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
+
+    def test_a_load_of_many_objects_is_not_looked_at(self, native_unpickling):
+        """One collection may follow, of the few objects that are young then."""
+        if "generations" not in native_unpickling.layouts_in_use():
+            pytest.skip("where the oldest objects are is not known here")
+        data = pickle.dumps([[i] for i in range(MANY)])
+        counts = []
+
+        def note(phase, info):
+            if phase == "stop":
+                counts.append(info)
+
+        gc.collect()
+        gc.callbacks.append(note)
+        try:
+            obj = native_unpickling.loads(data)
+            _ = [[] for _ in range(10)]
+        finally:
+            gc.callbacks.remove(note)
+        assert len(counts) <= 1
+        young = {id(one) for generation in (0, 1) for one in gc.get_objects(generation)}
+        assert not young.intersection(map(id, obj))
+        old = {id(one) for one in gc.get_objects(2)}
+        assert all([id(one) in old for one in obj])
+
+    def test_finds_what_was_loaded(self, unpickling):
+        """Cycles that were loaded are freed when nobody has them any more."""
+        obj = [[] for _ in range(MANY)]
+        for one in obj:
+            one.append(one)
+        data = pickle.dumps(obj)
+        del obj, one
+        gc.collect()
+        before = len(gc.get_objects())
+        loaded = unpickling.loads(data)
+        assert len(gc.get_objects()) - before > MANY
+        del loaded
+        gc.collect()
+        assert abs(len(gc.get_objects()) - before) < 1000
+
+
+@pytest.fixture
+def native_unpickling():
+    return pytest.importorskip("quickpickle.compiled.unpickling", exc_type=ImportError)
+
+
+@pytest.mark.skipif(PYPY, reason="tracemalloc is CPython's")
+def test_instances_take_less_memory(native_unpickling, tmp_path):
+    """No dict for an instance where the state is used by nobody else."""
+    objects = [Point(i, float(i)) for i in range(MANY)]
+    path = tmp_path / "points"
+    path.write_bytes(pickle.dumps(objects))
+
+    def load_file(load):
+        with path.open("rb") as file:
+            return load(file)
+
+    def peak(load):
+        gc.collect()
+        tracemalloc.start()
+        try:
+            kept = load()
+            assert len(kept) == MANY
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    data = path.read_bytes()
+    del objects
+    ours = peak(lambda: native_unpickling.loads(data))
+    theirs = peak(lambda: pickle.loads(data))
+    assert ours <= 0.65 * theirs
+    assert peak(lambda: load_file(native_unpickling.load)) <= 0.75 * peak(
+        lambda: load_file(pickle.load)
+    )
+
+
+# --- the layouts
+
+
+def expected_layouts():
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return set()
+    return {"lists", "dicts", "values", "generations"}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 16), reason="its layouts are not known")
+def test_all_layouts_are_known_here(native_unpickling):
+    """Else all would be slower, and no other test would fail."""
+    assert native_unpickling.layouts_in_use() == expected_layouts()
+
+
+WITHOUT = """
+import sys, pytest
+import quickpickle.compiled.unpickling as unpickling
+unpickling.forget_layouts()
+assert unpickling.layouts_in_use() == set()
+code = pytest.main(sys.argv[1:])
+assert unpickling.layouts_in_use() == set()
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("name", ["test_load_opcodes", "test_load_objects", "test_load_shortcuts"])
+def test_without_the_layouts_all_is_loaded_as_before(native_unpickling, name):
+    (path,) = TESTS.rglob(f"{name}.py")
+    # Tests of what the layouts save, and those that run tests.
+    tests = "native and not layouts and not memory and not Collector"
+    command = [sys.executable, "-c", WITHOUT, str(path), "-k", tests, "-m", "not slow"]
+    result = subprocess.run(
+        [*command, "-q", "-n", "0", "-p", "no:cacheprovider"],
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST")},
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    assert " passed" in result.stdout
