@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n auto
 BENCH_ARGS ?=
 RESULT := benchmarks/results/latest.json
 
-STUBS := quickpickle.compiled.core quickpickle.compiled.inspection
+STUBS := quickpickle.compiled.core quickpickle.compiled.inspection quickpickle.compiled.unpickling
 SECONDS ?= 600
 # The memory that tests measure, or limit, is another one there.
 SANITIZE_ARGS ?= -m "not slow" -k "not memory" \

@@ -29,6 +29,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent / "unpickling"))
 
 import fuzz_inspect
+
 import load_cases
 from conftest import UNPICKLERS
 from differential import load_outcome

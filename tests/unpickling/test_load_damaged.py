@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fuzz_inspect
 import pytest
 
-import fuzz_inspect
 import fuzz_loads
 from conftest import UNPICKLERS, examples
 from differential import only_c

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import pickle
 
+import fuzz_graphs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-import fuzz_graphs
-from differential import assert_same_load, describe, outcome
 from test_fuzz import corpus
 from test_graphs import SETTINGS, graphs
+
+from differential import assert_same_load, describe, outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
