@@ -109,9 +109,9 @@ def test_arguments(unpickling):
             if theirs[0] is SystemError:  # of C functions that get a subclass of dict
                 continue
             if keywords == NUMBERED and sys.version_info >= (3, 15):
-                # Of several errors another one may come first: see README.md.
+                # The pure implementation cannot hand them on: see README.md.
                 ours = load_outcome(lambda: unpickling.loads(data))  # noqa: B023
-                assert ours[0] is theirs[0]
+                assert ours == theirs or ours[0] is TypeError, data
                 continue
             assert_same_load(unpickling, data)
 
