@@ -32,7 +32,7 @@ import fuzz_inspect
 
 import load_cases
 from conftest import UNPICKLERS
-from differential import load_outcome
+from differential import is_without_the_memory, load_outcome
 from quickpickle.format import opcodes as op
 from quickpickle.format.decode import ARGUMENT_OF, COUNTED1, LINE, NO_OPCODE, TWO_LINES
 
@@ -52,7 +52,6 @@ NAMES = [
 ]
 _NAMING = b"ci\x82\x83\x84\x93"  # opcodes that find a name
 _MOST_ENTRIES = 1 << 20  # _pickle takes memory for all entries up to the highest, before 3.15
-_TRUNCATED = (pickle.UnpicklingError, "pickle data was truncated")
 
 
 def find(module: str, name: str) -> Any:
@@ -178,7 +177,7 @@ def _is_same(ours: list[Any], theirs: list[Any]) -> bool:
         return False
     if theirs[last][0] is MemoryError:
         return True
-    return theirs[last][0] is OverflowError and ours[last] == _TRUNCATED
+    return is_without_the_memory(ours[last], theirs[last])
 
 
 def inputs(count: int, seed: int) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import socket
+import sys
 import threading
 
 import pytest
@@ -276,6 +277,16 @@ def test_what_is_asked_of_a_file(unpickling, make):
     unpickling.load(ours)
     pickle.load(theirs)
     assert sum(ours.asked) == sum(theirs.asked)
+
+
+@only_c
+def test_lengths_that_are_too_large_in_frames(unpickling):
+    """Which error comes first: that of the length, or that of the frame."""
+    for code in (op.BINUNICODE8, op.BINBYTES8, op.BYTEARRAY8, op.FRAME):
+        for length in (sys.maxsize, (1 << 64) - 1, 1 << 63):
+            for size in (9, 10, 14, 3):
+                data = frame(size) + code + length.to_bytes(8, "little") + b"abcdefgh."
+                assert_same_load(unpickling, data)
 
 
 # --- files that fail

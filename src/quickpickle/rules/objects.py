@@ -24,8 +24,10 @@ def reduce(function: Any, args: Any) -> Any:
 
 def newobj(cls: Any, args: Any) -> Any:
     """NEWOBJ."""
-    _check_newobj("NEWOBJ", cls, args)
-    return cls.__new__(cls, *_items(args))
+    if type(args) is not tuple or type(cls) is not type or cls.__flags__ & _NO_INSTANCES:
+        _check_newobj("NEWOBJ", cls, args)
+        args = _items(args)
+    return cls.__new__(cls, *args)
 
 
 def newobj_ex(cls: Any, args: Any, kwargs: Any) -> Any:
@@ -82,9 +84,10 @@ def build(obj: Any, state: Any) -> None:
         if not issubclass(type(state), dict):
             raise UnpicklingError("state is not a dictionary")
         attributes = obj.__dict__
+        intern = sys.intern
         # Of a copy: what sets an item may change the state.
         for key, value in list(dict.items(state)):
-            attributes[sys.intern(key) if type(key) is str else key] = value
+            attributes[intern(key) if type(key) is str else key] = value
     if slots is not ABSENT:
         if not issubclass(type(slots), dict):
             raise UnpicklingError("slot state is not a dictionary")

@@ -22,7 +22,7 @@ from ..rules.loading_errors import (
     unknown_opcode,
 )
 from . import containers, reductions, scalars
-from .scalars import count1, count4, count8
+from .scalars import checked, count1, count4, count8
 from .stream import Stream
 
 _STOP: Final = op.STOP[0]
@@ -62,10 +62,10 @@ def _load_proto(stream: Stream) -> None:
 
 
 def _load_frame(stream: Stream) -> None:
-    count = count8(stream, "FRAME")
+    count = count8(stream)
     if stream.pos < stream.frame_end:
         raise frame_in_frame()
-    stream.enter_frame(count)
+    stream.enter_frame(checked(count, "FRAME"))
 
 
 # --- the stack

@@ -133,13 +133,13 @@ def signed4(stream: Stream) -> int:
     return _unpack_int(stream.data, pos)[0]  # type: ignore[no-any-return]
 
 
-def count8(stream: Stream, what: str) -> int:
-    """The argument of eight bytes."""
+def count8(stream: Stream) -> int:
+    """The argument of eight bytes, unsigned."""
     pos = stream.pos
     if pos + 8 > stream.size:
         pos = stream.fill(8)
     stream.pos = pos + 8
-    return checked(_unpack_count8(stream.data, pos)[0], what)
+    return _unpack_count8(stream.data, pos)[0]  # type: ignore[no-any-return]
 
 
 def checked(count: int, what: str) -> int:
@@ -193,7 +193,7 @@ def load_binunicode(stream: Stream) -> None:
 
 
 def load_binunicode8(stream: Stream) -> None:
-    data = _text(stream, count8(stream, "BINUNICODE"))
+    data = _text(stream, checked(count8(stream), "BINUNICODE"))
     stream.stack.append(str(data, "utf-8", "surrogatepass"))
 
 
@@ -227,7 +227,7 @@ def load_binbytes(stream: Stream) -> None:
 
 
 def load_binbytes8(stream: Stream) -> None:
-    _push_bytes(stream, count8(stream, "BINBYTES"))
+    _push_bytes(stream, checked(count8(stream), "BINBYTES"))
 
 
 def _push_bytes(stream: Stream, count: int) -> None:
@@ -239,7 +239,7 @@ def _push_bytes(stream: Stream, count: int) -> None:
 
 def load_bytearray8(stream: Stream) -> None:
     data = bytearray()
-    stream.payload_into(data, count8(stream, "BYTEARRAY8"))
+    stream.payload_into(data, checked(count8(stream), "BYTEARRAY8"))
     stream.stack.append(data)
 
 

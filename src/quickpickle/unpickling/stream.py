@@ -91,12 +91,12 @@ class Stream:
 
         To be called where `pos + count` is more than `size`.
         """
-        self._leave_frame()
         pos = self.pos
-        if count <= self.size - pos:
-            return pos
         if count > sys.maxsize - pos:
             raise read_overflow()
+        self._leave_frame()
+        if count <= self.size - pos:
+            return pos
         if self.read is None:
             raise truncated()
         self.skip_consumed()
