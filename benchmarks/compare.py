@@ -2,8 +2,9 @@
 
     python benchmarks/compare.py --workloads dataclasses floats --output result.json
 
-The picklers take turns in one process (A, B, C, A, B, C, ...), so whatever else the machine does
-hits all of them alike. README.md, beside this file, says how to read what is printed.
+In both directions: dumps() and loads(), and dump() and load() with a file. Those who are measured
+take turns in one process (A, B, C, C, B, A, ...), so whatever else the machine does hits all of
+them alike. README.md, beside this file, says how it is measured, and how to read what is printed.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import gc
 import importlib.metadata
 import io
 import math
+import os
 import pickle
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -29,12 +31,16 @@ import picklers
 import quickpickle
 import tables
 from picklers import COMPETITORS, Pickler
-from tables import TABLES, Key, Measurement
+from quickpickle.cli import timing
+from tables import FUNCTIONS, TABLES, Key, Measurement
 from workloads import WORKLOADS
 
-ROUNDS: Final = 10
+ROUNDS: Final = 5
 FAST_ROUNDS: Final = 3
-ROUND_SECONDS: Final = 0.02  # so long that neither the clock nor a switch of tasks counts for much
+CLOCK: Final = time.thread_time  # so that other jobs on the machine count for less
+FILE_SIZE: Final = 20_000_000  # bytes, of a file of many small pickles
+MOST_SMALL: Final = 100_000  # pickles in it
+MOST_SINGLE: Final = 10  # loads of a round, where each begins with a fresh state
 
 # What pyperf says of the machine and of Python, and is stored. A list of what to keep rather than
 # of what to strip: no host name, no path of the interpreter or of its build, and nothing that
@@ -54,7 +60,6 @@ STORED_METADATA: Final = (
     "python_hash_seed",
     "python_implementation",
     "python_version",
-    "timer",
 )
 STORED_VERSIONS: Final = (*COMPETITORS, "numpy", "pandas", "networkx", "scikit-learn")
 
@@ -62,24 +67,65 @@ Metadata = dict[str, str | int | float]
 
 
 class Call(NamedTuple):
-    """What is timed: `function(*arguments)`, and the file it writes to, if any."""
+    """What is timed: `function(*arguments)`, and the file it writes or reads, if any."""
 
     function: Callable[..., object]
     arguments: tuple[Any, ...]
     file: BinaryIO | None = None
+    size: int | None = None
+    """Of the pickle that is loaded, in bytes; None where one is written."""
+    pickles: float = math.inf
+    """How many can be loaded, one after the other."""
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is a load that is long enough to be timed alone."""
+        return self.size is not None and self.size > timing.SMALL
+
+    def time(self, loops: int) -> float:
+        """The seconds of one call, of so many; of single ones the least."""
+        if self.is_single:
+            return min(self._time(1) for _ in range(loops))
+        return self._time(loops)
+
+    def _time(self, loops: int) -> float:
+        """In a file the pickles are one behind the other."""
+        if self.file:
+            self.file.seek(0, os.SEEK_END)  # so that nothing of its beginning is in the buffer
+            self.file.seek(0)
+        if self.size is not None:
+            return timing.time_loads(self.function, self.arguments, loops, clock=CLOCK)
+        flush = self.file.flush if self.file else None
+        return timing.time_dumps(self.function, self.arguments, loops, flush=flush, clock=CLOCK)
+
+    def calibrate(self) -> int:
+        """How many calls a round has."""
+        if self.is_single:
+            return min(math.ceil(timing.ROUND_SECONDS / self._time(1)), MOST_SINGLE)
+        return timing.calibrate(self._time, self.pickles)
+
+
+Calls = dict[Key, Call]
 
 
 class LeftOutError(Exception):
     """A workload that cannot be measured here."""
 
 
+class Participant(NamedTuple):
+    """Who can do a workload, with the pickle that it has written and loads again."""
+
+    pickler: Pickler
+    data: bytes
+
+
 def take_part(
     workload: str, obj: object, protocol: int, shown: list[str]
-) -> tuple[list[Pickler], int, dict[str, str]]:
-    """Who can do a workload; how many bytes its pickle has; and who cannot, with the reason.
+) -> tuple[list[Participant], dict[str, str]]:
+    """Who can do a workload, first the standard library; and who cannot, with the reason.
 
-    Where quickpickle writes other bytes than the standard library this ends the program: the
-    time of a wrong result is of no use.
+    Where quickpickle writes other bytes than the standard library, or loads something else, this
+    ends the program: the time of a wrong result is of no use.
     """
     hooks = WORKLOADS[workload].hooks
 
@@ -91,30 +137,37 @@ def take_part(
         expected = standard.dumps(obj, *standard.options)
     except (TypeError, pickle.PicklingError) as error:  # __slots__, with protocols 0 and 1
         raise LeftOutError(f"{workload}: {error}") from error
+    # What is loaded has the same strings and ints at other places than what was built: other bytes.
+    again = standard.dumps(standard.loads(expected), *standard.options)
 
-    able = [standard]
+    able = [Participant(standard, expected)]
     unable = {}
     candidates = [picklers.ours(protocol)]
     if "python" in shown:
         candidates += [picklers.ours_in_python(protocol), picklers.standard_in_python(protocol)]
     for pickler in map(prepare, candidates):
-        if writes(pickler, obj, expected):
-            able.append(pickler)
-        elif pickler.name == picklers.STANDARD_PYTHON:  # where the two differ from each other
-            unable[pickler.name] = "writes other bytes than pickle.dumps"
+        if not writes(pickler, obj, expected):
+            fault = "writes other bytes than pickle.dumps"
+        elif not loads(pickler, expected, standard, again):
+            fault = "loads something else than pickle.loads"
         else:
-            raise SystemExit(f"{workload}: {pickler.name} writes other bytes than pickle.dumps")
+            able.append(Participant(pickler, expected))
+            continue
+        if pickler.name != picklers.STANDARD_PYTHON:  # where the two differ from each other
+            raise SystemExit(f"{workload}: {pickler.name} {fault}")
+        unable[pickler.name] = fault
     if "competitors" in shown:
         for name in COMPETITORS:
             try:
                 pickler = prepare(picklers.competitor(name, protocol))
-                if not picklers.same(obj, pickler.loads(pickler.dumps(obj, *pickler.options))):
+                data = pickler.dumps(obj, *pickler.options)
+                if not picklers.same(obj, pickler.loads(data)):
                     raise ValueError("what it reads back is not the same")
             except Exception as error:  # whatever a library may raise
                 unable[name] = f"{type(error).__name__}: {error}"
             else:
-                able.append(pickler)
-    return able, len(expected), unable
+                able.append(Participant(pickler, data))
+    return able, unable
 
 
 def writes(pickler: Pickler, obj: object, expected: bytes) -> bool:
@@ -127,22 +180,50 @@ def writes(pickler: Pickler, obj: object, expected: bytes) -> bool:
     return pickler.dumps(obj, *pickler.options) == expected
 
 
+def loads(pickler: Pickler, data: bytes, standard: Pickler, expected: bytes) -> bool:
+    """Whether what a pickler loads gives these bytes, with the standard one, for each function."""
+    loaded = [pickler.loads(data)]
+    if pickler.load:
+        loaded.append(pickler.load(io.BytesIO(data)))
+    return all(standard.dumps(obj, *standard.options) == expected for obj in loaded)
+
+
 @contextmanager
-def make_calls(able: list[Pickler], obj: object) -> Iterator[dict[Key, Call]]:
+def make_dumps(able: list[Participant], obj: object, functions: list[str]) -> Iterator[Calls]:
     """A call of dumps() for each pickler, and of dump() to a file of its own."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         calls = {}
-        for number, pickler in enumerate(able):
-            calls["dumps", pickler.name] = Call(pickler.dumps, (obj, *pickler.options))
-            if pickler.dump:
+        for number, (pickler, _) in enumerate(able):
+            if "dumps" in functions:
+                calls["dumps", pickler.name] = Call(pickler.dumps, (obj, *pickler.options))
+            if "dump" in functions and pickler.dump:
                 file = stack.enter_context((directory / str(number)).open("wb"))
                 arguments = (obj, file, *pickler.options)
                 calls["dump", pickler.name] = Call(pickler.dump, arguments, file)
         yield calls
 
 
-def add_compact_calls(calls: dict[Key, Call], workload: str, obj: object, protocol: int) -> int:
+@contextmanager
+def make_loads(able: list[Participant], functions: list[str]) -> Iterator[Calls]:
+    """A call of loads() for each pickler, and of load() from a file of its own."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        calls = {}
+        for number, (pickler, data) in enumerate(able):
+            if "loads" in functions:
+                calls["loads", pickler.name] = Call(pickler.loads, (data,), size=len(data))
+            if "load" in functions and pickler.load:
+                path = directory / str(number)
+                small = len(data) <= timing.SMALL
+                pickles = min(FILE_SIZE // len(data), MOST_SMALL) if small else 1
+                path.write_bytes(data * pickles)
+                file = stack.enter_context(path.open("rb"))
+                calls["load", pickler.name] = Call(pickler.load, (file,), file, len(data), pickles)
+        yield calls
+
+
+def add_compact_calls(calls: Calls, workload: str, obj: object, protocol: int) -> int:
     """Calls of dumps() with compact=True and without; the compact size. loading.py has loads()."""
     hooks = WORKLOADS[workload].hooks
     size = 0
@@ -155,7 +236,7 @@ def add_compact_calls(calls: dict[Key, Call], workload: str, obj: object, protoc
     return size
 
 
-def add_digest_calls(calls: dict[Key, Call], obj: object) -> dict[str, str]:
+def add_digest_calls(calls: Calls, obj: object) -> dict[str, str]:
     """Calls of object_digest and joblib.hash, by both algorithms; and who cannot, and why."""
     unable = {}
     for (name, algorithm), digest in picklers.digests().items():
@@ -168,60 +249,46 @@ def add_digest_calls(calls: dict[Key, Call], obj: object) -> dict[str, str]:
     return unable
 
 
-def time_loops(call: Call, loops: int) -> float:
-    """The seconds that so many calls take; their pickles stand one behind the other in the file."""
-    function, arguments, file = call
-    if file:
-        file.seek(0)
-    start = pyperf.perf_counter()
-    for _ in repeat(None, loops):
-        function(*arguments)
-    if file:
-        file.flush()
-    return float(pyperf.perf_counter() - start)
+def time_all(calls: Calls, rounds: int) -> tuple[dict[Key, int], dict[Key, list[float]]]:
+    """The loops of each call, and its seconds in each round."""
+    loops = {key: call.calibrate() for key, call in calls.items()}
+    seconds: dict[Key, list[float]] = {key: [] for key in calls}
+    for number in range(rounds):
+        for key in timing.in_turn(list(calls), number):
+            seconds[key].append(calls[key].time(loops[key]))
+    return loops, seconds
 
 
-def calibrate(call: Call) -> int:
-    """How many calls a round needs to last ROUND_SECONDS."""
-    loops = 1
-    while (seconds := time_loops(call, loops)) < ROUND_SECONDS:
-        # At most tenfold at once: the first calls are slower than those that follow.
-        factor = ROUND_SECONDS / seconds if seconds else 10
-        loops = math.ceil(loops * min(factor * 1.1, 10))
-    return loops
-
-
-def measure(workload: str, rounds: int, protocol: int, shown: list[str]) -> Measurement:
-    """Time everyone who can do a workload, after checking what they write."""
+def measure(
+    workload: str, rounds: int, protocol: int, shown: list[str], functions: list[str]
+) -> Measurement:
+    """Time everyone who can do a workload, after checking what they write and load."""
     try:
         obj = WORKLOADS[workload]()
     except ModuleNotFoundError as error:
         raise LeftOutError(f"{workload}: needs {error.name}, which is not installed") from error
-    able, size, unable = take_part(workload, obj, protocol, shown)
+    able, unable = take_part(workload, obj, protocol, shown)
     compact_size = None
-    with make_calls(able, obj) as calls:
+    with make_dumps(able, obj, functions) as calls:
         if "compact" in shown:
             compact_size = add_compact_calls(calls, workload, obj, protocol)
         if "digests" in shown:
             unable |= add_digest_calls(calls, obj)
         gc.collect()
-        gc.disable()  # whose turn it is when the collector runs would be chance
-        try:
-            loops = {key: calibrate(call) for key, call in calls.items()}
-            seconds: dict[Key, list[float]] = {key: [] for key in calls}
-            for _ in range(rounds):
-                for key, call in calls.items():
-                    seconds[key].append(time_loops(call, loops[key]) / loops[key])
-        finally:
-            gc.enable()
-    return Measurement(size, loops, seconds, unable, compact_size)
+        loops, seconds = time_all(calls, rounds)
+    del obj, calls  # a program that loads does not have it already
+    with make_loads(able, functions) as calls, timing.fresh_state():
+        more_loops, more_seconds = time_all(calls, rounds)
+    return Measurement(
+        len(able[0].data), loops | more_loops, seconds | more_seconds, unable, compact_size
+    )
 
 
 def common_metadata(protocol: int) -> Metadata:
     """What is the same for all benchmarks of a result."""
     collected = pyperf.Run([1.0]).get_metadata()
     metadata: Metadata = {key: collected[key] for key in STORED_METADATA if key in collected}
-    metadata["python_gc"] = "disabled"
+    metadata["timer"] = time.get_clock_info("thread_time").implementation
     metadata["quickpickle_version"] = quickpickle.__version__
     metadata["pickle_protocol"] = protocol
     for name in STORED_VERSIONS:
@@ -244,6 +311,7 @@ def make_suite(measurements: dict[str, Measurement], metadata: Metadata) -> Any:
                 "pickler": pickler,
                 "loops": loops[function, pickler],
                 "pickle_size": size,
+                "python_gc": "enabled" if function in ("loads", "load") else "disabled",
             }
             run = pyperf.Run(values, metadata=metadata | own, collect_metadata=False)
             benchmarks.append(pyperf.Benchmark([run]))
@@ -279,6 +347,14 @@ def make_parser() -> argparse.ArgumentParser:
         default=list(TABLES),
         metavar="NAME",
         help=f"only what these need, of: {', '.join(TABLES)} (default: all)",
+    )
+    parser.add_argument(
+        "--functions",
+        nargs="+",
+        choices=FUNCTIONS,
+        default=list(FUNCTIONS),
+        metavar="NAME",
+        help=f"only these, of: {', '.join(FUNCTIONS)} (default: all)",
     )
     parser.add_argument(
         "--rounds", type=_positive, metavar="N", help=f"how often each is timed (default {ROUNDS})"
@@ -325,13 +401,14 @@ def main() -> None:
         disable=not console.is_terminal,
     ):
         try:
-            measurements[name] = measure(name, rounds, args.protocol, args.tables)
+            measurements[name] = measure(name, rounds, args.protocol, args.tables, args.functions)
         except LeftOutError as error:
             console.print(f"left out: {error}", markup=False)
     if not measurements:
         return
     for table in args.tables:
-        console.print(TABLES[table](measurements))
+        for part in TABLES[table](measurements, args.functions):
+            console.print(part)
     if args.reasons:
         for line in tables.reasons(measurements):
             console.print(line, markup=False, highlight=False)

@@ -21,13 +21,17 @@ import quickpickle.pure
 
 @dataclass(frozen=True)
 class Pickler:
-    """Who is measured, by calling `dumps(obj, *options)` and `dump(obj, file, *options)`."""
+    """Who is measured, in both directions.
+
+    By `dumps(obj, *options)` and `dump(obj, file, *options)`, `loads(data)` and `load(file)`.
+    """
 
     name: str
     dumps: Callable[..., bytes]
     dump: Callable[..., object] | None
-    """None where it is not measured."""
+    """None where files are not measured; so is `load`."""
     loads: Callable[[bytes], Any]
+    load: Callable[[Any], Any] | None
     options: tuple[int, ...] = ()
     classes: tuple[type, type] | None = None
     """Pickler and Unpickler, where one can make subclasses of them."""
@@ -48,10 +52,15 @@ class Pickler:
             pickler(file, *options).dump(obj)
             return file.getvalue()
 
+        def load(file: object) -> Any:
+            return unpickler(file).load()
+
         def loads(data: bytes) -> Any:
             return unpickler(io.BytesIO(data)).load()
 
-        return replace(self, dumps=dumps, dump=self.dump and dump, loads=loads)
+        return replace(
+            self, dumps=dumps, dump=self.dump and dump, loads=loads, load=self.load and load
+        )
 
 
 # The compiled implementation where it was built, else the Python one once more.
@@ -62,7 +71,7 @@ NOT_COMPACT: Final = "quickpickle, compact=False"
 JOBLIB: Final = "joblib.hash"
 STANDARD: Final = "pickle (C)"
 STANDARD_PYTHON: Final = "pickle (Python)"
-COMPETITORS: Final = ("pyfory", "cloudpickle", "dill", "zodbpickle", "marshal")
+COMPETITORS: Final = ("pyfory", "cloudpickle", "dill", "zodbpickle", "marshal", "msgspec")
 
 
 def ours(protocol: int) -> Pickler:
@@ -70,9 +79,10 @@ def ours(protocol: int) -> Pickler:
         OURS,
         quickpickle.dumps,
         quickpickle.dump,
-        pickle.loads,
+        quickpickle.loads,
+        quickpickle.load,
         (protocol,),
-        (quickpickle.Pickler, pickle.Unpickler),
+        (quickpickle.Pickler, quickpickle.Unpickler),
     )
 
 
@@ -85,7 +95,8 @@ def ours_compact(protocol: int, compact: bool) -> Pickler:
 
     name = COMPACT if compact else NOT_COMPACT
     dumps = partial(quickpickle.dumps, compact=compact)
-    return Pickler(name, dumps, None, pickle.loads, (protocol,), (OurPickler, pickle.Unpickler))
+    classes = (OurPickler, pickle.Unpickler)
+    return Pickler(name, dumps, None, pickle.loads, None, (protocol,), classes)
 
 
 def digests() -> dict[tuple[str, str], Callable[[Any], object]]:
@@ -105,6 +116,7 @@ def standard(protocol: int) -> Pickler:
         pickle.dumps,
         pickle.dump,
         pickle.loads,
+        pickle.load,
         (protocol,),
         (pickle.Pickler, pickle.Unpickler),
     )
@@ -112,22 +124,25 @@ def standard(protocol: int) -> Pickler:
 
 def ours_in_python(protocol: int) -> Pickler:
     module = quickpickle.pure
-    classes = (module.Pickler, pickle.Unpickler)
-    return Pickler(OURS_PYTHON, module.dumps, None, pickle.loads, (protocol,), classes)
+    classes = (module.Pickler, module.Unpickler)
+    return Pickler(OURS_PYTHON, module.dumps, None, module.loads, None, (protocol,), classes)
 
 
 def standard_in_python(protocol: int) -> Pickler:
     module: Any = pickle  # the stubs do not have the names with an underscore
-    classes = (module._Pickler, pickle.Unpickler)
-    return Pickler(STANDARD_PYTHON, module._dumps, None, pickle.loads, (protocol,), classes)
+    classes = (module._Pickler, module._Unpickler)
+    return Pickler(STANDARD_PYTHON, module._dumps, None, module._loads, None, (protocol,), classes)
 
 
 def competitor(name: str, protocol: int) -> Pickler:
     """A competitor, afresh: one that failed may not be as it was. ImportError if not installed."""
     if name == "marshal":
-        return Pickler(name, marshal.dumps, None, marshal.loads)
+        return Pickler(name, marshal.dumps, None, marshal.loads, None)
     if name == "pyfory":
         return _pyfory()
+    if name == "msgspec":
+        msgpack = cast(Any, importlib.import_module("msgspec.msgpack"))
+        return Pickler(name, msgpack.encode, None, msgpack.decode, None)
     module = cast(Any, importlib.import_module(name))
     if name == "zodbpickle":
         module = importlib.import_module("zodbpickle.fastpickle")
@@ -135,7 +150,7 @@ def competitor(name: str, protocol: int) -> Pickler:
     if name == "dill":
         module.extend(use_dill=False)  # or pickle's Python pickler would be dill's from here on
     classes = (module.Pickler, getattr(module, "Unpickler", pickle.Unpickler))
-    return Pickler(name, module.dumps, None, module.loads, (protocol,), classes)
+    return Pickler(name, module.dumps, None, module.loads, None, (protocol,), classes)
 
 
 def _pyfory() -> Pickler:
@@ -149,7 +164,7 @@ def _pyfory() -> Pickler:
         max_graph_memory_bytes=2**40,
         max_unbacked_container_items=2**40,
     )
-    return Pickler("pyfory", fory.dumps, None, fory.loads)
+    return Pickler("pyfory", fory.dumps, None, fory.loads, None)
 
 
 _VALUES: Final = (type(None), bool, int, float, str, bytes, bytearray, set, frozenset)

@@ -1,4 +1,4 @@
-"""What is printed: a table against the C pickler, one of competitors, one of the Python version."""
+"""What is printed: tables against the C pickler and unpickler, competitors, the Python version."""
 
 from __future__ import annotations
 
@@ -23,8 +23,15 @@ from workloads import WORKLOADS
 
 NOISY: Final = 1.1  # how far the median may lie above the minimum
 
+FUNCTIONS: Final = {
+    "dumps": "dumps()",
+    "dump": "dump() to a file",
+    "loads": "loads()",
+    "load": "load() from a file",
+}
+
 Key = tuple[str, str]
-"""A function, "dumps" or "dump", and the name of a pickler."""
+"""A function, one of FUNCTIONS or a digest, and the name of a pickler."""
 
 
 class Measurement(NamedTuple):
@@ -37,8 +44,8 @@ class Measurement(NamedTuple):
     compact_size: int | None = None
 
     def ratio(self, function: str, ours: str, other: str) -> float | None:
-        """How many times as fast `ours` is; None where the other cannot do it."""
-        if (function, other) not in self.seconds:
+        """How many times as fast `ours` is; None where one cannot do it, or was not measured."""
+        if not {(function, ours), (function, other)} <= self.seconds.keys():
             return None
         # Of the minima: other jobs on the machine only ever add to a time.
         return min(self.seconds[function, other]) / min(self.seconds[function, ours])
@@ -46,20 +53,33 @@ class Measurement(NamedTuple):
 
 Measurements = dict[str, Measurement]
 
-
-def against_standard(measurements: Measurements) -> Table:
-    """dumps() and dump() of quickpickle and of the standard library's C pickler."""
-    columns = [("dumps", OURS, STANDARD), ("dump", OURS, STANDARD)]
-    return _table("dumps(), and dump() to a file", measurements, columns)
+Columns = list[tuple[str, str, str]]
+"""A function, our name, and that of the other: their times and the ratio."""
 
 
-def in_python(measurements: Measurements) -> Table:
-    """dumps() of the picklers that are written in Python."""
-    columns = [("dumps", OURS_PYTHON, STANDARD_PYTHON)]
-    return _table("The implementations in Python", measurements, columns)
+def against_standard(measurements: Measurements, functions: list[str]) -> list[Table]:
+    """quickpickle and what the standard library has in C: a table for each direction."""
+    tables = []
+    for direction in (("dumps", "dump"), ("loads", "load")):
+        shown = [function for function in direction if function in functions]
+        if shown:
+            title = ", and ".join(FUNCTIONS[function] for function in shown)
+            columns: Columns = [(function, OURS, STANDARD) for function in shown]
+            tables.append(_table(title, measurements, columns))
+    return tables
 
 
-def compact(measurements: Measurements) -> Table:
+def in_python(measurements: Measurements, functions: list[str]) -> list[Table]:
+    """dumps() and loads() of what is written in Python."""
+    columns: Columns = [
+        (function, OURS_PYTHON, STANDARD_PYTHON)
+        for function in ("dumps", "loads")
+        if function in functions
+    ]
+    return [_table("The implementations in Python", measurements, columns)] if columns else []
+
+
+def compact(measurements: Measurements, _functions: list[str]) -> list[Table]:
     """What compact=True costs when writing, and gains in size; loading.py has the reading."""
     table = Table(title="compact=True, as a part of what it is without", box=SIMPLE_HEAD)
     table.add_column("workload", no_wrap=True)
@@ -78,10 +98,10 @@ def compact(measurements: Measurements) -> Table:
     table.add_section()
     means = (f"{statistics.geometric_mean(kept):.2f}" if kept else "-" for kept in columns.values())
     table.add_row("geometric mean", *means)
-    return table
+    return [table]
 
 
-def digests(measurements: Measurements) -> Table:
+def digests(measurements: Measurements, _functions: list[str]) -> list[Table]:
     """object_digest and joblib.hash, by their defaults and by the same algorithm."""
     title = "Milliseconds for a digest, and how many times as fast object_digest is"
     table = Table(title=title, box=SIMPLE_HEAD)
@@ -100,12 +120,20 @@ def digests(measurements: Measurements) -> Table:
         table.add_row(workload, *(f"{time:.2f}" for time in times))
     table.add_section()
     table.add_row("geometric mean", "", "", "", *map(_format_mean, ratios))
-    return table
+    return [table]
 
 
-def against_competitors(measurements: Measurements) -> Table:
-    """How many times as fast dumps() of quickpickle is as that of each competitor."""
-    title = f"dumps(): how many times as fast {OURS} is"
+def against_competitors(measurements: Measurements, functions: list[str]) -> list[Table]:
+    """How many times as fast dumps() and loads() of quickpickle are as those of each competitor."""
+    return [
+        _against_competitors(measurements, function)
+        for function in ("dumps", "loads")
+        if function in functions
+    ]
+
+
+def _against_competitors(measurements: Measurements, function: str) -> Table:
+    title = f"{FUNCTIONS[function]}: how many times as fast {OURS} is"
     table = Table(title=title, box=SIMPLE_HEAD, caption="-: cannot do it, or not here")
     table.add_column("workload", no_wrap=True)
     ratios: dict[str, list[float]] = {}
@@ -113,7 +141,7 @@ def against_competitors(measurements: Measurements) -> Table:
         table.add_column(name, justify="right")
         ratios[name] = []
     for workload, measurement in _by_group(measurements, table):
-        row = [measurement.ratio("dumps", OURS, name) for name in COMPETITORS]
+        row = [measurement.ratio(function, OURS, name) for name in COMPETITORS]
         table.add_row(workload, *map(_format_ratio, row))
         for name, ratio in zip(COMPETITORS, row, strict=True):
             if ratio is not None:
@@ -125,7 +153,7 @@ def against_competitors(measurements: Measurements) -> Table:
     return table
 
 
-TABLES: Final[dict[str, Callable[[Measurements], Table]]] = {
+TABLES: Final[dict[str, Callable[[Measurements, list[str]], list[Table]]]] = {
     "standard": against_standard,
     "competitors": against_competitors,
     "python": in_python,
@@ -143,7 +171,7 @@ def reasons(measurements: Measurements) -> list[str]:
     ]
 
 
-def _table(title: str, measurements: Measurements, columns: list[tuple[str, str, str]]) -> Table:
+def _table(title: str, measurements: Measurements, columns: Columns) -> Table:
     """Times and ratios for each function, ours and other, with the geometric means at the end."""
     caption = "minimum of the rounds; ~: the median is more than a tenth above it"
     table = Table(title=title, box=SIMPLE_HEAD, caption=caption)

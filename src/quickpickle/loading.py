@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
-from ._implementation import load_file
+from ._implementation import load_file, loads
 from .files.compression import decompressed, with_its_start
 from .files.writing import FilePath, is_path
 from .rules.loading import SupportsRead
 from .rules.tracebacks import drop_frames, make_public
+
+_SMALL: Final = 16 << 20  # bytes
 
 
 def load(
@@ -65,8 +69,12 @@ def load(
             try:
                 start = with_its_start(opened)
                 content = decompressed(start)
-                obj = load_file(
-                    content,
+                source: Any = content
+                read: Any = load_file
+                if content is start and _is_small(opened):
+                    source, read = opened.read(), loads
+                obj = read(
+                    source,
                     fix_imports=fix_imports,
                     encoding=encoding,
                     errors=errors,
@@ -82,6 +90,12 @@ def load(
     except BaseException as error:
         drop_frames(error)
         raise
+
+
+def _is_small(file: io.BufferedReader) -> bool:
+    """Whether a file may be held in memory as a whole, from which it is loaded faster."""
+    found = os.fstat(file.fileno())
+    return stat.S_ISREG(found.st_mode) and found.st_size <= _SMALL
 
 
 make_public(load)

@@ -17,7 +17,7 @@ import pytest
 
 import quickpickle
 from models import Endless
-from quickpickle.cli import bench, main
+from quickpickle.cli import bench, main, timing
 
 Output = pytest.CaptureFixture[str]
 
@@ -27,7 +27,7 @@ WARNING = "A pickle runs what is in it: load only files that you trust.\n"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """One call a round, and the output of a pipe, also in a terminal."""
-    monkeypatch.setattr(bench, "_ROUND_SECONDS", 0)
+    monkeypatch.setattr(timing, "ROUND_SECONDS", 0)
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 
@@ -87,8 +87,11 @@ def test_bench(capsys: Output, file: Path, protocol: int) -> None:
     assert table["protocol"] == str(protocol)
     assert table["bytes"] == str(len(data))
     assert table["bytes identical"] == "yes"
-    assert table["quickpickle is"].endswith(" times as fast")
-    assert {f"quickpickle ({quickpickle.implementation})", "pickle"} < set(table)
+    assert table["objects equal"] == "yes"
+    for function in ("dumps", "loads"):
+        assert table[f"{function}, quickpickle is"].endswith(" times as fast")
+        ours = f"{function}, quickpickle ({quickpickle.implementation})"
+        assert {ours, f"{function}, pickle"} < set(table)
     assert "not looked at" not in table
     assert printed.err == ""
 
@@ -107,8 +110,9 @@ def test_rounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_bytes(pickle.dumps("text"))
     for arguments in ([], ["--rounds", "3"]):
         assert main(["bench", str(file), *arguments]) == 0
-    assert [len(report.seconds) for report in reports] == [5, 3]
-    assert [len(report.standard_seconds) for report in reports] == [5, 3]
+    for times in ([report.dumps for report in reports], [report.loads for report in reports]):
+        assert [len(one.ours) for one in times] == [5, 3]
+        assert [len(one.standard) for one in times] == [5, 3]
 
 
 def test_more_than_one_pickle(capsys: Output, file: Path) -> None:
@@ -155,9 +159,11 @@ def test_where_the_standard_pickler_gives_up(capsys: Output, file: Path) -> None
     file.write_bytes(quickpickle.dumps(nested_lists(100_000)))
     assert main(["bench", str(file)]) == 0
     table = rows(capsys.readouterr().out)
-    assert table["pickle"] == "gave up with RecursionError"
+    assert table["dumps, pickle"] == "gave up with RecursionError"
     assert table["bytes identical"] == "not compared: pickle wrote none"
-    assert "quickpickle is" not in table
+    assert "dumps, quickpickle is" not in table
+    assert table["objects equal"] == "yes"
+    assert "loads, quickpickle is" in table
 
 
 def test_bytes_that_differ(capsys: Output, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,8 +178,55 @@ def test_bytes_that_differ(capsys: Output, file: Path, monkeypatch: pytest.Monke
 def test_bytes_that_always_differ(capsys: Output, file: Path) -> None:
     file.write_bytes(pickle.dumps(Fickle()))
     assert main(["bench", str(file)]) == 0
-    text = rows(capsys.readouterr().out)["bytes identical"]
-    assert text == "not compared: pickle writes others each time"
+    table = rows(capsys.readouterr().out)
+    assert table["bytes identical"] == "not compared: pickle wrote others each time"
+    assert table["objects equal"] == "not compared: they are others each time"
+
+
+def test_objects_that_differ(capsys: Output, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_bytes(pickle.dumps("text"))
+    monkeypatch.setattr(quickpickle, "loads", lambda data: "nonsense")
+    assert main(["bench", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert rows(printed.out)["objects equal"] == "NO"
+    assert printed.err == "quickpickle: the objects are not those of the standard unpickler\n"
+
+
+def test_what_only_pickle_loads(
+    capsys: Output, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_bytes(pickle.dumps("text"))
+    monkeypatch.setattr(quickpickle, "loads", lambda data: pickle.loads(b"nonsense"))
+    assert main(["bench", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("quickpickle: quickpickle cannot load and pickle it once more: ")
+    assert error.count("\n") == 1
+
+
+def test_both_begin_in_turn(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def record(name: str, module: Any, function: str) -> None:
+        original = getattr(module, function)
+
+        def called(*arguments: Any) -> Any:
+            calls.append((function, name))
+            return original(*arguments)
+
+        monkeypatch.setattr(module, function, called)
+
+    calls: list[tuple[str, str]] = []
+    for function in ("dumps", "loads"):
+        record("ours", quickpickle, function)
+        record("standard", pickle, function)
+    file.write_bytes(pickle._dumps("text"))
+    assert main(["bench", str(file), "--rounds", "2"]) == 0
+    there_and_back = ["ours", "standard", "standard", "ours"]
+    for function in ("dumps", "loads"):
+        names = [name for called, name in calls if called == function]
+        # One call of each calibrates.
+        expected = ["ours", "standard", *there_and_back]
+        assert any(
+            names[start : start + len(expected)] == expected for start in range(len(names))
+        ), (function, names)
 
 
 # --- errors: one line

@@ -14,6 +14,7 @@ import sysconfig
 import tempfile
 import textwrap
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -100,41 +101,77 @@ def test_demo_with_bytes_that_differ(capsys: Output, monkeypatch: pytest.MonkeyP
     assert printed.err == "quickpickle: the bytes are not those of the standard pickler\n"
 
 
-def test_demo_with_trees_that_differ(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+MODULES = pytest.mark.parametrize("module", [quickpickle, pickle], ids=lambda it: it.__name__)
+
+
+@MODULES
+def test_demo_with_trees_that_differ(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+) -> None:
     def load(file: Any) -> Any:
-        trees = standard_load(file)
+        trees = original(file)
         next(iter(trees.values())).body.pop()
         return trees
 
-    standard_load = pickle.load
-    monkeypatch.setattr(pickle, "load", load)
+    original = module.load
+    monkeypatch.setattr(module, "load", load)
     assert main(["demo", "--modules", "2"]) == 1
     printed = capsys.readouterr()
     assert row(printed.out, "bytes identical") == "yes"
     assert row(printed.out, "trees equal") == "NO"
-    assert printed.err == "quickpickle: the trees read back are not those that were pickled\n"
+    message = f"the trees from {module.__name__}.load are not those that were pickled"
+    assert printed.err == f"quickpickle: {message}\n"
 
 
+@MODULES
 def test_demo_with_a_pickle_that_cannot_be_read(
-    capsys: Output, monkeypatch: pytest.MonkeyPatch
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, module: ModuleType
 ) -> None:
-    monkeypatch.setattr(pickle, "load", lambda file: pickle.loads(b"nonsense"))
+    monkeypatch.setattr(module, "load", lambda file: pickle.loads(b"nonsense"))
     assert main(["demo", "--modules", "2"]) == 1
     printed = capsys.readouterr()
-    assert row(printed.out, "pickle.load") == "failed"
-    assert printed.err == "quickpickle: pickle.load cannot read the pickle\n"
+    ours = f"quickpickle ({quickpickle.implementation})"
+    name = ours if module is quickpickle else "pickle"
+    assert row(printed.out, f"load, {name}") == "failed"
+    assert row(printed.out, "trees equal") == "NO"
+    assert "load, quickpickle is" not in printed.out
+    assert printed.err == f"quickpickle: {module.__name__}.load cannot read the pickle\n"
 
 
-def test_demo_loads_as_programs_do(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+@MODULES
+def test_demo_loads_as_programs_do(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
     def load(file: Any) -> Any:
         collects.append(gc.isenabled())
-        return standard_load(file)
+        return original(file)
 
     collects: list[bool] = []
-    standard_load = pickle.load
-    monkeypatch.setattr(pickle, "load", load)
+    original = module.load
+    monkeypatch.setattr(module, "load", load)
     assert main(["demo", "--modules", "2"]) == 0
-    assert collects == [True]
+    assert collects == [True, True]
+
+
+def test_demo_lets_both_begin(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who begins finds no memory of the other's."""
+
+    def record(module: ModuleType, attribute: str) -> None:
+        def called(*arguments: Any) -> Any:
+            calls.append((attribute, module.__name__))
+            return original(*arguments)
+
+        original = getattr(module, attribute)
+        monkeypatch.setattr(module, attribute, called)
+
+    calls: list[tuple[str, str]] = []
+    for module in (quickpickle, pickle):
+        record(module, "Pickler")
+        record(module, "load")
+    assert main(["demo", "--modules", "2"]) == 0
+    order = ["quickpickle", "pickle", "pickle", "quickpickle"]
+    assert calls == [(name, module) for name in ("Pickler", "load") for module in order]
+    printed = capsys.readouterr().out
+    for direction in ("dump", "load"):
+        assert row(printed, f"{direction}, quickpickle is").endswith(" times as fast")
 
 
 def test_demo_where_the_standard_pickler_gives_up(
@@ -152,7 +189,8 @@ def test_demo_where_the_standard_pickler_gives_up(
     assert main(["demo", "--modules", "2"]) == 0
     assert sys.getrecursionlimit() == limit
     printed = capsys.readouterr()
-    assert row(printed.out, "pickle.Pickler") == "gave up with RecursionError"
+    assert row(printed.out, "dump, pickle") == "gave up with RecursionError"
+    assert "dump, quickpickle is" not in printed.out
     assert row(printed.out, "trees equal") == "yes"
     assert printed.err == ""
 

@@ -1,18 +1,18 @@
-"""`quickpickle bench FILE`: times both picklers on the object in a pickle of the user's own."""
+"""`quickpickle bench FILE`: times quickpickle and pickle, on the user's own data.
+
+The file is a pickle. What it holds is dumped and loaded.
+"""
 
 from __future__ import annotations
 
-import gc
 import io
-import math
 import pickle
 import pickletools
 import platform
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,33 @@ from rich.text import Text
 import quickpickle
 
 from ..files.compression import decompressed, with_its_start
+from . import timing
 
-_ROUND_SECONDS = 0.02  # so long that neither the clock nor a switch of tasks counts for much
+_MODULES = {"quickpickle": quickpickle, "pickle": pickle}
 
-_Dumps = Callable[[Any, int], bytes]
+_Calls = dict[str, tuple[Callable[[int], float], int]]
+"""Who is timed, and how many calls a round has."""
 
 
 class BenchError(Exception):
     """Why there is nothing to measure, in one line."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """The seconds of one call in each round, of `dumps` or of `loads`."""
+
+    ours: list[float]
+    standard: list[float] | None
+    """None if the standard pickler gave up with RecursionError."""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as fast quickpickle is; None if the standard pickler gave up."""
+        if self.standard is None:
+            return None
+        # Of the minima: other jobs on the machine only ever add to a time.
+        return min(self.standard) / min(self.ours)
 
 
 @dataclass(frozen=True)
@@ -44,25 +63,28 @@ class Report:
     protocol: int
     size: int
     """How many bytes quickpickle writes."""
-    seconds: list[float]
-    """How long one `dumps` of quickpickle took in each round."""
-    standard_seconds: list[float] | None
-    """The same for the standard pickler; None if it gave up with RecursionError."""
+    dumps: Times
+    loads: Times
     identical: bool | None
     """Whether both wrote the same bytes; None if that cannot be said, because the standard pickler
     wrote none, or others each time."""
+    equal: bool | None
+    """Whether both made the same objects of a pickle, by the bytes that these give; None if they
+    give others each time."""
 
     @property
-    def ratio(self) -> float | None:
-        """How many times as fast quickpickle is; None if the standard pickler gave up."""
-        if self.standard_seconds is None:
-            return None
-        # Of the minima: other jobs on the machine only ever add to a time.
-        return min(self.standard_seconds) / min(self.seconds)
+    def problems(self) -> list[str]:
+        """The faults found, a clause each; empty if quickpickle did as it should."""
+        problems = []
+        if self.identical is False:
+            problems.append("the bytes are not those of the standard pickler")
+        if self.equal is False:
+            problems.append("the objects are not those of the standard unpickler")
+        return problems
 
 
 def run(console: Console, path: Path, protocol: int | None = None, rounds: int = 5) -> Report:
-    """Load the pickle, time both picklers on the object, and print a table.
+    """Load the pickle, time quickpickle and pickle on the object, and print a table.
 
     Without a protocol it is the file's. Raises OSError where the file cannot be read, and
     BenchError where it is no pickle, or holds an object that cannot be pickled again.
@@ -74,44 +96,76 @@ def run(console: Console, path: Path, protocol: int | None = None, rounds: int =
         protocol = find_protocol(data)
     del data
 
-    picklers: dict[str, _Dumps] = {"quickpickle": quickpickle.dumps, "pickle": pickle.dumps}
-    loops = {}
-    for name, dumps in picklers.items():
+    with Progress(console=console, auto_refresh=False, disable=not console.is_terminal) as progress:
+        dumps = _time_dumps(obj, protocol, rounds, progress)
+        # Only now: by then a class has cached whatever it caches.
+        data = quickpickle.dumps(obj, protocol)
+        size = len(data)
+        identical = None
+        if dumps.standard is not None:
+            expected = pickle.dumps(obj, protocol)
+            identical = data == expected
+            if not identical and pickle.dumps(obj, protocol) != expected:
+                identical = None
+            data = expected
+        del obj  # a program that loads does not have it already
+        equal = _loads_equal(data, protocol)
+        loads = _time_loads(data, rounds, progress)
+    report = Report(path, rest, protocol, size, dumps, loads, identical, equal)
+    console.print(_table(report))
+    return report
+
+
+def _time_dumps(obj: object, protocol: int, rounds: int, progress: Progress) -> Times:
+    calls: _Calls = {}
+    for name, module in _MODULES.items():
+        time = partial(timing.time_dumps, module.dumps, (obj, protocol))
         try:
-            loops[name] = _calibrate(dumps, obj, protocol)
+            calls[name] = time, timing.calibrate(time)
         except Exception as error:  # whatever the code of a class may raise
             if name == "pickle" and isinstance(error, RecursionError):
                 continue
             raise BenchError(
                 f"cannot pickle it with protocol {protocol}: {_line(error)}"
             ) from error
-    # They take turns, so whatever else the machine does hits both alike.
-    seconds: dict[str, list[float]] = {name: [] for name in loops}
-    with Progress(console=console, auto_refresh=False, disable=not console.is_terminal) as progress:
-        for _ in progress.track(range(rounds), description="measuring"):
-            for name, count in loops.items():
-                seconds[name].append(_time(picklers[name], obj, protocol, count) / count)
-            progress.refresh()
+    return _time(calls, rounds, progress, "measuring dumps")
 
-    # Only now: by then a class has cached whatever it caches.
-    data = quickpickle.dumps(obj, protocol)
-    identical = None
-    if "pickle" in seconds:
-        expected = pickle.dumps(obj, protocol)
-        identical = data == expected
-        if not identical and pickle.dumps(obj, protocol) != expected:
-            identical = None
-    report = Report(
-        path=path,
-        rest=rest,
-        protocol=protocol,
-        size=len(data),
-        seconds=seconds["quickpickle"],
-        standard_seconds=seconds.get("pickle"),
-        identical=identical,
-    )
-    console.print(_table(report))
-    return report
+
+def _time_loads(data: bytes, rounds: int, progress: Progress) -> Times:
+    calls: _Calls = {}
+    with timing.fresh_state():
+        for name, module in _MODULES.items():
+            time = partial(timing.time_loads, module.loads, (data,))
+            calls[name] = time, timing.calibrate(time) if len(data) <= timing.SMALL else 1
+        return _time(calls, rounds, progress, "measuring loads")
+
+
+def _time(calls: _Calls, rounds: int, progress: Progress, text: str) -> Times:
+    # They take turns, so whatever else the machine does hits both alike.
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for number in progress.track(range(rounds), description=text):
+        for name in timing.in_turn(list(calls), number):
+            time, loops = calls[name]
+            seconds[name].append(time(loops))
+        progress.refresh()
+    return Times(seconds["quickpickle"], seconds.get("pickle"))
+
+
+def _loads_equal(data: bytes, protocol: int) -> bool | None:
+    """Whether both make the same of a pickle. By the bytes of quickpickle, which has no limit."""
+
+    def write(module: Any) -> bytes:
+        try:
+            return quickpickle.dumps(module.loads(data), protocol)
+        except Exception as error:
+            raise BenchError(
+                f"{module.__name__} cannot load and pickle it once more: {_line(error)}"
+            ) from error
+
+    expected = write(pickle)
+    if write(quickpickle) == expected:
+        return True
+    return False if write(pickle) == expected else None
 
 
 def find_protocol(data: bytes) -> int:
@@ -147,30 +201,6 @@ def _line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _time(dumps: _Dumps, obj: object, protocol: int, loops: int) -> float:
-    """How many seconds so many calls take, with the garbage collector off."""
-    enabled = gc.isenabled()
-    gc.disable()  # whose turn it is when the collector runs would be chance
-    try:
-        start = time.perf_counter()
-        for _ in repeat(None, loops):
-            dumps(obj, protocol)
-        return time.perf_counter() - start
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _calibrate(dumps: _Dumps, obj: object, protocol: int) -> int:
-    """How many calls a round needs to last _ROUND_SECONDS."""
-    loops = 1
-    while (seconds := _time(dumps, obj, protocol, loops)) < _ROUND_SECONDS:
-        # At most tenfold at once: the first calls are slower than those that follow.
-        factor = _ROUND_SECONDS / seconds if seconds else 10
-        loops = math.ceil(loops * min(factor * 1.1, 10))
-    return loops
-
-
 def _duration(values: list[float]) -> str:
     best = min(values)
     factor, unit = next(
@@ -182,12 +212,18 @@ def _duration(values: list[float]) -> str:
 
 def _table(report: Report) -> Table:
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    table = Table(title="Time of one dumps()", show_header=False)
+    table = Table(title="Time of one dumps() and of one loads()", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
 
     def row(label: str, text: str, style: str = "") -> None:
         table.add_row(label, Text(text, style))  # Text: a path may look like markup
+
+    def verdict(label: str, good: bool | None, reason: str) -> None:
+        if good is None:
+            row(label, f"not compared: {reason}", "yellow")
+        else:
+            row(label, "yes" if good else "NO", "green" if good else "bold red")
 
     row("interpreter", python)
     row("file", str(report.path))
@@ -195,17 +231,17 @@ def _table(report: Report) -> Table:
         row("not looked at", f"{report.rest:,} bytes behind the first pickle", "yellow")
     row("protocol", str(report.protocol))
     row("bytes", f"{report.size:,}")
-    row(f"quickpickle ({quickpickle.implementation})", _duration(report.seconds))
-    ratio = report.ratio
-    if report.standard_seconds is None or ratio is None:
-        row("pickle", "gave up with RecursionError", "yellow")
-        row("bytes identical", "not compared: pickle wrote none", "yellow")
-        return table
-    row("pickle", _duration(report.standard_seconds))
-    row("quickpickle is", f"{ratio:.2f} times as fast", "green" if ratio >= 1 else "red")
-    if report.identical is None:
-        row("bytes identical", "not compared: pickle writes others each time", "yellow")
-    else:
-        style = "green" if report.identical else "bold red"
-        row("bytes identical", "yes" if report.identical else "NO", style)
+    for function, times in (("dumps", report.dumps), ("loads", report.loads)):
+        table.add_section()
+        row(f"{function}, quickpickle ({quickpickle.implementation})", _duration(times.ours))
+        if times.standard is None or times.ratio is None:
+            row(f"{function}, pickle", "gave up with RecursionError", "yellow")
+        else:
+            row(f"{function}, pickle", _duration(times.standard))
+            style = "green" if times.ratio >= 1 else "red"
+            row(f"{function}, quickpickle is", f"{times.ratio:.2f} times as fast", style)
+    table.add_section()
+    wrote = "none" if report.dumps.standard is None else "others each time"
+    verdict("bytes identical", report.identical, f"pickle wrote {wrote}")
+    verdict("objects equal", report.equal, "they are others each time")
     return table

@@ -1,4 +1,4 @@
-"""`quickpickle demo`: the standard library's syntax trees, pickled, read back and compared.
+"""`quickpickle demo`: the standard library's syntax trees, pickled, loaded and compared.
 
 They make a graph of over a million objects of many classes, and every interpreter has them.
 """
@@ -6,7 +6,6 @@ They make a graph of over a million objects of many classes, and every interpret
 from __future__ import annotations
 
 import ast
-import contextlib
 import gc
 import os
 import pickle
@@ -15,12 +14,12 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import Any, BinaryIO
 
 from rich.console import Console
 from rich.progress import (
@@ -36,7 +35,10 @@ from rich.text import Text
 
 import quickpickle
 
-_T = TypeVar("_T")
+from . import timing
+
+_ROUNDS = 2
+"""In each, one of the two begins: whoever does makes the pages that the other finds."""
 
 _ABSENT = object()  # the value of a field that a node does not have
 
@@ -56,16 +58,20 @@ class Report:
     """How many nodes, lists and plain values the trees have, see `count_values`."""
     path: Path
     size: int
-    seconds: float
-    """How long quickpickle took."""
-    standard_seconds: float | None
-    """How long the standard pickler took; None if it gave up with RecursionError."""
+    dump_seconds: float
+    """How long quickpickle took to write it, the least of both rounds."""
+    standard_dump_seconds: float | None
+    """How long pickle took; None if it gave up with RecursionError."""
     identical: bool | None
     """Whether both wrote the same bytes; None if the standard pickler gave up."""
     load_seconds: float | None
-    """How long `pickle.load` took; None if it failed."""
+    """How long quickpickle took to load it; None if it failed."""
+    standard_load_seconds: float | None
+    """How long pickle took; None if it failed."""
     equal: bool
-    """Whether the trees that `pickle.load` returned equal those that were pickled."""
+    """Whether the trees that quickpickle has loaded equal those that were pickled."""
+    standard_equal: bool
+    """The same for the standard unpickler: whether the pickle is right."""
 
     @property
     def problems(self) -> list[str]:
@@ -73,10 +79,14 @@ class Report:
         problems = []
         if self.identical is False:
             problems.append("the bytes are not those of the standard pickler")
-        if self.load_seconds is None:
-            problems.append("pickle.load cannot read the pickle")
-        elif not self.equal:
-            problems.append("the trees read back are not those that were pickled")
+        for name, seconds, equal in (
+            ("quickpickle.load", self.load_seconds, self.equal),
+            ("pickle.load", self.standard_load_seconds, self.standard_equal),
+        ):
+            if seconds is None:
+                problems.append(f"{name} cannot read the pickle")
+            elif not equal:
+                problems.append(f"the trees from {name} are not those that were pickled")
         return problems
 
 
@@ -188,7 +198,7 @@ def run(console: Console, modules: int | None = None, output: Path | None = None
         if not files:
             raise FileNotFoundError(f"no source files of the standard library in {root}")
         trees: dict[str, ast.Module] = {}
-        values, _ = _timed(lambda: _parse_all(files, trees, progress))
+        values = _parse_all(files, trees, progress)
         path = output or Path(tempfile.mkdtemp(prefix="quickpickle-"), "stdlib.pickle")
         try:
             report = _pickle_and_check(trees, values, path, progress)
@@ -205,63 +215,108 @@ def _parse_all(
 ) -> int:
     """Fill `trees`, and return how many values they have."""
     values = 0
-    for name, path in progress.track(files, description="parsing"):
-        tree = parse(path)
-        if tree is not None:
-            trees[name] = tree
-            values += count_values(tree)
+    enabled = gc.isenabled()
+    gc.disable()  # it would go through all those objects again and again
+    try:
+        for name, path in progress.track(files, description="parsing"):
+            tree = parse(path)
+            if tree is not None:
+                trees[name] = tree
+                values += count_values(tree)
+    finally:
+        if enabled:
+            gc.enable()
     return values
 
 
 def _pickle_and_check(
     trees: dict[str, ast.Module], values: int, path: Path, progress: Progress
 ) -> Report:
-    watched, _ = _watch(trees, progress, f"quickpickle ({quickpickle.implementation})")
-    with path.open("wb") as file:
-        _, seconds = _timed(lambda: quickpickle.Pickler(file).dump(watched))
+    dump_seconds: dict[str, float] = {}
+    identical = None
+    with path.open("wb") as ours, tempfile.TemporaryFile() as standard:
+        for number in range(_ROUNDS):
+            for module in timing.in_turn([quickpickle, pickle], number):
+                file = ours if module is quickpickle else standard
+                seconds = _time_dump(module, trees, file, progress)
+                if seconds is not None:
+                    _keep_least(dump_seconds, module, seconds)
+        if "pickle" in dump_seconds:
+            ours.flush()
+            standard.seek(0)
+            identical = standard.read() == path.read_bytes()
 
-    standard_seconds = identical = None
-    watched, task = _watch(trees, progress, "pickle.Pickler")
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
-    try:
-        with tempfile.TemporaryFile() as file:
-            _, standard_seconds = _timed(lambda: pickle.Pickler(file).dump(watched))
-            file.seek(0)
-            identical = file.read() == path.read_bytes()
-    except RecursionError:
-        progress.stop_task(task)
-    finally:
-        sys.setrecursionlimit(limit)
-
-    loaded: Any = None
-    load_seconds = None
-    # A wrong pickle can raise any exception.
-    with (
-        contextlib.suppress(Exception),
-        progress.open(path, "rb", description="pickle.load") as file,
-    ):
-        # With the collector on, as whoever loads the file has it.
-        start = time.perf_counter()
-        loaded = pickle.load(file)
-        load_seconds = time.perf_counter() - start
-
-    equal = type(loaded) is dict and list(loaded) == list(trees)
-    if equal:
-        for name in progress.track(trees, description="comparing"):
-            equal = equal and same_trees(trees[name], loaded[name])
+    load_seconds: dict[str, float] = {}
+    equal = dict.fromkeys(("quickpickle", "pickle"), True)
+    for number in range(_ROUNDS):
+        for module in timing.in_turn([quickpickle, pickle], number):
+            name = module.__name__
+            loaded, seconds = _time_load(module, path, progress)
+            if seconds is not None:
+                _keep_least(load_seconds, module, seconds)
+            equal[name] = equal[name] and _is_loaded(trees, loaded, progress)
+            del loaded
 
     return Report(
         modules=len(trees),
         values=values,
         path=path,
         size=path.stat().st_size,
-        seconds=seconds,
-        standard_seconds=standard_seconds,
+        dump_seconds=dump_seconds["quickpickle"],
+        standard_dump_seconds=dump_seconds.get("pickle"),
         identical=identical,
-        load_seconds=load_seconds,
-        equal=equal,
+        load_seconds=load_seconds.get("quickpickle"),
+        standard_load_seconds=load_seconds.get("pickle"),
+        equal=equal["quickpickle"],
+        standard_equal=equal["pickle"],
     )
+
+
+def _keep_least(least: dict[str, float], module: ModuleType, seconds: float) -> None:
+    name = module.__name__
+    least[name] = min(least.get(name, seconds), seconds)
+
+
+def _time_dump(
+    module: Any, trees: dict[str, ast.Module], file: BinaryIO, progress: Progress
+) -> float | None:
+    """The seconds of a dump to a file, from its start; None if the standard pickler gave up."""
+    watched, task = _watch(trees, progress, f"{_name(module)}: dump")
+    file.seek(0)
+    limit = sys.getrecursionlimit()
+    try:
+        if module is pickle:
+            sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
+        return timing.time_dumps(lambda: module.Pickler(file).dump(watched), (), flush=file.flush)
+    except RecursionError:
+        if module is not pickle:
+            raise
+        progress.stop_task(task)
+        return None
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _time_load(module: Any, path: Path, progress: Progress) -> tuple[Any, float | None]:
+    """What a module makes of the file, and the seconds; None for these if it cannot read it."""
+    loaded: list[Any] = []
+    task = progress.add_task(f"{_name(module)}: load", total=None)
+    with path.open("rb") as file, timing.fresh_state():  # the trees here are none of its business
+        try:
+            seconds = timing.time_loads(lambda: loaded.append(module.load(file)), ())
+        except Exception:  # a wrong pickle can raise any
+            progress.stop_task(task)
+            return None, None
+    progress.update(task, total=1, completed=1)
+    return loaded[0], seconds
+
+
+def _is_loaded(trees: dict[str, ast.Module], loaded: Any, progress: Progress) -> bool:
+    equal = type(loaded) is dict and list(loaded) == list(trees)
+    if equal:
+        for name in progress.track(trees, description="comparing"):
+            equal = equal and same_trees(trees[name], loaded[name])
+    return equal
 
 
 def _watch(
@@ -271,19 +326,11 @@ def _watch(
     return Watched(trees, lambda: progress.advance(task)), task
 
 
-def _timed(action: Callable[[], _T]) -> tuple[_T, float]:
-    """The result of `action`, and its time in seconds, with the garbage collector off.
-
-    It would go through all those objects again and again, and take longer than the action.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        start = time.perf_counter()
-        return action(), time.perf_counter() - start
-    finally:
-        if enabled:
-            gc.enable()
+def _name(module: ModuleType) -> str:
+    """As it is shown; quickpickle with its implementation."""
+    if module is quickpickle:
+        return f"quickpickle ({quickpickle.implementation})"
+    return module.__name__
 
 
 def _duration(seconds: float) -> str:
@@ -306,16 +353,26 @@ def _table(report: Report) -> Table:
     row("modules", f"{report.modules:,}")
     row("nodes, lists and values", f"{report.values:,}")
     row("bytes", f"{report.size:,}")
-    row(f"quickpickle ({quickpickle.implementation})", _duration(report.seconds))
-    if report.standard_seconds is None or report.identical is None:
-        row("pickle.Pickler", "gave up with RecursionError", "yellow")
+    for function, ours, standard, failure in (
+        ("dump", report.dump_seconds, report.standard_dump_seconds, "gave up with RecursionError"),
+        ("load", report.load_seconds, report.standard_load_seconds, "failed"),
+    ):
+        table.add_section()
+        for module, seconds in ((quickpickle, ours), (pickle, standard)):
+            label = f"{function}, {_name(module)}"
+            if seconds is None:
+                row(label, failure, "yellow")
+            else:
+                row(label, _duration(seconds))
+        if ours is not None and standard is not None:
+            ratio = standard / ours
+            style = "green" if ratio >= 1 else "red"
+            row(f"{function}, quickpickle is", f"{ratio:.2f} times as fast", style)
+    table.add_section()
+    if report.identical is None:
         row("bytes identical", "not compared: pickle.Pickler wrote no pickle", "yellow")
     else:
-        row("pickle.Pickler", _duration(report.standard_seconds))
-        row("quickpickle / pickle.Pickler", f"{report.seconds / report.standard_seconds:.2f}")
         verdict("bytes identical", report.identical)
-    load = "failed" if report.load_seconds is None else _duration(report.load_seconds)
-    row("pickle.load", load)
-    verdict("trees equal", report.equal)
+    verdict("trees equal", report.equal and report.standard_equal)
     row("file", str(report.path))
     return table

@@ -1,0 +1,115 @@
+"""How calls of dumps and loads are timed: here and in the benchmarks, and everyone alike."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import repeat
+from typing import Any, TypeVar
+
+ROUND_SECONDS = 0.02
+"""So long does a round of short calls last: neither clock nor switch of tasks counts for much."""
+
+SMALL = 4_000
+"""The bytes of a pickle up to which a single load is too short for a clock."""
+
+_CONTAINERS = 10
+
+_T = TypeVar("_T")
+
+Clock = Callable[[], float]
+Function = Callable[..., object]
+
+
+def time_dumps(
+    function: Function,
+    arguments: tuple[Any, ...],
+    loops: int = 1,
+    *,
+    flush: Callable[[], object] | None = None,
+    clock: Clock = time.perf_counter,
+) -> float:
+    """The seconds of one call, of so many, with the garbage collector off.
+
+    Whose turn it is when the collector runs would be chance. `flush` is called at the end, and
+    its time counts.
+    """
+    with _collector(on=False):
+        start = clock()
+        for _ in repeat(None, loops):
+            function(*arguments)
+        if flush is not None:
+            flush()
+        return (clock() - start) / loops
+
+
+def time_loads(
+    function: Function,
+    arguments: tuple[Any, ...],
+    loops: int = 1,
+    *,
+    clock: Clock = time.perf_counter,
+) -> float:
+    """The seconds of one call, of so many, as programs load: with the garbage collector on.
+
+    Before the first, the collector owes nothing. A collection that a load leaves behind starts
+    with the next containers that are made, and they are made within the time. The result of a
+    single load is let go after it, that of one of several within it.
+    """
+    with _collector(on=True):
+        gc.collect()
+        result = None
+        containers = []
+        start = clock()
+        if loops == 1:
+            result = function(*arguments)
+        else:
+            for _ in repeat(None, loops):
+                function(*arguments)
+        for _ in repeat(None, _CONTAINERS):
+            containers.append([result])
+        return (clock() - start) / loops
+
+
+def calibrate(timer: Callable[[int], float], most: float = math.inf) -> int:
+    """How many calls, at most so many, a round needs to last ROUND_SECONDS.
+
+    `timer` gives the seconds of one call, of so many.
+    """
+    loops = 1
+    while (seconds := timer(loops) * loops) < ROUND_SECONDS and loops < most:
+        # At most tenfold at once: the first calls are slower than those that follow.
+        factor = ROUND_SECONDS / seconds if seconds else 10
+        loops = math.ceil(min(loops * min(factor * 1.1, 10), most))
+    return loops
+
+
+@contextmanager
+def fresh_state() -> Iterator[None]:
+    """As in a process that has just begun: no collection goes through what there is already."""
+    gc.collect()
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if hasattr(gc, "unfreeze"):
+            gc.unfreeze()
+
+
+def in_turn(names: list[_T], round_: int) -> list[_T]:
+    """Who follows whom in a round: in every other one the last begins."""
+    return names[::-1] if round_ % 2 else names
+
+
+@contextmanager
+def _collector(*, on: bool) -> Iterator[None]:
+    enabled = gc.isenabled()
+    (gc.enable if on else gc.disable)()
+    try:
+        yield
+    finally:
+        (gc.enable if enabled else gc.disable)()
