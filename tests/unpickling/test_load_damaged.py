@@ -1,15 +1,14 @@
-"""Damaged pickles: the outcome of the interpreter's own Unpickler. See fuzz_loads.py."""
+"""Damaged pickles: the outcome of the interpreter's own Unpickler. See fuzzing/fuzz_loads.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import fuzz_inspect
 import pytest
 
-import fuzz_loads
 from conftest import UNPICKLERS, examples
 from differential import only_c
+from fuzzing import fuzz_inspect, fuzz_loads
 
 pytestmark = [only_c, pytest.mark.filterwarnings("ignore:.*escape sequence:DeprecationWarning")]
 
@@ -24,7 +23,7 @@ def limited_memory():
     resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
-CORPUS = Path(__file__).parents[1] / "corpus" / "pickles"
+CORPUS = Path(__file__).parents[1] / "fuzzing" / "corpus" / "pickles"
 
 
 @pytest.mark.parametrize("seed", range(6))

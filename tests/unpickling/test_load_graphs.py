@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import pickle
 
-import fuzz_graphs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_fuzz import corpus
-from test_graphs import SETTINGS, graphs
 
 from differential import assert_same_load, describe, outcome
+from fuzzing import fuzz_graphs
+from fuzzing.test_corpus import corpus
+from graphs import SETTINGS, graphs
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 

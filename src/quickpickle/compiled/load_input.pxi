@@ -78,6 +78,7 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
     """Read until there are `count` bytes. Runs other code."""
     cdef Py_ssize_t have
     skip_consumed(self)
+    drop_rest(self)
     if self.file_peek is not None and count < PEEKED:
         peek(self)
         if self.end - self.p >= count:
@@ -90,6 +91,12 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
             raise faults.truncated()
         have = self.end - self.p
     return 0
+
+
+cdef void drop_rest(Loader self) noexcept:
+    """An opcode that begins in a frame and goes on behind it: as the interpreter does up to 3.13,
+    it goes on with what is in the file, and the rest of the frame is lost."""
+    self.p = self.end = self.start = <const uint8_t*>self.buffer
 
 
 cdef int skip_consumed(Loader self) except -1:
@@ -186,6 +193,7 @@ cdef bytes take_line(Loader self):
 
 cdef int read_line(Loader self) except -1:
     skip_consumed(self)
+    drop_rest(self)
     append(self, self.file_readline())
     return 0
 

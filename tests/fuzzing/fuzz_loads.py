@@ -1,6 +1,6 @@
 """Damaged pickles for the Unpicklers: each has the outcome that the interpreter's own has.
 
-    python tests/fuzz_loads.py --count 200000 --seed 1
+    python tests/fuzzing/fuzz_loads.py --count 200000 --seed 1
 
 What is compared is the object, down to the identity of what it contains, or the type and the
 message of the exception; and the same for the next load() of the same Unpickler. Names lead to
@@ -25,14 +25,13 @@ from types import ModuleType
 from typing import Any
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
-    sys.path.insert(0, str(Path(__file__).parent / "unpickling"))
-
-import fuzz_inspect
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[1] / "unpickling"))
 
 import load_cases
 from conftest import UNPICKLERS
 from differential import is_without_the_memory, load_outcome
+from fuzzing import fuzz_inspect
 from quickpickle.format import opcodes as op
 from quickpickle.format.decode import ARGUMENT_OF, COUNTED1, LINE, NO_OPCODE, TWO_LINES
 
