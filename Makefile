@@ -46,8 +46,9 @@ debug:
 	build/debug/bin/python -m pytest $(DEBUG_ARGS)
 
 fuzz: $(VENV)/.installed-test,fuzz
-	$(BIN)/python tests/fuzz.py graphs --seconds $$(($(SECONDS) / 2))
-	$(BIN)/python tests/fuzz.py pickles --seconds $$(($(SECONDS) / 2))
+	$(BIN)/python tests/fuzz.py graphs --seconds $$(($(SECONDS) / 3))
+	$(BIN)/python tests/fuzz.py pickles --seconds $$(($(SECONDS) / 3))
+	$(BIN)/python tests/fuzz.py loads --seconds $$(($(SECONDS) / 3))
 
 leaks: $(VENV)/.installed-test,integration
 	$(BIN)/python tests/leaks.py

@@ -2,6 +2,7 @@
 
     python tests/fuzz.py graphs --seconds 300
     python tests/fuzz.py pickles --seconds 300 -jobs=1
+    python tests/fuzz.py loads --seconds 300
 
 Further arguments go to libFuzzer. It begins with `tests/corpus`; what it finds beyond that goes to
 `build/fuzz`, and so does the input that has failed, if one does: run it again with
@@ -19,6 +20,7 @@ import atheris
 TESTS = Path(__file__).parent
 FOUND = TESTS.parent / "build" / "fuzz"
 sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "unpickling"))
 
 # What is imported here is instrumented, before anything else imports it.
 with atheris.instrument_imports(include=["quickpickle"]):
@@ -30,18 +32,22 @@ with atheris.instrument_imports(include=["quickpickle"]):
 
 import fuzz_graphs  # noqa: E402
 import fuzz_inspect  # noqa: E402
+import fuzz_loads  # noqa: E402
 import fuzz_pickles  # noqa: E402
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("target", choices=["graphs", "pickles"])
+    parser.add_argument("target", choices=["graphs", "loads", "pickles"])
     parser.add_argument("--seconds", type=int, default=300)
     arguments, rest = parser.parse_known_args()
     found = FOUND / arguments.target
     found.mkdir(parents=True, exist_ok=True)
     if arguments.target == "graphs":
         check, seeds, longest = fuzz_graphs.check, fuzz_graphs.seeds(), 160
+    elif arguments.target == "loads":
+        fuzz_inspect.limit_memory()
+        check, seeds, longest = fuzz_loads.check, fuzz_loads.seeds(), 2000
     else:
         fuzz_inspect.limit_memory()
         fuzz_inspect.warm_up()
@@ -64,7 +70,8 @@ def main() -> None:
         f"-artifact_prefix={FOUND}/{arguments.target}-",
     ]
     if all(name.startswith("-") for name in rest):  # no single file is asked for
-        rest += [str(found), str(TESTS / "corpus" / arguments.target)]
+        corpus = "graphs" if arguments.target == "graphs" else "pickles"
+        rest += [str(found), str(TESTS / "corpus" / corpus)]
     atheris.Setup([sys.argv[0], *options, *rest], test)
     atheris.Fuzz()
 
