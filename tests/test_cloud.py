@@ -824,7 +824,8 @@ def test_deterministic_data(cloud, protocol):
 def test_the_names_are_those_of_cloudpickle(cloud):
     assert {*cloud.__all__, "__version__"} == set(cloudpickle.__all__)
     assert cloud.CloudPickler is cloud.Pickler
-    assert cloud.load is pickle.load
+    assert cloud.load is quickpickle.load
+    assert cloud.loads is quickpickle.loads
     assert cloud.register_pickle_by_value is cloudpickle.register_pickle_by_value
     for name in ("dump", "dumps", "Pickler"):
         ours, theirs = (

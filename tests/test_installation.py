@@ -22,7 +22,7 @@ import pytest
 
 import quickpickle
 
-NAMES = ("Pickler", "dump", "dumps")
+NAMES = ("Pickler", "Unpickler", "dump", "dumps", "load", "loads")
 STANDARD = {name: getattr(pickle, name) for name in NAMES}
 
 
@@ -47,8 +47,10 @@ def standard_again():
     yield
     quickpickle.uninstall()
     assert {name: getattr(pickle, name) for name in NAMES} == STANDARD
-    # From 3.15 on shelve has no name of its own for it.
-    assert getattr(shelve, "Pickler", STANDARD["Pickler"]) is STANDARD["Pickler"]
+    # Which of them shelve has as names of its own depends on the version.
+    for name in NAMES:
+        assert getattr(shelve, name, STANDARD[name]) is STANDARD[name]
+    assert reduction.ForkingPickler.loads is STANDARD["loads"]
     assert "__new__" not in vars(reduction.ForkingPickler)
     assert type(reduction.ForkingPickler(io.BytesIO())) is reduction.ForkingPickler
 
@@ -66,6 +68,35 @@ def test_it_is_done_once_and_undone_at_once():
     assert isinstance(reduction.ForkingPickler(io.BytesIO()), quickpickle.Pickler)
     quickpickle.uninstall()
     assert not is_installed()
+
+
+def test_reading_is_replaced_too():
+    data = pickle.dumps([Item(1)])
+    with quickpickle.install():
+        assert pickle.Unpickler is quickpickle.Unpickler
+        assert reduction.ForkingPickler.loads is quickpickle.loads
+        assert any(getattr(shelve, name, None) is getattr(quickpickle, name) for name in NAMES)
+        assert pickle.load(io.BytesIO(data)) == pickle.loads(data) == [Item(1)]
+
+        class Sub(pickle.Unpickler):
+            def find_class(self, module, name):
+                return list
+
+        with pytest.raises(TypeError):
+            STANDARD["Unpickler"].load(Sub(io.BytesIO(data)))
+        with pytest.raises(TypeError, match="doesn't apply to"):
+            pickle.Unpickler.load(STANDARD["Unpickler"](io.BytesIO(data)))
+
+
+def test_loads_of_a_forking_pickler_that_others_have_changed_is_left(monkeypatch):
+    def of_somebody_else(data):
+        return None
+
+    monkeypatch.setattr(reduction.ForkingPickler, "loads", of_somebody_else)
+    with quickpickle.install():
+        assert reduction.ForkingPickler.loads is of_somebody_else
+    assert reduction.ForkingPickler.loads is of_somebody_else
+    monkeypatch.undo()
 
 
 def test_a_with_statement_undoes_the_installation():

@@ -2,6 +2,7 @@
 
     python tests/fuzzing/fuzz.py graphs --seconds 300
     python tests/fuzzing/fuzz.py pickles --seconds 300 -jobs=1
+    python tests/fuzzing/fuzz.py loads --seconds 300
 
 Further arguments go to libFuzzer. It begins with `tests/fuzzing/corpus`. New inputs go to
 `build/fuzz`, and so does an input that fails: run it again with
@@ -20,6 +21,7 @@ TESTS = Path(__file__).parents[1]
 CORPUS = Path(__file__).parent / "corpus"
 FOUND = TESTS.parent / "build" / "fuzz"
 sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "unpickling"))
 
 # These imports are instrumented, so they come before all others.
 with atheris.instrument_imports(include=["quickpickle"]):
@@ -29,18 +31,21 @@ with atheris.instrument_imports(include=["quickpickle"]):
     import quickpickle.optimization
     import quickpickle.pure  # noqa: F401
 
-from fuzzing import fuzz_graphs, fuzz_inspect, fuzz_pickles  # noqa: E402
+from fuzzing import fuzz_graphs, fuzz_inspect, fuzz_loads, fuzz_pickles  # noqa: E402
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("target", choices=["graphs", "pickles"])
+    parser.add_argument("target", choices=["graphs", "loads", "pickles"])
     parser.add_argument("--seconds", type=int, default=300)
     arguments, rest = parser.parse_known_args()
     found = FOUND / arguments.target
     found.mkdir(parents=True, exist_ok=True)
     if arguments.target == "graphs":
         check, seeds, longest = fuzz_graphs.check, fuzz_graphs.seeds(), 160
+    elif arguments.target == "loads":
+        fuzz_inspect.limit_memory()
+        check, seeds, longest = fuzz_loads.check, fuzz_loads.seeds(), 2000
     else:
         fuzz_inspect.limit_memory()
         fuzz_inspect.warm_up()
@@ -63,7 +68,8 @@ def main() -> None:
         f"-artifact_prefix={FOUND}/{arguments.target}-",
     ]
     if all(name.startswith("-") for name in rest):  # no single file is asked for
-        rest += [str(found), str(CORPUS / arguments.target)]
+        corpus = "graphs" if arguments.target == "graphs" else "pickles"
+        rest += [str(found), str(CORPUS / corpus)]
     atheris.Setup([sys.argv[0], *options, *rest], test)
     atheris.Fuzz()
 

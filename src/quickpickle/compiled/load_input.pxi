@@ -202,10 +202,22 @@ cdef object take_bytes(Loader self, uint64_t count):
     """A bytes object of the next `count` bytes."""
     cdef Py_ssize_t size = <Py_ssize_t>count
     if have_payload(self, count):
-        data = PyBytes_FromStringAndSize(<const char*>self.p, size)
+        data = new_bytes(<const char*>self.p, size)
         self.p += size
         return data
     return read_large(self, size, False)
+
+
+cdef bytes new_bytes(const char* data, Py_ssize_t size):
+    """Not one of those of one byte that the interpreter shares, as its own unpickler does it."""
+    cdef PyObject* made = PyBytes_FromStringAndSize_(NULL, size)
+    if made == NULL:
+        raise MemoryError
+    if size:
+        memcpy(PyBytes_AS_STRING_(made), data, size)
+    result = <bytes>made
+    Py_DECREF(made)
+    return result
 
 
 cdef object take_bytearray(Loader self, uint64_t count):
@@ -282,6 +294,8 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
         pieces.append(data)
         have += size
     result = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if len(result) == 1:
+        result = new_bytes(PyBytes_AS_STRING(result), 1)
     if as_bytearray:
         result = bytearray(result)
     del pieces
