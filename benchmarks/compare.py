@@ -37,10 +37,8 @@ from workloads import WORKLOADS
 
 ROUNDS: Final = 5
 FAST_ROUNDS: Final = 3
-CLOCK: Final = time.thread_time  # so that other jobs on the machine count for less
 FILE_SIZE: Final = 20_000_000  # bytes, of a file of many small pickles
 MOST_SMALL: Final = 100_000  # pickles in it
-MOST_SINGLE: Final = 10  # loads of a round, where each begins with a fresh state
 
 # Python has each bytes object of a single byte once, and pickle.loads makes others, unlike
 # pickle._loads and quickpickle.
@@ -98,14 +96,14 @@ class Call(NamedTuple):
             self.file.seek(0, os.SEEK_END)  # so that nothing of its beginning is in the buffer
             self.file.seek(0)
         if self.size is not None:
-            return timing.time_loads(self.function, self.arguments, loops, clock=CLOCK)
+            return timing.time_loads(self.function, self.arguments, loops)
         flush = self.file.flush if self.file else None
-        return timing.time_dumps(self.function, self.arguments, loops, flush=flush, clock=CLOCK)
+        return timing.time_dumps(self.function, self.arguments, loops, flush=flush)
 
     def calibrate(self) -> int:
         """How many calls a round has."""
         if self.is_single:
-            return min(math.ceil(timing.ROUND_SECONDS / self._time(1)), MOST_SINGLE)
+            return timing.count_single_loads(self._time(1))
         return timing.calibrate(self._time, self.pickles)
 
 
@@ -302,7 +300,8 @@ def common_metadata(protocol: int) -> Metadata:
     """What is the same for all benchmarks of a result."""
     collected = pyperf.Run([1.0]).get_metadata()
     metadata: Metadata = {key: collected[key] for key in STORED_METADATA if key in collected}
-    metadata["timer"] = time.get_clock_info("thread_time").implementation
+    clock: Any = timing.CLOCK.__name__
+    metadata["timer"] = time.get_clock_info(clock).implementation
     metadata["quickpickle_version"] = quickpickle.__version__
     metadata["pickle_protocol"] = protocol
     for name in STORED_VERSIONS:
