@@ -9,18 +9,20 @@ RESULT := benchmarks/results/latest.json
 
 STUBS := quickpickle.compiled.core quickpickle.compiled.inspection
 SECONDS ?= 600
-# The memory that tests measure, or limit, is another one there; no browser starts under
-# AddressSanitizer.
-SANITIZE_ARGS ?= -m "not slow" -k "not memory" --deselect tests/test_inspect_page.py \
-  --deselect tests/test_dask.py::test_more_than_one_process_can_hold
+# The memory that tests measure, or limit, is another one there.
+SANITIZE_ARGS ?= -m "not slow" -k "not memory" \
+  --deselect tests/integrations/test_dask.py::test_more_than_one_process_can_hold
+# Those that say what the layouts save have no meaning there.
+UNKNOWN_ARGS ?= -n auto -m "not slow" -k "not memory and not layouts and not asked_for"
 # Some thirty times slower, so a part.
 VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
-  tests/test_memo.py tests/test_names.py tests/test_hostile.py
+  tests/pickling/test_memo.py tests/pickling/test_globals.py tests/pickling/test_hostile_objects.py
 # On Debian: apt-get install python3.11-dbg python3.11-dev python3.11-venv
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench changes coverage debug fuzz leaks reproducible sanitize stress valgrind clean
+.PHONY: demo test lint bench changes coverage debug fuzz leaks mutate reproducible sanitize stress \
+  unknown valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-cli
@@ -46,11 +48,11 @@ debug:
 	build/debug/bin/python -m pytest $(DEBUG_ARGS)
 
 fuzz: $(VENV)/.installed-test,fuzz
-	$(BIN)/python tests/fuzz.py graphs --seconds $$(($(SECONDS) / 2))
-	$(BIN)/python tests/fuzz.py pickles --seconds $$(($(SECONDS) / 2))
+	$(BIN)/python tests/fuzzing/fuzz.py graphs --seconds $$(($(SECONDS) / 2))
+	$(BIN)/python tests/fuzzing/fuzz.py pickles --seconds $$(($(SECONDS) / 2))
 
 leaks: $(VENV)/.installed-test,integration
-	$(BIN)/python tests/leaks.py
+	$(BIN)/python tests/stress/leaks.py
 
 # Of the pure implementation: what the compiled one runs no tool can count.
 coverage: $(VENV)/.installed-test $(VENV)/.installed-dev
@@ -66,11 +68,19 @@ sanitize: $(VENV)/.installed-test
 reproducible: $(VENV)/.installed-test
 	tools/reproducible
 
+unknown: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1'
+	tools/unknown $(UNKNOWN_ARGS)
+
+# Of the files of src/quickpickle/rules that MUTATE_ARGS names; of all without any.
+mutate: $(VENV)/.installed-mutate
+	$(BIN)/python tools/mutate --seconds $(SECONDS) $(MUTATE_ARGS)
+
 stress: $(VENV)/.installed-test
-	$(BIN)/python tests/stress_threads.py --seconds $(SECONDS)
+	$(BIN)/python tests/stress/threads.py --seconds $(SECONDS)
 
 changes: $(VENV)/.installed-test
-	PYTHONMALLOC=debug $(BIN)/python tests/stress_changes.py --seconds $(SECONDS)
+	PYTHONMALLOC=debug $(BIN)/python tests/stress/changes.py --seconds $(SECONDS)
 
 valgrind: $(VENV)/.installed-test
 	PYTHONMALLOC=malloc valgrind --error-exitcode=1 --suppressions=tools/valgrind.supp \

@@ -6,6 +6,7 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15", "pypy3.11"]
 FREE_THREADED = ["3.13t", "3.14t"]
 
 nox.options.error_on_missing_interpreters = False
+nox.options.envdir = "build/nox"  # what runs in a copy of the project leaves out build/
 nox.options.sessions = ["tests", "free_threaded"]
 
 

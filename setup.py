@@ -1,4 +1,4 @@
-"""Builds the compiled implementation where that can be done; elsewhere the Python one is used."""
+"""Builds the compiled implementation where that can be done; elsewhere the pure one is used."""
 
 import contextlib
 import sys
@@ -8,7 +8,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 MESSAGE = (
-    "quickpickle: the compiled implementation was not built ({}); the Python one will be used, "
+    "quickpickle: the compiled implementation was not built ({}); the pure one will be used, "
     "with the same results, more slowly"
 )
 not_built = []

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-import measure  # noqa: F401  # first: on PyPy it takes the place of what `pickle` has
+import pypy_reference  # noqa: F401  # first: on PyPy it takes the place of what `pickle` has
 import quickpickle.pure
 
 # The modules with a Pickler, a dump and a dumps of each implementation.
@@ -47,24 +47,34 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def examples(count: int) -> int:
-    """How many examples Hypothesis tries: a third where the slow tests are left out."""
+    """The number of examples of Hypothesis: a third where the slow tests are left out."""
     return count // 3 if slow_tests_are_left_out else count
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def few_objects_to_collect() -> Iterator[None]:
-    """What other modules have imported and left is out of the collector's way.
+    """The collector does not look at the objects of other modules.
 
-    For tests that call it often: in a whole run those of test_hostile.py took
-    208 seconds, and less than 14 since. Not for those of Hypothesis, which
-    asks the collector who holds its random numbers.
+    In a whole run a collection took half a second, and tests of leaks and re-entrance ask for many.
     """
-    gc.collect()
-    if hasattr(gc, "freeze"):
-        gc.freeze()
+    if not hasattr(gc, "freeze"):  # PyPy
+        yield
+        return
+    gc.freeze()
     yield
-    if hasattr(gc, "freeze"):
-        gc.unfreeze()
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def all_objects_for_hypothesis(request: pytest.FixtureRequest) -> Iterator[None]:
+    """It asks the collector for the owner of its random numbers."""
+    is_hypothesis_test = getattr(request.function, "is_hypothesis_test", False)
+    if not is_hypothesis_test or not hasattr(gc, "freeze"):
+        yield
+        return
+    gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)

@@ -152,5 +152,5 @@ def test_opcodes_have_names(path):
     assert "DEF " not in path.read_text("utf-8")
 
 
-def test_what_is_generated_is_current():
+def test_generated_files_are_current():
     subprocess.run([sys.executable, ROOT / "tools" / "generate", "--check"], check=True)

@@ -507,7 +507,7 @@ def test_a_subclass_with_rules_of_its_own_for_functions(cloud):
 
 
 @pytest.mark.parametrize("pure", ["", "1"])
-def test_cloudpickle_is_not_asked_for_what_goes_by_its_name(pure):
+def test_cloudpickle_is_not_asked_about_importable_objects(pure):
     """In a process of its own: where any key of `sys.modules` is no str, it is asked."""
     script = """
 import abc, datetime, os.path, sys, cloudpickle, quickpickle, quickpickle.cloud
@@ -535,7 +535,7 @@ print(quickpickle.implementation, *counts, sum(map(callable, asked)) > 2)
     )
 
 
-def test_what_is_wrong_is_said_before_the_file_is_opened(cloud, tmp_path):
+def test_wrong_options_are_refused_before_the_file_is_opened(cloud, tmp_path):
     path = tmp_path / "no such directory" / "things.pkl"
     with pytest.raises(ValueError, match="protocol"):
         cloud.dump([], path, 99)
@@ -543,7 +543,7 @@ def test_what_is_wrong_is_said_before_the_file_is_opened(cloud, tmp_path):
         cloud.dump([], path, 4, print)
 
 
-def test_what_a_process_without_these_modules_makes_of_it(cloud, tmp_path):
+def test_loading_in_a_process_without_these_modules(cloud, tmp_path):
     """The functions and classes are in the file, by value; plain cloudpickle and pickle read it."""
     local = {name: THINGS[name] for name in ("closure", "recursive", "instances", "class method")}
     cloud.dump(local, tmp_path / "things.pkl")
@@ -564,7 +564,7 @@ def test_what_a_process_without_these_modules_makes_of_it(cloud, tmp_path):
 
 
 def test_classes_by_value_are_one_class_again(cloud):
-    """As with cloudpickle: what comes back to where it is from is the class it was."""
+    """In the process that it is from, the same class is loaded, as with cloudpickle."""
     cls = THINGS["class"]
     assert cloud.loads(cloud.dumps(cls)) is cls
     assert cloudpickle.loads(cloud.dumps(cls)) is cls
@@ -679,7 +679,7 @@ class Recursive:
 
 @pytest.mark.parametrize("cls", [Endless, Recursive])
 def test_without_end_is_a_pickling_error(cloud, implementation, monkeypatch, cls):
-    """As with cloudpickle, with our message and the path."""
+    """It is with cloudpickle too; here it has our message and the path."""
     monkeypatch.setattr(implementation.Pickler, "reduction_limit", 1000)
     for dump in (cloud.dumps, cloud.Pickler(io.BytesIO()).dump):
         with pytest.raises(pickle.PicklingError) as caught:
@@ -782,7 +782,7 @@ def test_deterministic_functions(cloud, protocol, tmp_path):
 
 
 def test_deterministic_functions_in_other_processes():
-    """Whatever the hash seed and the implementation."""
+    """The hash seed and the implementation make no difference."""
     program = (
         "import hashlib, quickpickle.cloud as cloud, test_cloud\n"
         "data = cloud.dumps(test_cloud.make_functions(), 5, deterministic=True)\n"
@@ -854,8 +854,8 @@ def test_the_hook_of_cloudpickle_is_for_classes_and_functions_only(cloud):
     }  # fmt: skip
 
 
-def test_where_cloudpickle_has_no_hook():
-    """As on PyPy."""
+def test_an_interpreter_without_the_hook_of_cloudpickle():
+    """PyPy is such an interpreter."""
     script = """
 import cloudpickle
 del cloudpickle.Pickler.reducer_override

@@ -21,9 +21,10 @@ import pytest
 
 import quickpickle
 from differential import only_counted, only_cpython
+from models import Endless, Plain
 from quickpickle import diagnose
 from quickpickle.diagnosis import Problem, Problems
-from test_paths import NAMES, TABLE, Dict, List, Plain, Reduced, lock, slots
+from rules.test_paths import NAMES, TABLE, Dict, List, Reduced, lock, slots
 
 PROTOCOLS = (0, 2, 5)
 
@@ -114,7 +115,7 @@ def test_nothing():
         assert diagnose(obj) == []
 
 
-def test_what_fails_in_the_middle():
+def test_an_iterator_that_fails_in_the_middle():
     def items():
         yield lock()
         yield 1
@@ -142,11 +143,6 @@ def test_the_protocol_decides():
     assert found(obj, protocol=5) == []
     assert found(obj, protocol=4) == ["obj[0]"]
     assert found(obj, protocol=0) == ["obj[0]", "obj[1]"]
-
-
-class Endless:
-    def __reduce__(self):
-        return Endless, (Endless(),)
 
 
 def test_a_reduction_without_end(monkeypatch):
@@ -216,7 +212,7 @@ def test_the_object_stays_as_it_is():
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
-def test_what_is_no_property_of_the_object(error):
+def test_interrupts_and_lack_of_memory_are_raised(error):
     class Raises:
         def __reduce__(self):
             raise error
@@ -257,7 +253,7 @@ def test_an_exception_of_somebody_else_stays_whole():
 # --- strict
 
 
-def test_what_is_from_main(tmp_path):
+def test_objects_of_main(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import json, quickpickle\n"
@@ -356,7 +352,7 @@ def test_equal_sets_in_any_order():
     assert hints([set(numbers), frozenset(numbers)]) == {}
 
 
-def test_what_cannot_be_compared_is_no_copy():
+def test_incomparable_objects_are_no_copies():
     def cyclic():
         items = [list(range(500)), tuple(range(500))]
         items.append(items)

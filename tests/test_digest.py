@@ -20,11 +20,7 @@ import pytest
 
 from conftest import IMPLEMENTATIONS
 from differential import PYPY
-
-
-class Plain:
-    def __init__(self, **attributes):
-        self.__dict__.update(attributes)
+from models import Plain
 
 
 class Ordered(Plain):
@@ -186,7 +182,7 @@ def test_other_values_have_other_digests(implementation):
     assert len({digest(implementation, obj) for obj in objects}) == len(objects)
 
 
-def test_what_lies_between_the_fields_of_arrays_does_not_count(implementation):
+def test_padding_between_the_fields_of_arrays_is_ignored(implementation):
     numpy = pytest.importorskip("numpy", reason="not installed")
     inner = numpy.dtype([("x", "i1"), ("y", ">f4", (2, 3))], align=True)
     aligned = numpy.dtype([("a", "i1"), ("s", inner, (2,))], align=True)
@@ -209,8 +205,14 @@ def test_what_lies_between_the_fields_of_arrays_does_not_count(implementation):
 
 
 @pytest.mark.parametrize("dtype", ["f8", "i2", "?", "u1", "c16", "M8[s]", "U3", "i4,f8", "V5"])
-@pytest.mark.parametrize("shape", [(), (0,), (7,), (4, 6), (2, 3, 4), (300, 700), (2, 1, 300_000)])
-def test_arrays_whatever_their_layout(implementation, dtype, shape):
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *((), (0,), (7,), (4, 6), (2, 3, 4), (300, 700)),
+        pytest.param((2, 1, 300_000), marks=pytest.mark.slow),
+    ],
+)
+def test_arrays_of_any_layout(implementation, dtype, shape):
     numpy = pytest.importorskip("numpy")
     size = int(numpy.prod(shape))
     dtype = numpy.dtype(dtype)
@@ -316,7 +318,7 @@ def test_algorithms_of_other_packages(implementation, module_name):
     assert digest(implementation, [1, "x" * 100_000], make) == expected.hexdigest()
 
 
-def test_what_cannot_be_pickled_has_no_digest(implementation):
+def test_unpicklable_objects_have_no_digest(implementation):
     with pytest.raises((pickle.PicklingError, AttributeError)):
         implementation.object_digest([lambda: 0])
     with pytest.raises(pickle.PicklingError if PYPY else TypeError):

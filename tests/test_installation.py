@@ -68,7 +68,7 @@ def test_it_is_done_once_and_undone_at_once():
     assert not is_installed()
 
 
-def test_a_with_statement_undoes_what_it_did():
+def test_a_with_statement_undoes_the_installation():
     with quickpickle.install():
         assert is_installed()
         with quickpickle.install():
@@ -81,7 +81,7 @@ def test_a_with_statement_undoes_what_it_did():
     assert is_installed()
 
 
-def test_what_others_have_replaced_is_left(monkeypatch):
+def test_functions_that_others_have_replaced_are_left(monkeypatch):
     quickpickle.install()
 
     def of_somebody_else(obj):
@@ -143,7 +143,7 @@ def test_an_installation_of_the_past_undoes_nothing():
 
 
 def test_a_method_with_a_pickler_of_another_class():
-    """Of a class that was there before, and names its base: `pickle.Pickler.dump(self, obj)`."""
+    """A class that was there before names its base: `pickle.Pickler.dump(self, obj)`."""
     pickler = STANDARD["Pickler"](io.BytesIO())
     with quickpickle.install():
         for other in (pickler, object()):
@@ -170,7 +170,7 @@ def test_by_many_threads():
     assert not is_installed()
 
 
-def test_what_is_sent_between_processes_has_the_same_bytes():
+def test_objects_sent_between_processes_have_the_same_bytes():
     objects = [Item(1), {"a": [1.5, None]}, b"x" * 100_000]
     expected = bytes(reduction.ForkingPickler.dumps(objects))
     with quickpickle.install():
@@ -247,7 +247,7 @@ def test_a_class_that_is_derived_meanwhile_is_ours():
     assert issubclass(Mine, quickpickle.Pickler)
 
 
-def test_unreached_with_what_is_no_module(monkeypatch):
+def test_unreached_with_an_object_that_is_no_module(monkeypatch):
     class Odd:
         __slots__ = ()
 

@@ -20,7 +20,7 @@ if not TYPE_CHECKING and os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
             import warnings
 
             warnings.warn(
-                f"quickpickle uses its Python implementation: {error}",
+                f"quickpickle uses its pure implementation: {error}",
                 RuntimeWarning,
                 stacklevel=3,
             )

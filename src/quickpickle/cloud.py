@@ -8,7 +8,6 @@ cloudpickle can be imported. The extra `quickpickle[cloud]` brings cloudpickle.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pickle import PickleBuffer, PicklingError
 from typing import Any
 
@@ -17,10 +16,9 @@ from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 
 from . import _implementation
 from ._implementation import loads
-from .files.writing import FilePath, is_path, write_file
+from .files.writing import FilePath, dump_to_path
 from .loading import load
 from .pickling.pickler import SupportsWrite
-from .rules.options import check_buffer_callback, check_protocol
 from .rules.progress import Report
 from .rules.reductions import only_globals
 from .rules.tracebacks import drop_frames, drops_frames
@@ -173,30 +171,15 @@ def dump(
 
     >>> dump(lambda x: x + 1, "function.pkl")
     """
-    if is_path(file, "write"):
-        number = check_protocol(_theirs.DEFAULT_PROTOCOL if protocol is None else protocol)
-        if buffer_callback is not None:
-            check_buffer_callback(number)
-        write = partial(
-            dump,
-            obj,
-            protocol=number,
-            buffer_callback=buffer_callback,
-            deterministic=deterministic,
-            compact=compact,
-            progress=progress,
-        )
-        write_file(file, write)
-        return
-    pickler = Pickler(
-        file,
-        protocol,
-        buffer_callback,
-        deterministic=deterministic,
-        compact=compact,
-        progress=progress,
-    )
-    pickler.dump(obj)
+    options: dict[str, Any] = {
+        "deterministic": deterministic,
+        "compact": compact,
+        "progress": progress,
+    }
+    if protocol is None:
+        protocol = _theirs.DEFAULT_PROTOCOL
+    if not dump_to_path(file, dump, obj, protocol, buffer_callback, options):
+        Pickler(file, protocol, buffer_callback, **options).dump(obj)
 
 
 def dumps(

@@ -13,8 +13,9 @@ from .pickling.pickler import Pickler
 from .pickling.stream import Stream
 from .rules.digests import PROTOCOL as DIGEST_PROTOCOL
 from .rules.digests import HashObject, new_hash, reduce_for_digest
-from .rules.order import Order, Representatives
+from .rules.order import Order
 from .rules.reductions import ABSENT
+from .rules.representatives import Representatives
 from .rules.sending import DIGESTING
 from .rules.tracebacks import drops_frames, make_public
 

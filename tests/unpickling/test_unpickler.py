@@ -270,7 +270,8 @@ def test_the_memo_cannot_be_deleted(unpickling):
         del module.Unpickler(io.BytesIO()).memo
 
     both(unpickling, use)
-    both(unpickling, lambda m: hash(m.Unpickler(io.BytesIO()).memo) and None)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(unpickling.Unpickler(io.BytesIO()).memo)
 
 
 def test_the_memo_goes_on_by_its_entries(unpickling):

@@ -8,7 +8,7 @@ from .core import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimiz
 if not getattr(sys, "_is_gil_enabled", lambda: True)():
     raise ImportError(
         "the compiled one needs the interpreter's lock (the GIL), which PYTHON_GIL=0 or -X gil=0 "
-        "keeps off; QUICKPICKLE_PURE=1 chooses the Python one without this warning"
+        "keeps off; QUICKPICKLE_PURE=1 chooses the pure one without this warning"
     )
 
 __all__ = ["Pickler", "dump", "dumps", "dumps_with_hooks", "object_digest", "optimize"]

@@ -17,7 +17,7 @@ typedef struct {
     PyObject *marker;  /* a list; while a window is open, it lies before what is made in it */
 } quickpickle_window;
 
-#if !defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x03100000
+#if !defined(Py_GIL_DISABLED) && !defined(QUICKPICKLE_UNKNOWN) && PY_VERSION_HEX < 0x03100000
 #define QUICKPICKLE_GENERATIONS
 #endif
 
@@ -101,8 +101,12 @@ static inline void quickpickle_age(PyObject *marker)
     last->next = (uintptr_t)old | (last->next & 3);
     old->previous = (uintptr_t)last;
 }
+#define quickpickle_forget_generations() ((void)(quickpickle_generations = NULL))
+#define quickpickle_has_generations() (quickpickle_generations != NULL)
 #else
 #define quickpickle_find_generations() ((void)0)
+#define quickpickle_forget_generations() ((void)0)
+#define quickpickle_has_generations() 0
 #endif
 
 /* Opens a window. The marker may be NULL: then what is made in it stays young. */

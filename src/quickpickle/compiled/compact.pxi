@@ -4,17 +4,14 @@
 # references to them belong. At its end it is known which entries are used. The bytes between are
 # copied as they are, the rest is filled in, and frames are made.
 #
-# For a pickle that exists, optimize() makes two passes. The first reads every opcode, and notes where
-# the memo is written and read, and which entries are read. The second copies the bytes between,
-# leaves out unused entries, renumbers the others, and makes frames.
+# For a pickle that exists, optimize() makes two passes. The first reads every opcode, and notes
+# where the memo is written and read, and which entries are read. The second copies the bytes
+# between, leaves out unused entries, renumbers the others, and makes frames.
 #
 # Only pickles whose entries count up by one, as all picklers write them, are done here. All other
 # pickles, and damaged ones, are left to optimization.py: ODD.
 
-cdef extern from "compact.h":
-    ctypedef struct quickpickle_section:
-        Py_ssize_t start, opcode, entries, gets
-
+cdef extern from "optimize.h":
     ctypedef struct quickpickle_compaction:
         uint8_t* data
         uint8_t* end
@@ -55,7 +52,7 @@ for _code in range(256):
 
 
 cdef int begin_compaction(quickpickle_compaction* c, char* data, Py_ssize_t size) noexcept:
-    # Each by itself: memset of so little takes long to start.
+    # Each by itself: memset of so little takes long to start, 4 % of a small dump.
     c.protocol = c.is_apart = c.gap_is_taken = 0
     c.stored = c.base = c.marks_room = 0
     c.marks = NULL
@@ -105,106 +102,29 @@ def optimize(data, /):
 optimize.__doc__ = optimize_odd.__doc__
 
 
-cdef int begin_compact(Stream stream) except -1:
-    """Forget the places of the dump before, and begin to note those of this one."""
-    stream.held = stream.held_at = stream.again = None
-    stream.is_odd = False
-    stream.get_count = stream.section_count = 0
-    stream.has_undone = stream.is_too_far = False
-    if stream.capacity == 0:
-        stream.enlarge_log()
-    return stream.note_memoized()
-
-
-cdef int begin_section(Stream stream) except -1:
-    cdef quickpickle_section* section
-    cdef size_t size = sizeof(quickpickle_section)
-    if stream.section_count == stream.section_room:
-        stream.sections = <quickpickle_section*>enlarge(
-            stream, stream.sections, &stream.section_room, size
-        )
-    section = &stream.sections[stream.section_count]
-    section.start = stream.frame_start
-    section.opcode = 0
-    section.entries = stream.count
-    section.gets = stream.get_count
-    stream.section_count += 1
-    return 0
-
-
-cdef int enlarge_references(Stream stream) except -1:
-    if 1024 < stream.get_room < last_gets // 2:
-        stream.get_room = last_gets // 2
-    stream.get_at = <uint32_t*>enlarge(stream, stream.get_at, &stream.get_room, sizeof(uint32_t))
-    return 0
-
-
-cdef Py_ssize_t last_gets = 0
-
-
-cdef void* enlarge(Stream stream, void* items, Py_ssize_t* room, size_t item_size) except NULL:
-    cdef Py_ssize_t larger = room[0] + (room[0] >> 1) + 16
-    items = PyMem_Realloc(items, bytes_of(larger, item_size))
-    if items == NULL:
-        stream.own()  # to raise an exception may run the garbage collector
-        raise MemoryError
-    room[0] = larger
-    return items
-
-
-cdef int undo_references(Stream stream, Py_ssize_t start) noexcept:
-    """The opcodes from here on are undone: of leaves, among which no frame ends."""
-    if stream.compact:
-        start -= stream.frame_start
-        while (
-            stream.get_count > stream.sections[stream.section_count - 1].gets
-            and <Py_ssize_t>stream.get_at[stream.get_count - 1] >= start
-        ):
-            stream.get_count -= 1
-            stream.has_undone = True  # perhaps the only one to its entry
-    return 0
-
-
-cdef int forget_places(Stream stream) noexcept:
-    """Give up the notes of a compact dump about the places of its entries and references."""
-    global last_entries, last_gets
-    last_entries = min(stream.used, 1 << 23)
-    last_gets = min(stream.get_count, 1 << 23)
-    PyMem_Free(stream.get_at)
-    stream.get_at = NULL
-    stream.get_room = 0
-    if stream.memoize_size > 1024:
-        PyMem_Free(stream.memoize_room)
-        stream.memoize_room = stream.memoize_at = NULL
-        stream.memoize_size = 0
-    if stream.section_room > 64:
-        PyMem_Free(stream.sections)
-        stream.sections = NULL
-        stream.section_room = 0
-    return 0
-
-
 cdef int hold_back(Stream stream, object owner) except -1:
     """Note a payload, which is written at the end, from its own memory."""
+    cdef Places places = stream.places
     stream.settle()
     if type(owner) is bytearray:
         owner = memoryview(owner)  # so that it keeps its size
-    if stream.held is None:
-        stream.held, stream.held_at = [], []
-    stream.held.append(owner)
-    stream.held_at += (stream.opcode_at, stream.pos - stream.buffer)
+    if places.held is None:
+        places.held, places.held_at = [], []
+    places.held.append(owner)
+    places.held_at += (places.opcode_at, stream.pos - stream.buffer)
     stream.held_size += len(owner)
     return 0
 
 
 cdef bint is_complete(Stream stream) except -1:
     """Whether nothing is to be filled in: the pickle has one frame at most and no references."""
+    cdef Places places = stream.places
     if (
-        stream.get_count
-        or stream.section_count > 1
+        places.get_count
+        or places.section_count > 1
         or stream.pos - stream.buffer - stream.frame_start >= FRAME_SIZE_TARGET
-        or stream.held is not None
-        or stream.is_odd
+        or places.held is not None
+        or places.is_odd
     ):
         return False
     stream.compact = False
@@ -212,19 +132,16 @@ cdef bint is_complete(Stream stream) except -1:
     return True
 
 
-cdef Py_ssize_t most_given_back = 0
-
-
 cdef bytes finish_compact(Stream stream):
     """Fill in used entries, make frames, and write all; return bytes that do not go to a file."""
-    global last_size, most_given_back
     cdef Py_ssize_t count = stream.count, place, start = 0
     cdef Py_ssize_t needed = 0, size
-    cdef list held = stream.held, held_at = stream.held_at
+    cdef Places places = stream.places
+    cdef list held = places.held, held_at = places.held_at
     cdef bytes result
     cdef char* pos
-    stream.held = stream.held_at = None
-    if stream.is_too_far:
+    places.held = places.held_at = None
+    if places.is_too_far:
         stream.own()
         raise OverflowError(
             "an int, persistent id or tuple in itself of 1 GB is too large for compact=True: leave "
@@ -234,7 +151,7 @@ cdef bytes finish_compact(Stream stream):
         stream.settle()
     else:
         stream.forget_log()
-    if stream.is_odd:
+    if places.is_odd:
         result = write_odd(stream, count, held, held_at)
         stream.pos = stream.buffer
         stream.put(PyBytes_AS_STRING(result), PyBytes_GET_SIZE(result))
@@ -245,19 +162,12 @@ cdef bytes finish_compact(Stream stream):
     if held is None:
         if stream.write is not None:
             result = stream.take_buffer()
-            stream.send(result, size)
+            stream.send(result, size, False)
             return None
         if size < FRAME_SIZE_TARGET:
             return PyBytes_FromStringAndSize(stream.buffer, size)
-        if needed - size >= 4096 and most_given_back < needed <= 8 * LARGE:
-            # glibc takes memory of a size that it maps from its heap once it was freed in that size,
-            # which a buffer that becomes shorter never is; pages made anew cost more than all this.
-            most_given_back = needed
-            result = PyBytes_FromStringAndSize(stream.buffer, size)
-            stream.give_back()
-            return result
         result = stream.take_buffer()
-        last_size = min(needed, 8 * LARGE - 1024) + 1024
+        history.buffer_size = min(needed, 8 * LARGE - 1024) + 1024
         return result
     if stream.write is None:
         for owner in held:
@@ -278,10 +188,11 @@ cdef bytes finish_compact(Stream stream):
     view = memoryview(result)
     size = len(result)
     for owner, place in zip(held, held_at):
-        stream.send(view[start:place] if stream.is_quiet() else result[start:place], place - start)
-        stream.send(owner, len(owner))
+        piece = view[start:place] if stream.is_quiet() else result[start:place]
+        stream.send(piece, place - start, False)
+        stream.send(owner, len(owner), False)
         start = place
-    stream.send(view[start:] if stream.is_quiet() else result[start:], size - start)
+    stream.send(view[start:] if stream.is_quiet() else result[start:], size - start, False)
     return None
 
 
@@ -291,36 +202,37 @@ cdef Py_ssize_t fill_in(Stream stream, Py_ssize_t count, list held_at) except -1
     `count` is how many entries there are; `held_at` is then where in the pickle payloads belong.
     Returns how much of the buffer that took.
     """
+    cdef Places places = stream.places
     cdef quickpickle_compaction c
     cdef Py_ssize_t i, needed, held = 0 if held_at is None else len(held_at) // 2
-    cdef Py_ssize_t* places = NULL
+    cdef Py_ssize_t* payloads = NULL
     begin_compaction(&c, stream.buffer, stream.pos - stream.buffer)
     c.protocol = stream.protocol if stream.protocol >= 2 else stream.bin
-    c.section = stream.sections
-    c.sections_end = stream.sections + stream.section_count
-    c.memoize_at = stream.memoize_at
+    c.section = places.sections
+    c.sections_end = places.sections + places.section_count
+    c.memoize_at = places.entry_at
     c.stored = count
     c.entry = 0
-    c.get_at = stream.get_at
-    c.gets = stream.get_count
+    c.get_at = places.get_at
+    c.gets = places.get_count
     try:
         if held:
-            places = <Py_ssize_t*>PyMem_Malloc(bytes_of(held, 3 * sizeof(Py_ssize_t)))
-            if places == NULL:
+            payloads = <Py_ssize_t*>PyMem_Malloc(bytes_of(held, 3 * sizeof(Py_ssize_t)))
+            if payloads == NULL:
                 raise MemoryError
             for i in range(2 * held):
-                places[i] = held_at[i]
-            c.held_at = places
-            c.held_end = c.cuts = places + 2 * held
+                payloads[i] = held_at[i]
+            c.held_at = payloads
+            c.held_end = c.cuts = payloads + 2 * held
         needed = move_away(stream, &c)
         quickpickle_fill_in(&c)
         stream.pos = <char*>c.pos
         if held:
             for i in range(held):
-                held_at[i] = places[2 * held + i]
+                held_at[i] = payloads[2 * held + i]
             del held_at[held:]
     finally:
-        PyMem_Free(places)
+        PyMem_Free(payloads)
     return needed
 
 
@@ -333,7 +245,7 @@ cdef Py_ssize_t move_away(Stream stream, quickpickle_compaction* c) except -1:
     cdef Py_ssize_t room = room_for_frames(size) + WORDS
     cdef uint64_t most = 0
     if c.gets:
-        if stream.has_undone:
+        if stream.places.has_undone:
             quickpickle_mark_anew(c)
         most = min(c.gets, c.stored)  # so many entries are of use, or less
         if c.protocol < 4:
@@ -368,16 +280,17 @@ cdef bytes write_odd(Stream stream, Py_ssize_t count, list held, list held_at):
     cdef Py_ssize_t at, i, number = 0, start = 0, entry, get
     cdef Py_ssize_t entry_end, get_end
     cdef list parts = [], events = []
-    cdef set again = set(stream.again or ())
-    for i in range(stream.section_count):
-        at = stream.sections[i].start
-        entry_end, get_end = count, stream.get_count
-        if i + 1 < stream.section_count:
-            entry_end, get_end = stream.sections[i + 1].entries, stream.sections[i + 1].gets
-        for entry in range(stream.sections[i].entries, entry_end):
-            events.append((at + (stream.memoize_at[entry] & ~<uint32_t>QP_IS_USED), 1, entry))
-        for get in range(stream.sections[i].gets, get_end):
-            events.append((at + stream.get_at[get], 2, 0))
+    cdef Places places = stream.places
+    cdef set again = set(places.again or ())
+    for i in range(places.section_count):
+        at = places.sections[i].start
+        entry_end, get_end = count, places.get_count
+        if i + 1 < places.section_count:
+            entry_end, get_end = places.sections[i + 1].entries, places.sections[i + 1].gets
+        for entry in range(places.sections[i].entries, entry_end):
+            events.append((at + (places.entry_at[entry] & ~<uint32_t>QP_IS_USED), 1, entry))
+        for get in range(places.sections[i].gets, get_end):
+            events.append((at + places.get_at[get], 2, 0))
         if stream.protocol >= 4:
             events.append((at - 9, 3, 0))
     for i, at in enumerate(held_at[1::2] if held else ()):

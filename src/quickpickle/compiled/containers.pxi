@@ -1,12 +1,8 @@
-# tuple, list, dict, set and frozenset on the stack of work: as pickling/containers.py.
+# tuple, list and dict on the stack of work: as pickling/containers.py.
 #
 # A function `continue_…` goes on with the topmost Work until a member needs one of its own, or
 # until all is written, and then takes it off the stack. Its pointer to the Work holds as long as
 # save() returns 0: then nothing was pushed, and the stack has not moved.
-
-cdef enum:
-    SET_PLACES = 64  # of a set's table, that are looked at in one go
-
 
 cdef object changed_size(Dump dump, str kind):
     """The error for a container that changed while it was written."""
@@ -188,8 +184,6 @@ cdef Py_ssize_t save_leaves_here(Dump dump, PyObject** items, Py_ssize_t count) 
             i += scalars
         if i == count:
             break
-        quickpickle_prefetch(items[min(i + 8, count - 1)])
-        quickpickle_prefetch(<char*>items[min(i + 8, count - 1)] + 64)
         if not save_leaf(dump, items[i]):
             break
         i += 1
@@ -267,7 +261,7 @@ cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1
 cdef int push_dict(
     Dump dump, PyObject* obj, char opcode, Py_ssize_t position, Py_ssize_t count, PyObject* value
 ) except -1:
-    """Put a small dict on the stack: its first keys are written, and all their values but `value`."""
+    """Put a small dict on the stack: its first keys are written, and their values but `value`."""
     cdef Work* work = dump.push(DICT_WORK, obj)
     work.size = PyDict_GET_SIZE(obj)
     work.opcode = opcode
@@ -362,7 +356,9 @@ cdef int continue_dict(Dump dump) except -1:
             return 1
     while True:
         if work.step == IN_BATCH:
-            while work.count < BATCHSIZE and quickpickle_dict_next(obj, &work.position, &key, &value):
+            while work.count < BATCHSIZE and quickpickle_dict_next(
+                obj, &work.position, &key, &value
+            ):
                 work.count += 1
                 if save_item(dump, work, key, value):
                     return 1
@@ -407,217 +403,6 @@ def dict_items(Dump dump, dict obj):
         dump.put1(OP_SETITEM)
     if dump.fast:
         dump.leave_fast(obj)
-
-
-cdef int save_set(Dump dump, PyObject* obj, bint unique) except -1:
-    dump.put_memoized(OP_EMPTY_SET, obj, unique)
-    if PySet_GET_SIZE(obj) == 0:
-        return 0
-    dump.push(SET_WORK, obj).size = PySet_GET_SIZE(obj)
-    return 1
-
-
-cdef int save_members(Dump dump, Work* work, Py_ssize_t limit) except -1:
-    """Write the members of a set or frozenset, up to so many; 1 where one is on the stack now."""
-    cdef PyObject* members[SET_PLACES]
-    cdef Py_ssize_t ends[SET_PLACES]
-    cdef Py_ssize_t position, i, count
-    cdef uint64_t epoch
-    while work.count < limit and PySet_GET_SIZE(work.obj) == work.size:
-        position = work.position
-        count = quickpickle_set_members(
-            work.obj, &position, min(SET_PLACES, limit - work.count), members, ends
-        )
-        if count == 0 and position == work.position:
-            break
-        epoch = dump.epoch
-        i = 0
-        while i < count and epoch == dump.epoch:  # else the set may have other members by now
-            i += save_leaves(dump, members + i, count - i)
-            if i < count:
-                i += 1
-                work.position = ends[i - 1]
-                work.count += i
-                if save(dump, members[i - 1], 1):
-                    return 1
-                work.count -= i
-        work.count += i
-        if i == count:
-            work.position = position
-    return 0
-
-
-cdef int continue_set(Dump dump) except -1:
-    cdef Work* work = &dump.stack[dump.height - 1]
-    while True:
-        if work.step == BETWEEN:
-            dump.put1(OP_MARK)
-            work.count = 0
-            work.step = IN_BATCH
-        if save_members(dump, work, BATCHSIZE):
-            return 1
-        dump.put1(OP_ADDITEMS)
-        if PySet_GET_SIZE(work.obj) != work.size:
-            dump.is_at_fault = True
-            raise changed_size(dump, "set")
-        work.done += work.count
-        if work.done >= work.size and (work.count < BATCHSIZE or dump.last_goes_alone):
-            return dump.pop()
-        work.step = BETWEEN
-
-
-cdef int save_frozenset(Dump dump, PyObject* obj, bint unique) except -1:
-    cdef Work* work
-    dump.put1(OP_MARK)
-    work = dump.push(FROZENSET_WORK, obj)
-    work.size = PySet_GET_SIZE(obj)
-    work.done = unique
-    if not unique and not dump.fast:
-        dump.claim(obj)  # as with tuples
-    return 1
-
-
-cdef int continue_frozenset(Dump dump) except -1:
-    cdef Work* work = &dump.stack[dump.height - 1]
-    cdef MemoEntry* entry = NULL
-    cdef PyObject* obj = work.obj
-    if save_members(dump, work, work.size):
-        return 1
-    if not is_new(dump, work):
-        entry = dump.find(obj)
-    if entry == NULL or entry.key == NULL or entry.number < 0:
-        dump.put_memoized(OP_FROZENSET, obj, entry == NULL)
-    else:  # as with tuples
-        dump.put1(OP_POP_MARK)
-        dump.get(entry.number)
-    return dump.pop()
-
-
-# --- what a generator or an iterator gives: other code runs to make each object
-
-cdef int push_generator(Dump dump, object generator, PyObject* obj) except -1:
-    cdef Work* work = dump.push(GENERATOR_WORK, <PyObject*>generator)
-    Py_INCREF_(obj)
-    work.first = obj
-    return 1
-
-
-cdef PyObject* next_item(Dump dump, PyObject* items) except? NULL:
-    cdef PyObject* item
-    dump.settle()
-    item = PyIter_Next_(items)
-    if item == NULL and PyErr_Occurred() != NULL:
-        dump.is_at_fault = True
-    return item
-
-
-cdef int continue_generator(Dump dump) except -1:
-    cdef Work* work = &dump.stack[dump.height - 1]
-    cdef PyObject* item
-    while True:
-        item = next_item(dump, work.obj)
-        if item == NULL:
-            return dump.pop()
-        if save_owned(dump, item):
-            return 1
-
-
-cdef int save_pair(Dump dump, Work* work, PyObject* item) except -1:
-    """Write the key and the value of an item, and give up our reference to the item."""
-    cdef PyObject* key
-    cdef PyObject* value
-    if Py_TYPE(item) != &PyTuple_Type or PyTuple_GET_SIZE(item) != 2:
-        dump.settle()
-    try:
-        pair = check_pair(dump, <object>item)
-    finally:
-        Py_DECREF(item)
-    key = PyTuple_GET_ITEM(<PyObject*>pair, 0)
-    value = PyTuple_GET_ITEM(<PyObject*>pair, 1)
-    Py_INCREF_(key)
-    Py_INCREF_(value)
-    work.second = value
-    pair = None
-    if save_owned(dump, key):
-        return 1
-    return save_second(dump, work)
-
-
-cdef int save_second(Dump dump, Work* work) except -1:
-    cdef PyObject* value = work.second
-    work.second = NULL
-    return save_owned(dump, value)
-
-
-cdef object check_pair(Dump dump, object item):
-    if type(item) is tuple and len(<tuple>item) == 2:
-        return item
-    # A subclass of tuple may lie about its items, so ask tuple.
-    if not issubclass(type(item), tuple) or tuple.__len__(item) != 2:
-        dump.is_at_fault = True
-        raise TypeError("dict items iterator must return 2-tuples")
-    return tuple(tuple.__iter__(item))
-
-
-cdef inline int count_items(Work* work, Py_ssize_t more) noexcept:
-    """How many there were, for the path of an error: an iterator has no length that bounds it."""
-    if work.done <= PY_SSIZE_T_MAX - BATCHSIZE - more:
-        work.done += more
-    return 0
-
-
-cdef int continue_items(Dump dump) except -1:
-    """The list or dict items of a reduction: from any iterator, so how many is not known before."""
-    cdef Work* work = &dump.stack[dump.height - 1]
-    cdef bint is_dict = work.kind == DICT_ITEMS_WORK
-    cdef PyObject* item
-    if work.second != NULL:  # the value of the key that was on the stack
-        if save_second(dump, work):
-            return 1
-    while True:
-        if work.step == IN_BATCH:
-            if work.first == NULL and work.count < BATCHSIZE:
-                work.first = next_item(dump, work.obj)
-            if work.first != NULL:
-                item = work.first
-                work.first = NULL
-                work.count += 1
-                if save_pair(dump, work, item) if is_dict else save_owned(dump, item):
-                    return 1
-                continue
-            dump.put1(OP_SETITEMS if is_dict else OP_APPENDS)
-            if work.count < BATCHSIZE:
-                return dump.pop()
-            count_items(work, work.count)
-            work.step = BETWEEN
-        elif work.step == ALONE:
-            dump.put1(OP_SETITEM if is_dict else OP_APPEND)
-            if dump.protocol:
-                return dump.pop()
-            count_items(work, 1)
-            work.step = BETWEEN
-        item = next_item(dump, work.obj)
-        if item == NULL:
-            return dump.pop()
-        if dump.protocol:
-            work.third = item  # held by the work, should what follows fail
-            if is_dict:  # that it is a pair is found out before the next is asked for
-                pair = check_pair(dump, <object>item)
-                Py_INCREF(pair)
-                work.third = <PyObject*>pair
-                Py_DECREF(item)
-                pair = None
-            work.first = next_item(dump, work.obj)
-            item = work.third
-            work.third = NULL
-        if work.first == NULL:
-            work.step = ALONE
-        else:
-            work.step = IN_BATCH
-            work.count = 1
-            dump.put1(OP_MARK)
-        if save_pair(dump, work, item) if is_dict else save_owned(dump, item):
-            return 1
 
 
 cdef bint list_size_is_checked = LIST_SIZE_IS_CHECKED

@@ -27,14 +27,13 @@ from cpython.object cimport PyObject, PyTypeObject, traverseproc, visitproc
 from cpython.ref cimport Py_INCREF
 
 from ..format.decode import ARGUMENT_OF
-from ..rules.options import check_memo_is_empty
 from ..optimization import optimize as optimize_odd
-from ..rules.versions import LIST_SIZE_IS_CHECKED
-from ..rules.order import SMALL, Failure, Order, dtype_parts, with_parts
-from ..rules.versions import PY313, PY315
+from ..rules.order import Failure, Order
+from ..rules.representatives import SMALL, dtype_parts, with_parts
+from ..rules.versions import LIST_SIZE_IS_CHECKED, PY313, PY315
 from ..rules.errors import buffer_needs_protocol_5, no_reduction
-from ..rules.digests import PROTOCOL as DIGEST_PROTOCOL, new_hash, reduce_for_digest
-from ..files.writing import is_path, write_file
+from ..rules.digests import PROTOCOL as DIGEST_PROTOCOL, Pieces, new_hash, reduce_for_digest
+from ..files.writing import dump_to_path
 from ..rules.tracebacks import make_public
 from ..rules.memo_proxy import PicklerMemoProxy, read_memo
 from ..rules.globals import encode_extension, encode_names, extension_code, find_global, own_name
@@ -43,6 +42,7 @@ from ..rules import plans as planning
 from ..rules.options import (
     already_used,
     check_buffer_callback,
+    check_memo_is_empty,
     check_protocol,
     encode_persistent_id,
     int_member,
@@ -66,7 +66,6 @@ from ..rules.reductions import (
 )
 from ..rules.sending import DIGESTING, REPORTING, WRITING, send_rest
 from ..rules.nesting import cyclic_error, endless_error
-from ..rules.digests import Pieces
 
 # All of these take and give borrowed references, as C does. Cython changes the reference count of
 # every `object` variable, and the memo depends on the counts.
@@ -90,7 +89,9 @@ cdef extern from "Python.h":
 
     Py_ssize_t PyBytes_GET_SIZE_ "PyBytes_GET_SIZE"(PyObject*)
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
-    PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(const char*, Py_ssize_t) except NULL
+    PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(
+        const char*, Py_ssize_t
+    ) except NULL
     Py_ssize_t PyTuple_GET_SIZE(PyObject*)
     PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t)
     Py_ssize_t PyList_GET_SIZE(PyObject*)
@@ -125,12 +126,17 @@ cdef extern from "Python.h":
     int PyOS_InterruptOccurred()
 
 cdef extern from "objects.h":
-    void quickpickle_opaque(int)
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
+    ctypedef struct quickpickle_layouts:
+        int dicts, values, dict_versions, type_versions, sets, utf8, slots, dates
+        Py_ssize_t digits
+    quickpickle_layouts quickpickle_known
+    void quickpickle_trust(bint)
     void* quickpickle_values(PyObject*)
     bint quickpickle_attribute(PyObject*, void*, Py_ssize_t*, PyObject**, PyObject**)
     Py_ssize_t quickpickle_count_attributes(void*)
     uint64_t quickpickle_dict_version(PyObject*)
+    unsigned int quickpickle_type_version(PyTypeObject*)
     PyObject* quickpickle_instance_dict(PyObject*)
     object quickpickle_call_method(object, object, object)
     object quickpickle_write_part(object, object, PyObject*, Py_ssize_t)
@@ -140,11 +146,12 @@ cdef extern from "objects.h":
     object quickpickle_view_quietly(char*, Py_ssize_t)
     PyObject* quickpickle_str_quietly(PyObject*) except NULL
     bint quickpickle_small_long(PyObject*, int64_t*)
-    void quickpickle_prefetch(const void*)
     void quickpickle_copy(char*, const char*, Py_ssize_t)
     ctypedef unsigned int digit
     enum: PyLong_SHIFT
     Py_ssize_t quickpickle_digits(PyObject*, const digit**, int*) except -1
+    Py_ssize_t quickpickle_int_size(PyObject*)
+    void quickpickle_write_int(PyObject*, char*, Py_ssize_t)
     char* quickpickle_write_digits(char*, const digit*, Py_ssize_t, int)
     char* quickpickle_scalar(char*, PyObject*)
     char* quickpickle_scalars(char*, char*, PyObject**, Py_ssize_t, Py_ssize_t*)

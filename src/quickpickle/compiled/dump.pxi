@@ -48,7 +48,6 @@ cdef class Dump(Stream):
     """One dump() after the other: the memo, the stream, the hooks, and the stack of work."""
 
     cdef object persistent_id  # None: there is none
-    cdef bint is_persistent_id  # the next object is one
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
     cdef tuple override  # the hook's arguments of only_globals in rules/reductions.py; or None
@@ -139,7 +138,9 @@ cdef class Dump(Stream):
 
     cdef int forget_call(self) noexcept:
         """Give up what is of one dump() only."""
-        self.endless_types = self.held = self.held_at = self.report = None
+        self.endless_types = self.report = None
+        if self.places is not None:
+            self.places.held = self.places.held_at = None
         self.fast_ids = None
         self.fast_nesting = 0
         self.persistent_id = self.reducer_override = self.dispatch_table = None

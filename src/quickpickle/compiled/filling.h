@@ -5,13 +5,34 @@
 
 #include "layout.h"
 
+/* What may be written in place, as load_layouts.pxi has found. Where a flag is 0 public functions are
+   called. */
+static struct quickpickle_filled {
+    int lists, dicts, values;
+} quickpickle_fills;
+
+static void quickpickle_fill_in_place(int all)
+{
+#ifdef QUICKPICKLE_VALUES
+    quickpickle_fills.lists = all;
+    quickpickle_fills.dicts = all && quickpickle_known.dicts;
+    quickpickle_fills.values = all && quickpickle_known.values;
+#else
+    (void)all;
+#endif
+}
+
 /* A list gets the items from `items` on, and takes over their references. Returns -1 without
    memory; then nothing was taken over. */
 static inline int quickpickle_fill_list(PyObject *list, PyObject **items, Py_ssize_t count)
 {
+    Py_ssize_t i;
 #ifdef QUICKPICKLE_VALUES
     PyListObject *head = (PyListObject *)list;
     Py_ssize_t size = Py_SIZE(list), needed = size + count;
+    if (quickpickle_rarely(!quickpickle_fills.lists)) {
+        goto fallback;
+    }
     if (needed > head->allocated) {
         /* The first items fit exactly: most lists get all at once. */
         size_t room = (size_t)needed + (size == 0 ? 0 : (size_t)needed >> 2);
@@ -29,18 +50,17 @@ static inline int quickpickle_fill_list(PyObject *list, PyObject **items, Py_ssi
     memcpy(head->ob_item + size, items, (size_t)count * sizeof(PyObject *));
     Py_SET_SIZE(list, needed);
     return 0;
-#else
-    Py_ssize_t i;
+fallback:
+#endif
     for (i = 0; i < count; i++) {
         if (PyList_Append(list, items[i]) < 0) {
-            return -1;
+            return -1;  /* which may leave items in the list; the stack has them too */
         }
     }
     for (i = 0; i < count; i++) {
         Py_DECREF(items[i]);
     }
     return 0;
-#endif
 }
 
 /* Whether the collector may have to look at an object that is in a container. */
@@ -62,6 +82,9 @@ static PyObject *quickpickle_dict_like(PyObject *like, PyObject **items, Py_ssiz
     PyObject *result;
     Py_ssize_t i;
     int is_tracked = 0;
+    if (!quickpickle_fills.dicts) {
+        return NULL;
+    }
     if (dict->ma_values != NULL || dict->ma_used != count) {
         return NULL;
     }
@@ -119,11 +142,12 @@ static PyObject *quickpickle_dict_like(PyObject *like, PyObject **items, Py_ssiz
 static inline void *quickpickle_shared_keys(PyTypeObject *cls)
 {
 #ifdef QUICKPICKLE_VALUES
-    return ((PyHeapTypeObject *)cls)->ht_cached_keys;
-#else
+    if (quickpickle_fills.values) {
+        return ((PyHeapTypeObject *)cls)->ht_cached_keys;
+    }
+#endif
     (void)cls;
     return NULL;
-#endif
 }
 
 /* The place of a name among shared keys; -1 if it is not there. */
@@ -215,9 +239,6 @@ static inline int quickpickle_has_plain_attributes(PyTypeObject *cls)
     return cls->tp_getattro == PyObject_GenericGetAttr;
 }
 
-/* A number that changes when the class, or one that it inherits from, does; 0 for none. */
-#define quickpickle_type_version(cls) ((cls)->tp_version_tag)
-
 /* Whether a descriptor is that which classes of Python have as `__dict__`, or does the same. */
 static inline int quickpickle_is_dict_descriptor(PyObject *descriptor, PyObject *like)
 {
@@ -277,6 +298,8 @@ static PyObject *quickpickle_tuple_of(PyTypeObject *cls, PyObject **items, Py_ss
     }
     return result;
 }
+
+#define quickpickle_is_of_datetime(cls) (strncmp((cls)->tp_name, "datetime.", 9) == 0)
 
 /* A date, datetime or time of the bytes that it was written as; NULL without an exception where
    its class has to look at them itself. */

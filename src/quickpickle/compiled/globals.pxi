@@ -31,7 +31,9 @@ cdef int save_global(Dump dump, object obj, object name) except -1:
 
 cdef inline PyObject* find_quietly(PyObject* names, str name) except? NULL:
     """The value for a name in a dict; NULL too where a key with its own `__eq__` may be asked."""
-    return PyDict_GetItemWithError(names, <PyObject*>name) if quickpickle_has_str_keys(names) else NULL
+    if not quickpickle_has_str_keys(names):
+        return NULL
+    return PyDict_GetItemWithError(names, <PyObject*>name)
 
 
 cdef bint save_global_here(Dump dump, PyObject* obj) except -1:
@@ -106,7 +108,9 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
         return False
     if dump.reducer_override is not absent:  # see only_globals in rules/reductions.py
         its_name = find_quietly(PyModule_GetDict(module), "__name__")
-        if <str>module_name == "__main__" or its_name == NULL or Py_TYPE(its_name) != &PyUnicode_Type:
+        if <str>module_name == "__main__":
+            return False
+        if its_name == NULL or Py_TYPE(its_name) != &PyUnicode_Type:
             return False
     found = find_quietly(PyModule_GetDict(module), name)
     if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):
@@ -169,5 +173,6 @@ cdef int write_global(Dump dump, found) except -1:
         found.module_name, found.path[0], dump.protocol, dump.fix_imports
     )
     if b"\n" in module_line or b"\n" in name_line:  # no reader can load that
-        dump.is_odd = True
+        if dump.compact:
+            dump.places.is_odd = True
     return dump.put_bytes(b"%b%b\n%b\n" % (opcodes.GLOBAL, module_line, name_line))

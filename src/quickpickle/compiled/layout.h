@@ -8,13 +8,38 @@
 
 #include "machine.h"
 
-/* The attributes of most instances lie in an array beside or within the instance, and a dict of
-   them is made on request. That takes longer than to write them, and one half of the memory that
-   a dump would add. So they are read where they lie, in the order of
-   quickpickle_attribute, in the versions that we have seen. */
-#if PY_VERSION_HEX < 0x03100000 && !defined(Py_GIL_DISABLED)
+/* The layouts here are those of the versions that we have seen. For later ones, and with
+   QUICKPICKLE_UNKNOWN, which `make unknown` defines, only public functions are compiled. */
+#if PY_VERSION_HEX < 0x03100000 && !defined(QUICKPICKLE_UNKNOWN)
+#define QUICKPICKLE_KNOWN
+#ifndef Py_GIL_DISABLED
 #define QUICKPICKLE_VALUES
 #endif
+#endif
+
+/* The layouts that were found to be as they are written here. layouts.pxi compares them with what
+   public functions say, when this is imported. Where a flag is 0 these functions are used. */
+typedef struct {
+    int dicts, values, dict_versions, type_versions, sets, utf8, slots, dates;
+    Py_ssize_t digits;  /* ints of fewer digits than this are read without a call: 3, or 0 */
+} quickpickle_layouts;
+static quickpickle_layouts quickpickle_known;
+
+/* Takes all that are compiled for known ones, or none. */
+static void quickpickle_trust(int all)
+{
+#ifdef QUICKPICKLE_KNOWN
+#ifdef QUICKPICKLE_VALUES
+    quickpickle_known.dicts = quickpickle_known.values = all;
+#endif
+    quickpickle_known.dict_versions = all && PY_VERSION_HEX < 0x030E0000;
+    quickpickle_known.type_versions = quickpickle_known.sets = all;
+    quickpickle_known.utf8 = quickpickle_known.slots = quickpickle_known.dates = all;
+    quickpickle_known.digits = all ? 3 : 0;
+#else
+    (void)all;
+#endif
+}
 
 /* The head of a dict's keys, which the entries follow. */
 #ifdef QUICKPICKLE_VALUES
@@ -41,11 +66,30 @@ typedef struct {  /* from 3.13 on */
 } quickpickle_dict_values;
 #endif
 
-/* Where the attributes of an instance lie that has no dict yet; else NULL. */
+/* Whether the head of a dict has numbers that may be right. */
+static int quickpickle_is_head_known(PyObject *dict)
+{
+#ifdef QUICKPICKLE_VALUES
+    quickpickle_keys *keys = (quickpickle_keys *)((PyDictObject *)dict)->ma_keys;
+    return keys->log2_size < 16 && (unsigned)(keys->log2_index_bytes - keys->log2_size) <= 1 &&
+           keys->entries >= PyDict_GET_SIZE(dict) &&
+           keys->entries + keys->usable == ((Py_ssize_t)2 << keys->log2_size) / 3;
+#else
+    (void)dict;
+    return 0;
+#endif
+}
+
+/* The attributes of most instances lie in an array beside or within the instance, and a dict of
+   them is made on request. That takes longer than to write them, and one half of the memory that
+   a dump would add. So they are read where they lie, in the order of quickpickle_attribute.
+
+   Where the attributes of an instance lie that has no dict yet; else NULL. */
 static inline void *quickpickle_values(PyObject *obj)
 {
 #ifdef QUICKPICKLE_VALUES
-    if (PyType_HasFeature(Py_TYPE(obj), Py_TPFLAGS_MANAGED_DICT)) {
+    if (PyType_HasFeature(Py_TYPE(obj), Py_TPFLAGS_MANAGED_DICT) &&
+        !quickpickle_rarely(!quickpickle_known.values)) {
 #if PY_VERSION_HEX >= 0x030D0000
         if (PyType_HasFeature(Py_TYPE(obj), Py_TPFLAGS_INLINE_VALUES)) {
             quickpickle_dict_values *values =
@@ -124,18 +168,27 @@ typedef struct {
 /* A number that changes with every change of a dict; 0 for versions that have none. */
 static inline uint64_t quickpickle_dict_version(PyObject *dict)
 {
-#if PY_VERSION_HEX < 0x030E0000
-    uint64_t version;
-    memcpy(&version, (char *)dict + offsetof(quickpickle_dict_head, version), 8);
+    uint64_t version = 0;
+    if (quickpickle_known.dict_versions) {
+        memcpy(&version, (char *)dict + offsetof(quickpickle_dict_head, version), 8);
+    }
     return version;
-#else
-    (void)dict;
-    return 0;
-#endif
 }
 
-/* Whether an int has at most 60 bits, as nearly all have; then also its value. */
-static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
+/* A number that changes with every change of a class or of its bases; 0 where it has none. */
+static inline unsigned int quickpickle_type_version(PyTypeObject *cls)
+{
+#ifdef QUICKPICKLE_KNOWN
+    if (quickpickle_known.type_versions) {
+        return cls->tp_version_tag;
+    }
+#endif
+    (void)cls;
+    return 0;
+}
+
+/* Whether an int is known to have at most 60 bits, as nearly all have; then also its value. */
+static inline int quickpickle_known_long(PyObject *obj, int64_t *value)
 {
 #if PY_VERSION_HEX >= 0x030E0000
     int overflow;
@@ -145,8 +198,9 @@ static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
     }
     *value = PyLong_AsLongLongAndOverflow(obj, &overflow);
     return !overflow;
-#else
-    /* Without branches: the processor cannot predict whether an int has one digit or two. */
+#elif defined(QUICKPICKLE_KNOWN)
+    /* Without branches: the processor cannot predict whether an int has one digit or two. Where it
+       has one always this costs 30 %, where they are mixed it saves two thirds. */
 #if PY_VERSION_HEX >= 0x030C0000
     const digit *digits = ((PyLongObject *)obj)->long_value.ob_digit;
     uintptr_t tag = ((PyLongObject *)obj)->long_value.lv_tag;
@@ -157,12 +211,30 @@ static inline int quickpickle_small_long(PyObject *obj, int64_t *value)
     Py_ssize_t size = Py_SIZE(obj), sign = (size > 0) - (size < 0);
     size *= sign;
 #endif
-    if (size > 2) {
+    if (size >= quickpickle_known.digits) {
         return 0;
     }
-    *value = (digits[0] + ((int64_t)(digits[size >> 1] & -(digit)(size >> 1)) << PyLong_SHIFT)) * sign;
+    *value =
+        (digits[0] + ((int64_t)(digits[size >> 1] & -(digit)(size >> 1)) << PyLong_SHIFT)) * sign;
     return 1;
+#else
+    (void)obj, (void)value;
+    return 0;
 #endif
+}
+
+/* The same where they are not known. A call in the loops of the above would cost them 8 %. */
+static int quickpickle_small_long(PyObject *obj, int64_t *value)
+{
+    int overflow;
+    if (quickpickle_known_long(obj, value)) {
+        return 1;
+    }
+    if (quickpickle_known.digits) {
+        return 0;
+    }
+    *value = PyLong_AsLongLongAndOverflow(obj, &overflow);
+    return !overflow;
 }
 
 /* The digits of an int of more than 64 bits, of PyLong_SHIFT bits each, lowest first; returns
@@ -178,6 +250,9 @@ static Py_ssize_t quickpickle_digits(PyObject *obj, const digit **digits, int *n
     *negative = view.negative;
     PyLong_FreeExport(&view);
     return view.ndigits;
+#elif !defined(QUICKPICKLE_KNOWN)
+    (void)obj, (void)digits, (void)negative;
+    return 0;
 #elif PY_VERSION_HEX >= 0x030C0000
     *digits = ((PyLongObject *)obj)->long_value.ob_digit;
     *negative = (((PyLongObject *)obj)->long_value.lv_tag & _PyLong_SIGN_MASK) == 2;
@@ -189,16 +264,38 @@ static Py_ssize_t quickpickle_digits(PyObject *obj, const digit **digits, int *n
 #endif
 }
 
+/* The same int where its digits are not known: how many bytes it has, and these, as
+   quickpickle_write_digits has them. This takes 1.6 times as long. */
+static Py_ssize_t quickpickle_int_size(PyObject *obj)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyLong_AsNativeBytes(obj, NULL, 0, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+#else
+    return (Py_ssize_t)(_PyLong_NumBits(obj) / 8 + 1);
+#endif
+}
+
+static void quickpickle_write_int(PyObject *obj, char *target, Py_ssize_t size)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyLong_AsNativeBytes(obj, target, size, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+#else
+    _PyLong_AsByteArray((PyLongObject *)obj, (unsigned char *)target, size, 1, 1);
+#endif
+}
+
 #define quickpickle_list_items(obj) (((PyListObject *)(obj))->ob_item)
 #define quickpickle_tuple_items(obj) (((PyTupleObject *)(obj))->ob_item)
 
 /* The members of a set behind a position, and for each the position behind it; sets `position`
    behind the last place that was looked at. Looks at `limit` places, which is how many there
-   may be. The processor cannot predict which are taken, so there are no branches. A freed place
-   has the hash -1, which no member has. */
+   may be. The processor cannot predict which are taken, so there are no branches, which saves 40 %,
+   and what is fetched early 8 %. A freed place
+   has the hash -1, which no member has. Only where sets are known. */
 static Py_ssize_t quickpickle_set_members(
     PyObject *obj, Py_ssize_t *position, Py_ssize_t limit, PyObject **members, Py_ssize_t *ends)
 {
+#ifdef QUICKPICKLE_KNOWN
     PySetObject *set = (PySetObject *)obj;
     Py_ssize_t i = *position, last = set->mask + 1, count = 0;
     if (last - i > limit) {
@@ -213,6 +310,10 @@ static Py_ssize_t quickpickle_set_members(
     }
     *position = i;
     return count;
+#else
+    (void)obj, (void)position, (void)limit, (void)members, (void)ends;
+    return 0;
+#endif
 }
 
 /* As PyDict_Next; its call takes longer than its work. */
@@ -220,6 +321,9 @@ static inline int quickpickle_dict_next(
     PyObject *dict, Py_ssize_t *position, PyObject **key, PyObject **value)
 {
 #ifdef QUICKPICKLE_VALUES
+    if (quickpickle_rarely(!quickpickle_known.dicts)) {
+        return PyDict_Next(dict, position, key, value);
+    }
     if (((PyDictObject *)dict)->ma_values == NULL) {
         quickpickle_keys *keys = (quickpickle_keys *)((PyDictObject *)dict)->ma_keys;
         char *entries = keys->indices + ((size_t)1 << keys->log2_index_bytes);
@@ -269,12 +373,13 @@ static inline int quickpickle_dict_next(
 /* The UTF-8 that a string keeps of itself once it was asked for it; NULL for none. */
 static inline const char *quickpickle_kept_utf8(PyObject *obj, Py_ssize_t *size)
 {
-#ifndef Py_GIL_DISABLED
-    if (PyUnicode_IS_COMPACT(obj)) {
+#ifdef QUICKPICKLE_VALUES
+    if (PyUnicode_IS_COMPACT(obj) && quickpickle_known.utf8) {
         *size = ((PyCompactUnicodeObject *)obj)->utf8_length;
         return ((PyCompactUnicodeObject *)obj)->utf8;
     }
 #endif
+    (void)obj, (void)size;
     return NULL;
 }
 
@@ -293,8 +398,9 @@ typedef struct {
 static inline int quickpickle_has_str_keys(PyObject *dict)
 {
 #ifdef QUICKPICKLE_VALUES
-    return ((PyDictObject *)dict)->ma_values != NULL ||
-           ((quickpickle_keys *)((PyDictObject *)dict)->ma_keys)->kind != 0;
+    return quickpickle_known.dicts &&
+           (((PyDictObject *)dict)->ma_values != NULL ||
+            ((quickpickle_keys *)((PyDictObject *)dict)->ma_keys)->kind != 0);
 #else
     (void)dict;
     return 0;
@@ -304,13 +410,15 @@ static inline int quickpickle_has_str_keys(PyObject *dict)
 /* Where an instance of `cls` has a slot; -1 if the descriptor is not that of one of its slots. */
 static Py_ssize_t quickpickle_slot_offset(PyObject *descriptor, PyTypeObject *cls)
 {
-    PyMemberDef *member;
-    if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type) ||
-        !PyType_IsSubtype(cls, PyDescr_TYPE(descriptor))) {
-        return -1;
+#ifdef QUICKPICKLE_KNOWN
+    if (quickpickle_known.slots && Py_IS_TYPE(descriptor, &PyMemberDescr_Type) &&
+        PyType_IsSubtype(cls, PyDescr_TYPE(descriptor))) {
+        PyMemberDef *member = ((PyMemberDescrObject *)descriptor)->d_member;
+        return member->type == T_OBJECT_EX ? member->offset : -1;
     }
-    member = ((PyMemberDescrObject *)descriptor)->d_member;
-    return member->type == T_OBJECT_EX ? member->offset : -1;
+#endif
+    (void)descriptor, (void)cls;
+    return -1;
 }
 
 #define quickpickle_slot(obj, offset) (*(PyObject **)((char *)(obj) + (offset)))

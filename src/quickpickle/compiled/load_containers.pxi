@@ -228,6 +228,9 @@ cdef int fill_pending(Loader self, Py_ssize_t height) except -1:
     cdef PyObject* made
     if build_at_once(self, height, number):
         return 0
+    if self.bottom[height - 1] != PENDING:  # other code has seen it meanwhile
+        set_items(self, self.bottom[height - 1], height, 0)
+        return self.drop_in_window(height)
     made = new_dict(self, self.bottom + height, count >> 1)
     if made == NULL:
         return -1

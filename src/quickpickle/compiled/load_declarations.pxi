@@ -112,6 +112,8 @@ cdef extern from "collector.h":
     void quickpickle_open_window(quickpickle_window*)
     void quickpickle_close_window(quickpickle_window*)
     PyObject* quickpickle_new_marker()
+    void quickpickle_forget_generations()
+    bint quickpickle_has_generations()
 
 cdef extern from "reads.h":
     ctypedef struct quickpickle_reads:
@@ -134,6 +136,7 @@ cdef extern from "filling.h":
     bint quickpickle_is_plainly_made(PyTypeObject*)
     bint quickpickle_has_plain_attributes(PyTypeObject*)
     unsigned int quickpickle_type_version(PyTypeObject*)
+    bint quickpickle_is_of_datetime(PyTypeObject*)
     bint quickpickle_is_dict_descriptor(PyObject*, PyObject*)
     bint quickpickle_is_data_descriptor(PyObject*)
     Py_ssize_t quickpickle_slot_offset(PyObject*, PyTypeObject*)
@@ -149,4 +152,3 @@ cdef extern from "filling.h":
     PyObject* quickpickle_value_at(void*, Py_ssize_t)
     PyObject* quickpickle_make_date(PyTypeObject*, PyObject*) except? NULL
 
-quickpickle_find_generations()

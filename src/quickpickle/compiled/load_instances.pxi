@@ -410,6 +410,7 @@ cdef bint build_at_once(Loader self, Py_ssize_t height, Py_ssize_t number) excep
     cdef bint is_slots = False, numbered = False, may_be_read = number >= 0
     cdef Py_ssize_t place = height - 2
     cdef ClassPlan* plan
+    cdef Pending pending
     # Below a mark, or another pending dict, is nothing of these opcodes.
     if self.mark_count:
         base = self.marks[self.mark_count - 1]
@@ -444,13 +445,19 @@ cdef bint build_at_once(Loader self, Py_ssize_t height, Py_ssize_t number) excep
     plan = find_plan(self, Py_TYPE(obj))
     if plan == NULL or (plan.kind == BY_SLOTS) != is_slots or plan.kind == BY_FIELDS:
         return False
+    # That may have run other code, which sees the memo, and so the dict.
+    if self.pending_count == 0 or self.pending[self.pending_count - 1].place != height - 1:
+        return False
+    pending = self.pending[self.pending_count - 1]
+    self.pending_count -= 1  # now nobody makes it
     if not set_state(self, plan, obj, height, may_be_read):
+        self.pending[self.pending_count] = pending
+        self.pending_count += 1
         return False
     if may_be_read:
         self.note_built(obj, count, number, numbered)
     elif numbered:
         self.put_unread(self.memo_count)
-    self.pending_count -= 1
     self.top -= 2 if is_slots else 1
     if is_slots:
         Py_DECREF(Py_None)

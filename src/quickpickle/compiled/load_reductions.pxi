@@ -3,7 +3,6 @@
 # A few of the calls that are made most often run no other code, and are done here.
 
 cdef PyTypeObject* function_type = <PyTypeObject*>FunctionType
-quickpickle_import_datetime()
 
 
 cdef int load_newobj(Loader self) except -1:
@@ -88,7 +87,7 @@ cdef inline PyObject* call_quietly(
 ) except? NULL:
     """The result of a call that runs no other code; NULL where it might."""
     if count == 1 and PyType_Check(function) and (
-        quickpickle_is_date(<PyTypeObject*>function) and PyBytes_CheckExact_(args[0])
+        PyBytes_CheckExact_(args[0]) and makes_dates(<PyTypeObject*>function)
     ):
         return quickpickle_make_date(<PyTypeObject*>function, args[0])
     return NULL

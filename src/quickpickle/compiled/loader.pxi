@@ -314,13 +314,20 @@ cdef class Loader:
         That is so since this comes before any other code runs.
         """
         cdef Built* last
+        cdef PyObject* obj
         while self.built_count:
             self.built_count -= 1
             last = &self.built[self.built_count]
             if not remake_state(self, last):
                 self.memory_failed = True
                 PyErr_Clear()
-            Py_DECREF(last.obj)
+            obj = last.obj
+            if Py_REFCNT(obj) == 1:  # to free it may run other code
+                quickpickle_close_window(&self.window)
+                Py_DECREF(obj)
+                quickpickle_open_window(&self.window)
+            else:
+                Py_DECREF(obj)
 
     cdef inline void memo_has_it(self, Py_ssize_t number, PyObject* made) noexcept:
         """The dict that was pending under this number is made."""

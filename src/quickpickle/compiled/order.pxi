@@ -14,7 +14,7 @@ cdef PyTypeObject* failure_type = <PyTypeObject*>Failure
 @cython.final
 @cython.binding(False)  # see PicklerCore
 cdef class Values:
-    """As Representatives in rules/order.py. Its results are borrowed: it keeps them alive."""
+    """As Representatives in rules/. Its results are borrowed: it keeps them alive."""
 
     cdef dict strings, byte_strings, integers, values, aliases
     cdef readonly dict parts
@@ -254,10 +254,10 @@ cdef int save_pieces(Dump dump, object obj) except -1:
     dump.close_frame_if_large(size)
     dump.put_opcode8(OP_BYTEARRAY8, <uint64_t>size)
     if is_large and dump.write is not None:
-        dump.flush()
+        dump.flush(False)
     for piece in obj.pieces:
         if is_large and dump.write is not None:
-            dump.send(piece, len(piece))
+            dump.send(piece, len(piece), False)
         else:
             held = memoryview(piece)
             view = PyMemoryView_GET_BUFFER(held)

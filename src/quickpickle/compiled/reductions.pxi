@@ -89,7 +89,8 @@ cdef bint is_left_alone(Dump dump, PyObject* obj) except -1:
 cdef int look_at_override(Dump dump) except -1:
     """See whether the hook still is as only_globals in rules/reductions.py was told."""
     # No object is made here, as that may run the garbage collector.
-    classes, modules, code, methods = dump.override[1], dump.override[2], dump.override[3], dump.override[4]
+    classes, modules = dump.override[1], dump.override[2]
+    code, methods = dump.override[3], dump.override[4]
     dump.leaves_classes = (
         type(classes) is dict
         and type(modules) is set
@@ -144,7 +145,10 @@ cdef bint has_methods(PyObject* obj, dict methods) except -1:
             return False
     attributes = attributes_of(obj)
     while next_attribute(&attributes, &position, &key, &value):
-        if Py_TYPE(key) != &PyUnicode_Type or PyDict_GetItemWithError(<PyObject*>methods, key) != NULL:
+        if (
+            Py_TYPE(key) != &PyUnicode_Type
+            or PyDict_GetItemWithError(<PyObject*>methods, key) != NULL
+        ):
             return False
     return True
 
@@ -183,7 +187,7 @@ cdef int find_tables(Dump dump) except -1:
     if (
         Py_TYPE(table) != chain_map_type
         or chain_map_version == 0
-        or chain_map_type.tp_version_tag != chain_map_version
+        or quickpickle_type_version(chain_map_type) != chain_map_version
     ):
         return 0
     attributes = quickpickle_instance_dict(table)
@@ -212,13 +216,13 @@ cdef tuple chain_map_methods():
 cdef int look_at_chain_map() except -1:
     """See whether ChainMap looks a key up as it did at first. Other code may run."""
     global chain_map_version
-    if chain_map_version == 0 or chain_map_type.tp_version_tag != chain_map_version:
+    if chain_map_version == 0 or quickpickle_type_version(chain_map_type) != chain_map_version:
         # The version also changes with other attributes: copyreg sets one.
         for was, method in zip(chain_map_lookup, chain_map_methods()):
             if method is not was:
                 return 0
         getattr(ChainMap, "__getitem__")  # now it has a version tag
-        chain_map_version = chain_map_type.tp_version_tag
+        chain_map_version = quickpickle_type_version(chain_map_type)
     return 0
 
 
@@ -344,7 +348,8 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
     cdef Work* work
     cdef char opcode = OP_REDUCE
     cdef bint rare = False
-    cdef Py_ssize_t i, size = PyTuple_GET_SIZE(<PyObject*>reduction) if type(reduction) is tuple else 0
+    cdef bint is_tuple = type(reduction) is tuple
+    cdef Py_ssize_t i, size = PyTuple_GET_SIZE(<PyObject*>reduction) if is_tuple else 0
     state = kwargs = None
     # unpack() finds the fault and raises the exception.
     if size < 2 or size > 6 or not has_good_items(<tuple>reduction):
@@ -371,7 +376,12 @@ cdef int save_reduction(Dump dump, object obj, object reduction, bint endless) e
                     kwargs = rest[0]
                     rare = True
             elif is_name(name, "__newobj__"):
-                if type(args) is tuple and args and PyType_Check((<tuple>args)[0]) and (<tuple>args)[0] is getattr(obj, "__class__", type(obj)):
+                if (
+                    type(args) is tuple
+                    and args
+                    and PyType_Check((<tuple>args)[0])
+                    and (<tuple>args)[0] is getattr(obj, "__class__", type(obj))
+                ):
                     func = (<tuple>args)[0]
                     args = (<tuple>args)[1:]
                 else:

@@ -20,11 +20,11 @@ cdef inline bint is_scalar(PyObject* obj) noexcept:
 
 
 cdef inline int put_small_int(Stream stream, Py_ssize_t value) except -1:
-    """Write an int of 31 bits that is not a Python object, from protocol 2 on."""
+    """Write an int of 31 bits that need not be a Python object."""
     if value <= 0xFF:
-        return stream.put_opcode1(OP_BININT1, <uint8_t>value)
+        return stream.put2(OP_BININT1, <uint8_t>value)
     if value <= 0xFFFF:
-        stream.put_opcode1(OP_BININT2, <uint8_t>value)
+        stream.put2(OP_BININT2, <uint8_t>value)
         return stream.put1(<uint8_t>(value >> 8))
     return stream.put_opcode4(OP_BININT, <uint32_t>value)
 
@@ -57,8 +57,9 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
     if is_small and value == <int32_t>value:
         if not stream.bin:
             return stream.put_bytes(b"%b%d\n" % (opcodes.INT, value))
-        stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
-        return 0
+        if value >= 0:
+            return put_small_int(stream, <Py_ssize_t>value)
+        return stream.put_opcode4(OP_BININT, <uint32_t>value)
     if stream.protocol < 2:
         held = obj
         stream.settle()  # as above
@@ -70,6 +71,10 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         quickpickle_store4(stream.pos + 5, <uint32_t>value)
         quickpickle_store4(stream.pos + 9, <uint32_t>(value >> 32))
         size = 8
+    elif not quickpickle_known.digits:
+        size = quickpickle_int_size(<PyObject*>obj)
+        stream.room(5 + size)
+        quickpickle_write_int(<PyObject*>obj, stream.pos + 5, size)
     else:
         size = quickpickle_digits(<PyObject*>obj, &digits, &negative)
         # At least so many bytes, and fewer than the digits have, so they can be counted.
@@ -83,7 +88,7 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         raise OverflowError("int too large to pickle")
     if size < 256:
         memmove(stream.pos + 2, stream.pos + 5, size)
-        stream.put_opcode1(OP_LONG1, <uint8_t>size)
+        stream.put2(OP_LONG1, <uint8_t>size)
     else:
         stream.put_opcode4(OP_LONG4, <uint32_t>size)
         stream.look_how_far(size)
@@ -162,7 +167,7 @@ cdef int save_large_str(Stream stream, PyObject* obj, Py_ssize_t size) except -1
 cdef inline int put_str_header(Stream stream, Py_ssize_t size) except -1:
     stream.close_frame_if_large(size)
     if size <= 0xFF and stream.protocol >= 4:
-        return stream.put_opcode1(OP_SHORT_BINUNICODE, <uint8_t>size)
+        return stream.put2(OP_SHORT_BINUNICODE, <uint8_t>size)
     if <uint64_t>size >> 32 == 0:
         return stream.put_opcode4(OP_BINUNICODE, <uint32_t>size)
     if stream.protocol >= 4:
@@ -190,7 +195,7 @@ cdef int save_text(Stream stream, object obj) except -1:
 cdef inline int put_bytes_header(Stream stream, Py_ssize_t size) except -1:
     stream.close_frame_if_large(size)
     if size <= 0xFF:
-        return stream.put_opcode1(OP_SHORT_BINBYTES, <uint8_t>size)
+        return stream.put2(OP_SHORT_BINBYTES, <uint8_t>size)
     if <uint64_t>size >> 32 == 0:
         return stream.put_opcode4(OP_BINBYTES, <uint32_t>size)
     if stream.protocol >= 4:

@@ -93,7 +93,8 @@ cdef int read_level(Dump dump, Py_ssize_t level, list steps) except -1:
     elif kind == SLOTS_WORK:
         if work.position:
             name = None if work.second == NULL else (<tuple>work.second)[work.position - 1]
-            steps.append(PathStep(kinds.ATTRIBUTE, (<tuple>work.first)[work.position - 1], None, name))
+            value = (<tuple>work.first)[work.position - 1]
+            steps.append(PathStep(kinds.ATTRIBUTE, value, None, name))
     elif kind == SET_WORK or kind == FROZENSET_WORK:
         read_set(steps, work, child)
     elif kind == ORDERED_WORK:
@@ -139,7 +140,8 @@ cdef int read_dict(list steps, Work* work, object child) except -1:
     if work.first != NULL:  # the value, which waits for its key to be written
         steps.append(PathStep(kinds.KEY, name, number))
     else:
-        steps.append(PathStep(kinds.VALUE, <object>value if child is UNKNOWN else child, number, name))
+        found = <object>value if child is UNKNOWN else child
+        steps.append(PathStep(kinds.VALUE, found, number, name))
     return 0
 
 
@@ -172,6 +174,10 @@ cdef int read_set(list steps, Work* work, object child) except -1:
     cdef Py_ssize_t ends[SET_PLACES]
     cdef Py_ssize_t position = 0, number = -1, count
     cdef PyObject* item = NULL
+    if work.first != NULL:  # an iterator: the member is the child, if it is known
+        if work.position and child is not UNKNOWN:
+            steps.append(PathStep(kinds.MEMBER, child, work.position - 1))
+        return 0
     while position < work.position and position <= (<PySetObject*>work.obj).mask:
         count = quickpickle_set_members(
             work.obj, &position, min(SET_PLACES, work.position - position), members, ends

@@ -10,10 +10,6 @@ cdef enum:
     LOOKED_THROUGH = 4096  # at the end of a frame, to find where a compact one ends
     LARGE = 4 << 20  # from this size on page faults cost more than copies
 
-cdef extern from *:
-    enum:
-        QP_IS_USED  # of compact.pxi
-
 # These may fail and are not the object, so there is no path: see steps.pxi.
 cdef enum Outside:
     NOTHING
@@ -21,30 +17,15 @@ cdef enum Outside:
     IN_WRITE
     IN_PROGRESS
 
-# The size of the last large dumps(): the next may need as much, and malloc has memory of the size
-# that was freed last ready.
-cdef Py_ssize_t last_size = 0
-
 cdef class Stream(Memo):
     cdef object write  # None: everything stays in the buffer, for dumps
     cdef object file  # the file, if `write` is an unbound method; else None
     cdef int write_is_quiet  # it runs no code of Python; -1: not looked at yet
-    cdef bint is_last_write  # of a dump whose memo nobody sees and nobody needs any more
     cdef int protocol
     cdef bint bin, fast, fix_imports
     cdef bint has_memoize  # the opcode, or compact; and not fast mode
     cdef bint has_short_str  # the opcode, and not fast mode
     cdef Py_ssize_t memoize_length  # 1, or 0 with compact=True, where it is not written yet
-    cdef bint compact  # see compact.pxi: all stays in the buffer to the end
-    cdef list held  # payloads of the pickle that are not in the buffer, and ...
-    cdef list held_at  # ... two places for each: of its opcode, and of its bytes
-    cdef Py_ssize_t opcode_at  # where the last large opcode begins
-    cdef quickpickle_section* sections  # of the buffer, with compact=True
-    cdef Py_ssize_t section_count, section_room
-    cdef uint32_t* get_at  # where in its section each reference is
-    cdef Py_ssize_t get_count, get_room  # get_room is 0 if references are not noted
-    cdef bint has_undone  # some references
-    cdef bint is_too_far  # a place may be too far off, behind a large opcode
     cdef uint64_t plain_gets  # up to this number references are binary and not noted
     cdef object buffer_callback
     cdef Py_ssize_t reduction_limit
@@ -70,8 +51,6 @@ cdef class Stream(Memo):
 
     def __dealloc__(self):
         Py_XDECREF(self.holder)
-        PyMem_Free(self.get_at)
-        PyMem_Free(self.sections)
 
     @cython.final
     cdef int hold(self, bytes holder) except -1:
@@ -106,9 +85,7 @@ cdef class Stream(Memo):
     @cython.final
     cdef int set_stop(self) noexcept:
         cdef Py_ssize_t stop = FRAME_SIZE_TARGET
-        if self.compact and (
-            self.sections[self.section_count - 1].opcode < FRAME_SIZE_TARGET - LOOKED_THROUGH
-        ):
+        if self.compact and self.places.newest().opcode < FRAME_SIZE_TARGET - LOOKED_THROUGH:
             stop -= LOOKED_THROUGH
         # No pointer that lies beyond the buffer.
         stop = min(stop, self.end - self.buffer - self.frame_start - SLACK)
@@ -118,7 +95,7 @@ cdef class Stream(Memo):
     @cython.final
     cdef int note_opcode(self) noexcept:
         """Note that an opcode begins here: see quickpickle_section."""
-        self.sections[self.section_count - 1].opcode = self.pos - self.buffer - self.frame_start
+        self.places.newest().opcode = self.pos - self.buffer - self.frame_start
         return 0
 
     @cython.final
@@ -217,8 +194,8 @@ cdef class Stream(Memo):
             # Maybe the largest part of the pickle, and its last.
             wanted += 1024 + (used >> 1)
         wanted = min(wanted, MOST_BYTES)  # half as much again is still counted
-        if self.write is None and FRAME_SIZE_TARGET < wanted < <size_t>last_size:
-            wanted = last_size
+        if self.write is None and FRAME_SIZE_TARGET < wanted < <size_t>history.buffer_size:
+            wanted = history.buffer_size
         if quickpickle_resize(&self.holder, wanted) < 0:
             self.own()  # as above
             raise MemoryError
@@ -237,10 +214,11 @@ cdef class Stream(Memo):
         return 0
 
     @cython.final
-    cdef inline int put2(self, uint8_t code, uint8_t next_code) except -1:
+    cdef inline int put2(self, uint8_t code, uint8_t argument) except -1:
+        """Write an opcode and an argument of one byte, or two opcodes."""
         self.room(2)
         self.pos[0] = <char>code
-        self.pos[1] = <char>next_code
+        self.pos[1] = <char>argument
         self.pos += 2
         return 0
 
@@ -254,22 +232,14 @@ cdef class Stream(Memo):
     @cython.final
     cdef int look_how_far(self, Py_ssize_t size) noexcept:
         """Note a large size that is no payload's: with compact=True no place may be 2 GB off."""
-        if size >= 1 << 30:
-            self.is_too_far = True
+        if size >= 1 << 30 and self.compact:
+            self.places.is_too_far = True
         return 0
 
     @cython.final
     cdef int put_bytes(self, bytes data) except -1:
         self.look_how_far(PyBytes_GET_SIZE(data))
         return self.put(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-
-    @cython.final
-    cdef inline int put_opcode1(self, uint8_t code, uint8_t argument) except -1:
-        self.room(2)
-        self.pos[0] = <char>code
-        self.pos[1] = <char>argument
-        self.pos += 2
-        return 0
 
     @cython.final
     cdef inline int put_opcode4(self, uint8_t code, uint32_t argument) except -1:
@@ -334,8 +304,10 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int memoized(self) noexcept:
         """Note the place of the MEMOIZE of the newest entry, if it is not written."""
-        if unlikely(self.memoize_at != NULL):
-            self.memoize_at[self.count - 1] = <uint32_t>(self.pos - self.buffer - self.frame_start)
+        if unlikely(self.compact):
+            self.places.entry_at[self.count - 1] = <uint32_t>(
+                self.pos - self.buffer - self.frame_start
+            )
         return 0
 
     @cython.final
@@ -348,7 +320,7 @@ cdef class Stream(Memo):
         if not self.bin:
             return self.put_bytes(b"%b%d\n" % (opcodes.PUT, number))
         if number < 256:
-            return self.put_opcode1(OP_BINPUT, <uint8_t>number)
+            return self.put2(OP_BINPUT, <uint8_t>number)
         if <uint64_t>number >> 32 == 0:
             return self.put_opcode4(OP_LONG_BINPUT, <uint32_t>number)
         raise PicklingError("memo id too large for LONG_BINPUT")
@@ -365,11 +337,17 @@ cdef class Stream(Memo):
     @cython.final
     cdef inline int get_and_note(self, Py_ssize_t number) except -1:
         """Write a reference of the greatest length, with the number that the entry has so far."""
-        if self.get_count >= self.get_room or <uint64_t>number >> 32 or self.end - self.pos < 5:
+        cdef Places places = self.places
+        if (
+            not self.compact
+            or places.get_count == places.get_room
+            or <uint64_t>number >> 32
+            or self.end - self.pos < 5
+        ):
             return self.get_rarely(number)
-        self.memoize_at[number] |= <uint32_t>QP_IS_USED
-        self.get_at[self.get_count] = <uint32_t>(self.pos - self.buffer - self.frame_start)
-        self.get_count += 1
+        places.entry_at[number] |= <uint32_t>QP_IS_USED
+        places.get_at[places.get_count] = <uint32_t>(self.pos - self.buffer - self.frame_start)
+        places.get_count += 1
         self.pos[0] = <char>OP_LONG_BINGET
         quickpickle_store4(self.pos + 1, <uint32_t>number)
         self.pos += 5
@@ -379,7 +357,7 @@ cdef class Stream(Memo):
     cdef int get_rarely(self, Py_ssize_t number) except -1:
         if self.compact and not <uint64_t>number >> 32:
             self.room(5)
-            if self.get_count == self.get_room:
+            if self.places.get_count == self.places.get_room:
                 enlarge_references(self)
             return self.get_and_note(number)
         if not self.bin and not self.compact:
@@ -404,8 +382,8 @@ cdef class Stream(Memo):
         elif self.write is None or self.compact:
             self.put(data, size)
         else:
-            self.flush()
-            self.send(owner, size)
+            self.flush(False)
+            self.send(owner, size, False)
         self.begin_frame()
         if self.report is not None:
             self.stop = self.pos  # where the next object begins
@@ -417,7 +395,7 @@ cdef class Stream(Memo):
         cdef Py_ssize_t size = self.pos - self.buffer - self.frame_start
         cdef char* header = self.buffer + self.frame_start - 9
         if self.compact:
-            self.opcode_at = self.pos - self.buffer
+            self.places.opcode_at = self.pos - self.buffer
             return 0
         if self.protocol < 4:
             return 0
@@ -441,34 +419,35 @@ cdef class Stream(Memo):
         if self.write is not None and not self.compact and (
             self.pos - self.buffer >= WRITE_SIZE or not self.is_quiet()
         ):
-            self.flush()
+            self.flush(False)
         return self.begin_frame()
 
     @cython.final
-    cdef int flush(self) except -1:
+    cdef int flush(self, bint is_last) except -1:
         cdef Py_ssize_t size = self.pos - self.buffer
         if size:
             self.pos = self.buffer
             if self.file is not None:
-                self.send(None, size)
+                self.send(None, size, is_last)
             elif size >= 4096 and self.is_quiet():
                 # Such a file takes the bytes and does not keep the object.
-                self.send(quickpickle_view_quietly(self.buffer, size), size)
+                self.send(quickpickle_view_quietly(self.buffer, size), size, is_last)
             else:
-                self.send(PyBytes_FromStringAndSize(self.buffer, size), size)
+                self.send(PyBytes_FromStringAndSize(self.buffer, size), size, is_last)
         return 0
 
     @cython.final
-    cdef int send(self, object data, Py_ssize_t size) except -1:
+    cdef int send(self, object data, Py_ssize_t size, bint is_last) except -1:
         """Hand bytes to the file: see send() in pickling/stream.py. None: those in the buffer.
 
         Then the buffer's holder is handed over, as the bytes that it has so far. Such a file copies
-        them, and shows the object to nobody.
+        them, and shows the object to nobody. `is_last` is the write of a dump whose memo nobody
+        sees and nobody needs any more.
         """
         global last_epoch
         cdef int64_t count = -1
         self.check_signals()  # the write may block, and does not look for earlier signals
-        if self.is_last_write:
+        if is_last:
             pass
         elif self.is_quiet():
             # It may let other threads run. They may free objects in the log, so these are owned.
@@ -491,7 +470,7 @@ cdef class Stream(Memo):
             and quickpickle_small_long(<PyObject*>taken, &count)
             and count == size
         ):
-            if not self.is_last_write:
+            if not is_last:
                 self.settle()
             if data is None:
                 data = PyBytes_FromStringAndSize(self.buffer, size)
@@ -504,7 +483,8 @@ cdef class Stream(Memo):
     cdef int send_rest(self, object data, Py_ssize_t size, object taken) except -1:
         cdef list parts = []
         try:
-            send_rest(self.write if self.file is None else self.file.write, data, size, taken, parts)
+            write = self.write if self.file is None else self.file.write
+            send_rest(write, data, size, taken, parts)
         except BaseException:
             self.sent += sum(parts)
             raise
@@ -526,8 +506,7 @@ cdef class Stream(Memo):
         if not self.visible:
             self.forget_log()
         if self.write is not None:
-            self.is_last_write = not self.visible
-            self.flush()
+            self.flush(not self.visible)
             return None
         if self.pos - self.buffer < FRAME_SIZE_TARGET:
             return PyBytes_FromStringAndSize(self.buffer, self.pos - self.buffer)
@@ -544,11 +523,11 @@ cdef class Stream(Memo):
     cdef bytes take_buffer(self):
         """Return the bytes in the buffer, without a copy, and begin a new one."""
         cdef bytes result
-        global last_size
-        last_size = min(self.pos - self.buffer, 8 * LARGE - 1024) + 1024
+        history.buffer_size = min(self.pos - self.buffer, 8 * LARGE - 1024) + 1024
         _PyBytes_Resize(&self.holder, self.pos - self.buffer)
         result = <bytes>self.holder
-        self.give_back()
+        self.lose_buffer()
+        self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         return result
 
     @cython.final
@@ -557,13 +536,6 @@ cdef class Stream(Memo):
         Py_XDECREF(self.holder)
         self.holder = NULL
         self.buffer = self.pos = self.end = NULL
-        return 0
-
-    @cython.final
-    cdef int give_back(self) except -1:
-        """Begin a new buffer."""
-        self.lose_buffer()
-        self.hold(PyBytes_FromStringAndSize(NULL, 1024))
         return 0
 
     # --- limits against endless dumps
@@ -597,35 +569,3 @@ cdef class Stream(Memo):
             self.fast_ids.remove(id(obj))
         self.fast_nesting -= 1
         return 0
-
-
-cdef object buffered_write = BufferedWriter.write
-cdef object bytesio_write = BytesIO.write
-cdef PyTypeObject* buffered_type = <PyTypeObject*>BufferedWriter
-cdef PyTypeObject* bytesio_type = <PyTypeObject*>BytesIO
-
-
-cdef inline object plain_write(object file):
-    """The unbound `write` of a file's class, or None. To bind it takes longer than a small dump.
-
-    Nobody can change these classes; an instance may have a `write` of its own.
-    """
-    cdef PyTypeObject* cls = Py_TYPE(<PyObject*>file)
-    cdef PyObject* own
-    if cls != buffered_type and cls != bytesio_type:
-        return None
-    own = quickpickle_instance_dict(<PyObject*>file)
-    if own != NULL and PyDict_Size(own):
-        return None
-    return buffered_write if cls == buffered_type else bytesio_write
-
-
-cdef bint is_quiet(object write, object file) except -1:
-    """Whether a `write` is that of a file of the standard library, and runs no Python code."""
-    if file is None:
-        if type(write) is not BuiltinFunctionType:
-            return False
-        file = write.__self__
-    if type(file) is BytesIO:
-        return True
-    return type(file) in (BufferedWriter, BufferedRandom) and type(file.raw) is FileIO

@@ -16,9 +16,9 @@ from typing import IO, Any, Final, Protocol
 _SLICE: Final = 1 << 20  # so much of a large buffer is compressed at once
 
 # No pickle begins like these. 1f, fd and b5 are no opcodes, and what comes before b5, MARK, has
-# no argument. B is BINBYTES: its protocol, 3, begins with PROTO. (tests/test_files.py looks at
-# each opcode.) The magic number of a zstd frame to be skipped begins with PERSID, so it is not
-# taken for zstd at the beginning of a file.
+# no argument. B is BINBYTES: its protocol, 3, begins with PROTO. (tests/files/test_compression.py
+# looks at each opcode.) The magic number of a zstd frame to be skipped begins with PERSID, so it is
+# not taken for zstd at the beginning of a file.
 _GZIP: Final = b"\x1f\x8b"
 _BZ2: Final = b"BZh"
 _XZ: Final = b"\xfd7zXZ\0"

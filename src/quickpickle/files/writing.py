@@ -12,8 +12,10 @@ import os
 import stat
 from collections.abc import Callable
 from functools import partial
+from pickle import PickleBuffer
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from ..rules.options import check_buffer_callback, check_protocol
 from .compression import (
     CompressedWriter,
     Compressor,
@@ -38,6 +40,29 @@ def is_path(obj: object, method: str) -> TypeIs[FilePath]:
     (True, False)
     """
     return not hasattr(obj, method) and (isinstance(obj, str) or hasattr(type(obj), "__fspath__"))
+
+
+def dump_to_path(
+    file: object,
+    dump: Callable[..., object],
+    obj: object,
+    protocol: int | None,
+    buffer_callback: Callable[[PickleBuffer], object] | None,
+    options: dict[str, Any],
+) -> TypeIs[FilePath]:
+    """Write the pickle of `obj` to `file`, if that is a path; return whether it is.
+
+    `dump` is called with a file, and the options. They are checked before one is made.
+    """
+    if not is_path(file, "write"):
+        return False
+    number = check_protocol(protocol)
+    if buffer_callback is not None:
+        check_buffer_callback(number)
+    write_file(
+        file, partial(dump, obj, protocol=number, buffer_callback=buffer_callback, **options)
+    )
+    return True
 
 
 def write_file(file: FilePath, write: Callable[[Any], object]) -> None:

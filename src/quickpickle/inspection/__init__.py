@@ -84,7 +84,7 @@ make_public(inspect)
 
 
 def find_scanner() -> Any:
-    """The compiled scanner where there is one and it is wanted, else the Python one."""
+    """The compiled scanner where there is one and it is wanted, else the pure one."""
     if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
         try:
             from ..compiled.inspection import Scanner

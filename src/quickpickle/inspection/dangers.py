@@ -150,7 +150,7 @@ _DANGEROUS_NAMES: Final = {
     "quickpickle.load": _PICKLES,
     "quickpickle.loads": _PICKLES,
     "quickpickle.Unpickler": _PICKLES,
-    "quickpickle.files.loading.load": _PICKLES,
+    "quickpickle.loading.load": _PICKLES,
     "quickpickle.cloud.load": _PICKLES,
     "quickpickle.cloud.loads": _PICKLES,
     "logging.config.dictConfig": _CODE,

@@ -10,20 +10,16 @@ compiled/inspection.pyx is the same in C, with the same names.
 
 from __future__ import annotations
 
-import heapq
-from array import array
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable
 
 from ..format import table
 from ..format.decode import ARGUMENT_OF, COUNTED4_SIGNED, LINE, TWO_LINES
 from ..format.table import ACTION_OF, KIND_OF, NOTHING, OPCODE_NAMES, PROTOCOL_OF
 from ..rules.errors import InspectionError, too_many_objects
+from .state import State
 
-_OWNED: Final = -1  # an entry of the stack that is the object itself, not a reference to it
 
-
-class Scanner:
+class Scanner(State):
     """The columns of the tree, filled by `feed` with a piece of the file after the other.
 
     `size` is that of the whole file. `is_rebuilder(scanner, type)` is asked once for each callable
@@ -39,165 +35,21 @@ class Scanner:
         shared: bool,
         max_objects: int,
     ) -> None:
+        super().__init__()
         self.size = size
         self.is_rebuilder = is_rebuilder
         self.shared = shared
         self.max_objects = max_objects
         self._most_nodes = max_objects + 2  # with those of the file and the first pickle
-        # The columns.
-        self.kind = bytearray()
-        self.role = bytearray()
-        self.offset = array("Q")  # of the opcode that makes the object
-        self.own = array("Q")  # bytes, without those of the children
-        self.total = array("Q")
-        self.parent = array("I")
-        self.step = array("I")
-        self.type = array("I")  # the number of a name that was looked up
-        self.length = array("I")  # how many items
-        self._first_child = array("I")
-        self._next_child = array("I")
-        # The names that were looked up: the node, and for STACK_GLOBAL those of module and name.
-        self.name_node = array("I")
-        self.name_module = array("I")
-        self.name_name = array("I")
         self._rebuilds: dict[int, bool] = {}
-        # The long rows of scalars that are no nodes.
-        self.row_count = array("Q", bytes(8 * table.KINDS))
-        self.row_bytes = array("Q", bytes(8 * table.KINDS))
-        self._row_in: dict[int, int] = {}
-        # By kind, and behind the kinds by type.
-        self.type_count = array("Q")
-        self.type_own = array("Q")
-        self.type_total = array("Q")
-        self.pickles = array("Q")
-        self.unknown_reference = False  # was what is malformed
         self.line_end = 0  # where the line ends that is longer than a piece, with its newline
 
-        self._stack: list[int] = []
-        self._costs: list[int] = []  # the bytes of a reference, or _OWNED
-        self._marks: list[int] = []
-        self._memo: dict[int, int] = {}  # the node twice, plus 1 once it is referred to
-        self._loose: list[int] = []  # what POP has just discarded
-        self._loose_cost = 0
-        self._walked = 0
-        self._first = NOTHING  # the node of the current pickle
-        self._opcodes_before = 0
-        self._reset_counts()
         self._new(table.FILE, 0, 0)
-
-    def _reset_counts(self) -> None:
-        self._protocol = NOTHING
-        self._seen_protocol = 0
-        self._frames = 0
-        self._opcodes = 0
-        self._objects = 0
-        self._references = 0
-        self._puts = 0
-        self._unused = 0
-        self._buffers = 0
-        self._persistent = 0
-        self._frame_end = 0
 
     @property
     def is_open(self) -> bool:
         """Whether a pickle has begun and not ended."""
         return self._first != NOTHING
-
-    # --- nodes
-
-    def _new(self, kind: int, offset: int, own: int, type_: int = NOTHING) -> int:
-        node = len(self.kind)
-        if node >= table.MOST_NODES:
-            raise MemoryError("more objects than can be counted")
-        self.kind.append(kind)
-        self.role.append(table.NOWHERE)
-        self.offset.append(offset)
-        self.own.append(own)
-        self.parent.append(NOTHING)
-        self.step.append(0)
-        self.type.append(type_)
-        self.length.append(0)
-        return node
-
-    def _push(self, kind: int, offset: int, own: int, type_: int = NOTHING) -> int:
-        node = self._new(kind, offset, own, type_)
-        self._objects += 1
-        self._stack.append(node)
-        self._costs.append(_OWNED)
-        return node
-
-    def _charge(self, node: int, own: int) -> None:
-        # A node of an earlier pickle keeps its size.
-        self.own[node if node >= self._first else self._first] += own
-
-    def _place(self, i: int, parent: int, role: int, step: int = 0) -> None:
-        """Give the entry `i` of the stack its place in the tree."""
-        cost = self._costs[i]
-        if cost >= 0:
-            self._charge(parent, cost)
-            return
-        node = self._stack[i]
-        if parent < self._first:
-            parent, role = self._first, table.LOOSE
-        self.parent[node] = parent
-        self.role[node] = role
-        self.step[node] = min(step, NOTHING)
-
-    def _cut(self, height: int) -> None:
-        del self._stack[height:], self._costs[height:]
-
-    def _add_length(self, node: int, count: int) -> None:
-        self.length[node] = min(self.length[node] + count, NOTHING)
-
-    def _name_of(self, i: int) -> int:
-        """The number of the name that the entry `i` of the stack was found under."""
-        node = self._stack[i]
-        return self.type[node] if self.kind[node] == table.GLOBAL else NOTHING
-
-    def _first_name_of(self, i: int) -> int:
-        """The same for the first item of a tuple."""
-        node = self._stack[i]
-        return self.type[node] if self.kind[node] == table.TUPLE else NOTHING
-
-    def _drop_row(self, bottom: int, key: int) -> int:
-        """Drop a long row of scalars from the end of the stack and the tree; return its bytes.
-
-        They were made last and nothing refers to them. `key` is what they are in, by kind or type.
-        """
-        stack, costs, kind, role = self._stack, self._costs, self.kind, self.role
-        i, last = len(stack), len(kind) - 1
-        while (
-            i > bottom
-            and stack[i - 1] == last
-            and costs[i - 1] == _OWNED
-            and table.NONE <= kind[last] <= table.FLOAT
-            and role[last] == table.NOWHERE
-        ):
-            i -= 1
-            last -= 1
-        if len(stack) - i < table.LONG_ROW:
-            return 0
-        own = 0
-        for node in range(last + 1, len(kind)):
-            self.row_count[kind[node]] += 1
-            self.row_bytes[kind[node]] += self.own[node]
-            own += self.own[node]
-        self._row_in[key] = self._row_in.get(key, 0) + own
-        self._cut(i)
-        self._truncate(last + 1)
-        return own
-
-    def _truncate(self, count: int) -> None:
-        for column in (self.kind, self.role):
-            del column[count:]
-        for numbers in (self.offset, self.own, self.parent, self.step, self.type, self.length):
-            del numbers[count:]
-
-    def _key(self, node: int) -> int:
-        """The number under which a node's type is counted."""
-        if self.kind[node] == table.OBJECT and self.type[node] != NOTHING:
-            return table.KINDS + self.type[node]
-        return self.kind[node]
 
     # --- reading
 
@@ -454,11 +306,6 @@ class Scanner:
             raise InspectionError(here, f"{OPCODE_NAMES[code]} needs a number")
         return number
 
-    def _replace(self, height: int, node: int) -> None:
-        self._cut(height)
-        self._stack.append(node)
-        self._costs.append(_OWNED)
-
     def _name(self, module: int, name: int) -> int:
         """Note that the node that comes next looks up a name."""
         self.name_node.append(len(self.kind))
@@ -556,59 +403,6 @@ class Scanner:
         self._place(top - 1, node, table.ARGUMENTS if is_reduce else table.NEW_ARGUMENTS)
         self._replace(top - 2, node)
 
-    # --- what is discarded
-
-    def _discard(self, height: int) -> None:
-        for i in reversed(range(height, len(self._stack))):
-            cost = self._costs[i]
-            self._loose.append(NOTHING if cost >= 0 else self._stack[i])
-            self._loose_cost += max(cost, 0)
-        self._cut(height)
-
-    def _settle_loose(self) -> None:
-        """Nobody takes back what was discarded: it is the pickle's."""
-        for node in reversed(self._loose):
-            if node != NOTHING:
-                self._place_loose(node, self._first)
-        self._loose.clear()
-        self.own[self._first] += self._loose_cost
-        self._loose_cost = 0
-
-    def _place_loose(self, node: int, parent: int) -> None:
-        self.parent[node] = parent
-        self.role[node] = table.LOOSE
-
-    def _take_back(self, node: int, size: int) -> bool:
-        """A tuple that contains itself is written so: its items, which contain it already, are
-        discarded, and it is fetched from the memo. So it is here that it has its place, and
-        they have theirs in it.
-        """
-        top = node
-        limit = 1000 + 4 * (self._opcodes_before + self._opcodes)  # the time stays linear
-        while self.parent[top] != NOTHING and self._walked < limit:
-            top = self.parent[top]
-            self._walked += 1
-        if self.parent[top] != NOTHING or top not in self._loose:
-            return False
-        self.parent[node] = NOTHING
-        self.role[node] = table.SHARED
-        role = {table.TUPLE: table.ITEM, table.FROZENSET: table.MEMBER}.get(self.kind[node])
-        for i, item in enumerate(reversed(self._loose)):
-            if item in (NOTHING, node):
-                continue
-            if role is not None and self.role[item] == table.SHARED and i < self.length[node]:
-                self.parent[item] = node
-                self.role[item] = role
-                self.step[item] = i
-            else:
-                self._place_loose(item, node)
-        self._loose.clear()
-        self.own[node] += size + self._loose_cost
-        self._loose_cost = 0
-        self._stack.append(node)
-        self._costs.append(_OWNED)
-        return True
-
     # --- pickles
 
     def _begin(self, here: int) -> None:
@@ -700,94 +494,3 @@ class Scanner:
                 self._place(i, self._first, table.LOOSE)
         self._add_length(node, count)
         self._cut(bottom)
-
-    # --- sums
-
-    def finish(self) -> None:
-        """Find the children, the totals, the depths, and the sums by type."""
-        count = len(self.kind)
-        parent, kind = self.parent, self.kind
-        keys = table.KINDS + len(self.name_node)
-        self.type_count = array("Q", bytes(8 * keys))
-        self.type_own = array("Q", bytes(8 * keys))
-        self.type_total = array("Q", bytes(8 * keys))
-        first = self._first_child = array("I", bytes(4 * count))
-        following = self._next_child = array("I", bytes(4 * count))
-        # Backwards, so that the children come in the order of the file.
-        for node in range(count - 1, 0, -1):
-            following[node] = first[parent[node]]
-            first[parent[node]] = node
-        total = self.total = array("Q", self.own)
-        active = array("I", bytes(4 * keys))  # how many are on the way from the root
-        depth = deepest = pickle = node = 0
-        while True:
-            while first[node]:
-                active[self._key(node)] += 1
-                node = first[node]
-                depth += 1
-            deepest = max(deepest, depth)
-            while True:  # `node` is complete
-                key = self._key(node)
-                if first[node]:
-                    active[key] -= 1
-                self.type_count[key] += 1
-                self.type_own[key] += self.own[node]
-                if not active[key]:  # else it is counted with what it is in
-                    self.type_total[key] += total[node]
-                if kind[node] == table.PICKLE:
-                    self.pickles[pickle * table.P_FIELDS + table.P_DEPTH] = deepest - 1
-                    pickle += 1
-                    deepest = 0
-                if node == 0:
-                    break
-                total[parent[node]] += total[node]
-                if following[node]:
-                    node = following[node]
-                    break
-                node = parent[node]
-                depth -= 1
-            if node == 0:
-                break
-        for key in range(table.KINDS):
-            self.type_count[key] += self.row_count[key]
-            self.type_own[key] += self.row_bytes[key]
-            self.type_total[key] += self.row_bytes[key]
-        for key, own in self._row_in.items():
-            self.type_own[key] -= own
-
-    def children(self, node: int, most: int | None = None) -> list[int]:
-        """The children in the order of the file; or the `most` largest, the largest first."""
-        found = list(self._children(node))
-        if most is None:
-            return found
-        return heapq.nlargest(most, found, key=lambda i: (self.total[i], -i))
-
-    def _children(self, node: int) -> Iterator[int]:
-        child = self._first_child[node]
-        while child:
-            yield child
-            child = self._next_child[child]
-
-    def way(self, node: int, ends: int) -> tuple[list[int], bool]:
-        """The nodes down to this one from where its path begins, and whether there are more than
-        are wanted: the first and `ends` below it, then one for all left out, then the last `ends`.
-        """
-        parent, role = self.parent, self.role
-        length, at = 1, node
-        while at and role[at] not in table.STARTS:
-            at = parent[at]
-            length += 1
-        nodes = []
-        for i in range(length):
-            if i <= ends or i >= length - ends - 1:
-                nodes.append(node)
-            node = parent[node]
-        return nodes[::-1], length > 2 * ends + 1
-
-    def count_children(self, node: int) -> int:
-        return sum(1 for _ in self._children(node))
-
-    def largest(self, column: str, count: int) -> list[int]:
-        """The nodes of the `count` largest entries of "own" or "total", the largest first."""
-        numbers: array[int] = getattr(self, column)
-        return heapq.nlargest(count, range(len(numbers)), key=lambda i: (numbers[i], -i))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pickle import PickleBuffer
 from typing import Any
 
-from ..rules.order import Order, Representatives
+from ..rules.order import Order
+from ..rules.representatives import Representatives
 from .loop import write_pickle
 from .memo import Memo
 from .notes import let_out

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import partial
 from pickle import PickleBuffer
 from typing import Any
 
-from ..files.writing import FilePath, is_path, write_file
+from ..files.writing import FilePath, dump_to_path
 from ..optimization import optimize
 from ..rules.options import check_buffer_callback, check_protocol
 from ..rules.progress import Pace, Report, Reporting
@@ -47,32 +46,14 @@ def dump(
     >>> dump({"answer": 42}, "model.pkl.gz")
     """
     try:
-        if is_path(file, "write"):
-            number = check_protocol(protocol)
-            if buffer_callback is not None:
-                check_buffer_callback(number)
-            write = partial(
-                dump,
-                obj,
-                protocol=number,
-                fix_imports=fix_imports,
-                buffer_callback=buffer_callback,
-                deterministic=deterministic,
-                compact=compact,
-                progress=progress,
-            )
-            write_file(file, write)
-            return
-        pickler = Pickler(
-            file,
-            protocol,
-            fix_imports=fix_imports,
-            buffer_callback=buffer_callback,
-            deterministic=deterministic,
-            compact=compact,
-            progress=progress,
-        )
-        pickler.dump(obj)
+        options: dict[str, Any] = {
+            "fix_imports": fix_imports,
+            "deterministic": deterministic,
+            "compact": compact,
+            "progress": progress,
+        }
+        if not dump_to_path(file, dump, obj, protocol, buffer_callback, options):
+            Pickler(file, protocol, buffer_callback=buffer_callback, **options).dump(obj)
     except BaseException as error:
         drop_frames(error)
         raise

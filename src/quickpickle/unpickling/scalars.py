@@ -219,15 +219,22 @@ def load_short_binstring(stream: Stream) -> None:
 
 
 def load_short_binbytes(stream: Stream) -> None:
-    stream.stack.append(stream.payload(count1(stream)))
+    _push_bytes(stream, count1(stream))
 
 
 def load_binbytes(stream: Stream) -> None:
-    stream.stack.append(stream.payload(_count4(stream, "BINBYTES")))
+    _push_bytes(stream, _count4(stream, "BINBYTES"))
 
 
 def load_binbytes8(stream: Stream) -> None:
-    stream.stack.append(stream.payload(count8(stream, "BINBYTES")))
+    _push_bytes(stream, count8(stream, "BINBYTES"))
+
+
+def _push_bytes(stream: Stream, count: int) -> None:
+    data = stream.payload(count)
+    if count == 1:  # a new object, as in the reference: not the one that all slices share
+        data = b"".join((b"", data))
+    stream.stack.append(data)
 
 
 def load_bytearray8(stream: Stream) -> None:

@@ -1,0 +1,142 @@
+# Whether filling.h and collector.h are right about this interpreter, as layouts.pxi does for layout.h.
+
+from .core import known_layouts
+
+cdef extern from "layout.h":
+    ctypedef struct quickpickle_layouts:
+        int dicts, values, type_versions, slots, dates
+    quickpickle_layouts quickpickle_known
+
+cdef extern from "filling.h":
+    struct quickpickle_filled:
+        int lists, dicts, values
+    quickpickle_filled quickpickle_fills
+    void quickpickle_fill_in_place(int)
+
+
+cdef bint fills_lists() except -1:
+    cdef PyObject* items[40]
+    cdef list sample = [], values = [object() for _ in range(40)]
+    cdef Py_ssize_t i, count
+    for i in range(40):
+        items[i] = <PyObject*>values[i]
+    for count in (1, 30, 9):
+        for i in range(count):
+            Py_INCREF_(items[i + len(sample)])
+        quickpickle_fill_list(<PyObject*>sample, items + len(sample), count)
+    sample.append(values[0])
+    return sample == values + values[:1]
+
+
+cdef bint fills_dicts() except -1:
+    cdef PyObject* items[8]
+    cdef PyObject* made
+    cdef list keys = ["a", "b", "c", "d"], values = [[], 1, None, ()]
+    cdef dict sample = dict(zip(keys, [5, 6, 7, 8]))
+    cdef Py_ssize_t i
+    for i in range(4):
+        items[2 * i] = <PyObject*>keys[i]
+        items[2 * i + 1] = <PyObject*>values[i]
+        Py_INCREF_(items[2 * i])
+        Py_INCREF_(items[2 * i + 1])
+    made = quickpickle_dict_like(<PyObject*>sample, items, 4)
+    if made == NULL:
+        return False
+    result = <object>made
+    Py_DECREF(made)
+    return (
+        list(result.items()) == list(zip(keys, values)) and result["a"] is values[0]
+        and list(sample.values()) == [5, 6, 7, 8]
+    )
+
+
+cdef bint fills_values() except -1:
+    """Attributes in another order than that of the names which the class has met first."""
+    cdef Py_ssize_t i
+    cdef void* values
+    cdef Py_ssize_t place
+    names = [sys.intern(name) for name in ("first", "second", "third")]
+    cls = type("Sample", (), {})
+    first, sample = cls(), cls()
+    for name in names:
+        setattr(first, name, 1)
+    values = quickpickle_empty_values(<PyObject*>sample)
+    if values == NULL or not 3 <= quickpickle_values_room(<PyObject*>sample, values) < 256:
+        return False
+    for i, name in enumerate((names[2], names[0])):
+        place = quickpickle_shared_place(quickpickle_shared_keys(<PyTypeObject*>cls), <PyObject*>name)
+        if place < 0:
+            return False
+        obj = [name]
+        Py_INCREF(obj)
+        quickpickle_set_value(values, i, place, <PyObject*>obj)
+        if quickpickle_value_at(values, place) != <PyObject*>obj:
+            return False
+    return sample.third == ["third"] and list(vars(sample).items()) == [
+        ("third", ["third"]), ("first", ["first"])
+    ]
+
+
+cdef int check_fill(int* flag, bint holds) except -1:
+    if not holds:
+        flag[0] = 0
+    return 0
+
+
+def forget_layouts():
+    """Use public functions only from here on: for tests, before anything is loaded."""
+    quickpickle_known.dicts = quickpickle_known.values = quickpickle_known.type_versions = 0
+    quickpickle_known.slots = quickpickle_known.dates = 0
+    quickpickle_fill_in_place(False)
+    quickpickle_forget_generations()
+
+
+def layouts_in_use():
+    """The names of the layouts that are relied on."""
+    names = {name for name, flag in dict(quickpickle_fills).items() if flag}
+    return names | ({"generations"} if quickpickle_has_generations() else set())
+
+
+cdef set known = known_layouts()
+quickpickle_known.dicts = "dicts" in known
+quickpickle_known.values = "values" in known
+quickpickle_known.type_versions = "type_versions" in known
+quickpickle_known.slots = "slots" in known
+quickpickle_fill_in_place(True)
+if quickpickle_fills.lists:
+    check_fill(&quickpickle_fills.lists, fills_lists())
+if quickpickle_fills.dicts:
+    check_fill(&quickpickle_fills.dicts, fills_dicts())
+if quickpickle_fills.values:
+    check_fill(&quickpickle_fills.values, fills_values())
+quickpickle_find_generations()
+
+
+# Dates are checked when the first one is met, as their module is imported by then.
+cdef int dates_are_known = -1
+
+
+cdef bint makes_dates(PyTypeObject* cls) except -1:
+    """Whether dates of this class can be made of their bytes."""
+    global dates_are_known
+    if dates_are_known < 0:
+        if not quickpickle_is_of_datetime(cls):
+            return False
+        quickpickle_import_datetime()
+        dates_are_known = "slots" in known_layouts() and check_dates()
+    return dates_are_known and quickpickle_is_date(cls)
+
+
+cdef bint check_dates() except -1:
+    cdef PyObject* made
+    from datetime import date, datetime
+    for sample in (date(2024, 2, 29), datetime(1, 2, 3, 4, 5, 6, 789000), datetime(9999, 12, 31, fold=1)):
+        data = sample.__reduce_ex__(4)[1][0]
+        made = quickpickle_make_date(Py_TYPE(<PyObject*>sample), <PyObject*>data)
+        if made == NULL:
+            return False
+        obj = <object>made
+        Py_DECREF(made)
+        if obj != sample or obj.__reduce_ex__(4) != sample.__reduce_ex__(4) or hash(obj) != hash(sample):
+            return False
+    return True

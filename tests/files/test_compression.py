@@ -1,0 +1,242 @@
+"""Compressed files: written by the ending of the name, read by the content."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pickle
+import pickletools
+import random
+import sys
+import time
+from importlib import import_module
+
+import pytest
+
+import quickpickle
+from quickpickle.files import compression
+
+OBJECT = {"text": ["x" * 1000] * 3, "data": b"b" * 200_000, "many": list(range(20_000))}
+SUFFIXES = [".gz", ".bz2", ".xz", ".zst"]
+
+try:
+    zstd = import_module("compression.zstd")
+except ImportError:
+    zstd = pytest.importorskip("zstandard", reason="it has no wheel for this interpreter")
+
+
+def zstd_decompress(data):
+    if zstd.__name__ == "zstandard":
+        return zstd.ZstdDecompressor().stream_reader(data, read_across_frames=True).read()
+    return zstd.decompress(data)
+
+
+def zstd_compress(data):
+    return zstd.compress(data)
+
+
+COMPRESS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstd_compress}
+DECOMPRESS = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+    ".zst": zstd_decompress,
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_name_says_how_it_is_written(implementation, protocol, tmp_path, suffix):
+    for name in (f"model.pkl{suffix}", f"MODEL{suffix.upper()}", suffix):
+        implementation.dump(OBJECT, tmp_path / name, protocol)
+        data = (tmp_path / name).read_bytes()
+        assert len(data) < len(pickle.dumps(OBJECT, protocol)) / 2
+        assert DECOMPRESS[suffix](data) == pickle.dumps(OBJECT, protocol)
+
+
+@pytest.mark.parametrize("name", ["gz", "x.gz.pkl", "x.zip", "x.zstd", "x_gz", "x.gz "])
+def test_other_names_are_not_compressed(implementation, tmp_path, name):
+    implementation.dump(OBJECT, tmp_path / name)
+    assert (tmp_path / name).read_bytes() == pickle.dumps(OBJECT)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_same_object_gives_the_same_bytes(implementation, tmp_path, monkeypatch, suffix):
+    """They do not depend on the time or the name."""
+    implementation.dump(OBJECT, tmp_path / f"one{suffix}")
+    later = time.time() + 1_000_000
+    monkeypatch.setattr(time, "time", lambda: later)
+    implementation.dump(OBJECT, tmp_path / f"another{suffix}")
+    quickpickle.dump(OBJECT, tmp_path / f"third{suffix}")
+    data = (tmp_path / f"one{suffix}").read_bytes()
+    assert data == (tmp_path / f"another{suffix}").read_bytes()
+    assert data == (tmp_path / f"third{suffix}").read_bytes()
+    if suffix == ".gz":
+        assert data[3:8] == bytes(5)  # no name, no time
+
+
+@pytest.mark.parametrize("suffix", ["", *SUFFIXES])
+def test_the_content_says_how_it_is_read(implementation, tmp_path, suffix):
+    implementation.dump(OBJECT, tmp_path / f"model.pkl{suffix}")
+    for name in ("model.pkl", "model.gz", "model.bz2", "model.xz", "model.zst"):
+        os.replace(tmp_path / f"model.pkl{suffix}", tmp_path / name)
+        assert quickpickle.load(tmp_path / name) == OBJECT
+        os.replace(tmp_path / name, tmp_path / f"model.pkl{suffix}")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_files_compressed_by_other_programs(tmp_path, suffix):
+    data = pickle.dumps(OBJECT)
+    parts = [data[:10], b"", data[10:100_000], data[100_000:]]
+    for pieces in ([data], parts):
+        content = b"".join(COMPRESS[suffix](piece) for piece in pieces)
+        (tmp_path / "model").write_bytes(content)
+        assert quickpickle.load(tmp_path / "model") == OBJECT
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_ends_too_early(tmp_path, suffix):
+    data = COMPRESS[suffix](pickle.dumps(["a", "b", random.Random(1).randbytes(3000)]))
+    path = tmp_path / "model"
+    sizes = [*range(6, 30), *range(30, len(data) - 30, 97), *range(len(data) - 30, len(data))]
+    for size in sizes:
+        path.write_bytes(data[:size])
+        with pytest.raises(EOFError) as caught:
+            quickpickle.load(path)
+        assert f"while loading {str(path)!r}" in caught.value.__notes__, size
+    path.write_bytes(data)
+    assert quickpickle.load(path)[:2] == ["a", "b"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_damaged_file(implementation, tmp_path, suffix):
+    """The end, behind all that the unpickler needs, is checked too."""
+    path = tmp_path / f"model{suffix}"
+    implementation.dump([random.Random(1).randbytes(100_000)], path)
+    good = path.read_bytes()
+    for position in (100, len(good) // 2, len(good) - (6 if suffix == ".gz" else 4)):
+        data = bytearray(good)
+        data[position] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(Exception, match=r".") as caught:
+            quickpickle.load(path)
+        assert f"while loading {str(path)!r}" in caught.value.__notes__
+
+
+def test_no_pickle_begins_like_a_compressed_file():
+    opcodes = {opcode.code.encode("latin1"): opcode for opcode in pickletools.opcodes}
+    assert compression._GZIP[:1] not in opcodes
+    assert compression._XZ[:1] not in opcodes
+    first, second = compression._ZSTD[:1], compression._ZSTD[1:2]
+    assert opcodes[first].name == "MARK"
+    assert opcodes[first].arg is None
+    assert second not in opcodes
+    # Opcodes of protocol 2 and later come after PROTO.
+    assert opcodes[compression._BZ2[:1]].name == "BINBYTES"
+    assert opcodes[compression._BZ2[:1]].proto >= 2
+
+
+def test_a_pickle_that_begins_as_a_frame_to_be_skipped(tmp_path):
+    """PERSID, and an id: an Unpickler with a persistent_load reads it."""
+    data = b"P*M\x18\n."
+    (tmp_path / "model").write_bytes(data)
+    with pytest.raises(pickle.UnpicklingError, match="persistent"):
+        quickpickle.load(tmp_path / "model")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_large_buffers_are_compressed_in_slices(implementation, tmp_path, suffix):
+    tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy has none")
+    data = random.Random(1).randbytes(6_000_000)
+    peaks = []
+    for obj in (b"", data):
+        tracemalloc.start()
+        try:
+            implementation.dump(obj, tmp_path / f"model{suffix}")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 3_000_000  # what each compressor holds from the start is in both
+    assert quickpickle.load(tmp_path / f"model{suffix}") == data
+
+
+def test_a_missing_module(implementation, tmp_path, monkeypatch):
+    path = tmp_path / "model.zst"
+    path.write_bytes(zstd_compress(pickle.dumps(OBJECT)))
+    old = path.read_bytes()
+    for name in ("compression.zstd", "zstandard"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    class Counting:
+        calls = 0
+
+        def __reduce__(self):
+            Counting.calls += 1
+            return list, ()
+
+    for action in (lambda: implementation.dump(Counting(), path), lambda: quickpickle.load(path)):
+        with pytest.raises(ImportError, match=r"pip install 'quickpickle\[zstd\]'"):
+            action()
+    assert Counting.calls == 0
+    assert path.read_bytes() == old
+    assert os.listdir(tmp_path) == ["model.zst"]
+
+
+# --- zstd by way of the package zstandard
+
+needs_zstandard = pytest.mark.skipif(
+    zstd.__name__ != "zstandard", reason="compression.zstd is there, so zstandard is not used"
+)
+SKIPPED = b"\x5a\x2a\x4d\x18\x05\x00\x00\x00 12345"[:8] + b"12345"
+
+
+def blocks(data):
+    reader = io.BufferedReader(compression._BlockReader(frames(data)))
+    return reader.read()
+
+
+def frames(data):
+    return compression._zstd_blocks(io.BufferedReader(io.BytesIO(data)), zstd)
+
+
+@needs_zstandard
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 65_791, 65_792, 131_072, 1_000_000])
+@pytest.mark.parametrize("checksum", [False, True])
+@pytest.mark.parametrize("content_size", [False, True])
+@pytest.mark.parametrize("level", [-5, 1, 3, 19])
+def test_all_kinds_of_frames(size, checksum, content_size, level):
+    compressor = zstd.ZstdCompressor(
+        level=level, write_checksum=checksum, write_content_size=content_size
+    )
+    rand = random.Random(size)
+    for data in (bytes(size), rand.randbytes(size), b"abc" * (size // 3)):
+        stream = compressor.compressobj()
+        streamed = b"".join((stream.compress(data), stream.flush(zstd.COMPRESSOBJ_FLUSH_BLOCK)))
+        streamed += stream.flush()
+        for frame in (compressor.compress(data), streamed):
+            assert blocks(frame) == data
+            assert blocks(frame + SKIPPED + frame) == data * 2
+            for end in {1, 3, 4, 5, len(frame) // 2, len(frame) - 5, len(frame) - 1}:
+                if 0 < end < len(frame):
+                    with pytest.raises(EOFError):
+                        blocks(frame[:end])
+
+
+@needs_zstandard
+def test_bytes_that_are_no_frame():
+    for data in (b"no frame at all", zstd.compress(b"x") + b"garbage and more", b"(\xb5/\xfd" * 9):
+        with pytest.raises(zstd.ZstdError):
+            blocks(data)
+
+
+@needs_zstandard
+def test_a_block_at_a_time():
+    """However small a file is, what it decompresses to is never all in memory."""
+    data = zstd.compress(bytes(50_000_000))
+    assert len(data) < 5000
+    sizes = [len(block) for block in frames(data)]
+    assert sum(sizes) == 50_000_000
+    assert max(sizes) <= 128 * 1024

@@ -1,0 +1,72 @@
+"""Fuzzing, guided by the coverage of the Python implementation and of `inspection/`: `make fuzz`.
+
+    python tests/fuzzing/fuzz.py graphs --seconds 300
+    python tests/fuzzing/fuzz.py pickles --seconds 300 -jobs=1
+
+Further arguments go to libFuzzer. It begins with `tests/fuzzing/corpus`. New inputs go to
+`build/fuzz`, and so does an input that fails: run it again with
+`python tests/fuzzing/fuzz.py graphs build/fuzz/graphs-crash-…`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import atheris
+
+TESTS = Path(__file__).parents[1]
+CORPUS = Path(__file__).parent / "corpus"
+FOUND = TESTS.parent / "build" / "fuzz"
+sys.path.insert(0, str(TESTS))
+
+# These imports are instrumented, so they come before all others.
+with atheris.instrument_imports(include=["quickpickle"]):
+    import quickpickle.inspection.report
+    import quickpickle.inspection.result
+    import quickpickle.inspection.scan
+    import quickpickle.optimization
+    import quickpickle.pure  # noqa: F401
+
+from fuzzing import fuzz_graphs, fuzz_inspect, fuzz_pickles  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("target", choices=["graphs", "pickles"])
+    parser.add_argument("--seconds", type=int, default=300)
+    arguments, rest = parser.parse_known_args()
+    found = FOUND / arguments.target
+    found.mkdir(parents=True, exist_ok=True)
+    if arguments.target == "graphs":
+        check, seeds, longest = fuzz_graphs.check, fuzz_graphs.seeds(), 160
+    else:
+        fuzz_inspect.limit_memory()
+        fuzz_inspect.warm_up()
+        watch = fuzz_inspect.Watch()
+        check = lambda data: fuzz_pickles.check(data, watch)  # noqa: E731
+        seeds, longest = fuzz_inspect.seeds(), 2000
+    for i, data in enumerate(seeds):
+        (found / f"seed-{i}").write_bytes(data)
+
+    def test(data: bytes) -> None:
+        check(data)
+
+    options = [
+        f"-max_total_time={arguments.seconds}",
+        f"-max_len={longest}",
+        "-len_control=0",
+        "-timeout=60",
+        "-rss_limit_mb=6000",
+        "-print_final_stats=1",
+        f"-artifact_prefix={FOUND}/{arguments.target}-",
+    ]
+    if all(name.startswith("-") for name in rest):  # no single file is asked for
+        rest += [str(found), str(CORPUS / arguments.target)]
+    atheris.Setup([sys.argv[0], *options, *rest], test)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The corpus of the fuzzers, and that they notice what they are for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import IMPLEMENTATIONS
+from fuzzing import fuzz_graphs, fuzz_inspect, fuzz_pickles
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def corpus(target: str) -> list[bytes]:
+    files = sorted((CORPUS / target).iterdir())
+    assert len(files) > 50
+    return [file.read_bytes() for file in files]
+
+
+@pytest.fixture(autouse=True)
+def limits(monkeypatch):
+    """The limits that `check` sets are set back."""
+    for module in IMPLEMENTATIONS.values():
+        monkeypatch.setattr(module.Pickler, "reduction_limit", fuzz_graphs.REDUCTION_LIMIT)
+
+
+def test_graphs_of_the_corpus():
+    loaded = sum(fuzz_graphs.check(data) for data in corpus("graphs"))
+    assert loaded > 20
+
+
+def test_pickles_of_the_corpus():
+    fuzz_inspect.warm_up()
+    watch = fuzz_inspect.Watch()
+    whole = [fuzz_pickles.check(data, watch) for data in corpus("pickles")]
+    assert 10 < sum(whole) < len(whole)
+
+
+@pytest.mark.parametrize("options", [{}, {"compact": True}, {"deterministic": True}], ids=str)
+def test_a_wrong_byte_is_noticed(monkeypatch, options):
+    """With a pickler that is wrong in one byte, in one mode, a check fails."""
+    module = IMPLEMENTATIONS["python"]
+    dumps = module.dumps
+
+    def wrong(*arguments, **given):
+        data = dumps(*arguments, **given)
+        return data[:-1] + b"0." if options.items() <= given.items() else data
+
+    by_dumps = bytes([4, 0])
+    fuzz_graphs.check(by_dumps)
+    monkeypatch.setattr(module, "dumps", wrong)
+    with pytest.raises(AssertionError):
+        fuzz_graphs.check(by_dumps)
+
+
+@pytest.mark.parametrize("data", [b"\x80\x02]q\x00.", b"\x80\x02]q\x00h\x01."])
+def test_a_wrong_optimize_is_noticed(monkeypatch, data):
+    fuzz_pickles.check_optimize(data)
+    monkeypatch.setitem(fuzz_pickles.OPTIMIZE, "python", lambda data: data)
+    with pytest.raises(AssertionError):
+        fuzz_pickles.check_optimize(data)

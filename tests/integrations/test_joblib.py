@@ -1,0 +1,85 @@
+"""joblib: files that joblib.load reads, and Parallel with real processes of loky."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import quickpickle
+from models import DataPoint
+
+joblib = pytest.importorskip("joblib", reason="for the interpreter of make test alone")
+np = pytest.importorskip("numpy")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz"])
+def test_joblib_load_reads_the_files_of_dump(tmp_path, suffix):
+    path = tmp_path / f"data.pkl{suffix}"
+    points = [DataPoint(i, str(i)) for i in range(1000)]
+    big = np.arange(200_000.0)
+    quickpickle.dump({"points": points, "big": big, "view": big[::2]}, path)
+    copy = joblib.load(path)
+    assert copy["points"] == points
+    assert (copy["big"] == big).all()
+    assert (copy["view"] == big[::2]).all()
+
+
+def test_an_estimator(tmp_path):
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    x, y = np.random.default_rng(0).random((100, 3)), np.arange(100) % 2
+    model = ensemble.RandomForestClassifier(5, random_state=0).fit(x, y)
+    quickpickle.dump(model, tmp_path / "model.pkl")
+    assert (joblib.load(tmp_path / "model.pkl").predict(x) == model.predict(x)).all()
+
+
+def test_joblib_keeps_its_own_pickler(tmp_path):
+    """joblib.dump has a Pickler of its own, of the standard library's in Python: see the docs."""
+    import pickle
+
+    from joblib.numpy_pickle import NumpyPickler
+
+    assert issubclass(NumpyPickler, pickle._Pickler)
+    with quickpickle.install():
+        joblib.dump([np.zeros(5)], tmp_path / "file")
+    assert (joblib.load(tmp_path / "file")[0] == 0).all()
+
+
+SCRIPT = """
+import sys
+import joblib
+import numpy as np
+from joblib.externals.loky import set_loky_pickler
+
+set_loky_pickler("quickpickle.cloud")
+
+def main():
+    class Local:
+        def __init__(self, value):
+            self.value = value
+
+    def work(local, array):
+        from joblib.externals.loky.backend import reduction
+        is_ours = reduction.get_loky_pickler().__mro__[1].__module__ == "quickpickle.cloud"
+        return is_ours, [Local(local.value * 2)] * 3, type(array).__name__, float(array.sum())
+
+    array = np.ones(300_000)  # large enough to be shared as a file by joblib
+    jobs = (joblib.delayed(work)(Local(i), array) for i in range(20))
+    for i, (is_ours, copies, kind, total) in enumerate(joblib.Parallel(n_jobs=2)(jobs)):
+        assert is_ours
+        assert copies[0] is copies[2] and type(copies[0]) is Local and copies[0].value == 2 * i
+        assert (kind, total) == ("memmap", 300_000)
+    print("done")
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_parallel(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    run = [sys.executable, str(script)]
+    result = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.stdout, result.stderr) == ("done\n", "")

@@ -1,0 +1,226 @@
+"""NumPy arrays and numbers, which have plans: see NDARRAY and NUMBER in rules/plans.py."""
+
+import io
+import pickle
+import sys
+
+import pytest
+
+from differential import assert_same, assert_same_dumps, outcome
+
+np = pytest.importorskip("numpy", reason="NumPy has no wheel for this interpreter")
+
+
+class ArrayOfMine(np.ndarray):
+    pass
+
+
+class NumberOfMine(np.float64):
+    pass
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+ARRAYS = {
+    # Between long doubles there are bytes that mean nothing, and have any value.
+    "numbers": lambda: [
+        *(np.array([0, 1, 1], dtype=code) for code in "?bhilqBHILQefdFD"),
+        *(np.zeros(3, dtype=code) for code in "gG"),
+    ],
+    "shapes": lambda: [
+        np.array(5.0),
+        np.zeros(1),
+        np.zeros(300),
+        np.zeros((2, 3)),
+        np.zeros((2, 300)),
+        np.zeros((2, 3, 4)),
+        np.zeros((2, 1, 2, 2)),
+    ],
+    "without items": lambda: [np.zeros(0), np.zeros((2, 0)), np.zeros((0, 2, 1))],
+    "orders": lambda: [
+        np.zeros((2, 3), order="F"),
+        np.arange(6).reshape(2, 3).T,
+        np.arange(6)[::2],
+        np.arange(6)[::-1],
+        np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2),
+        np.broadcast_to(np.arange(3), (2, 3)),
+        np.broadcast_to(np.arange(3), (1, 3)),
+        np.zeros((1, 5), order="F"),
+    ],
+    "read-only": lambda: [
+        read_only(np.arange(3)),
+        np.frombuffer(b"12345678"),
+        read_only(np.ones(300)),
+    ],
+    "views": lambda: [np.arange(10)[2:5], np.arange(10).reshape(2, 5)[1]],
+    "other types": lambda: [
+        np.arange(3, dtype=">i4"),
+        np.arange(3).astype("M8[s]"),
+        np.arange(3).astype("m8[D]"),
+        np.array(["a", "bc"]),
+        np.array([b"a", b"bc"]),
+        np.array([1, "a", None], dtype=object),
+        np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]),
+        np.zeros(2, dtype="V3"),
+        np.zeros(2, dtype=np.dtype("f8", metadata={"a": 1})),
+    ],
+    "subclasses": lambda: [
+        np.zeros(3).view(ArrayOfMine),
+        np.ma.masked_array([1, 2], [True, False]),
+        np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
+    ],
+    "scalars": lambda: [
+        *(np.dtype(code).type(i) for i in (0, 1, 77) for code in "?bhilqBHILQefdFD"),
+        *(np.dtype(code).type(-1) for code in "bhilqefdFD"),
+        np.float64("nan"),
+        np.complex128(1e300 - 2.5j),
+        np.uint64(2**64 - 1),
+        np.str_("a"),
+        np.str_("b"),
+        np.bytes_(b"a"),
+        np.datetime64(1, "s"),
+        np.datetime64(2, "s"),
+        np.timedelta64(1, "D"),
+        np.void(b"ab"),
+        NumberOfMine(1.5),
+        NumberOfMine(2.5),
+    ],
+    "large": lambda: [np.zeros(8191), np.zeros(8192), np.zeros(8193), np.zeros(3)],
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_the_same_bytes(implementation, protocol, name):
+    make = ARRAYS[name]
+    assert_same(implementation, make, protocol)
+    arrays = make()
+    assert_same(implementation, lambda: [arrays, make(), arrays, tuple(make())], protocol)
+    # The strings that say in which order an array is are there before it.
+    assert_same(implementation, lambda: ["C", "F", "K", arrays, np.dtype("f8"), arrays], protocol)
+
+
+@pytest.mark.parametrize("name", ["numbers", "shapes", "orders", "scalars"])
+def test_frames_that_end_within_an_array(implementation, name):
+    make = ARRAYS[name]
+    for size in range(65000, 65540, 11):
+        assert_same(implementation, lambda size=size: [make(), b"x" * size, make()], 5)
+
+
+def test_out_of_band(implementation):
+    arrays = [array for make in ARRAYS.values() for array in make()]
+
+    def dump(module, in_band):
+        buffers = []
+
+        def callback(buffer):
+            buffers.append(bytes(buffer.raw()))
+            return in_band
+
+        return module.dumps([arrays, arrays[:2]], 5, buffer_callback=callback), buffers
+
+    for in_band in (False, True):
+        assert dump(implementation, in_band) == dump(pickle, in_band)
+
+
+@pytest.mark.parametrize("in_band", [False, True])
+def test_a_callback_that_changes_later_arrays(implementation, monkeypatch, in_band):
+    module = sys.modules[np.zeros(1).__reduce_ex__(5)[0].__module__]
+
+    def dump(pickler, change):
+        rest = [np.zeros(2), np.ones(300), np.ones((2, 3))]
+        arrays = [np.zeros(5), [np.zeros(4), rest], *rest, np.zeros(6)]
+        seen = []
+
+        def callback(buffer):
+            seen.append(bytes(buffer.raw()))
+            if len(seen) == 2:
+                change(arrays, rest)
+            return in_band
+
+        return pickler.dumps(arrays, 5, buffer_callback=callback), seen
+
+    def remove(arrays, rest):
+        rest.clear()
+        del arrays[2:]
+        arrays.append(np.full(7, 7))
+
+    def reshape(arrays, rest):
+        arrays[1][0].shape = (2, 2)
+        rest[0].flags.writeable = False
+        rest[2].shape = (3, 2)
+
+    def go_elsewhere(arrays, rest):
+        patch.setattr(module, "_frombuffer", lambda *args: None)
+
+    for change in (remove, reshape, go_elsewhere):
+        results = []
+        for pickler in (implementation, pickle):
+            with monkeypatch.context() as patch:
+                results.append(outcome(lambda: dump(pickler, change)))  # noqa: B023
+        assert results[0] == results[1]
+
+
+def test_paths_to_arrays_out_of_band(implementation):
+    def callback(buffer):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        implementation.dumps({"a": [np.zeros(3)]}, 5, buffer_callback=callback)
+    assert caught.value.path == "obj['a'][0].__reduce_ex__(5)[1][0]"
+
+
+def test_several_dumps(implementation, protocol):
+    arrays = [array for make in ARRAYS.values() for array in make()]
+
+    def use(cls, file):
+        pickler = cls(file, protocol)
+        pickler.dump(arrays[:5])
+        pickler.dump(arrays)
+        heir = cls(io.BytesIO(), protocol)
+        heir.memo = pickler.memo
+        pickler.dump(arrays + ARRAYS["numbers"]())
+        return len(pickler.memo.copy())
+
+    assert_same_dumps(implementation, use)
+
+
+def test_hooks_see_arrays_and_their_parts(implementation):
+    arrays = ARRAYS["shapes"]()
+    for name in ("persistent_id", "reducer_override"):
+
+        def use(cls, file, name=name):
+            seen = []
+
+            class Sees(cls):
+                pass
+
+            result = None if name == "persistent_id" else NotImplemented
+            setattr(Sees, name, lambda self, obj: (seen.append(type(obj).__name__), result)[1])
+            Sees(file, 5).dump(arrays)
+            return seen
+
+        assert_same_dumps(implementation, use)
+
+
+def test_another_function_that_rebuilds_arrays(implementation, monkeypatch):
+    """NumPy may go on with its own, which then is not the one that is found by its name."""
+    arrays = [np.zeros(3), np.ones(3)]
+    assert_same(implementation, lambda: arrays, 5)
+    module = sys.modules[arrays[0].__reduce_ex__(5)[0].__module__]
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_frombuffer", lambda *args: None)
+        assert_same(implementation, lambda: arrays, 5)
+    assert_same(implementation, lambda: arrays, 5)
+
+
+def test_loaded_arrays_are_equal(implementation):
+    arrays = [array for make in ARRAYS.values() for array in make()]
+    for ours, theirs in zip(pickle.loads(implementation.dumps(arrays, 5)), arrays, strict=True):
+        # NumPy writes the dtype of a number, not its class.
+        assert type(ours) is type(theirs) or isinstance(theirs, np.generic)
+        assert ours.dtype == theirs.dtype
+        assert repr(ours.tolist()) == repr(theirs.tolist())
+        assert ours.shape == theirs.shape

@@ -1,0 +1,150 @@
+"""The names that users know are of the module `quickpickle`, whichever implementation has them."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import io
+import os
+import pickle
+import pydoc
+import subprocess
+import sys
+import typing
+
+import pytest
+
+import quickpickle
+from conftest import IMPLEMENTATIONS
+
+OF_BOTH = ("Pickler", "dump", "dumps", "object_digest", "optimize")
+READING = ("Unpickler", "loads")  # tests/unpickling has tests of both implementations
+ONCE = ("Inspection", "Node", "Problem", "diagnose", "inspect", "install", "load", "uninstall")
+ALL = OF_BOTH + READING + ONCE
+
+
+def test_these_are_all():
+    """A new function or class needs a place in the lists above."""
+    names = {name for name in [*vars(quickpickle), *quickpickle._LATER] if not name.startswith("_")}
+    found = set()
+    for name in names:
+        obj = getattr(quickpickle, name)
+        module = getattr(obj, "__module__", None) or ""
+        if callable(obj) and module.partition(".")[0] == "quickpickle":
+            found.add(name)
+    assert found == set(ALL)
+
+
+@pytest.mark.parametrize("name", OF_BOTH)
+def test_the_module_of_functions_with_two_implementations(implementation, name):
+    obj = getattr(implementation, name)
+    assert (obj.__module__, obj.__qualname__) == ("quickpickle", name)
+    assert inspect.getmodule(obj) is quickpickle
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_module_of_all(name):
+    obj = getattr(quickpickle, name)
+    assert (obj.__module__, obj.__qualname__) == ("quickpickle", name)
+    assert inspect.getmodule(obj) is quickpickle
+    assert pickle.loads(pickle.dumps(obj)) is obj
+
+
+LOADS = """
+import pickle, sys, quickpickle
+for name, data in pickle.load(sys.stdin.buffer).items():
+    assert pickle.loads(data) is getattr(quickpickle, name), name
+print(quickpickle.implementation)
+"""
+DUMPS = f"""
+import pickle, sys, quickpickle
+pickle.dump(
+    {{(name, protocol, writer.__name__): writer.dumps(getattr(quickpickle, name), protocol)
+     for name in {ALL!r} for protocol in range(6) for writer in (pickle, quickpickle)}},
+    sys.stdout.buffer,
+)
+"""
+
+
+def run(code, pure, data=b""):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        input=data,
+        env={**os.environ, "QUICKPICKLE_PURE": pure},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+
+@pytest.mark.parametrize("pure", ["0", "1"])
+def test_one_implementation_loads_the_names_of_the_other(pure):
+    if "native" not in IMPLEMENTATIONS:
+        pytest.skip("there is only one")
+    names = pickle.loads(run(DUMPS, pure))
+    assert len(names) == len(ALL) * 6 * 2
+    code = LOADS.replace("name, data", "(name, *_), data")
+    output = run(code, "1" if pure == "0" else "0", pickle.dumps(names))
+    assert output.split() == [b"python" if pure == "0" else b"native"]
+
+
+@pytest.mark.parametrize("writer", [pickle, quickpickle])
+@pytest.mark.parametrize("name", OF_BOTH)
+def test_the_unused_implementation_cannot_be_pickled_by_name(implementation, name, writer):
+    """`quickpickle` has another object under that name."""
+    obj = getattr(implementation, name)
+    if obj is getattr(quickpickle, name):
+        assert pickle.loads(writer.dumps(obj)) is obj
+    else:
+        with pytest.raises(
+            pickle.PicklingError, match=f"not the same object as quickpickle.{name}"
+        ):
+            writer.dumps(obj)
+
+
+def test_the_implementation_in_use():
+    module = IMPLEMENTATIONS[quickpickle.implementation]
+    assert all(getattr(quickpickle, name) is getattr(module, name) for name in OF_BOTH)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_and_signatures(name):
+    obj = getattr(quickpickle, name)
+    assert f"{name}" in pydoc.plain(pydoc.render_doc(obj))
+    assert obj.__doc__
+    assert inspect.signature(obj) is not None
+
+
+def test_signatures_are_those_of_the_functions():
+    for name in OF_BOTH:
+        signatures = [inspect.signature(getattr(m, name)) for m in IMPLEMENTATIONS.values()]
+        names = {tuple(signature.parameters) for signature in signatures}
+        assert len(names) == 1, name
+    assert next(iter(inspect.signature(quickpickle.load).parameters)) == "file"
+
+
+def test_type_hints(implementation):
+    """Those of a class are looked up where it says that it is from."""
+    assert isinstance(typing.get_type_hints(implementation.Pickler), dict)
+    for name in ("Inspection", "Node", "Problem"):
+        assert isinstance(typing.get_type_hints(getattr(quickpickle, name)), dict)
+
+
+def test_a_subclass_goes_by_its_own_module(implementation):
+    class Sub(implementation.Pickler):
+        pass
+
+    assert Sub.__module__ == __name__
+    assert repr(Sub(io.BytesIO())).startswith(f"<{__name__}.")
+
+
+def test_doctest_finds_the_examples():
+    for name in ALL:
+        getattr(quickpickle, name)  # which puts it into the module
+    found = {test.name: test for test in doctest.DocTestFinder().find(quickpickle)}
+    for name in ("diagnose", "inspect", "install", "load"):
+        assert found[f"quickpickle.{name}"].examples
+    module = sys.modules["quickpickle.pure"]
+    for name in ("dumps", "object_digest"):
+        tests = doctest.DocTestFinder().find(getattr(module, name), name, quickpickle)
+        assert any(test.examples for test in tests)

@@ -1,0 +1,86 @@
+"""Generated object graphs: the same objects as by the interpreter's own, at every protocol."""
+
+from __future__ import annotations
+
+import io
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fuzz_graphs
+from differential import assert_same_load, describe, outcome
+from test_fuzz import corpus
+from test_graphs import SETTINGS, graphs
+
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
+
+def pickled(obj, protocol, **options):
+    data = outcome(lambda: pickle.dumps(obj, protocol, **options))
+    return data if isinstance(data, bytes) else None
+
+
+@SETTINGS
+@given(graph=graphs())
+def test_graphs(unpickling, protocol, graph):
+    data = pickled(graph, protocol)
+    if data is not None:
+        assert_same_load(unpickling, data)
+
+
+@SETTINGS
+@given(graph=graphs(), extra=graphs())
+def test_several_loads_with_hooks(unpickling, protocol, graph, extra):
+    file = io.BytesIO()
+
+    class Hooked(pickle.Pickler):
+        def persistent_id(self, obj):
+            return f"id {len(obj)}" if type(obj) is str and obj.startswith("x") else None
+
+    pickler = Hooked(file, protocol)
+    if isinstance(outcome(lambda: [pickler.dump(obj) for obj in (graph, extra, graph)]), tuple):
+        return
+    results = []
+    for module in (unpickling, pickle):
+
+        class Loads(module.Unpickler):
+            def persistent_load(self, pid):
+                return pid
+
+            def find_class(self, module_name, name):
+                return super().find_class(module_name, name)
+
+        unpickler = Loads(io.BytesIO(file.getvalue()))
+        results.append(outcome(lambda: describe([unpickler.load() for _ in range(3)])))  # noqa: B023
+    assert results[0] == results[1]
+
+
+@SETTINGS
+@given(data=st.binary(max_size=30), place=st.integers(0, 200), graph=graphs())
+def test_trailing_data(unpickling, protocol, data, place, graph):
+    whole = pickled(graph, protocol)
+    if whole is not None:
+        assert_same_load(unpickling, whole + data)
+
+
+def test_graphs_of_the_corpus(unpickling):
+    loaded = 0
+    for file in corpus("graphs"):
+        case = fuzz_graphs.Case(fuzz_graphs.Source(file))
+        for protocol in range(6):
+            data = pickled(case.graph.root, protocol)
+            if data is not None:
+                loaded += type(assert_same_load(unpickling, data)) is list
+    assert loaded > 100
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_options_of_ours(unpickling, protocol):
+    """What our own Pickler writes with its options."""
+    import quickpickle
+
+    obj = [{"a": [1, (2, 3)], "b": {4, 5}}, "x" * 70_000, [[]] * 100]
+    for options in ({"compact": True}, {"deterministic": True}):
+        assert unpickling.loads(quickpickle.dumps(obj, protocol, **options)) == obj
