@@ -37,10 +37,12 @@ from workloads import WORKLOADS
 
 ROUNDS: Final = 5
 FAST_ROUNDS: Final = 3
-CLOCK: Final = time.thread_time  # so that other jobs on the machine count for less
 FILE_SIZE: Final = 20_000_000  # bytes, of a file of many small pickles
 MOST_SMALL: Final = 100_000  # pickles in it
-MOST_SINGLE: Final = 10  # loads of a round, where each begins with a fresh state
+
+# Python has each bytes object of a single byte once, and pickle.loads makes others, unlike
+# pickle._loads and quickpickle.
+OTHERWISE_SHARED: Final = "what it loads has the same values, and shares others of them"
 
 # What pyperf says of the machine and of Python, and is stored. A list of what to keep rather than
 # of what to strip: no host name, no path of the interpreter or of its build, and nothing that
@@ -94,14 +96,14 @@ class Call(NamedTuple):
             self.file.seek(0, os.SEEK_END)  # so that nothing of its beginning is in the buffer
             self.file.seek(0)
         if self.size is not None:
-            return timing.time_loads(self.function, self.arguments, loops, clock=CLOCK)
+            return timing.time_loads(self.function, self.arguments, loops)
         flush = self.file.flush if self.file else None
-        return timing.time_dumps(self.function, self.arguments, loops, flush=flush, clock=CLOCK)
+        return timing.time_dumps(self.function, self.arguments, loops, flush=flush)
 
     def calibrate(self) -> int:
         """How many calls a round has."""
         if self.is_single:
-            return min(math.ceil(timing.ROUND_SECONDS / self._time(1)), MOST_SINGLE)
+            return timing.count_single_loads(self._time(1))
         return timing.calibrate(self._time, self.pickles)
 
 
@@ -146,16 +148,17 @@ def take_part(
     if "python" in shown:
         candidates += [picklers.ours_in_python(protocol), picklers.standard_in_python(protocol)]
     for pickler in map(prepare, candidates):
-        if not writes(pickler, obj, expected):
-            fault = "writes other bytes than pickle.dumps"
-        elif not loads(pickler, expected, standard, again):
-            fault = "loads something else than pickle.loads"
-        else:
+        fault = wrong_bytes(pickler, obj, expected) or wrong_loads(
+            pickler, expected, standard, again
+        )
+        if fault in (None, OTHERWISE_SHARED):
             able.append(Participant(pickler, expected))
+            if fault:
+                unable[pickler.name] = f"measured, but {fault}"
             continue
         if pickler.name != picklers.STANDARD_PYTHON:  # where the two differ from each other
             raise SystemExit(f"{workload}: {pickler.name} {fault}")
-        unable[pickler.name] = fault
+        unable[pickler.name] = str(fault)
     if "competitors" in shown:
         for name in COMPETITORS:
             try:
@@ -170,22 +173,31 @@ def take_part(
     return able, unable
 
 
-def writes(pickler: Pickler, obj: object, expected: bytes) -> bool:
-    """Whether a pickler writes these bytes, by each of its functions."""
+def wrong_bytes(pickler: Pickler, obj: object, expected: bytes) -> str | None:
+    """What is wrong with the bytes that a pickler writes, by each of its functions."""
+    written = [pickler.dumps(obj, *pickler.options)]
     if pickler.dump:
         file = io.BytesIO()
         pickler.dump(obj, file, *pickler.options)
-        if file.getvalue() != expected:
-            return False
-    return pickler.dumps(obj, *pickler.options) == expected
+        written.append(file.getvalue())
+    return "writes other bytes than pickle.dumps" if set(written) != {expected} else None
 
 
-def loads(pickler: Pickler, data: bytes, standard: Pickler, expected: bytes) -> bool:
-    """Whether what a pickler loads gives these bytes, with the standard one, for each function."""
+def wrong_loads(pickler: Pickler, data: bytes, standard: Pickler, expected: bytes) -> str | None:
+    """What is wrong with the objects that a pickler loads, by each of its functions.
+
+    Written once more by the standard one, they give the bytes that its own objects give.
+    """
+    fault = None
     loaded = [pickler.loads(data)]
     if pickler.load:
         loaded.append(pickler.load(io.BytesIO(data)))
-    return all(standard.dumps(obj, *standard.options) == expected for obj in loaded)
+    for obj in loaded:
+        if standard.dumps(obj, *standard.options) != expected:
+            if not picklers.same(standard.loads(data), obj):
+                return "loads something else than pickle.loads"
+            fault = OTHERWISE_SHARED
+    return fault
 
 
 @contextmanager
@@ -288,7 +300,8 @@ def common_metadata(protocol: int) -> Metadata:
     """What is the same for all benchmarks of a result."""
     collected = pyperf.Run([1.0]).get_metadata()
     metadata: Metadata = {key: collected[key] for key in STORED_METADATA if key in collected}
-    metadata["timer"] = time.get_clock_info("thread_time").implementation
+    clock: Any = timing.CLOCK.__name__
+    metadata["timer"] = time.get_clock_info(clock).implementation
     metadata["quickpickle_version"] = quickpickle.__version__
     metadata["pickle_protocol"] = protocol
     for name in STORED_VERSIONS:

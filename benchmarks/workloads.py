@@ -239,7 +239,9 @@ class StoredDepartments:
             return "department", obj.name
         return None
 
-    def persistent_load(self, pid: tuple[str, str]) -> Department:
+    def persistent_load(self, pid: tuple[str, str] | str) -> Department:
+        if isinstance(pid, str):  # as protocol 0 has it
+            pid = ast.literal_eval(pid)
         return DEPARTMENTS[pid[1]]
 
 
@@ -255,7 +257,10 @@ class ReopenedConnections:
 class AllowedClasses:
     """The reader of the pickle decides what it imports: so does PyTorch."""
 
-    allowed = frozenset({__name__, "datetime", "decimal", "uuid"})
+    allowed = frozenset(
+        {__name__, "_codecs", "builtins", "copyreg", "datetime", "decimal", "uuid"}
+        | {"__builtin__", "copy_reg"}  # as protocols before 3 have them
+    )
 
     def find_class(self, module: str, name: str) -> Any:
         if module not in self.allowed:

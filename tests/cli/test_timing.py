@@ -63,6 +63,31 @@ def test_loads(loops: int) -> None:
     assert calls == [((b"data",), True)] * loops
 
 
+def test_single_loads() -> None:
+    """The least counts, and each begins with a collection."""
+
+    def function() -> None:
+        clock.now += next(seconds)
+
+    def collected(phase: str, _info: object) -> None:
+        phases.append(phase)
+
+    seconds = iter([3, 2, 4])
+    phases: list[str] = []
+    clock = Clock()
+    gc.callbacks.append(collected)
+    try:
+        assert timing.time_single_loads(function, (), 3, clock=clock) == 2
+    finally:
+        gc.callbacks.remove(collected)
+    assert phases == ["start", "stop"] * 3
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(0.0, 10), (1e-9, 10), (0.006, 4), (5.0, 1)])
+def test_count_single_loads(seconds: float, count: int) -> None:
+    assert timing.count_single_loads(seconds) == count
+
+
 @pytest.mark.parametrize("function", [timing.time_dumps, timing.time_loads])
 def test_a_call_that_fails(function: Any) -> None:
     with pytest.raises(ZeroDivisionError):

@@ -135,8 +135,12 @@ def _time_loads(data: bytes, rounds: int, progress: Progress) -> Times:
     calls: _Calls = {}
     with timing.fresh_state():
         for name, module in _MODULES.items():
-            time = partial(timing.time_loads, module.loads, (data,))
-            calls[name] = time, timing.calibrate(time) if len(data) <= timing.SMALL else 1
+            if len(data) <= timing.SMALL:
+                time = partial(timing.time_loads, module.loads, (data,))
+                calls[name] = time, timing.calibrate(time)
+            else:
+                time = partial(timing.time_single_loads, module.loads, (data,))
+                calls[name] = time, timing.count_single_loads(time())
         return _time(calls, rounds, progress, "measuring loads")
 
 
@@ -207,7 +211,8 @@ def _duration(values: list[float]) -> str:
         (scale for scale in ((1, "s"), (1e3, "ms"), (1e6, "us")) if best * scale[0] >= 1),
         (1e9, "ns"),
     )
-    return f"{best * factor:.3g} {unit} (median {statistics.median(values) * factor:.3g})"
+    median = statistics.median(values) * factor
+    return f"{best * factor:.3g} {unit} (median {median:{'.3g' if median < 1000 else ',.0f'}})"
 
 
 def _table(report: Report) -> Table:

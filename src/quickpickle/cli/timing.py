@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +17,15 @@ ROUND_SECONDS = 0.02
 SMALL = 4_000
 """The bytes of a pickle up to which a single load is too short for a clock."""
 
+_MOST_SINGLE = 10
 _CONTAINERS = 10
 
 _T = TypeVar("_T")
 
 Clock = Callable[[], float]
+
+# Of the thread, so that other jobs on the machine count for less. Windows counts it in ticks.
+CLOCK: Clock = time.perf_counter if sys.platform == "win32" else time.thread_time
 Function = Callable[..., object]
 
 
@@ -30,7 +35,7 @@ def time_dumps(
     loops: int = 1,
     *,
     flush: Callable[[], object] | None = None,
-    clock: Clock = time.perf_counter,
+    clock: Clock = CLOCK,
 ) -> float:
     """The seconds of one call, of so many, with the garbage collector off.
 
@@ -51,7 +56,7 @@ def time_loads(
     arguments: tuple[Any, ...],
     loops: int = 1,
     *,
-    clock: Clock = time.perf_counter,
+    clock: Clock = CLOCK,
 ) -> float:
     """The seconds of one call, of so many, as programs load: with the garbage collector on.
 
@@ -72,6 +77,20 @@ def time_loads(
         for _ in repeat(None, _CONTAINERS):
             containers.append([result])
         return (clock() - start) / loops
+
+
+def time_single_loads(
+    function: Function, arguments: tuple[Any, ...], loads: int = 1, *, clock: Clock = CLOCK
+) -> float:
+    """The least seconds of so many loads, each timed alone."""
+    return min(time_loads(function, arguments, clock=clock) for _ in range(loads))
+
+
+def count_single_loads(seconds: float) -> int:
+    """How many a round has, of those that take so long: until it lasts ROUND_SECONDS, or ten."""
+    if not seconds:
+        return _MOST_SINGLE
+    return min(max(math.ceil(ROUND_SECONDS / seconds), 1), _MOST_SINGLE)
 
 
 def calibrate(timer: Callable[[int], float], most: float = math.inf) -> int:
