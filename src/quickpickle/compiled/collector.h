@@ -112,6 +112,9 @@ static inline void quickpickle_age(PyObject *marker)
 /* Opens a window. The marker may be NULL: then what is made in it stays young. */
 static inline void quickpickle_open_window(quickpickle_window *window)
 {
+    if (window->is_open) {
+        return;
+    }
     window->is_open = 1;
     window->was_on = PyGC_Disable();
 #ifdef QUICKPICKLE_GENERATIONS
@@ -123,6 +126,9 @@ static inline void quickpickle_open_window(quickpickle_window *window)
 
 static inline void quickpickle_close_window(quickpickle_window *window)
 {
+    if (!window->is_open) {
+        return;
+    }
     window->is_open = 0;
 #ifdef QUICKPICKLE_GENERATIONS
     if (window->marker != NULL) {

@@ -281,6 +281,7 @@ cdef int load_frozenset(Loader self) except -1:
     if not is_quiet:
         self.close_window()
     made = frozenset(items)
+    del items
     if not is_quiet:
         self.open_window()
     return push_new(self, made)

@@ -63,13 +63,9 @@ cdef int load_stack_global(Loader self) except -1:
     cdef PyObject* obj
     if self.top - self.fence < 2:
         self.underflow(2)
-    name = <object>self.top[-1]
-    module = <object>self.top[-2]
-    self.drop_stack(self.top - self.bottom - 2)
-    if type(name) is not str or type(module) is not str:
+    if Py_TYPE(self.top[-1]) != &PyUnicode_Type or Py_TYPE(self.top[-2]) != &PyUnicode_Type:
         raise faults.names_not_str()
-    push_new(self, find_global(self, module, name))
-    return 0
+    return self.replace(2, find_global(self, <object>self.top[-2], <object>self.top[-1]))
 
 
 cdef int push_new(Loader self, object obj) except -1:

@@ -16,7 +16,8 @@ cdef int load_line(Loader self, uint8_t code) except -1:
     elif code == OP_STRING:
         return load_string(self, loading.parse_string(line))
     elif code == OP_PERSID:
-        return load_persistent(self, loading.parse_persistent_id(line))
+        push_new(self, loading.parse_persistent_id(line))
+        return load_persistent(self)
     elif code == OP_GET:
         obj = <object>self.get(loading.parse_memo_index(line))
     else:  # OP_PUT

@@ -32,15 +32,13 @@ cdef int load_newobj(Loader self) except -1:
             Py_DECREF(made)
             return self.replace(2, obj)
         if (<PyTypeObject*>cls).tp_new != NULL:
-            made_of, with_args = <object>cls, <object>args
             self.close_window()
             obj = <object>quickpickle_tp_new(cls, args)
             Py_DECREF(<PyObject*>obj)
             self.open_window()
             return self.replace(2, obj)
-    refused, odd_args = <object>cls, <object>args
     self.close_window()
-    obj = objects.newobj(refused, odd_args)
+    obj = objects.newobj(<object>cls, <object>args)
     self.open_window()
     return self.replace(2, obj)
 
@@ -48,9 +46,10 @@ cdef int load_newobj(Loader self) except -1:
 cdef int load_newobj_ex(Loader self) except -1:
     if self.top - self.fence < 3:
         self.underflow(3)
-    cls, args, kwargs = <object>self.top[-3], <object>self.top[-2], <object>self.top[-1]
     self.close_window()
-    obj = objects.newobj_ex(cls, args, kwargs)
+    obj = objects.newobj_ex(
+        <object>self.top[-3], <object>self.top[-2], <object>self.top[-1]
+    )
     self.open_window()
     return self.replace(3, obj)
 
@@ -69,15 +68,13 @@ cdef int load_reduce(Loader self) except -1:
             obj = <object>made
             Py_DECREF(made)
             return self.replace(2, obj)
-        called, with_args = <object>function, <object>args
         self.close_window()
         obj = <object>PyObject_Call_(function, args, NULL)
         Py_DECREF(<PyObject*>obj)
         self.open_window()
         return self.replace(2, obj)
-    called, with_args = <object>function, <object>args
     self.close_window()
-    obj = objects.reduce(called, with_args)
+    obj = objects.reduce(<object>function, <object>args)
     self.open_window()
     return self.replace(2, obj)
 
@@ -142,6 +139,7 @@ cdef int load_inst(Loader self) except -1:
     cls = find_global(self, module, name)
     self.close_window()
     obj = objects.instantiate(cls, args)
+    del cls, args
     self.open_window()
     return push_new(self, obj)
 
@@ -151,9 +149,9 @@ cdef int load_obj(Loader self) except -1:
     if self.top - self.bottom < height + 1:
         raise self.underflow_error()
     args = take_args(self, height + 1)
-    cls = <object>self.top[-1]
     self.close_window()
-    obj = objects.instantiate(cls, args)
+    obj = objects.instantiate(<object>self.top[-1], args)
+    del args
     self.open_window()
     return self.replace(1, obj)
 
@@ -170,14 +168,6 @@ cdef tuple take_args(Loader self, Py_ssize_t height):
     return args
 
 
-cdef int load_persistent(Loader self, object pid) except -1:
-    check_persistent_load(self, True)
-    self.close_window()
-    obj = self.persistent_load(pid)
-    self.open_window()
-    return push_new(self, obj)
-
-
 cdef int check_persistent_load(Loader self, bint later) except -1:
     """Whether there is one: from 3.13 on after the pid is known."""
     if self.persistent_load is absent and later == PY313:
@@ -185,14 +175,20 @@ cdef int check_persistent_load(Loader self, bint later) except -1:
     return 0
 
 
+cdef int load_persistent(Loader self) except -1:
+    """The object with the persistent id on top of the stack."""
+    check_persistent_load(self, True)
+    self.close_window()
+    obj = self.persistent_load(<object>self.top[-1])
+    self.open_window()
+    return self.replace(1, obj)
+
+
 cdef int load_binpersid(Loader self) except -1:
     check_persistent_load(self, False)
     if self.top - self.fence < 1:
         self.underflow(1)
-    self.top -= 1
-    pid = <object>self.top[0]
-    Py_DECREF(self.top[0])
-    return load_persistent(self, pid)
+    return load_persistent(self)
 
 
 cdef int load_next_buffer(Loader self) except -1:

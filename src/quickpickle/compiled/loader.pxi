@@ -1,8 +1,9 @@
 # Loader: one load. Its stack, its marks, its memo, and windows without the collector.
 #
 # The stack and the memo own a reference to each of their objects. All that may run other code stands
-# between close_window() and open_window(). The Loader is whole then: other code may raise. After an
-# exception the window stays closed; the function that began the load closes it in all other cases.
+# between close_window() and open_window(), also the end of a variable that may have the last reference
+# to an object: so arguments stay on the stack while they are used. The Loader is whole then: other
+# code may raise. After an exception the window stays closed; the function that began the load closes it in all other cases.
 
 cdef object absent = object()
 cdef Py_ssize_t LARGEST = sys.maxsize
@@ -359,12 +360,13 @@ cdef class Loader:
 
     cdef int keep(self, Py_ssize_t number, PyObject* obj) except -1:
         """The same outside of a load."""
+        cdef bint was_open = self.window.is_open
         self.open_window()
         try:
             self.put(number, obj)
         finally:
-            if self.window.is_open:
-                self.close_window()
+            if not was_open:
+                quickpickle_close_window(&self.window)
         return 0
 
     cdef int note_number(self, Py_ssize_t number) except -1:
