@@ -18,11 +18,11 @@ cdef object run(Loader loader):
         quickpickle_close_window(&loader.window)  # states that nobody has read need not be made
         obj = <object>made
         Py_DECREF(made)
-        is_loaded = True
         if loader.frame_end != NULL:
             loader.end = loader.data_end
             loader.frame_end = NULL
         finish_input(loader)
+        is_loaded = True
     finally:
         if loader.window.is_open:
             quickpickle_close_window(&loader.window)
