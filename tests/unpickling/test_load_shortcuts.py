@@ -143,6 +143,19 @@ def test_the_memo_has_the_states(unpickling):
         assert unpickler.load() == {"x": 0, "y": 1}
 
 
+def test_pickles_of_many_frames(unpickling):
+    """Objects of one frame are read again in later ones."""
+    points = [Point(i, str(i)) for i in range(3000)]
+    states = [vars(point) for point in points]
+    obj = [points, [SlotsPoint() for _ in range(3000)], states[::7], points[::-1]]
+    for one in obj[1]:
+        one.x, one.y = points[5], (1, "text")
+    for protocol in (2, 4, 5):
+        data = pickle.dumps(obj, protocol)
+        assert len(data) > 100_000
+        assert_same_load(unpickling, data)
+
+
 # --- dicts that are made when their items come
 
 
@@ -350,10 +363,21 @@ class TestCollector:
         finally:
             gc.callbacks.remove(note)
         assert len(counts) <= 1
-        young = {id(one) for generation in (0, 1) for one in gc.get_objects(generation)}
-        assert not young.intersection(map(id, obj))
-        old = {id(one) for one in gc.get_objects(2)}
-        assert old.issuperset(map(id, obj))
+        assert {id(one) for one in gc.get_objects(1)}.issuperset(map(id, obj))
+
+    def test_garbage_does_not_pile_up(self, unpickling):
+        """Cycles that were loaded and dropped are freed without a call of gc.collect()."""
+        obj = [[] for _ in range(2000)]
+        for one in obj:
+            one.append(one)
+        data = pickle.dumps(obj)
+        del obj, one
+        gc.collect()
+        before = most = len(gc.get_objects())
+        for _ in range(100):
+            unpickling.loads(data)
+            most = max(most, len(gc.get_objects()))
+        assert most - before < 20 * 2000
 
     def test_finds_what_was_loaded(self, unpickling):
         """Cycles that were loaded are freed when nobody has them any more."""

@@ -4,8 +4,10 @@
    are loaded nothing of them is garbage, so that takes most of the time, and finds nothing. Where
    other code is called the collector is as that code expects it.
 
-   What was made in such a window is put among the oldest objects, where it would be after some
-   collections. Otherwise the next one, right after the load, would look at all of it. */
+   What was made in such a window is put into the middle generation, where it would be after one
+   collection. Otherwise that one, right after the load, would look at all of it. The next collection
+   of the middle generation does so once, and counts what it moves to the oldest: by that count the
+   collector knows when to look at everything, so what is loaded is not put there. */
 
 #ifndef QUICKPICKLE_COLLECTOR_H
 #define QUICKPICKLE_COLLECTOR_H
@@ -81,11 +83,11 @@ done:
     Py_XDECREF(fresh);
 }
 
-/* The ring of the youngest, from behind the marker to its end, is put at the end of the oldest. */
+/* The ring of the youngest, from behind the marker to its end, is put at the end of the next one. */
 static inline void quickpickle_age(PyObject *marker)
 {
     quickpickle_link *young = &quickpickle_generations[0].head;
-    quickpickle_link *old = &quickpickle_generations[2].head;
+    quickpickle_link *old = &quickpickle_generations[1].head;
     quickpickle_link *link = QUICKPICKLE_LINK(marker);
     quickpickle_link *first = (quickpickle_link *)link->next;
     quickpickle_link *last, *before;

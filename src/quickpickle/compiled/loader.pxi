@@ -478,13 +478,15 @@ cdef class Loader:
     cdef int find_reads(self) except -1:
         """Learn which entries of the memo the rest of the pickle reads."""
         cdef Py_ssize_t size
+        # From 3.14 on `end` is that of the frame.
+        cdef const uint8_t* end = self.end if self.frame_end == NULL else self.data_end
         self.reads_are_known = True
         self.reads.size = 0
         self.reads.has_put = False
         if self.is_file or self.memo_is_seen:
             return 0
         # Few pickles have more entries than one in six bytes; numbers from here on count as read.
-        size = self.memo_count + (self.end - self.p) // 6 + FEW_READS
+        size = self.memo_count + (end - self.p) // 6 + FEW_READS
         if size <= 2 * FEW_READS:
             self.reads.is_read = self.few_reads
         else:
@@ -492,7 +494,7 @@ cdef class Loader:
             if self.reads.is_read == NULL:
                 return 0  # all count as read
         memset(self.reads.is_read, 0, size)
-        quickpickle_find_reads(self.p, self.end, &self.reads, size)
+        quickpickle_find_reads(self.p, end, &self.reads, size)
         self.reads.size = size
         return 0
 
