@@ -30,6 +30,15 @@ cdef int close_window_to_read(Loader self) except -1:
 
 cdef int use_file(Loader self, object file) except -1:
     """Take the methods of a file. Those that are optional may be None."""
+    self.is_file = True
+    if type(file) is BytesIO or type(file) is BufferedReader or type(file) is FileIO:
+        # Their other methods are looked up when they are needed.
+        self.is_plain_file = True
+        self.file_read = file.read
+        self.file_peek = file.peek if type(file) is BufferedReader else None
+        self.file_readinto = self.file_readline = None
+        return 0
+    self.is_plain_file = False
     self.file_peek = getattr(file, "peek", None)
     self.file_readinto = getattr(file, "readinto", None)
     read = getattr(file, "read", absent)
@@ -38,8 +47,15 @@ cdef int use_file(Loader self, object file) except -1:
         raise TypeError("file must have 'read' and 'readline' attributes")
     self.file_read = read
     self.file_readline = readline
-    self.is_file = True
-    self.is_plain_file = type(file) is BytesIO or type(file) is FileIO or type(file) is BufferedReader
+    return 0
+
+
+cdef int look_up_rest(Loader self) except -1:
+    """The methods of a file of the io module that are not always needed."""
+    if self.file_readline is None and type(self.file_read) is BuiltinMethodType:
+        file = self.file_read.__self__
+        self.file_readline = file.readline
+        self.file_readinto = file.readinto
     return 0
 
 
@@ -82,6 +98,7 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
     if self.file_peek is not None and count < PEEKED:
         peek(self)
         if self.end - self.p >= count:
+            look_for_many(self)
             return 0
         skip_consumed(self)
     have = self.end - self.p
@@ -90,6 +107,14 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
         if self.end - self.p == have:
             raise faults.truncated()
         have = self.end - self.p
+    look_for_many(self)
+    return 0
+
+
+cdef int look_for_many(Loader self) except -1:
+    """A pickle of some size gets a marker: see collector.h. No window is open."""
+    if self.window.marker == NULL and self.end - self.p > SMALL_PICKLE:
+        self.window.marker = quickpickle_new_marker()
     return 0
 
 
@@ -194,6 +219,7 @@ cdef bytes take_line(Loader self):
 cdef int read_line(Loader self) except -1:
     skip_consumed(self)
     drop_rest(self)
+    look_up_rest(self)
     append(self, self.file_readline())
     return 0
 
@@ -250,6 +276,7 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     cdef Py_ssize_t have, size
     close_window_to_read(self)
     target = bytearray()
+    look_up_rest(self)
     skip_consumed(self)
     have = self.end - self.p
     if as_bytearray and self.file_readinto is not None:

@@ -10,6 +10,7 @@ cdef Py_ssize_t LARGEST = sys.maxsize
 
 cdef enum:
     SMALL_STACK = 64
+    SMALL_PICKLE = 4096  # bytes
     SMALL_MEMO = 32
     KEPT_MEMO = 512  # an array of so many entries stays for the next load
     MANY_ENTRIES = 8192  # so many pay for a look at which of them are read

@@ -2,7 +2,6 @@
 
 cdef int HIGHEST_PROTOCOL = _highest_protocol
 cdef enum:
-    SMALL_PICKLE = 4096
     KEPT_BUFFER = 0x20000
 cdef Loader spare = None  # of a load that has ended: a new one costs as much as a small load
 
@@ -217,8 +216,6 @@ cdef int open_file(
     loader.encoding = encoding
     loader.errors = errors
     loader.buffers = None if buffers is None else iter(buffers)
-    if loader.window.marker == NULL:
-        loader.window.marker = quickpickle_new_marker()
     return 0
 
 
