@@ -3,6 +3,7 @@
 cdef int HIGHEST_PROTOCOL = _highest_protocol
 cdef enum:
     KEPT_BUFFER = 0x20000
+cdef object ascii_encoding = "ASCII", strict = "strict"  # what these options are by default
 cdef Loader spare = None  # of a load that has ended: a new one costs as much as a small load
 
 
@@ -209,8 +210,9 @@ cdef int open_file(
 ) except -1:
     """Let a Loader read a file; `function` was called with these options."""
     loader.fix_imports = fix_imports
-    check_text(function, "encoding", encoding)
-    check_text(function, "errors", errors)
+    if encoding is not ascii_encoding or errors is not strict:
+        check_text(function, "encoding", encoding)
+        check_text(function, "errors", errors)
     use_file(loader, file)
     loader.p = loader.end = loader.start = <const uint8_t*>loader.buffer
     loader.encoding = encoding
@@ -259,4 +261,3 @@ def loads(data, /, *, bint fix_imports=True, encoding="ASCII", errors="strict", 
 
 loads.__doc__ = LOADS_DOC
 make_public(load, loads)
-cdef object ascii_encoding = "ASCII", strict = "strict"
