@@ -7,7 +7,7 @@ import pickle
 import re
 import sys
 import traceback
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any, Final
@@ -128,6 +128,9 @@ def _parts(obj: Any, numbers: dict[int, int]) -> tuple[str, list[Any]]:
     elif issubclass(cls, dict):
         for pair in dict.items(obj):
             children += pair
+    elif issubclass(cls, deque):
+        label += f" {obj.maxlen}"
+        children += deque.__iter__(obj)
     elif issubclass(cls, set):
         children += _in_order(set.__iter__(obj), numbers)
     elif issubclass(cls, frozenset):

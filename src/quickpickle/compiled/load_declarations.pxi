@@ -77,6 +77,7 @@ cdef extern from "Python.h":
     PyObject* PyTuple_New(Py_ssize_t) noexcept
     void PyTuple_SET_ITEM_ "PyTuple_SET_ITEM"(PyObject*, Py_ssize_t, PyObject*)
     PyObject* PyLong_FromLong(long) noexcept
+    PyObject* PyLong_FromLongLong(long long) noexcept
     PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(const char*, Py_ssize_t) noexcept
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
     object PyMemoryView_FromMemory(char*, Py_ssize_t, int)

@@ -96,6 +96,7 @@ cdef object partial_find_class(Loader self):
 
 
 @cython.final
+@cython.binding(False)
 cdef class FindClass:
     """find_class() for a load without an Unpickler."""
     cdef Loader loader

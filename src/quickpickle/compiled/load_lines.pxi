@@ -1,10 +1,63 @@
 # Opcodes whose argument is a line of text, as protocol 0 writes them, and strings of Python 2.
 
 
+cdef bint is_simple_int(const char* line, Py_ssize_t size, long long* number) noexcept:
+    """Whether a line is an int as repr() writes it, of up to 18 digits."""
+    cdef Py_ssize_t i = 0
+    cdef bint is_negative = size > 1 and line[0] == c"-"
+    if is_negative:
+        i = 1
+    # Of those that begin with 0, two are False and True, and others may be octal.
+    if size - i > 18 or size == i or (line[i] == c"0" and size > 1):
+        return False
+    number[0] = 0
+    while i < size:
+        if not c"0" <= line[i] <= c"9":
+            return False
+        number[0] = number[0] * 10 + (line[i] - c"0")
+        i += 1
+    if is_negative:
+        number[0] = -number[0]
+    return True
+
+
+cdef bint is_simple_text(const char* line, Py_ssize_t size) noexcept:
+    """Whether a line of UNICODE has no escapes, and is ASCII."""
+    cdef Py_ssize_t i
+    for i in range(size):
+        if line[i] == c"\\" or <uint8_t>line[i] >= 0x80:
+            return False
+    return True
+
+
 cdef int load_line(Loader self, uint8_t code) except -1:
+    cdef bytes line
+    cdef const char* text
+    cdef Py_ssize_t size
+    cdef long long number
+    cdef PyObject* made
     if code == OP_PERSID:
         check_persistent_load(self, False)
     line = take_line(self)
+    text = PyBytes_AS_STRING(line)
+    size = len(line)
+    if code == OP_LONG and size > 1 and text[size - 1] == c"L":
+        size -= 1
+    if (
+        code == OP_INT or code == OP_LONG or code == OP_GET or code == OP_PUT
+    ) and is_simple_int(text, size, &number):
+        if code == OP_GET:
+            made = self.get(number)
+            Py_INCREF_(made)
+            return self.push(made)
+        if code == OP_PUT:
+            if self.top - self.fence < 1:
+                self.underflow(1)
+            return load_put(self, put_number(number))
+        made = PyLong_FromLongLong(number)
+        if made == NULL:
+            return -1
+        return self.push(made)
     if code == OP_INT:
         obj = loading.parse_int(line)
     elif code == OP_LONG:
@@ -12,6 +65,11 @@ cdef int load_line(Loader self, uint8_t code) except -1:
     elif code == OP_FLOAT:
         obj = loading.parse_float(line)
     elif code == OP_UNICODE:
+        if is_simple_text(text, size):
+            made = quickpickle_make_str(<const uint8_t*>text, size)
+            if made == NULL:
+                return -1
+            return self.push(made)
         obj = loading.parse_unicode(line)
     elif code == OP_STRING:
         return load_string(self, loading.parse_string(line))

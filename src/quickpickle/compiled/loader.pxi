@@ -59,6 +59,7 @@ cdef struct ClassPlan:
 
 
 @cython.final
+@cython.binding(False)
 cdef class Loader:
     cdef const uint8_t* p  # the next byte
     cdef const uint8_t* end

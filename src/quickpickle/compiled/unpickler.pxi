@@ -61,6 +61,7 @@ cdef object loads_once(
     return obj
 
 
+@cython.binding(False)  # so that the interpreter asks whether `self` is one
 cdef class UnpicklerCore:
     """The compiled base class of `Unpickler`."""
 
@@ -102,9 +103,15 @@ cdef class UnpicklerCore:
     cdef int take_hooks(self, Loader loader) except -1:
         if type(self) is not Unpickler:
             loader.owner = self
-        persistent_load = self.persistent_load
-        if getattr(persistent_load, "__func__", None) is not core_persistent_load:
-            loader.persistent_load = persistent_load
+        if (
+            self._persistent_load is not absent
+            or type(self).persistent_load is not core_persistent_load
+            or (
+                quickpickle_instance_dict(<PyObject*>self) != NULL
+                and "persistent_load" in self.__dict__
+            )
+        ):
+            loader.persistent_load = self.persistent_load
         return 0
 
     def find_class(self, module_name, global_name, /):
@@ -162,6 +169,7 @@ def clear_memo(UnpicklerCore unpickler not None):
 
 
 @cython.final
+@cython.binding(False)
 cdef class PersistentLoad:
     """The method `persistent_load`, which may be set on an Unpickler that has no dict too."""
 
