@@ -7,7 +7,7 @@ from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from operator import itemgetter
 from pickle import HIGHEST_PROTOCOL as _highest_protocol, UnpicklingError
-from types import BuiltinMethodType, FunctionType
+from types import FunctionType
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memmove, memset

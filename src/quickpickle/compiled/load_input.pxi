@@ -33,12 +33,12 @@ cdef int use_file(Loader self, object file) except -1:
     self.is_file = True
     if type(file) is BytesIO or type(file) is BufferedReader or type(file) is FileIO:
         # Their other methods are looked up when they are needed.
-        self.is_plain_file = True
+        self.is_plain_file = self.looks_up_later = True
         self.file_read = file.read
         self.file_peek = file.peek if type(file) is BufferedReader else None
         self.file_readinto = self.file_readline = None
         return 0
-    self.is_plain_file = False
+    self.is_plain_file = self.looks_up_later = False
     self.file_peek = getattr(file, "peek", None)
     self.file_readinto = getattr(file, "readinto", None)
     read = getattr(file, "read", absent)
@@ -52,7 +52,8 @@ cdef int use_file(Loader self, object file) except -1:
 
 cdef int look_up_rest(Loader self) except -1:
     """The methods of a file of the io module that are not always needed."""
-    if self.file_readline is None and type(self.file_read) is BuiltinMethodType:
+    if self.looks_up_later:
+        self.looks_up_later = False
         file = self.file_read.__self__
         self.file_readline = file.readline
         self.file_readinto = file.readinto
@@ -67,11 +68,11 @@ cdef inline int need(Loader self, uint64_t count) except -1:
 
 
 cdef int read_more(Loader self, uint64_t count) except -1:
+    if count > <uint64_t>(LARGEST - (self.p - self.start)):
+        raise faults.read_overflow()
     leave_frame(self)
     if <uint64_t>(self.end - self.p) >= count:
         return 0
-    if count > <uint64_t>(LARGEST - (self.p - self.start)):
-        raise faults.read_overflow()
     if not self.is_file:
         raise faults.truncated()
     close_window_to_read(self)

@@ -485,9 +485,14 @@ cdef bint frames_are_checked = PY314
 
 
 cdef int load_frame(Loader self) except -1:
-    cdef uint64_t count = long_count(self, "FRAME")
+    cdef uint64_t count
+    need(self, 8)
+    self.p += 8
+    count = quickpickle_load8(self.p - 8)
     if self.frame_end != NULL and self.p < self.frame_end:
         raise faults.frame_in_frame()
+    if count > <uint64_t>LARGEST:
+        raise faults.too_large("FRAME")
     need(self, count)
     if frames_are_checked:
         leave_frame(self)

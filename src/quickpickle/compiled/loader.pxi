@@ -98,7 +98,7 @@ cdef class Loader:
     cdef object file_read, file_readline, file_readinto, file_peek
     cdef char* buffer
     cdef Py_ssize_t buffer_room, ahead
-    cdef bint is_file, is_plain_file, memory_failed
+    cdef bint is_file, is_plain_file, looks_up_later, memory_failed
     cdef uint8_t few_reads[2 * FEW_READS]
 
     def __cinit__(self):
