@@ -113,9 +113,9 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
 
 
 cdef int look_for_many(Loader self) except -1:
-    """A pickle of some size gets a marker: see collector.h. No window is open."""
+    """Whether the pickle is of some size. No window is open."""
     if self.window.marker == NULL and self.end - self.p > SMALL_PICKLE:
-        self.window.marker = quickpickle_new_marker()
+        self.use_marker()
     return 0
 
 

@@ -84,6 +84,7 @@ cdef class Loader:
     cdef dict sparse  # the entries of the memo with large numbers; None for none
     cdef quickpickle_reads reads
     cdef quickpickle_window window
+    cdef PyObject* marker  # of the window, in pickles of some size; owned
     cdef int proto
     cdef bint fix_imports, memo_is_seen, reads_are_known
     cdef PyObject** key_tables
@@ -103,7 +104,7 @@ cdef class Loader:
 
     def __cinit__(self):
         self.window.is_open = False
-        self.window.marker = NULL
+        self.window.marker = self.marker = NULL
         self.persistent_load = absent
 
     def __dealloc__(self):
@@ -118,7 +119,7 @@ cdef class Loader:
         PyMem_Free(self.buffer)
         PyMem_Free(self.plans)
         PyMem_Free(self.key_tables)
-        Py_XDECREF(self.window.marker)
+        Py_XDECREF(self.marker)
 
     cdef int begin(self) except -1:
         """Before each load: an empty stack."""
@@ -134,6 +135,12 @@ cdef class Loader:
         self.notes_numbers = self.memo_is_seen and self.memo_count
         self.new_count = 0
         return 0
+
+    cdef void use_marker(self) noexcept:
+        """For a pickle of some size: see collector.h. No window is open."""
+        if self.marker == NULL:
+            self.marker = quickpickle_new_marker()
+        self.window.marker = self.marker
 
     cdef inline void open_window(self) noexcept:
         quickpickle_open_window(&self.window)

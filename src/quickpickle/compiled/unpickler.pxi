@@ -27,6 +27,7 @@ cdef object run(Loader loader):
         if loader.window.is_open:
             quickpickle_close_window(&loader.window)
         if not is_loaded:
+            loader.window.marker = NULL
             loader.forget_pending()
             loader.forget_new()
         loader.clear()
@@ -34,6 +35,7 @@ cdef object run(Loader loader):
         # The collector looks at its counts where an object is made, and lists may be taken from
         # those that were freed. So one is made that cannot.
         Example()
+        loader.window.marker = NULL
     return obj
 
 
@@ -54,8 +56,8 @@ cdef object loads_once(
     try:
         loader.p = loader.start = <const uint8_t*>view.buf
         loader.end = loader.p + view.len
-        if view.len > SMALL_PICKLE and loader.window.marker == NULL:
-            loader.window.marker = quickpickle_new_marker()
+        if view.len > SMALL_PICKLE:
+            loader.use_marker()
         obj = run(loader)
     finally:
         loader.p = loader.end = loader.frame_end = NULL
