@@ -28,14 +28,14 @@ cdef object find_class(Loader self, object module, object name):
         and (self.proto >= 3 or not self.fix_imports or not is_renamed(module, name))
     ):
         found = PyDict_GetItemWithError(PyImport_GetModuleDict(), <PyObject*>module)
-        if found != NULL and PyModule_CheckExact(found):
+        if found != NULL and PyModule_CheckExact(found) and not (self.proto >= 4 and "." in name):
+            loaded = <object>found
             names = PyModule_GetDict(found)
             # `__dict__` and the like are the module's own, which comes before what its dict has.
             if (
                 PyDict_GetItemWithError(names, <PyObject*>name) != NULL
                 and not is_special(<PyObject*>name) and not is_being_imported(<dict>names)
             ):
-                loaded = <object>found
                 PySys_Audit("pickle.find_class", "OO", <PyObject*>module, <PyObject*>name)
                 return getattr(loaded, name)
     return loading.find_class(module, name, self.proto, self.fix_imports)
@@ -75,6 +75,8 @@ cdef int push_new(Loader self, object obj) except -1:
 
 
 cdef int load_global(Loader self) except -1:
+    if self.built_count:
+        self.remake_states()  # as in load_line
     module = loading.parse_name(take_line(self))
     name = loading.parse_name(take_line(self))
     push_new(self, find_global(self, module, name))

@@ -12,7 +12,7 @@ cdef enum:
 
 cdef bint is_plain(Loader self) except -1:
     """Whether the file runs no code but that of the io module."""
-    if not self.is_plain_file:
+    if not self.is_file or not self.is_plain_file:
         return False
     file = self.file_read.__self__
     if type(file) is BufferedReader and type(file.raw) is not FileIO:
@@ -21,8 +21,8 @@ cdef bint is_plain(Loader self) except -1:
 
 
 cdef int close_window_to_read(Loader self) except -1:
-    """A plain file runs no code that could have one of the objects made so far."""
-    if self.built_count and not is_plain(self):
+    """No other code runs in a read of a BytesIO. All others may let signal handlers and threads run."""
+    if self.built_count and not (self.is_file and self.is_bytesio):
         self.remake_states()
     quickpickle_close_window(&self.window)
     return 0
@@ -34,11 +34,12 @@ cdef int use_file(Loader self, object file) except -1:
     if type(file) is BytesIO or type(file) is BufferedReader or type(file) is FileIO:
         # Their other methods are looked up when they are needed.
         self.is_plain_file = self.looks_up_later = True
+        self.is_bytesio = type(file) is BytesIO
         self.file_read = file.read
         self.file_peek = file.peek if type(file) is BufferedReader else None
         self.file_readinto = self.file_readline = None
         return 0
-    self.is_plain_file = self.looks_up_later = False
+    self.is_plain_file = self.looks_up_later = self.is_bytesio = False
     self.file_peek = getattr(file, "peek", None)
     self.file_readinto = getattr(file, "readinto", None)
     read = getattr(file, "read", absent)

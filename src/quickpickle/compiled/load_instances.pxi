@@ -193,20 +193,25 @@ cdef bint set_attributes(Loader self, ClassPlan* plan, PyObject* obj, PyObject**
     Takes over the references to the values. Returns False where that is not possible, and then
     nothing was changed.
     """
-    cdef Py_ssize_t i, room
+    cdef Py_ssize_t i
     cdef Field* fields
     cdef void* values = quickpickle_empty_values(obj)
     if values == NULL:
         return False
-    if quickpickle_shared_keys(plan.cls) != plan.shared:
-        return False
-    room = quickpickle_values_room(obj, values)
-    if count > room:
-        return False
     for i in range(count):
         if i >= plan.count or plan.fields[i].key != items[2 * i]:
-            if not learn_field(self, plan, i, items[2 * i], room):
+            if not learn_field(self, plan, i, items[2 * i], quickpickle_values_room(obj, values)):
                 return False
+            # That may have run other code.
+            values = quickpickle_empty_values(obj)
+            if values == NULL:
+                return False
+    if (
+        Py_TYPE(obj) != plan.cls or plan.version != quickpickle_type_version(plan.cls)
+        or quickpickle_shared_keys(plan.cls) != plan.shared
+        or count > quickpickle_values_room(obj, values)
+    ):
+        return False
     fields = plan.fields
     for i in range(count):
         quickpickle_set_value(values, i, fields[i].place, items[2 * i + 1])
@@ -221,6 +226,8 @@ cdef bint set_slots(Loader self, ClassPlan* plan, PyObject* obj, PyObject** item
         if i >= plan.count or plan.fields[i].key != items[2 * i]:
             if not learn_field(self, plan, i, items[2 * i], LARGEST):
                 return False
+    if Py_TYPE(obj) != plan.cls or plan.version != quickpickle_type_version(plan.cls):
+        return False
     fields = plan.fields
     for i in range(count):
         if quickpickle_slot_at(obj, fields[i].place)[0] != NULL:
@@ -242,6 +249,9 @@ cdef bint set_dict(Loader self, ClassPlan* plan, PyObject* obj, PyObject** items
         if i >= plan.count or plan.fields[i].key != items[2 * i]:
             if not learn_field(self, plan, i, items[2 * i], LARGEST):
                 return False
+    # To learn a name may have run other code.
+    if Py_TYPE(obj) != plan.cls or quickpickle_own_dict(obj)[0] != NULL:
+        return False
     for i in range(count):
         name = plan.fields[i].name
         Py_INCREF_(name)
@@ -333,6 +343,9 @@ cdef bint remake_state(Loader self, Built* built) noexcept:
     cdef void* values = quickpickle_any_values(built.obj)
     cdef Py_ssize_t i
     if made == NULL:
+        return False
+    if plan.cls != Py_TYPE(built.obj) or plan.count < built.count:
+        Py_DECREF(made)
         return False
     for i in range(built.count):
         if plan.kind == BY_SLOTS:

@@ -58,6 +58,8 @@ cdef int load_line(Loader self, uint8_t code) except -1:
         if made == NULL:
             return -1
         return self.push(made)
+    if self.built_count:
+        self.remake_states()  # the rules are Python code, in which signal handlers run
     if code == OP_INT:
         obj = loading.parse_int(line)
     elif code == OP_LONG:

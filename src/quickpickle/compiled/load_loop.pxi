@@ -498,9 +498,10 @@ cdef int load_frame(Loader self) except -1:
         leave_frame(self)
         self.data_end = self.end
         self.frame_end = self.end = self.p + count
-    close_window_to_read(self)
-    PyErr_CheckSignals()
-    self.open_window()
+    if not self.built_count:  # else the states would be made for each frame
+        self.close_window()
+        PyErr_CheckSignals()
+        self.open_window()
     return 0
 
 

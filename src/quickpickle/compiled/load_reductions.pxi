@@ -134,6 +134,8 @@ cdef int load_inst(Loader self) except -1:
     # The names come first, as the interpreter has it.
     height = self.pop_mark()
     args = take_args(self, height)
+    if self.built_count:
+        self.remake_states()  # as in load_line
     module = loading.parse_name(take_line(self), "ascii")
     name = loading.parse_name(take_line(self), "ascii")
     cls = find_global(self, module, name)

@@ -99,7 +99,7 @@ cdef class Loader:
     cdef object file_read, file_readline, file_readinto, file_peek
     cdef char* buffer
     cdef Py_ssize_t buffer_room, ahead
-    cdef bint is_file, is_plain_file, looks_up_later, memory_failed
+    cdef bint is_file, is_plain_file, is_bytesio, looks_up_later, memory_failed
     cdef uint8_t few_reads[2 * FEW_READS]
 
     def __cinit__(self):
@@ -288,7 +288,7 @@ cdef class Loader:
         while self.pending_count:
             self.pending_count -= 1
             number = self.pending[self.pending_count].number
-            if number >= 0 and self.memo[number] == PENDING:
+            if 0 <= number < self.memo_room and self.memo[number] == PENDING:
                 made = PyDict_New()
                 if made == NULL:
                     PyErr_Clear()
@@ -323,16 +323,17 @@ cdef class Loader:
 
         That is so since this comes before any other code runs.
         """
-        cdef Built* last
+        cdef Py_ssize_t i, count = self.built_count
         cdef PyObject* obj
-        while self.built_count:
-            self.built_count -= 1
-            last = &self.built[self.built_count]
-            if not remake_state(self, last):
+        # All are made before one instance is given up, which may run other code.
+        for i in range(count):
+            if not remake_state(self, &self.built[i]):
                 self.memory_failed = True
                 PyErr_Clear()
-            obj = last.obj
-            if Py_REFCNT(obj) == 1:  # to free it may run other code
+        while self.built_count:
+            self.built_count -= 1
+            obj = self.built[self.built_count].obj
+            if Py_REFCNT(obj) == 1 and self.window.is_open:
                 quickpickle_close_window(&self.window)
                 Py_DECREF(obj)
                 quickpickle_open_window(&self.window)
@@ -486,7 +487,7 @@ cdef class Loader:
 
     cdef int find_reads(self) except -1:
         """Learn which entries of the memo the rest of the pickle reads."""
-        cdef Py_ssize_t size
+        cdef Py_ssize_t size, i
         # From 3.14 on `end` is that of the frame.
         cdef const uint8_t* end = self.end if self.frame_end == NULL else self.data_end
         self.reads_are_known = True
@@ -503,6 +504,10 @@ cdef class Loader:
             if self.reads.is_read == NULL:
                 return 0  # all count as read
         memset(self.reads.is_read, 0, size)
+        # Numbers that were put in advance of MEMOIZE: then each is looked at.
+        for i in range(self.memo_count, self.memo_room):
+            if self.memo[i] != NULL:
+                self.reads.has_put = True
         quickpickle_find_reads(self.p, end, &self.reads, size)
         self.reads.size = size
         return 0

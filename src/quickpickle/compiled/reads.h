@@ -37,7 +37,7 @@ static inline const uint8_t *quickpickle_line_end(const uint8_t *p, const uint8_
     if (end - p < (width) || (uint64_t)(end - p - (width)) < (uint64_t)(load)) { \
         return;                                                                  \
     }                                                                            \
-    p += (width) + (load);                                                       \
+    p += (width) + (uint64_t)(load);                                                       \
     break
 
 /* Marks what is read from `p` on. Where the pickle is damaged it ends: nothing after that runs. */

@@ -238,7 +238,7 @@ cdef int open_file(
 cdef int forget_file(Loader loader) except -1:
     loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
     loader.encoding = loader.errors = loader.buffers = None
-    loader.is_file = False
+    loader.is_file = loader.is_plain_file = loader.is_bytesio = loader.looks_up_later = False
     loader.p = loader.end = loader.start = NULL
     loader.ahead = 0
     if loader.buffer_room > KEPT_BUFFER:
