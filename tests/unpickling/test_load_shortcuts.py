@@ -143,6 +143,75 @@ def test_the_memo_has_the_states(unpickling):
         assert unpickler.load() == {"x": 0, "y": 1}
 
 
+class MadeWithKeywords:
+    def __new__(cls, *, k=0):
+        return object.__new__(cls)
+
+    def __getnewargs_ex__(self):
+        return (), {"k": 1}
+
+
+def test_bytes_after_a_file(unpickling):
+    """The next load asks nothing of the file of the one before."""
+    obj = MadeWithKeywords()
+    obj.a, obj.b = 1, 2
+    data = pickle.dumps([obj, b"x" * 100_000, "more", 1.5], 4)
+    unpickling.load(io.BytesIO(pickle.dumps(1)))
+    assert len(unpickling.loads(data)) == 4
+
+
+class ChangesAnother:
+    """When it is freed it changes the instance `other`."""
+
+    other = None
+    change = None
+
+    def __del__(self):
+        if ChangesAnother.other is not None and self is not ChangesAnother.other:
+            ChangesAnother.change(ChangesAnother.other)
+
+
+@pytest.mark.parametrize("change", ["class", "dict", "attribute"])
+@pytest.mark.skipif(PYPY, reason="PyPy frees objects later")
+def test_a_state_is_made_again_before_other_code_changes_it(unpickling, change, monkeypatch):
+    other = ChangesAnother()
+    monkeypatch.setitem(globals(), "other_instance", other)
+    changes = {
+        "class": lambda obj: setattr(obj, "__class__", Point),
+        "dict": lambda obj: vars(obj).update({1: 1}),
+        "attribute": lambda obj: setattr(obj, "x", 99),
+    }
+    state = b"}\x94(" + text("x") + b"K\5" + text("y") + b"K\6ub"
+    body = b"(" + named("other_instance", __name__) + state
+    body += named("ChangesAnother", __name__) + b")\x81" + state + b"0h\0t."
+    monkeypatch.setattr(ChangesAnother, "change", staticmethod(changes[change]))
+    monkeypatch.setattr(ChangesAnother, "other", other)
+    try:
+        result = unpickling.load(io.BytesIO(b"\x80\x04" + body))
+    finally:
+        ChangesAnother.other = None
+    assert result[-1] == {"x": 5, "y": 6}
+
+
+@pytest.mark.parametrize("action", ["clear", "assign"])
+def test_a_load_that_fails_after_its_memo_was_cleared(unpickling, action):
+    class Sub(unpickling.Unpickler):
+        def persistent_load(self, pid):
+            if action == "clear":
+                self.memo.clear()
+            else:
+                self.memo = {}
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        Sub(io.BytesIO(b"\x80\x04}\x94" + text("a") + b"Q" + b"K\1" * 10 + b".")).load()
+
+
+def test_numbers_that_were_put_in_advance(unpickling):
+    data = b"\x80\x04(" + text("PRE") + b"q\4q\3" + named("Point", __name__) + b")\x81"
+    assert_same_load(unpickling, data + (text("m") + b"\x94") * 4 + b"h\4t.")
+
+
 def test_pickles_of_many_frames(unpickling):
     """Objects of one frame are read again in later ones."""
     points = [Point(i, str(i)) for i in range(3000)]
@@ -426,9 +495,8 @@ def test_instances_take_less_memory(native_unpickling, tmp_path):
     ours = peak(lambda: native_unpickling.loads(data))
     theirs = peak(lambda: pickle.loads(data))
     assert ours <= 0.65 * theirs
-    assert peak(lambda: load_file(native_unpickling.load)) <= 0.75 * peak(
-        lambda: load_file(pickle.load)
-    )
+    # Other threads run while a file is read, so there the memo has the states.
+    assert peak(lambda: load_file(native_unpickling.load)) <= peak(lambda: load_file(pickle.load))
 
 
 # --- the layouts
