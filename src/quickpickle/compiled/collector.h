@@ -5,9 +5,9 @@
    other code is called the collector is as that code expects it.
 
    What was made in such a window is put into the middle generation, where it would be after one
-   collection. Otherwise that one, right after the load, would look at all of it. The next collection
-   of the middle generation does so once, and counts what it moves to the oldest: by that count the
-   collector knows when to look at everything, so what is loaded is not put there. */
+   collection. Otherwise that one, right after the load, would look at all of it. The next
+   collection of the middle generation does so once, and counts what it moves to the oldest: by that
+   count the collector knows when to look at everything, so what is loaded is not put there. */
 
 #ifndef QUICKPICKLE_COLLECTOR_H
 #define QUICKPICKLE_COLLECTOR_H
@@ -47,10 +47,12 @@ static void quickpickle_find_generations(void)
     PyObject *gc = PyImport_ImportModule("gc"), *thresholds = NULL, *fresh = NULL;
     int values[3], i, was_on;
     quickpickle_generation *found;
+    quickpickle_link *link;
     if (gc != NULL) {
         thresholds = PyObject_CallMethod(gc, "get_threshold", NULL);
     }
-    if (thresholds == NULL || !PyArg_ParseTuple(thresholds, "iii", &values[0], &values[1], &values[2])) {
+    if (thresholds == NULL ||
+        !PyArg_ParseTuple(thresholds, "iii", &values[0], &values[1], &values[2])) {
         goto done;
     }
     was_on = PyGC_Disable();
@@ -58,19 +60,23 @@ static void quickpickle_find_generations(void)
     if (was_on) {
         PyGC_Enable();
     }
-    if (fresh == NULL || QUICKPICKLE_LINK(fresh)->next & 3 || QUICKPICKLE_LINK(fresh)->previous & 3) {
+    if (fresh == NULL) {
         goto done;
     }
-    found = (quickpickle_generation *)QUICKPICKLE_LINK(fresh)->next;
-    if (found == NULL || (found->head.previous & ~(uintptr_t)3) != (uintptr_t)QUICKPICKLE_LINK(fresh) ||
+    link = QUICKPICKLE_LINK(fresh);
+    if (link->next & 3 || link->previous & 3) {
+        goto done;
+    }
+    found = (quickpickle_generation *)link->next;
+    if (found == NULL || (found->head.previous & ~(uintptr_t)3) != (uintptr_t)link ||
         found->threshold != values[0]) {
         goto done;
     }
     for (i = 1; i < 3; i++) {
         quickpickle_link *head = &found[i].head;
         /* Collectors that work in steps have no third threshold, and other rings. */
-        if (found[i].threshold != values[i] || values[i] == 0 || head->next == 0 || head->next & 3 ||
-            head->previous == 0 || head->previous & 3 ||
+        if (found[i].threshold != values[i] || values[i] == 0 || head->next == 0 ||
+            head->next & 3 || head->previous == 0 || head->previous & 3 ||
             ((quickpickle_link *)head->previous)->next != (uintptr_t)head) {
             goto done;
         }
@@ -83,7 +89,7 @@ done:
     Py_XDECREF(fresh);
 }
 
-/* The ring of the youngest, from behind the marker to its end, is put at the end of the next one. */
+/* Puts the ring of the youngest, from behind the marker on, at the end of the next one. */
 static inline void quickpickle_age(PyObject *marker)
 {
     quickpickle_link *young = &quickpickle_generations[0].head;

@@ -5,8 +5,8 @@
 
 #include "layout.h"
 
-/* What may be written in place, as load_layouts.pxi has found. Where a flag is 0 public functions are
-   called. */
+/* What may be written in place, as load_layouts.pxi has found. Where a flag is 0 public functions
+   are called. */
 static struct quickpickle_filled {
     int lists, dicts, values;
 } quickpickle_fills;
@@ -278,7 +278,10 @@ static inline int quickpickle_has_own_dict(PyTypeObject *cls)
 
 #define quickpickle_slot_at(obj, offset) ((PyObject **)((char *)(obj) + (offset)))
 
-#define quickpickle_tp_new(cls, args) ((PyTypeObject *)(cls))->tp_new((PyTypeObject *)(cls), args, NULL)
+static inline PyObject *quickpickle_tp_new(PyObject *cls, PyObject *args)
+{
+    return ((PyTypeObject *)cls)->tp_new((PyTypeObject *)cls, args, NULL);
+}
 
 /* Whether instances of a class are tuples that are made as tuples are. */
 static inline int quickpickle_is_tuple_class(PyTypeObject *cls)
@@ -321,7 +324,8 @@ static PyObject *quickpickle_make_date(PyTypeObject *cls, PyObject *bytes)
     }
     if (cls == PyDateTimeAPI->DateTimeType) {
         PyDateTime_DateTime *datetime;
-        if (size != _PyDateTime_DATETIME_DATASIZE || (data[2] & 0x7F) < 1 || (data[2] & 0x7F) > 12) {
+        if (size != _PyDateTime_DATETIME_DATASIZE || (data[2] & 0x7F) < 1 ||
+            (data[2] & 0x7F) > 12) {
             return NULL;
         }
         result = cls->tp_alloc(cls, 0);

@@ -107,12 +107,16 @@ cdef enum:
 cdef inline bint is_quiet_key(PyObject* key) noexcept:
     """Whether to hash and to compare it runs no other code."""
     cdef PyTypeObject* cls = Py_TYPE(key)
-    return cls == &PyUnicode_Type or cls == &PyLong_Type or cls == &PyBytes_Type or cls == &PyFloat_Type
+    return (
+        cls == &PyUnicode_Type or cls == &PyLong_Type or cls == &PyBytes_Type
+        or cls == &PyFloat_Type
+    )
 
 
-cdef bint are_quiet_keys(PyObject** keys, Py_ssize_t count) noexcept:
+cdef bint are_quiet_keys(PyObject** keys, Py_ssize_t count, int step) noexcept:
+    """The same of every object, or of every second one."""
     cdef Py_ssize_t i
-    for i in range(count):
+    for i in range(0, count, step):
         if not is_quiet_key(keys[i]):
             return False
     return True
@@ -126,7 +130,7 @@ cdef PyObject* new_dict(Loader self, PyObject** items, Py_ssize_t count) noexcep
     cdef PyObject* made
     cdef PyObject** table = NULL
     cdef Py_ssize_t i
-    cdef size_t place
+    cdef size_t place = 0
     if 2 <= count <= LARGEST_KEY_TABLE:
         if self.key_tables == NULL and self.dict_count:
             self.key_tables = <PyObject**>PyMem_Malloc(KEY_TABLES * sizeof(PyObject*))
@@ -139,9 +143,8 @@ cdef PyObject* new_dict(Loader self, PyObject** items, Py_ssize_t count) noexcep
                 made = quickpickle_dict_like(table[0], items, count)
                 if made != NULL:
                     return made
-    for i in range(count):
-        if not is_quiet_key(items[2 * i]):
-            return Py_None
+    if not are_quiet_keys(items, 2 * count, 2):
+        return Py_None
     made = _PyDict_NewPresized(count) if count > 5 else PyDict_New()
     if made == NULL:
         return NULL
@@ -174,11 +177,9 @@ cdef int set_items(Loader self, PyObject* target, Py_ssize_t height, Py_ssize_t 
     They stay on the stack meanwhile, where other code cannot free them.
     """
     cdef Py_ssize_t i, count = self.top - self.bottom - height - above
-    cdef bint is_quiet = PyDict_GET_SIZE(target) == 0
-    for i in range(0, count, 2):
-        if not is_quiet:
-            break
-        is_quiet = is_quiet_key(self.bottom[height + i])
+    cdef bint is_quiet = PyDict_GET_SIZE(target) == 0 and are_quiet_keys(
+        self.bottom + height, count, 2
+    )
     if not is_quiet:
         self.close_window()
     for i in range(0, count, 2):
@@ -192,7 +193,6 @@ cdef int load_setitems(Loader self, Py_ssize_t height) except -1:
     """Keys and values from `height` on go to the object below."""
     cdef PyObject** items = self.bottom + height
     cdef PyObject* target
-    cdef PyObject* made
     cdef Py_ssize_t count = self.top - items, i
     if self.pending_count and self.pending[self.pending_count - 1].place == height - 1 and not (
         self.mark_count and self.marks[self.mark_count - 1] == height
@@ -223,10 +223,9 @@ cdef int load_setitems(Loader self, Py_ssize_t height) except -1:
 cdef int fill_pending(Loader self, Py_ssize_t height) except -1:
     """A pending dict gets its items; or they become the state of an instance right away."""
     cdef Py_ssize_t count = self.top - self.bottom - height
-    cdef Pending* pending = &self.pending[self.pending_count - 1]
-    cdef Py_ssize_t number = pending.number
+    cdef Py_ssize_t number = self.pending[self.pending_count - 1].number
     cdef PyObject* made
-    if build_at_once(self, height, number):
+    if number < 0 and build_at_once(self, height):
         return 0
     if self.bottom[height - 1] != PENDING:  # other code has seen it meanwhile
         set_items(self, self.bottom[height - 1], height, 0)
@@ -257,7 +256,7 @@ cdef int load_additems(Loader self) except -1:
         items = self.bottom + height
     target = items[-1]
     if PySet_CheckExact_(target):
-        is_quiet = PySet_GET_SIZE(target) == 0 and are_quiet_keys(items, self.top - items)
+        is_quiet = PySet_GET_SIZE(target) == 0 and are_quiet_keys(items, self.top - items, 1)
         if not is_quiet:
             self.close_window()
         for i in range(height, self.top - self.bottom):
@@ -277,7 +276,7 @@ cdef int load_additems(Loader self) except -1:
 cdef int load_frozenset(Loader self) except -1:
     cdef bint is_quiet
     items = take_args(self, self.pop_mark())
-    is_quiet = are_quiet_keys(quickpickle_tuple_items(<PyObject*>items), len(items))
+    is_quiet = are_quiet_keys(quickpickle_tuple_items(<PyObject*>items), len(items), 1)
     if not is_quiet:
         self.close_window()
     made = frozenset(items)

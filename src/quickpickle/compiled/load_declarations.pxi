@@ -2,20 +2,19 @@
 
 import builtins
 import sys
-from _compat_pickle import IMPORT_MAPPING as _import_mapping, NAME_MAPPING as _name_mapping
 from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from operator import itemgetter
 from pickle import HIGHEST_PROTOCOL as _highest_protocol, UnpicklingError
 from types import FunctionType
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memmove, memset
 
 cimport cython
 from cpython.buffer cimport PyBuffer_Release, PyBUF_SIMPLE, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject, inquiry, traverseproc, visitproc
@@ -30,8 +29,7 @@ from ..rules.versions import PY313, PY314
 # All of these take and give borrowed references, as C does, but for those that are said to give a
 # new one.
 cdef extern from "Python.h":
-    PyTypeObject PyUnicode_Type, PyTuple_Type, PyList_Type, PyDict_Type, PySet_Type, PyBytes_Type
-    PyTypeObject PyLong_Type, PyFloat_Type
+    PyTypeObject PyUnicode_Type, PyList_Type, PyDict_Type, PyBytes_Type, PyLong_Type, PyFloat_Type
     PyTypeObject* Py_TYPE(PyObject*)
     Py_ssize_t Py_REFCNT(PyObject*)
     void Py_INCREF_ "Py_INCREF"(PyObject*)
@@ -40,7 +38,6 @@ cdef extern from "Python.h":
     PyObject* Py_None
     PyObject* Py_True
     PyObject* Py_False
-    PyObject* PyErr_Occurred()
     void PyErr_Clear()
     bint PyType_Check(PyObject*)
     bint PyBytes_CheckExact_ "PyBytes_CheckExact"(PyObject*)
@@ -65,7 +62,6 @@ cdef extern from "Python.h":
     bint PyModule_CheckExact(PyObject*)
     PyObject* _PyType_Lookup(PyTypeObject*, PyObject*) noexcept
     int PySys_Audit(const char*, const char*, ...) except -1
-    const unsigned long Py_TPFLAGS_IS_ABSTRACT
     const unsigned long Py_TPFLAGS_HEAPTYPE
     bint PyType_HasFeature(PyTypeObject*, unsigned long)
 
@@ -73,19 +69,20 @@ cdef extern from "Python.h":
     PyObject* PyList_New(Py_ssize_t) noexcept
     PyObject* PyDict_New() noexcept
     PyObject* PySet_New(PyObject*) noexcept
-    PyObject* PyFrozenSet_New(PyObject*) noexcept
     PyObject* PyTuple_New(Py_ssize_t) noexcept
     void PyTuple_SET_ITEM_ "PyTuple_SET_ITEM"(PyObject*, Py_ssize_t, PyObject*)
     PyObject* PyLong_FromLong(long) noexcept
     PyObject* PyLong_FromLongLong(long long) noexcept
-    PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(const char*, Py_ssize_t) noexcept
+    PyObject* PyBytes_FromStringAndSize_ "PyBytes_FromStringAndSize"(
+        const char*, Py_ssize_t
+    ) noexcept
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
     object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
     const int PyBUF_WRITE
-    PyObject* PyByteArray_FromStringAndSize(const char*, Py_ssize_t) noexcept
     PyObject* PyObject_Call_ "PyObject_Call"(PyObject*, PyObject*, PyObject*) except NULL
-    PyObject* PyObject_GenericGetAttr(PyObject*, PyObject*) noexcept
-    int PyObject_GenericSetAttr_ "PyObject_GenericSetAttr"(PyObject*, PyObject*, PyObject*) except -1
+    int PyObject_GenericSetAttr_ "PyObject_GenericSetAttr"(
+        PyObject*, PyObject*, PyObject*
+    ) except -1
     PyObject* _PyDict_NewPresized(Py_ssize_t) noexcept
     int _PyBytes_Resize_ "_PyBytes_Resize"(PyObject**, Py_ssize_t) except -1
 
@@ -122,11 +119,16 @@ cdef extern from "reads.h":
         Py_ssize_t size
         bint has_put
     bint QUICKPICKLE_IS_READ(quickpickle_reads*, Py_ssize_t)
-    void quickpickle_find_reads(const uint8_t*, const uint8_t*, quickpickle_reads*, Py_ssize_t)
+    void quickpickle_begin_reads(quickpickle_reads*, Py_ssize_t)
+    void quickpickle_end_reads(quickpickle_reads*)
+    void quickpickle_forget_reads(quickpickle_reads*)
+    const uint8_t* quickpickle_find_reads(
+        quickpickle_reads*, const uint8_t*, const uint8_t*, uint64_t*
+    )
+    bint quickpickle_find_reads_of_file(quickpickle_reads*, int, int64_t)
 
 cdef extern from "filling.h":
     int quickpickle_fill_list(PyObject*, PyObject**, Py_ssize_t) except -1
-    bint quickpickle_may_be_tracked(PyObject*)
     PyObject* quickpickle_dict_like(PyObject*, PyObject**, Py_ssize_t) noexcept
     void* quickpickle_shared_keys(PyTypeObject*)
     Py_ssize_t quickpickle_shared_place(void*, PyObject*)
@@ -149,7 +151,6 @@ cdef extern from "filling.h":
     PyObject* quickpickle_tp_new(PyObject*, PyObject*) except NULL
     bint quickpickle_is_tuple_class(PyTypeObject*)
     PyObject* quickpickle_tuple_of(PyTypeObject*, PyObject**, Py_ssize_t) except NULL
-    void* quickpickle_any_values "quickpickle_values"(PyObject*)
     PyObject* quickpickle_value_at(void*, Py_ssize_t)
     PyObject* quickpickle_make_date(PyTypeObject*, PyObject*) except? NULL
 

@@ -1,11 +1,11 @@
 # Classes and functions by their names.
 #
-# The rules are in rules/loading.py. What is found without running other code but a hook of
-# `sys.audit` is looked up here: the module is imported, and has the name in its dict.
+# The rules are in rules/loading.py. A name is looked up here if no other code runs but a hook of
+# `sys.audit`: its module is imported, and has the name in its dict.
 
 cdef object original_import = builtins.__import__
 cdef dict builtins_dict = vars(builtins)
-cdef dict IMPORT_MAPPING = _import_mapping, NAME_MAPPING = _name_mapping
+cdef dict IMPORT_MAPPING = loading.IMPORT_MAPPING, NAME_MAPPING = loading.NAME_MAPPING
 
 
 cdef object find_global(Loader self, object module, object name):
@@ -21,24 +21,39 @@ cdef object find_global(Loader self, object module, object name):
 
 cdef object find_class(Loader self, object module, object name):
     """Unpickler.find_class. Runs other code."""
-    cdef PyObject* found
-    cdef PyObject* names
     if (
-        type(module) is str and type(name) is str and builtins_dict["__import__"] is original_import
+        type(module) is str and type(name) is str
         and (self.proto >= 3 or not self.fix_imports or not is_renamed(module, name))
+        # `__dict__` and the like are the module's own, which comes before what its dict has.
+        and not is_special(<PyObject*>name) and not (self.proto >= 4 and "." in name)
     ):
-        found = PyDict_GetItemWithError(PyImport_GetModuleDict(), <PyObject*>module)
-        if found != NULL and PyModule_CheckExact(found) and not (self.proto >= 4 and "." in name):
-            loaded = <object>found
-            names = PyModule_GetDict(found)
-            # `__dict__` and the like are the module's own, which comes before what its dict has.
-            if (
-                PyDict_GetItemWithError(names, <PyObject*>name) != NULL
-                and not is_special(<PyObject*>name) and not is_being_imported(<dict>names)
-            ):
-                PySys_Audit("pickle.find_class", "OO", <PyObject*>module, <PyObject*>name)
-                return getattr(loaded, name)
+        found = imported_module(module)
+        if found is not None and name in <dict>PyModule_GetDict(<PyObject*>found):
+            PySys_Audit("pickle.find_class", "OO", <PyObject*>module, <PyObject*>name)
+            return getattr(found, name)
     return loading.find_class(module, name, self.proto, self.fix_imports)
+
+
+cdef object imported_module(str name):
+    """The module that __import__ would only look up, and getattr would ask its dict; else None.
+
+    An import of "a.b" asks for "a" too.
+    """
+    cdef PyObject* found
+    cdef Py_ssize_t dot
+    if builtins_dict.get("__import__") is not original_import:
+        return None
+    dot = name.find(".")
+    if dot >= 0 and imported_module(name[:dot]) is None:
+        return None
+    found = PyDict_GetItemWithError(PyImport_GetModuleDict(), <PyObject*>name)
+    if found == NULL or not PyModule_CheckExact(found):
+        return None
+    module = <object>found
+    spec = (<dict>PyModule_GetDict(found)).get("__spec__")
+    if spec is not None and getattr(spec, "_initializing", False):
+        return None  # it may not be complete: __import__ waits for the other thread
+    return module
 
 
 cdef bint is_renamed(str module, str name) except -1:
@@ -53,14 +68,7 @@ cdef inline bint is_special(PyObject* name) noexcept:
     )
 
 
-cdef bint is_being_imported(dict names) except -1:
-    """Whether a module may not be complete yet; then __import__ waits for the other thread."""
-    spec = names.get("__spec__")
-    return spec is not None and getattr(spec, "_initializing", False)
-
-
 cdef int load_stack_global(Loader self) except -1:
-    cdef PyObject* obj
     if self.top - self.fence < 2:
         self.underflow(2)
     if Py_TYPE(self.top[-1]) != &PyUnicode_Type or Py_TYPE(self.top[-2]) != &PyUnicode_Type:
@@ -75,8 +83,6 @@ cdef int push_new(Loader self, object obj) except -1:
 
 
 cdef int load_global(Loader self) except -1:
-    if self.built_count:
-        self.remake_states()  # as in load_line
     module = loading.parse_name(take_line(self))
     name = loading.parse_name(take_line(self))
     push_new(self, find_global(self, module, name))

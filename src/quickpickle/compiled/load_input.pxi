@@ -2,17 +2,22 @@
 #
 # From a file not one byte more is read than the pickle has, as another one may follow. Only what
 # `peek` shows, which stays in the file, is looked at before it is known to belong to the pickle:
-# of the bytes from p to end the last `ahead` are still in the file, and so are those of `ahead` that
-# lie before p.
+# of the bytes from p to end the last `ahead` are still in the file, and so are those of `ahead`
+# that lie before p.
 
 cdef enum:
     PEEKED = 128 * 1024
     PIECE = 1024 * 1024  # so much is read at most before there is more room than that
 
 
+cdef inline const uint8_t* end_of_data(Loader self) noexcept:
+    """Where the bytes end that are there: from 3.14 on `end` is that of the frame."""
+    return self.end if self.frame_end == NULL else self.data_end
+
+
 cdef bint is_plain(Loader self) except -1:
     """Whether the file runs no code but that of the io module."""
-    if not self.is_file or not self.is_plain_file:
+    if not self.is_plain_file:
         return False
     file = self.file_read.__self__
     if type(file) is BufferedReader and type(file.raw) is not FileIO:
@@ -20,12 +25,40 @@ cdef bint is_plain(Loader self) except -1:
     return self.is_plain_file
 
 
-cdef int close_window_to_read(Loader self) except -1:
-    """No other code runs in a read of a BytesIO. All others may let signal handlers and threads run."""
-    if self.built_count and not (self.is_file and self.is_bytesio):
-        self.remake_states()
-    quickpickle_close_window(&self.window)
-    return 0
+cdef bint find_reads_of_file(Loader self) except -1:
+    """Look through the rest of the pickle in its file, whose position stays.
+
+    Returns False where that cannot be done.
+    """
+    cdef Py_ssize_t here = self.ahead - (end_of_data(self) - self.p)  # from the file's position
+    cdef bint is_found = False
+    self.close_window()
+    try:
+        if is_plain(self):
+            file = self.file_read.__self__
+            if type(file) is BytesIO:
+                is_found = find_reads_in(self, file.getbuffer(), file.tell() + here)
+            else:
+                is_found = quickpickle_find_reads_of_file(
+                    &self.reads, file.fileno(), file.tell() + here
+                )
+    except (OSError, ValueError):  # a pipe; a file that was closed
+        pass
+    self.open_window()
+    return is_found
+
+
+cdef bint find_reads_in(Loader self, object data, Py_ssize_t offset) except -1:
+    cdef Py_buffer view
+    cdef uint64_t skip
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    if 0 <= offset <= view.len:
+        quickpickle_find_reads(
+            &self.reads, <const uint8_t*>view.buf + offset,
+            <const uint8_t*>view.buf + view.len, &skip
+        )
+    PyBuffer_Release(&view)
+    return True
 
 
 cdef int use_file(Loader self, object file) except -1:
@@ -34,12 +67,11 @@ cdef int use_file(Loader self, object file) except -1:
     if type(file) is BytesIO or type(file) is BufferedReader or type(file) is FileIO:
         # Their other methods are looked up when they are needed.
         self.is_plain_file = self.looks_up_later = True
-        self.is_bytesio = type(file) is BytesIO
         self.file_read = file.read
         self.file_peek = file.peek if type(file) is BufferedReader else None
         self.file_readinto = self.file_readline = None
         return 0
-    self.is_plain_file = self.looks_up_later = self.is_bytesio = False
+    self.is_plain_file = self.looks_up_later = False
     self.file_peek = getattr(file, "peek", None)
     self.file_readinto = getattr(file, "readinto", None)
     read = getattr(file, "read", absent)
@@ -76,7 +108,7 @@ cdef int read_more(Loader self, uint64_t count) except -1:
         return 0
     if not self.is_file:
         raise faults.truncated()
-    close_window_to_read(self)
+    self.close_window()
     fill_buffer(self, count)
     self.open_window()
     return 0
@@ -206,7 +238,7 @@ cdef bytes take_line(Loader self):
     if found == NULL:
         if not self.is_file:
             raise faults.truncated()
-        close_window_to_read(self)
+        self.close_window()
         read_line(self)
         self.open_window()
         if self.end > self.p:
@@ -276,7 +308,7 @@ cdef bint have_payload(Loader self, uint64_t count) except -1:
 cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     """Read bytes straight to where they stay, in pieces, so that no length is believed."""
     cdef Py_ssize_t have, size
-    close_window_to_read(self)
+    self.close_window()
     target = bytearray()
     look_up_rest(self)
     skip_consumed(self)
@@ -333,7 +365,7 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
 
 
 cdef bytes read_bytes(Loader self, Py_ssize_t have, Py_ssize_t count):
-    """Read bytes into the object that has them: with a file of the io module, which keeps no view."""
+    """Read bytes into the object that has them: of a plain file, which keeps no view of it."""
     cdef Py_ssize_t room = min(count, max(have, PIECE)), size
     cdef PyObject* made = PyBytes_FromStringAndSize_(NULL, room)
     if made == NULL:
@@ -346,7 +378,9 @@ cdef bytes read_bytes(Loader self, Py_ssize_t have, Py_ssize_t count):
             if have == room:
                 room = min(count, have * 2)
                 _PyBytes_Resize_(&made, room)
-            view = PyMemoryView_FromMemory(PyBytes_AS_STRING_(made) + have, room - have, PyBUF_WRITE)
+            view = PyMemoryView_FromMemory(
+                PyBytes_AS_STRING_(made) + have, room - have, PyBUF_WRITE
+            )
             try:
                 size = self.file_readinto(view)
             finally:

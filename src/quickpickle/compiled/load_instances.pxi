@@ -16,6 +16,7 @@ cdef enum:
 cdef enum:  # not a count
     NOT_KNOWN = -1
     NO_TUPLE = -2
+    SEEN_ONCE = -3
 
 class Example:
     pass
@@ -42,8 +43,6 @@ cdef ClassPlan* plan_of(Loader self, PyTypeObject* cls) except NULL:
     if plan.kind == 0:
         self.used_plans[self.used_plan_count] = place
         self.used_plan_count += 1
-    if self.built_count:
-        self.remake_states()  # by the old plan
     old = plan[0]
     memset(plan, 0, sizeof(ClassPlan))
     Py_INCREF_(<PyObject*>cls)
@@ -125,21 +124,23 @@ cdef int learn_setstate(Loader self, object cls) except -1:
 
 
 cdef bint is_namedtuple(Loader self, PyTypeObject* cls, Py_ssize_t count) except -1:
-    """Whether a call of the __new__ of a class with so many arguments makes a tuple of them."""
+    """Whether a call of the __new__ of a class with so many arguments makes a tuple of them.
+
+    That is learned at the second call.
+    """
     cdef ClassPlan* plan = plan_of(self, cls)
     if plan.tuple_items == NOT_KNOWN and plan.version:
-        plan.seen += 1
-        if plan.seen == 2:
-            made_of = <object>cls
-            self.close_window()
-            items = loading_plans.count_of_namedtuple(made_of)
-            self.open_window()
-            plan = plan_of(self, cls)
-            plan.tuple_items = NO_TUPLE if items is None else items
+        plan.tuple_items = SEEN_ONCE
+    elif plan.tuple_items == SEEN_ONCE:
+        self.close_window()
+        items = loading_plans.count_of_namedtuple(<object>cls)
+        self.open_window()
+        plan = plan_of(self, cls)
+        plan.tuple_items = NO_TUPLE if items is None else items
     return plan.tuple_items == count
 
 
-cdef bint learn_field(Loader self, ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t room) except -1:
+cdef bint learn_field(ClassPlan* plan, Py_ssize_t i, PyObject* key, Py_ssize_t room) except -1:
     """Learn which attribute the i-th key of a state is; what was known of later ones is forgotten.
 
     Returns False where there is no place for it yet.
@@ -150,8 +151,6 @@ cdef bint learn_field(Loader self, ClassPlan* plan, Py_ssize_t i, PyObject* key,
     cdef Py_ssize_t place = -1, k
     if Py_TYPE(key) != &PyUnicode_Type:
         return False
-    if plan.count > i and self.built_count:
-        self.remake_states()
     while plan.count > i:
         # Its key is a str, which frees no other object.
         plan.count -= 1
@@ -187,30 +186,36 @@ cdef bint learn_field(Loader self, ClassPlan* plan, Py_ssize_t i, PyObject* key,
     return True
 
 
-cdef bint set_attributes(Loader self, ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+cdef bint learn_fields(
+    ClassPlan* plan, PyObject** items, Py_ssize_t count, Py_ssize_t room
+) except -1:
+    """Learn the keys of a state that are not known from the last one.
+
+    Returns False where one has no place.
+    """
+    cdef Py_ssize_t i
+    for i in range(count):
+        if i >= plan.count or plan.fields[i].key != items[2 * i]:
+            if not learn_field(plan, i, items[2 * i], room):
+                return False
+    return True
+
+
+cdef bint set_attributes(
+    ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count
+) except -1:
     """Keys and values in turn become the attributes of an instance that has none.
 
     Takes over the references to the values. Returns False where that is not possible, and then
     nothing was changed.
     """
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, room
     cdef Field* fields
     cdef void* values = quickpickle_empty_values(obj)
-    if values == NULL:
+    if values == NULL or quickpickle_shared_keys(plan.cls) != plan.shared:
         return False
-    for i in range(count):
-        if i >= plan.count or plan.fields[i].key != items[2 * i]:
-            if not learn_field(self, plan, i, items[2 * i], quickpickle_values_room(obj, values)):
-                return False
-            # That may have run other code.
-            values = quickpickle_empty_values(obj)
-            if values == NULL:
-                return False
-    if (
-        Py_TYPE(obj) != plan.cls or plan.version != quickpickle_type_version(plan.cls)
-        or quickpickle_shared_keys(plan.cls) != plan.shared
-        or count > quickpickle_values_room(obj, values)
-    ):
+    room = quickpickle_values_room(obj, values)
+    if count > room or not learn_fields(plan, items, count, room):
         return False
     fields = plan.fields
     for i in range(count):
@@ -218,15 +223,11 @@ cdef bint set_attributes(Loader self, ClassPlan* plan, PyObject* obj, PyObject**
     return True
 
 
-cdef bint set_slots(Loader self, ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+cdef bint set_slots(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
     """The same with slots, none of which may be set."""
     cdef Py_ssize_t i
     cdef Field* fields
-    for i in range(count):
-        if i >= plan.count or plan.fields[i].key != items[2 * i]:
-            if not learn_field(self, plan, i, items[2 * i], LARGEST):
-                return False
-    if Py_TYPE(obj) != plan.cls or plan.version != quickpickle_type_version(plan.cls):
+    if not learn_fields(plan, items, count, LARGEST):
         return False
     fields = plan.fields
     for i in range(count):
@@ -237,20 +238,15 @@ cdef bint set_slots(Loader self, ClassPlan* plan, PyObject* obj, PyObject** item
     return True
 
 
-cdef bint set_dict(Loader self, ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+cdef bint set_dict(
+    Loader self, ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count
+) except -1:
     """The same with a dict that is made for the instance. Takes over all references."""
     cdef Py_ssize_t i
     cdef PyObject* made
     cdef PyObject* name
     cdef PyObject** place = quickpickle_own_dict(obj)
-    if place[0] != NULL:
-        return False
-    for i in range(count):
-        if i >= plan.count or plan.fields[i].key != items[2 * i]:
-            if not learn_field(self, plan, i, items[2 * i], LARGEST):
-                return False
-    # To learn a name may have run other code.
-    if Py_TYPE(obj) != plan.cls or quickpickle_own_dict(obj)[0] != NULL:
+    if place[0] != NULL or not learn_fields(plan, items, count, LARGEST):
         return False
     for i in range(count):
         name = plan.fields[i].name
@@ -289,6 +285,8 @@ cdef bint set_fields(Loader self, PyObject* obj, PyObject* state) except -1:
     cdef PyObject* value
     if plan == NULL or plan.kind != BY_FIELDS or PyList_GET_SIZE(state) != plan.count:
         return False
+    if Py_TYPE(obj) != plan.cls or plan.version != quickpickle_type_version(plan.cls):
+        return False
     for i in range(plan.count):
         if quickpickle_slot_at(obj, plan.fields[i].place)[0] != NULL:
             return False
@@ -299,16 +297,12 @@ cdef bint set_fields(Loader self, PyObject* obj, PyObject* state) except -1:
     return True
 
 
-cdef bint set_state(
-    Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t height, bint may_be_read
-) except -1:
-    """The keys and values from `height` on are the state. Removes them, or returns False.
-
-    Also where the state may be read, and could not be made again.
-    """
+cdef bint set_state(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t height) except -1:
+    """The keys and values from `height` on are the state. Removes them, or returns False."""
     cdef PyObject** items = self.bottom + height
     cdef Py_ssize_t i, count = (self.top - items) >> 1
-    if may_be_read and plan.kind != BY_ATTRIBUTES and plan.kind != BY_SLOTS:
+    # What was learned of the class has run other code: the instance may have another one by now.
+    if Py_TYPE(obj) != plan.cls or plan.version != quickpickle_type_version(plan.cls):
         return False
     if plan.kind == BY_DICT:
         if not set_dict(self, plan, obj, items, count):
@@ -316,8 +310,8 @@ cdef bint set_state(
         self.top = items
         return True
     if (
-        set_attributes(self, plan, obj, items, count) if plan.kind == BY_ATTRIBUTES
-        else set_slots(self, plan, obj, items, count) if plan.kind == BY_SLOTS
+        set_attributes(plan, obj, items, count) if plan.kind == BY_ATTRIBUTES
+        else set_slots(plan, obj, items, count) if plan.kind == BY_SLOTS
         else set_uuid(plan, obj, items, count)
     ):
         if plan.kind == BY_UUID:
@@ -328,48 +322,10 @@ cdef bint set_state(
             Py_DECREF(items[2 * i])
         self.top = items
         return True
-    if plan.kind == BY_ATTRIBUTES and not may_be_read and set_new_names(self, plan, obj, height):
+    if plan.kind == BY_ATTRIBUTES and set_new_names(self, plan, obj, height):
         self.drop_in_window(height)
         return True
     return False
-
-
-cdef bint remake_state(Loader self, Built* built) noexcept:
-    """The dict, and the tuple around it, that an instance was built of. False without memory."""
-    cdef PyObject* made = PyDict_New()
-    cdef PyObject* pair
-    cdef PyObject* value
-    cdef ClassPlan* plan = &self.plans[plan_place(Py_TYPE(built.obj))]
-    cdef void* values = quickpickle_any_values(built.obj)
-    cdef Py_ssize_t i
-    if made == NULL:
-        return False
-    if plan.cls != Py_TYPE(built.obj) or plan.count < built.count:
-        Py_DECREF(made)
-        return False
-    for i in range(built.count):
-        if plan.kind == BY_SLOTS:
-            value = quickpickle_slot_at(built.obj, plan.fields[i].place)[0]
-        else:
-            value = quickpickle_value_at(values, plan.fields[i].place)
-        if value != NULL and quickpickle_set_item(made, plan.fields[i].key, value) < 0:
-            Py_DECREF(made)
-            return False
-    if built.tuple_number >= 0 and self.memo[built.tuple_number] == BUILT:
-        pair = PyTuple_New(2)
-        if pair == NULL:
-            Py_DECREF(made)
-            return False
-        Py_INCREF_(Py_None)
-        PyTuple_SET_ITEM_(pair, 0, Py_None)
-        Py_INCREF_(made)
-        PyTuple_SET_ITEM_(pair, 1, made)
-        self.memo[built.tuple_number] = pair
-    if built.number >= 0 and self.memo[built.number] == BUILT:
-        self.memo[built.number] = made
-    else:
-        Py_DECREF(made)
-    return True
 
 
 cdef inline size_t plan_place(PyTypeObject* cls) noexcept:
@@ -395,10 +351,9 @@ cdef bint set_new_names(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t 
         # A property of this name would be called, while its name in a __dict__ is just set.
         if found != NULL and quickpickle_is_data_descriptor(found):
             return False
-    self.close_window()
     for i in range(count):
+        # Its names are strings, and nothing is replaced that could run other code.
         set_one(obj, self.bottom[height + 2 * i], self.bottom[height + 2 * i + 1])
-    self.open_window()
     return True
 
 
@@ -410,18 +365,16 @@ cdef int set_one(PyObject* obj, PyObject* name, PyObject* value) except -1:
     return PyObject_GenericSetAttr_(obj, <PyObject*>interned, value)
 
 
-cdef bint build_at_once(Loader self, Py_ssize_t height, Py_ssize_t number) except -1:
+cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
     """The items from `height` on are the state of the instance below them, if BUILD comes next.
 
-    Below them is a pending dict, which the memo has under `number`, if that is not negative. Returns
-    False where the dict has to be made.
+    Below them is a pending dict, which nobody reads from the memo. Returns False where it has to be
+    made.
     """
-    cdef PyObject** items = self.bottom + height
-    cdef PyObject* obj
     cdef const uint8_t* p = self.p
-    cdef Py_ssize_t base = 0, count = (self.top - items) >> 1
-    cdef bint is_slots = False, numbered = False, may_be_read = number >= 0
-    cdef Py_ssize_t place = height - 2
+    cdef PyObject* obj
+    cdef bint is_slots = False, numbered = False
+    cdef Py_ssize_t base = 0, place = height - 2
     cdef ClassPlan* plan
     cdef Pending pending
     # Below a mark, or another pending dict, is nothing of these opcodes.
@@ -431,29 +384,20 @@ cdef bint build_at_once(Loader self, Py_ssize_t height, Py_ssize_t number) excep
         base = self.pending[self.pending_count - 2].place + 1
     if self.end - p < 3 or place < base:
         return False
-    if p[0] == OP_BUILD:
-        p += 1
-    elif p[0] == OP_TUPLE2:  # (None, slots)
+    if p[0] == OP_TUPLE2:  # (None, slots)
         if self.bottom[place] != Py_None or place - 1 < base:
             return False
         is_slots = True
         p += 1
         place -= 1
         if p[0] == OP_MEMOIZE:
+            if self.is_read(self.memo_count):
+                return False
             numbered = True
-            may_be_read = may_be_read or self.is_read(self.memo_count)
             p += 1
-        if p[0] != OP_BUILD:
-            return False
-        p += 1
-    else:
+    if p[0] != OP_BUILD:
         return False
-    # Where it is known that the state is read, and where others see the memo, it is made at once.
-    if may_be_read and (
-        self.reads.size or self.memo_is_seen or self.notes_numbers or self.sparse is not None
-        or self.memo_count >= self.memo_room
-    ):
-        return False
+    p += 1
     obj = self.bottom[place]
     plan = find_plan(self, Py_TYPE(obj))
     if plan == NULL or (plan.kind == BY_SLOTS) != is_slots or plan.kind == BY_FIELDS:
@@ -463,13 +407,11 @@ cdef bint build_at_once(Loader self, Py_ssize_t height, Py_ssize_t number) excep
         return False
     pending = self.pending[self.pending_count - 1]
     self.pending_count -= 1  # now nobody makes it
-    if not set_state(self, plan, obj, height, may_be_read):
+    if not set_state(self, plan, obj, height):
         self.pending[self.pending_count] = pending
         self.pending_count += 1
         return False
-    if may_be_read:
-        self.note_built(obj, count, number, numbered)
-    elif numbered:
+    if numbered:
         self.put_unread(self.memo_count)
     self.top -= 2 if is_slots else 1
     if is_slots:
@@ -493,7 +435,7 @@ cdef bint build_from(Loader self, PyObject* obj, PyObject* state, bint is_slots)
         self.push(key)
         Py_INCREF_(value)
         self.push(value)
-    if set_state(self, plan, obj, height, False):
+    if set_state(self, plan, obj, height):
         return True
     self.drop_in_window(height)
     return False

@@ -1,4 +1,4 @@
-# Whether filling.h and collector.h are right about this interpreter, as layouts.pxi does for layout.h.
+# Whether filling.h and collector.h are right about this interpreter: as layouts.pxi for layout.h.
 
 from .core import known_layouts
 
@@ -64,7 +64,9 @@ cdef bint fills_values() except -1:
     if values == NULL or not 3 <= quickpickle_values_room(<PyObject*>sample, values) < 256:
         return False
     for i, name in enumerate((names[2], names[0])):
-        place = quickpickle_shared_place(quickpickle_shared_keys(<PyTypeObject*>cls), <PyObject*>name)
+        place = quickpickle_shared_place(
+            quickpickle_shared_keys(<PyTypeObject*>cls), <PyObject*>name
+        )
         if place < 0:
             return False
         obj = [name]
@@ -110,33 +112,3 @@ if quickpickle_fills.dicts:
 if quickpickle_fills.values:
     check_fill(&quickpickle_fills.values, fills_values())
 quickpickle_find_generations()
-
-
-# Dates are checked when the first one is met, as their module is imported by then.
-cdef int dates_are_known = -1
-
-
-cdef bint makes_dates(PyTypeObject* cls) except -1:
-    """Whether dates of this class can be made of their bytes."""
-    global dates_are_known
-    if dates_are_known < 0:
-        if not quickpickle_is_of_datetime(cls):
-            return False
-        quickpickle_import_datetime()
-        dates_are_known = "slots" in known_layouts() and check_dates()
-    return dates_are_known and quickpickle_is_date(cls)
-
-
-cdef bint check_dates() except -1:
-    cdef PyObject* made
-    from datetime import date, datetime
-    for sample in (date(2024, 2, 29), datetime(1, 2, 3, 4, 5, 6, 789000), datetime(9999, 12, 31, fold=1)):
-        data = sample.__reduce_ex__(4)[1][0]
-        made = quickpickle_make_date(Py_TYPE(<PyObject*>sample), <PyObject*>data)
-        if made == NULL:
-            return False
-        obj = <object>made
-        Py_DECREF(made)
-        if obj != sample or obj.__reduce_ex__(4) != sample.__reduce_ex__(4) or hash(obj) != hash(sample):
-            return False
-    return True

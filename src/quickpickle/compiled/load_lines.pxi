@@ -45,7 +45,7 @@ cdef int load_line(Loader self, uint8_t code) except -1:
         size -= 1
     if (
         code == OP_INT or code == OP_LONG or code == OP_GET or code == OP_PUT
-    ) and is_simple_int(text, size, &number):
+    ) and is_simple_int(text, size, &number) and (size < 10 or code == OP_INT or code == OP_LONG):
         if code == OP_GET:
             made = self.get(number)
             Py_INCREF_(made)
@@ -58,8 +58,6 @@ cdef int load_line(Loader self, uint8_t code) except -1:
         if made == NULL:
             return -1
         return self.push(made)
-    if self.built_count:
-        self.remake_states()  # the rules are Python code, in which signal handlers run
     if code == OP_INT:
         obj = loading.parse_int(line)
     elif code == OP_LONG:

@@ -28,7 +28,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
     cdef uint8_t code
     cdef int32_t number
     cdef uint32_t size
-    cdef Py_ssize_t height, index
+    cdef Py_ssize_t index
     while True:
         if unlikely(p == self.end):
             self.p = p
@@ -310,7 +310,6 @@ cdef int read_opcode(Loader self) except -1:
 cdef int load_other(Loader self, uint8_t code) except -1:
     """The opcodes that come less often, or take longer."""
     cdef PyObject* made
-    cdef uint64_t count
     if code == OP_APPENDS:
         return load_appends(self, self.pop_mark())
     elif code == OP_SETITEMS:
@@ -498,10 +497,9 @@ cdef int load_frame(Loader self) except -1:
         leave_frame(self)
         self.data_end = self.end
         self.frame_end = self.end = self.p + count
-    if not self.built_count:  # else the states would be made for each frame
-        self.close_window()
-        PyErr_CheckSignals()
-        self.open_window()
+    self.close_window()
+    PyErr_CheckSignals()
+    self.open_window()
     return 0
 
 
@@ -546,6 +544,7 @@ cdef int load_empty_dict(Loader self) except -1:
             number = quickpickle_load4(p + 1)
             p += 5
         if number < DENSE or number < self.memo_room and self.sparse is None:
+            self.make_room_for_pending()
             if number >= 0:
                 if self.is_read(number):
                     self.put(number, PENDING)
@@ -553,7 +552,8 @@ cdef int load_empty_dict(Loader self) except -1:
                     self.put_unread(number)
                     number = -1
             self.p = p
-            return self.push_pending(number)
+            self.push_pending(number)
+            return 0
     made = PyDict_New()
     if made == NULL:
         return -1

@@ -63,7 +63,7 @@ cdef int load_reduce(Loader self) except -1:
     args = self.top[-1]
     function = self.top[-2]
     if PyTuple_CheckExact_(args):
-        made = call_quietly(function, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
+        made = call_quietly(self, function, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
         if made != NULL:
             obj = <object>made
             Py_DECREF(made)
@@ -80,11 +80,11 @@ cdef int load_reduce(Loader self) except -1:
 
 
 cdef inline PyObject* call_quietly(
-    PyObject* function, PyObject** args, Py_ssize_t count
+    Loader self, PyObject* function, PyObject** args, Py_ssize_t count
 ) except? NULL:
     """The result of a call that runs no other code; NULL where it might."""
     if count == 1 and PyType_Check(function) and (
-        PyBytes_CheckExact_(args[0]) and makes_dates(<PyTypeObject*>function)
+        PyBytes_CheckExact_(args[0]) and makes_dates(self, <PyTypeObject*>function)
     ):
         return quickpickle_make_date(<PyTypeObject*>function, args[0])
     return NULL
@@ -110,7 +110,7 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
         return False
     function = self.top[-1 - count]
     if p[0] == OP_REDUCE:
-        made = call_quietly(function, self.top - count, count)
+        made = call_quietly(self, function, self.top - count, count)
     elif p[0] == OP_NEWOBJ and PyType_Check(function) and (
         quickpickle_is_tuple_class(<PyTypeObject*>function)
         and is_namedtuple(self, <PyTypeObject*>function, count)
@@ -134,8 +134,6 @@ cdef int load_inst(Loader self) except -1:
     # The names come first, as the interpreter has it.
     height = self.pop_mark()
     args = take_args(self, height)
-    if self.built_count:
-        self.remake_states()  # as in load_line
     module = loading.parse_name(take_line(self), "ascii")
     name = loading.parse_name(take_line(self), "ascii")
     cls = find_global(self, module, name)
@@ -208,3 +206,39 @@ cdef int load_readonly_buffer(Loader self) except -1:
     buffer = loading.readonly_buffer(buffer)
     self.open_window()
     return self.replace(1, buffer)
+
+
+# Dates are checked when the first one is met, as their module is imported by then.
+cdef int dates_are_known = -1
+
+
+cdef bint makes_dates(Loader loader, PyTypeObject* cls) except -1:
+    """Whether dates of this class can be made of their bytes."""
+    global dates_are_known
+    if dates_are_known < 0:
+        if not quickpickle_is_of_datetime(cls):
+            return False
+        loader.close_window()
+        quickpickle_import_datetime()
+        dates_are_known = "slots" in known_layouts() and check_dates()
+        loader.open_window()
+    return dates_are_known and quickpickle_is_date(cls)
+
+
+cdef bint check_dates() except -1:
+    cdef PyObject* made
+    from datetime import date, datetime
+    for sample in (
+        date(2024, 2, 29), datetime(1, 2, 3, 4, 5, 6, 789000), datetime(9999, 12, 31, fold=1)
+    ):
+        data = sample.__reduce_ex__(4)[1][0]
+        made = quickpickle_make_date(Py_TYPE(<PyObject*>sample), <PyObject*>data)
+        if made == NULL:
+            return False
+        obj = <object>made
+        Py_DECREF(made)
+        if obj != sample or hash(obj) != hash(sample):
+            return False
+        if obj.__reduce_ex__(4) != sample.__reduce_ex__(4):
+            return False
+    return True

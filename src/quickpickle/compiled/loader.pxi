@@ -1,12 +1,12 @@
 # Loader: one load. Its stack, its marks, its memo, and windows without the collector.
 #
-# The stack and the memo own a reference to each of their objects. All that may run other code stands
-# between close_window() and open_window(), also the end of a variable that may have the last reference
-# to an object: so arguments stay on the stack while they are used. The Loader is whole then: other
-# code may raise. After an exception the window stays closed; the function that began the load closes it in all other cases.
+# The stack and the memo own a reference to each of their objects. All that may run other code
+# stands between close_window() and open_window(), also the end of a variable that may have the last
+# reference to an object: so arguments stay on the stack while they are used. The Loader is whole
+# then: other code may raise. After an exception the window stays closed; the function that began
+# the load closes it in all other cases.
 
 cdef object absent = object()
-cdef Py_ssize_t LARGEST = sys.maxsize
 
 cdef enum:
     SMALL_STACK = 64
@@ -14,7 +14,6 @@ cdef enum:
     SMALL_MEMO = 32
     KEPT_MEMO = 512  # an array of so many entries stays for the next load
     MANY_ENTRIES = 8192  # so many pay for a look at which of them are read
-    FEW_READS = 256  # so many flags have a place of their own
     KEY_TABLES = 64  # dicts whose keys are used again
     CLASS_PLANS = 64
     DENSE = 0x10000  # numbers of the memo that may always have a place in the array
@@ -24,38 +23,15 @@ cdef enum:
 # PENDING: a dict that is not made yet, as its items may never need one. `fence` lies above it, so
 # that no opcode takes it for an object.
 # UNREAD: what was put into the memo, but will not be read.
-# BUILT: the state that an instance was given; it is made again should it be read.
 cdef PyObject* PENDING = <PyObject*><size_t>1
 cdef PyObject* UNREAD = <PyObject*><size_t>2
-cdef PyObject* BUILT = <PyObject*><size_t>3
 
 cdef inline bint is_object(PyObject* obj) noexcept:
-    return <size_t>obj > 3
+    return <size_t>obj > 2
 
 cdef struct Pending:
     Py_ssize_t place  # on the stack
     Py_ssize_t number  # in the memo; -1 for none that is read
-
-cdef struct Built:  # a state that became the attributes of an instance
-    PyObject* obj  # owned
-    Py_ssize_t count  # of its keys, which are the first ones of the class's plan
-    Py_ssize_t number  # of the dict in the memo; -1 for none
-    Py_ssize_t tuple_number  # of the tuple around it
-
-cdef struct Field:  # of a class: one key of the states of its instances
-    PyObject* key  # as it comes from the pickle; owned
-    PyObject* name  # the same, interned; owned
-    Py_ssize_t place  # among the attributes, or the offset of the slot
-
-cdef struct ClassPlan:
-    PyTypeObject* cls  # owned; NULL: the place in the table is free
-    unsigned int version
-    int kind, seen
-    Py_ssize_t tuple_items  # of a namedtuple; NOT_KNOWN, or NO_TUPLE
-    void* shared
-    PyObject* constant  # owned
-    Field* fields
-    Py_ssize_t count, room
 
 
 @cython.final
@@ -74,8 +50,6 @@ cdef class Loader:
     cdef Py_ssize_t mark_count, mark_room
     cdef Pending* pending
     cdef Py_ssize_t pending_count, pending_room
-    cdef Built* built
-    cdef Py_ssize_t built_count, built_room
     cdef PyObject** memo
     cdef Py_ssize_t memo_room, memo_count
     cdef Py_ssize_t* new_numbers  # of the memo, in this load; kept if it had others before
@@ -99,8 +73,7 @@ cdef class Loader:
     cdef object file_read, file_readline, file_readinto, file_peek
     cdef char* buffer
     cdef Py_ssize_t buffer_room, ahead
-    cdef bint is_file, is_plain_file, is_bytesio, looks_up_later, memory_failed
-    cdef uint8_t few_reads[2 * FEW_READS]
+    cdef bint is_file, is_plain_file, looks_up_later
 
     def __cinit__(self):
         self.window.is_open = False
@@ -113,7 +86,6 @@ cdef class Loader:
         PyMem_Free(self.bottom)
         PyMem_Free(self.marks)
         PyMem_Free(self.pending)
-        PyMem_Free(self.built)
         PyMem_Free(self.memo)
         PyMem_Free(self.new_numbers)
         PyMem_Free(self.buffer)
@@ -131,7 +103,6 @@ cdef class Loader:
         self.mark_count = self.pending_count = 0
         self.fence = self.bottom
         self.proto = self.dict_count = 0
-        self.memory_failed = False
         self.notes_numbers = self.memo_is_seen and self.memo_count
         self.new_count = 0
         return 0
@@ -146,8 +117,6 @@ cdef class Loader:
         quickpickle_open_window(&self.window)
 
     cdef inline void close_window(self) noexcept:
-        if self.built_count:
-            self.remake_states()
         quickpickle_close_window(&self.window)
 
     # The stack
@@ -253,19 +222,24 @@ cdef class Loader:
 
     # Dicts that are not made yet
 
-    cdef int push_pending(self, Py_ssize_t number) except -1:
-        """A dict that gets its items later; `number` is that in the memo, or -1."""
+    cdef int make_room_for_pending(self) except -1:
         if unlikely(self.pending_count == self.pending_room):
             self.pending = <Pending*>reallocate(
                 self.pending, self.pending_room, sizeof(Pending), &self.pending_room
             )
+        return 0
+
+    cdef void push_pending(self, Py_ssize_t number) noexcept:
+        """A dict that gets its items later; `number` is that in the memo, or -1.
+
+        There is room for it.
+        """
         self.pending[self.pending_count].place = self.top - self.bottom
         self.pending[self.pending_count].number = number
         self.pending_count += 1
         self.top[0] = PENDING
         self.top += 1
         self.fence = self.top
-        return 0
 
     cdef int make_pending(self) except -1:
         """Make all of them, empty."""
@@ -294,51 +268,6 @@ cdef class Loader:
                     PyErr_Clear()
                     self.memo_count -= 1
                 self.memo[number] = made
-
-    # States that became attributes
-
-    cdef int note_built(self, PyObject* obj, Py_ssize_t count, Py_ssize_t number, bint with_tuple) except -1:
-        """Remember a state, which the memo has, by its instance."""
-        cdef Built* last
-        if self.built_count == self.built_room:
-            self.built = <Built*>reallocate(
-                self.built, self.built_room, sizeof(Built), &self.built_room
-            )
-        last = &self.built[self.built_count]
-        last.tuple_number = -1
-        if with_tuple:
-            last.tuple_number = self.memo_count
-            self.put(self.memo_count, BUILT)
-        last.obj = obj
-        last.count = count
-        last.number = number
-        if number >= 0:
-            self.memo[number] = BUILT
-        Py_INCREF_(obj)
-        self.built_count += 1
-        return 0
-
-    cdef void remake_states(self) noexcept:
-        """Make the dicts and tuples in the memo. Their instances are as they were when built.
-
-        That is so since this comes before any other code runs.
-        """
-        cdef Py_ssize_t i, count = self.built_count
-        cdef PyObject* obj
-        # All are made before one instance is given up, which may run other code.
-        for i in range(count):
-            if not remake_state(self, &self.built[i]):
-                self.memory_failed = True
-                PyErr_Clear()
-        while self.built_count:
-            self.built_count -= 1
-            obj = self.built[self.built_count].obj
-            if Py_REFCNT(obj) == 1 and self.window.is_open:
-                quickpickle_close_window(&self.window)
-                Py_DECREF(obj)
-                quickpickle_open_window(&self.window)
-            else:
-                Py_DECREF(obj)
 
     cdef inline void memo_has_it(self, Py_ssize_t number, PyObject* made) noexcept:
         """The dict that was pending under this number is made."""
@@ -402,7 +331,8 @@ cdef class Loader:
             if number < self.memo_room and self.memo[number] != NULL:
                 old, self.memo[number] = self.memo[number], NULL
                 self.memo_count -= 1
-                Py_DECREF(old)
+                if is_object(old):
+                    Py_DECREF(old)
             elif self.sparse is not None and number in self.sparse:
                 self.memo_count -= 1
                 del self.sparse[number]
@@ -425,7 +355,7 @@ cdef class Loader:
 
         Numbers of four billion come with a few bytes; so the array grows only with what is in it.
         """
-        cdef Py_ssize_t i, room = self.memo_room
+        cdef Py_ssize_t room = self.memo_room
         if self.sparse is not None and number in self.sparse:
             pass
         elif number < room or number < DENSE or number // 8 <= self.memo_count:
@@ -457,11 +387,6 @@ cdef class Loader:
                 self.make_pending()
                 self.set_fence()
                 found = self.memo[number]
-            elif found == BUILT:
-                self.remake_states()
-                if self.memory_failed:
-                    raise MemoryError
-                found = self.memo[number]
         if found == NULL and self.sparse is not None and number in self.sparse:
             found = <PyObject*>self.sparse[number]
         if not is_object(found):
@@ -486,30 +411,30 @@ cdef class Loader:
         return not self.reads_are_known or QUICKPICKLE_IS_READ(&self.reads, number)
 
     cdef int find_reads(self) except -1:
-        """Learn which entries of the memo the rest of the pickle reads."""
-        cdef Py_ssize_t size, i
-        # From 3.14 on `end` is that of the frame.
-        cdef const uint8_t* end = self.end if self.frame_end == NULL else self.data_end
+        """Learn which entries of the memo the rest of the pickle reads.
+
+        Where others see the memo, and where a file cannot be looked at, all count as read.
+        """
+        cdef uint64_t skip
+        cdef Py_ssize_t i
+        cdef bint is_found = True
         self.reads_are_known = True
-        self.reads.size = 0
-        self.reads.has_put = False
-        if self.is_file or self.memo_is_seen:
+        if self.memo_is_seen or self.is_file and not self.is_plain_file:
             return 0
-        # Few pickles have more entries than one in six bytes; numbers from here on count as read.
-        size = self.memo_count + (end - self.p) // 6 + FEW_READS
-        if size <= 2 * FEW_READS:
-            self.reads.is_read = self.few_reads
-        else:
-            self.reads.is_read = <uint8_t*>PyMem_Malloc(size)
-            if self.reads.is_read == NULL:
-                return 0  # all count as read
-        memset(self.reads.is_read, 0, size)
+        quickpickle_begin_reads(&self.reads, self.memo_count)
         # Numbers that were put in advance of MEMOIZE: then each is looked at.
+        self.reads.has_put = self.sparse is not None
         for i in range(self.memo_count, self.memo_room):
             if self.memo[i] != NULL:
                 self.reads.has_put = True
-        quickpickle_find_reads(self.p, end, &self.reads, size)
-        self.reads.size = size
+        if self.is_file:
+            is_found = find_reads_of_file(self)
+        else:
+            quickpickle_find_reads(&self.reads, self.p, end_of_data(self), &skip)
+        if is_found:
+            quickpickle_end_reads(&self.reads)
+        else:
+            quickpickle_forget_reads(&self.reads)
         return 0
 
     # Objects given up
@@ -529,16 +454,11 @@ cdef class Loader:
 
         May run other code, so no window is open.
         """
-        cdef Py_ssize_t i
         self.drop_stack(0)
         self.mark_count = self.pending_count = 0
-        forget_built(self)
         forget_plans(self)
-        if self.reads.is_read != self.few_reads:
-            PyMem_Free(self.reads.is_read)
-        self.reads.is_read = NULL
-        self.reads.size = 0
-        self.reads.has_put = self.reads_are_known = False
+        quickpickle_forget_reads(&self.reads)
+        self.reads_are_known = False
         if not self.memo_is_seen:
             if self.memo_room > KEPT_MEMO or self.sparse is not None:
                 self.clear_memo()
@@ -562,7 +482,7 @@ cdef class Loader:
 
     cdef int clear_memo(self) except -1:
         cdef PyObject** memo = self.memo
-        cdef Py_ssize_t i, room = self.memo_room
+        cdef Py_ssize_t room = self.memo_room
         sparse, self.sparse = self.sparse, None
         # Taken out first, as what is freed may run other code, which may use the memo.
         self.memo = NULL
@@ -579,25 +499,6 @@ cdef void free_memo(PyObject** memo, Py_ssize_t room) noexcept:
         if is_object(obj):
             Py_DECREF(obj)
     PyMem_Free(memo)
-
-
-cdef void* allocate(Py_ssize_t count, Py_ssize_t size) except NULL:
-    cdef void* result = PyMem_Malloc(count * size)
-    if result == NULL:
-        raise MemoryError
-    return result
-
-
-cdef void* reallocate(void* old, Py_ssize_t room, Py_ssize_t size, Py_ssize_t* new_room) except NULL:
-    """Room for half as many again, and some more."""
-    cdef Py_ssize_t more = room + (room >> 1) + 16
-    cdef void* result = NULL
-    if more <= LARGEST // size:
-        result = PyMem_Realloc(old, more * size)
-    if result == NULL:
-        raise MemoryError
-    new_room[0] = more
-    return result
 
 
 cdef void forget_plans(Loader self) noexcept:
@@ -618,28 +519,6 @@ cdef void forget_plans(Loader self) noexcept:
         Py_DECREF(table)
 
 
-cdef void forget_plan(ClassPlan* plan) noexcept:
-    cdef Py_ssize_t i
-    cdef Field* fields = plan.fields
-    cdef Py_ssize_t count = plan.count
-    cdef PyTypeObject* cls = plan.cls
-    plan.cls = NULL
-    plan.fields = NULL
-    plan.count = plan.room = 0
-    for i in range(count):
-        Py_DECREF(fields[i].key)
-        Py_DECREF(fields[i].name)
-    PyMem_Free(fields)
-    Py_XDECREF(plan.constant)
-    Py_XDECREF(<PyObject*>cls)
-
-
-cdef void forget_built(Loader self) noexcept:
-    while self.built_count:
-        self.built_count -= 1
-        Py_DECREF(self.built[self.built_count].obj)
-
-
 cdef void give_up_all(Loader self) noexcept:
     cdef PyObject* obj
     while self.top > self.bottom:
@@ -647,11 +526,8 @@ cdef void give_up_all(Loader self) noexcept:
         obj = self.top[0]
         if is_object(obj):
             Py_DECREF(obj)
-    forget_built(self)
     forget_plans(self)
-    if self.reads.is_read != self.few_reads:
-        PyMem_Free(self.reads.is_read)
-    self.reads.is_read = NULL
+    quickpickle_forget_reads(&self.reads)
     cdef PyObject** memo = self.memo
     cdef Py_ssize_t room = self.memo_room
     self.memo = NULL
@@ -678,9 +554,6 @@ cdef int traverse_loader(PyObject* obj, visitproc visit, void* arg) noexcept:
             return result
         if is_object(self.memo[i]):
             result = visit(self.memo[i], arg)
-    for i in range(self.built_count):
-        if result == 0:
-            result = visit(self.built[i].obj, arg)
     if self.key_tables != NULL:
         for i in range(KEY_TABLES):
             if result == 0 and self.key_tables[i] != NULL:

@@ -57,32 +57,6 @@ static inline int quickpickle_is_ascii(const uint8_t *data, Py_ssize_t size)
     return (bits & QUICKPICKLE_HIGH_BITS) == 0;
 }
 
-/* Copies `size` bytes, at least one; a call of memcpy takes longer for a few. */
-static inline void quickpickle_copy_text(uint8_t *target, const uint8_t *source, Py_ssize_t size)
-{
-    if (size > 32) {
-        memcpy(target, source, (size_t)size);
-    }
-    else if (size >= 16) {
-        uint64_t words[4] = {quickpickle_word(source), quickpickle_word(source + 8),
-                             quickpickle_word(source + size - 16),
-                             quickpickle_word(source + size - 8)};
-        memcpy(target, words, 16);
-        memcpy(target + size - 16, words + 2, 16);
-    }
-    else if (size >= 8) {
-        uint64_t first = quickpickle_word(source), last = quickpickle_word(source + size - 8);
-        memcpy(target, &first, 8);
-        memcpy(target + size - 8, &last, 8);
-    }
-    else {
-        Py_ssize_t i;
-        for (i = 0; i < size; i++) {
-            target[i] = source[i];
-        }
-    }
-}
-
 /* Decodes UTF-8 whose every sequence is as long as its first byte says; returns whether it is
    valid, without surrogates. */
 #define QUICKPICKLE_DECODE(name, unit)                                                             \
@@ -140,6 +114,7 @@ QUICKPICKLE_DECODE(quickpickle_decode4, Py_UCS4)
 static PyObject *quickpickle_make_wide_str(const uint8_t *data, Py_ssize_t size)
 {
     Py_ssize_t i, length = 0;
+    const uint8_t *end;
     uint8_t largest = 0;
     int is_valid;
     PyObject *result;
@@ -157,9 +132,10 @@ static PyObject *quickpickle_make_wide_str(const uint8_t *data, Py_ssize_t size)
     }
     /* Each unit is behind a byte that is no continuation, or decoding fails before: so there are
        at most `length` of them. */
-    is_valid = largest < 0xC4 ? quickpickle_decode1(PyUnicode_1BYTE_DATA(result), data, data + size)
-             : largest < 0xF0 ? quickpickle_decode2(PyUnicode_2BYTE_DATA(result), data, data + size)
-                              : quickpickle_decode4(PyUnicode_4BYTE_DATA(result), data, data + size);
+    end = data + size;
+    is_valid = largest < 0xC4 ? quickpickle_decode1(PyUnicode_1BYTE_DATA(result), data, end)
+             : largest < 0xF0 ? quickpickle_decode2(PyUnicode_2BYTE_DATA(result), data, end)
+                              : quickpickle_decode4(PyUnicode_4BYTE_DATA(result), data, end);
     if (!is_valid) {
         Py_DECREF(result);
         return PyUnicode_DecodeUTF8((const char *)data, size, "surrogatepass");
@@ -181,7 +157,7 @@ static inline PyObject *quickpickle_make_str(const uint8_t *data, Py_ssize_t siz
     }
     result = PyUnicode_New(size, 127);
     if (result != NULL) {
-        quickpickle_copy_text(PyUnicode_1BYTE_DATA(result), data, size);
+        quickpickle_copy((char *)PyUnicode_1BYTE_DATA(result), (const char *)data, size);
     }
     return result;
 }

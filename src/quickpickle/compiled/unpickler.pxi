@@ -15,7 +15,7 @@ cdef object run(Loader loader):
         loader.begin()
         loader.open_window()
         made = load_pickle(loader)
-        quickpickle_close_window(&loader.window)  # states that nobody has read need not be made
+        loader.close_window()
         obj = <object>made
         Py_DECREF(made)
         if loader.frame_end != NULL:
@@ -24,8 +24,7 @@ cdef object run(Loader loader):
         finish_input(loader)
         is_loaded = True
     finally:
-        if loader.window.is_open:
-            quickpickle_close_window(&loader.window)
+        loader.close_window()  # if it is open
         if not is_loaded:
             loader.window.marker = NULL
             loader.forget_pending()
@@ -220,7 +219,8 @@ class Unpickler(UnpicklerCore):
 
 
 cdef int open_file(
-    Loader loader, str function, object file, object fix_imports, object encoding, object errors, object buffers
+    Loader loader, str function, object file, object fix_imports, object encoding, object errors,
+    object buffers
 ) except -1:
     """Let a Loader read a file; `function` was called with these options."""
     loader.fix_imports = fix_imports
@@ -238,7 +238,7 @@ cdef int open_file(
 cdef int forget_file(Loader loader) except -1:
     loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
     loader.encoding = loader.errors = loader.buffers = None
-    loader.is_file = loader.is_plain_file = loader.is_bytesio = loader.looks_up_later = False
+    loader.is_file = loader.is_plain_file = loader.looks_up_later = False
     loader.p = loader.end = loader.start = NULL
     loader.ahead = 0
     if loader.buffer_room > KEPT_BUFFER:
