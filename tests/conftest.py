@@ -29,13 +29,7 @@ if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
 # The modules with an Unpickler, a load and a loads of each implementation.
 UNPICKLERS: dict[str, ModuleType] = {"python": quickpickle.pure}
 if "native" in IMPLEMENTATIONS:
-    try:
-        UNPICKLERS["native"] = importlib.import_module("quickpickle.compiled.unpickling")
-    except ModuleNotFoundError:
-        print(
-            "\nquickpickle.compiled.unpickling is not built: only the Python one is tested",
-            file=sys.stderr,
-        )
+    UNPICKLERS["native"] = importlib.import_module("quickpickle.compiled.unpickling")
 
 
 slow_tests_are_left_out = False

@@ -10,19 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 implementation: Literal["python", "native"] = "python"
 
-if not TYPE_CHECKING and os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
+if TYPE_CHECKING or os.environ.get("QUICKPICKLE_PURE", "") not in ("", "0"):
+    from . import pure as _chosen
+else:
     try:
-        from .compiled import (
-            Pickler,
-            Unpickler,
-            dump,
-            dumps,
-            dumps_with_hooks,
-            loads,
-            object_digest,
-            optimize,
-        )
-        from .compiled import load as load_file
+        from . import compiled as _chosen
 
         implementation = "native"
     except ImportError as error:
@@ -34,29 +26,15 @@ if not TYPE_CHECKING and os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
                 RuntimeWarning,
                 stacklevel=3,
             )
+    if implementation == "python":
+        from . import pure as _chosen
 
-if implementation == "python":
-    from .pure import (
-        Pickler,
-        Unpickler,
-        dump,
-        dumps,
-        dumps_with_hooks,
-        loads,
-        object_digest,
-        optimize,
-    )
-    from .pure import load as load_file
-
-__all__ = [
-    "Pickler",
-    "Unpickler",
-    "dump",
-    "dumps",
-    "dumps_with_hooks",
-    "implementation",
-    "load_file",
-    "loads",
-    "object_digest",
-    "optimize",
-]
+Pickler = _chosen.Pickler
+Unpickler = _chosen.Unpickler
+dump = _chosen.dump
+dumps = _chosen.dumps
+dumps_with_hooks = _chosen.dumps_with_hooks
+load_file = _chosen.load
+loads = _chosen.loads
+object_digest = _chosen.object_digest
+optimize = _chosen.optimize

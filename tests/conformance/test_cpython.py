@@ -9,18 +9,11 @@ from __future__ import annotations
 import contextlib
 import pickle
 import sys
-import unittest
 from types import ModuleType
 from typing import Any
 
-import pytest
-
+from conformance.cpython_tests import test_pickle, with_ours
 from conftest import IMPLEMENTATIONS
-
-test_pickle = pytest.importorskip(
-    "test.test_pickle",
-    reason="this interpreter comes without its `test` package (Debian: libpython3.x-testsuite)",
-)
 
 CLASSES = [
     "CPicklerTests",
@@ -80,20 +73,15 @@ def dumps_with_notes(module: ModuleType, *args: Any, **kwargs: Any) -> bytes:
 
 def ours(name: str, implementation: str) -> type:
     """The class `name` of test.test_pickle, for one of our implementations."""
-    base = getattr(test_pickle, name)
     module = IMPLEMENTATIONS[implementation]
     body: dict[str, Any] = {}
-    for attribute in dir(base):
-        value = getattr(base, attribute)
-        if attribute in DIFFERENCES and value is not None:
-            body[attribute] = unittest.skip(DIFFERENCES[attribute])(value)
-        elif not attribute.startswith("_") and replaced(value, module) is not value:
-            body[attribute] = replaced(value, module)
     if name == "InMemoryPickleTests":
         body["dumps"] = lambda self, *args, **kwargs: module.dumps(*args, **kwargs)
     if name == "CPicklingErrorTests":
         body["dumps"] = lambda self, *args, **kwargs: dumps_with_notes(module, *args, **kwargs)
-    return type(f"{name}_{implementation}", (base,), body)
+    return with_ours(
+        name, implementation, lambda value: replaced(value, module), DIFFERENCES, **body
+    )
 
 
 for _name in CLASSES:

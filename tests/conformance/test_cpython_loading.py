@@ -7,18 +7,11 @@ its place. Writing stays with the standard library; test_cpython.py does it the 
 from __future__ import annotations
 
 import pickle
-import unittest
 from types import ModuleType
 from typing import Any
 
-import pytest
-
+from conformance.cpython_tests import with_ours
 from conftest import UNPICKLERS
-
-test_pickle = pytest.importorskip(
-    "test.test_pickle",
-    reason="this interpreter comes without its `test` package (Debian: libpython3.x-testsuite)",
-)
 
 CLASSES = [
     "CUnpicklerTests",
@@ -49,19 +42,13 @@ def replaced(value: Any, ours: ModuleType) -> Any:
 
 def ours(name: str, implementation: str) -> type:
     """The class `name` of test.test_pickle, for one of our implementations."""
-    base = getattr(test_pickle, name)
     module = UNPICKLERS[implementation]
     body: dict[str, Any] = {}
-    for attribute in dir(base):
-        value = getattr(base, attribute)
-        if attribute in DIFFERENCES and value is not None:
-            body[attribute] = unittest.skip(DIFFERENCES[attribute])(value)
-        elif not attribute.startswith("_") and replaced(value, module) is not value:
-            body[attribute] = replaced(value, module)
     if name == "InMemoryPickleTests":
         body["loads"] = lambda self, *args, **kwargs: module.loads(*args, **kwargs)
-    assert body, name
-    return type(f"{name}_{implementation}", (base,), body)
+    return with_ours(
+        name, implementation, lambda value: replaced(value, module), DIFFERENCES, **body
+    )
 
 
 for _name in CLASSES:

@@ -21,7 +21,6 @@ TESTS = Path(__file__).parents[1]
 CORPUS = Path(__file__).parent / "corpus"
 FOUND = TESTS.parent / "build" / "fuzz"
 sys.path.insert(0, str(TESTS))
-sys.path.insert(0, str(TESTS / "unpickling"))
 
 # These imports are instrumented, so they come before all others.
 with atheris.instrument_imports(include=["quickpickle"]):

@@ -26,14 +26,13 @@ from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    sys.path.insert(0, str(Path(__file__).parents[1] / "unpickling"))
 
-import load_cases
 from conftest import UNPICKLERS
 from differential import is_without_the_memory, load_outcome
 from fuzzing import fuzz_inspect
 from quickpickle.format import opcodes as op
 from quickpickle.format.decode import ARGUMENT_OF, COUNTED1, LINE, NO_OPCODE, TWO_LINES
+from unpickling import load_cases
 
 # What names stand for. Nothing here takes memory or time by its arguments.
 NAMES: list[Any] = [

@@ -23,11 +23,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import IMPLEMENTATIONS, examples
 from differential import PYPY, only_counted, only_cpython
+from graphs import SETTINGS as GRAPH_SETTINGS
 from models import (
     Color,
     Data,
@@ -41,16 +42,7 @@ from models import (
     StrSub,
 )
 
-SETTINGS = settings(
-    max_examples=examples(200),
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.too_slow,
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.data_too_large,
-        HealthCheck.large_base_example,
-    ],
-)
+SETTINGS = settings(GRAPH_SETTINGS, max_examples=examples(200))
 
 
 class Ordered:

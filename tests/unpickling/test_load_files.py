@@ -20,8 +20,8 @@ from differential import (
     only_c,
     outcome,
 )
-from load_cases import frame, text
 from quickpickle.format import opcodes as op
+from unpickling.load_cases import frame, text
 
 OBJECTS = [
     None,

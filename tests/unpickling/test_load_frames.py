@@ -8,8 +8,8 @@ import traceback
 
 import pytest
 
-from load_cases import named
 from quickpickle.rules import tracebacks
+from unpickling.load_cases import named
 
 pytestmark = pytest.mark.skipif(not tracebacks.PLACE, reason="QUICKPICKLE_DEBUG is set")
 

@@ -11,8 +11,8 @@ import threading
 import pytest
 
 from differential import outcome
-from load_cases import frame, named
 from quickpickle.format import opcodes as op
+from unpickling.load_cases import frame, named
 
 pytestmark = [
     pytest.mark.usefixtures("few_objects_to_collect"),

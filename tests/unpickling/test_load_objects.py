@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-import load_cases
 from differential import assert_same_load, describe, load_outcome, only_c
-from load_cases import made, named, text
 from quickpickle.format import opcodes as op
+from unpickling import load_cases
+from unpickling.load_cases import made, named, text
 
 pytestmark = only_c
 

@@ -8,7 +8,8 @@ import itertools
 import pytest
 
 from differential import assert_same_load, only_c
-from load_cases import (
+from quickpickle.format import opcodes as op
+from unpickling.load_cases import (
     ITEMS,
     OPCODES,
     named,
@@ -16,7 +17,6 @@ from load_cases import (
     u4,
     with_arguments,
 )
-from quickpickle.format import opcodes as op
 
 pytestmark = [only_c, pytest.mark.filterwarnings("ignore:invalid escape:DeprecationWarning")]
 

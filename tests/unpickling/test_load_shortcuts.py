@@ -8,24 +8,21 @@ from __future__ import annotations
 import dataclasses
 import gc
 import io
-import os
 import pickle
 import random
-import subprocess
 import sys
 import sysconfig
 import tracemalloc
 import uuid
 from collections import OrderedDict, namedtuple
 from datetime import date, datetime, time
-from pathlib import Path
 
 import pytest
 
 from differential import PYPY, assert_same_load, describe
-from load_cases import named, text
+from unpickling.load_cases import named, text
+from without_layouts import run_without_layouts
 
-TESTS = next(folder for folder in Path(__file__).parents if folder.name == "tests")
 MANY = 20_000
 
 
@@ -471,7 +468,7 @@ class TestCollector:
 
     def test_a_load_of_many_objects_is_not_looked_at(self, native_unpickling):
         """One collection may follow, of the few objects that are young then."""
-        if "generations" not in native_unpickling.layouts_in_use():
+        if "generations" not in native_unpickling.known_layouts():
             pytest.skip("where the oldest objects are is not known here")
         data = pickle.dumps([[i] for i in range(MANY)])
         counts = []
@@ -568,33 +565,11 @@ def expected_layouts():
 @pytest.mark.skipif(sys.version_info >= (3, 16), reason="its layouts are not known")
 def test_all_layouts_are_known_here(native_unpickling):
     """Else all would be slower, and no other test would fail."""
-    assert native_unpickling.layouts_in_use() == expected_layouts()
-
-
-WITHOUT = """
-import sys, pytest
-import quickpickle.compiled.unpickling as unpickling
-unpickling.forget_layouts()
-assert unpickling.layouts_in_use() == set()
-code = pytest.main(sys.argv[1:])
-assert unpickling.layouts_in_use() == set()
-sys.exit(code)
-"""
+    assert native_unpickling.known_layouts() == expected_layouts()
 
 
 @pytest.mark.parametrize("name", ["test_load_opcodes", "test_load_objects", "test_load_shortcuts"])
 def test_without_the_layouts_all_is_loaded_as_before(native_unpickling, name):
-    (path,) = TESTS.rglob(f"{name}.py")
-    # Tests of what the layouts save, and those that run tests.
+    # Not the tests of what the layouts save, and not those that run tests.
     tests = "native and not layouts and not memory and not Collector"
-    command = [sys.executable, "-c", WITHOUT, str(path), "-k", tests, "-m", "not slow"]
-    result = subprocess.run(
-        [*command, "-q", "-n", "0", "-p", "no:cacheprovider"],
-        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST")},
-        cwd=TESTS.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    assert " passed" in result.stdout
+    run_without_layouts("quickpickle.compiled.unpickling", name, tests)

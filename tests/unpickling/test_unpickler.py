@@ -15,8 +15,8 @@ import pytest
 import quickpickle
 from conftest import IMPLEMENTATIONS, UNPICKLERS
 from differential import assert_same_load, describe, load_outcome, only_c, only_cpython, outcome
-from load_cases import Plain, named, text
 from quickpickle.format import opcodes as op
+from unpickling.load_cases import Plain, named, text
 
 PY313 = sys.version_info >= (3, 13)
 PY314 = sys.version_info >= (3, 14)

@@ -1,10 +1,10 @@
 # Whether filling.h and collector.h are right about this interpreter: as layouts.pxi for layout.h.
 
-from .core import known_layouts
+from .core import known_layouts as layouts_of_core
 
 cdef extern from "layout.h":
     ctypedef struct quickpickle_layouts:
-        int dicts, values, type_versions, slots, dates
+        int dicts, values, type_versions, slots
     quickpickle_layouts quickpickle_known
 
 cdef extern from "filling.h":
@@ -88,18 +88,19 @@ cdef int check_fill(int* flag, bint holds) except -1:
 def forget_layouts():
     """Use public functions only from here on: for tests, before anything is loaded."""
     quickpickle_known.dicts = quickpickle_known.values = quickpickle_known.type_versions = 0
-    quickpickle_known.slots = quickpickle_known.dates = 0
+    global dates_are_known
+    quickpickle_known.slots = dates_are_known = 0
     quickpickle_fill_in_place(False)
     quickpickle_forget_generations()
 
 
-def layouts_in_use():
+def known_layouts():
     """The names of the layouts that are relied on."""
     names = {name for name, flag in dict(quickpickle_fills).items() if flag}
     return names | ({"generations"} if quickpickle_has_generations() else set())
 
 
-cdef set known = known_layouts()
+cdef set known = layouts_of_core()
 quickpickle_known.dicts = "dicts" in known
 quickpickle_known.values = "values" in known
 quickpickle_known.type_versions = "type_versions" in known

@@ -220,7 +220,7 @@ cdef bint makes_dates(Loader loader, PyTypeObject* cls) except -1:
             return False
         loader.close_window()
         quickpickle_import_datetime()
-        dates_are_known = "slots" in known_layouts() and check_dates()
+        dates_are_known = "slots" in layouts_of_core() and check_dates()
         loader.open_window()
     return dates_are_known and quickpickle_is_date(cls)
 
