@@ -39,7 +39,7 @@ NAMES: list[Any] = [
     *(
         value
         for value in vars(load_cases).values()
-        if getattr(value, "__module__", "") == "load_cases"
+        if getattr(value, "__module__", "") == load_cases.__name__
     ),
     *(list, dict, set, frozenset, tuple, int, float, complex, object, slice, len, Exception),
 ]
