@@ -158,8 +158,8 @@ def test_high_indexes(unpickling, index):
         (".os", "a"),
         ("", "a"),
         ("builtins\r", "list"),
-        ("load_cases", "Plain"),
-        ("load_cases", "Plain.x"),
+        ("unpickling.load_cases", "Plain"),
+        ("unpickling.load_cases", "Plain.x"),
     ],
 )
 def test_names(unpickling, proto, module, name):
