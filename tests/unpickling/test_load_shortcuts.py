@@ -5,9 +5,12 @@ Most of them are the compiled implementation's. The outcome is that of the inter
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import dataclasses
 import gc
 import io
+import itertools
 import pickle
 import random
 import sys
@@ -20,7 +23,7 @@ from datetime import date, datetime, time
 import pytest
 
 from differential import PYPY, assert_same_load, describe
-from unpickling.load_cases import named, text
+from unpickling.load_cases import ITEMS, named, text, with_arguments
 from without_layouts import run_without_layouts
 
 MANY = 20_000
@@ -486,6 +489,52 @@ class TestCollector:
             gc.callbacks.remove(note)
         assert len(counts) <= 1
         assert {id(one) for one in gc.get_objects(1)}.issuperset(map(id, obj))
+
+    def test_no_python_code_runs_while_it_is_off(self, native_unpickling):
+        """From 3.12 on a collection that is due would run in it, whether it is off or not."""
+        wrong = []
+
+        def look(frame, event, argument):
+            if event == "call" and not gc.isenabled():
+                wrong.append(frame.f_code)
+
+        few = [ITEMS[name] for name in ("str", "tuple1", "list", "dict", "class", "instance")]
+        stacks = [b"".join(pair) for pair in itertools.product([b"", b"(", *few], repeat=2)]
+        tried = [stack + data for stack in stacks for _, data in with_arguments()]
+        sys.setprofile(look)
+        try:
+            for data in tried:
+                with contextlib.suppress(Exception):
+                    native_unpickling.loads(data + b".")
+                with contextlib.suppress(Exception):
+                    native_unpickling.load(io.BytesIO(data))
+        finally:
+            sys.setprofile(None)
+        assert wrong == []
+        assert gc.isenabled()
+
+    def test_a_collection_while_it_is_off(self, unpickling):
+        """By an error handler, which is called in the middle of a string."""
+        original = codecs.lookup_error("surrogatepass")
+
+        def collect(error):
+            gc.collect()
+            return original(error)
+
+        codecs.register_error("surrogatepass", collect)
+        obj = [[[] for _ in range(MANY)], "\ud800", [[] for _ in range(MANY)]]
+        data = pickle.dumps(obj)
+        try:
+            loaded = unpickling.loads(data)
+        finally:
+            codecs.register_error("surrogatepass", original)
+        assert loaded == obj
+        for generation in range(3):
+            gc.collect(generation)
+        tracked = {id(one) for one in gc.get_objects()}
+        assert tracked.issuperset(map(id, loaded[0] + loaded[2]))
+        unpickling.loads(data)
+        gc.collect()
 
     def test_garbage_does_not_pile_up(self, unpickling):
         """Cycles that were loaded and dropped are freed without a call of gc.collect()."""

@@ -16,7 +16,7 @@
 
 typedef struct {
     int is_open, was_on;
-    PyObject *marker;  /* a list; while a window is open, it lies before what is made in it */
+    PyObject *marker;  /* while a window is open, it lies before what is made in it */
 } quickpickle_window;
 
 #if !defined(Py_GIL_DISABLED) && !defined(QUICKPICKLE_UNKNOWN) && PY_VERSION_HEX < 0x03100000
@@ -35,6 +35,36 @@ typedef struct {
 } quickpickle_generation;
 
 #define QUICKPICKLE_LINK(obj) ((quickpickle_link *)(obj) - 1)
+
+/* A marker knows whether the collector has looked at it: then it may lie in another ring. No
+   collection is expected in a window, but from 3.12 on one that was due before runs as soon as any
+   Python code does, even if the collector was turned off. */
+typedef struct {
+    PyObject_HEAD
+    int was_seen;
+} quickpickle_marker;
+
+static int quickpickle_traverse_marker(PyObject *self, visitproc visit, void *arg)
+{
+    (void)visit, (void)arg;
+    ((quickpickle_marker *)self)->was_seen = 1;
+    return 0;
+}
+
+static void quickpickle_free_marker(PyObject *self)
+{
+    PyObject_GC_UnTrack(self);
+    PyObject_GC_Del(self);
+}
+
+static PyTypeObject quickpickle_marker_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "quickpickle.compiled.unpickling._Marker",
+    .tp_basicsize = sizeof(quickpickle_marker),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_traverse = quickpickle_traverse_marker,
+    .tp_dealloc = quickpickle_free_marker,
+};
 
 /* Three in a row, the youngest first; NULL where the layout is not known. */
 static quickpickle_generation *quickpickle_generations = NULL;
@@ -81,6 +111,9 @@ static void quickpickle_find_generations(void)
             goto done;
         }
     }
+    if (PyType_Ready(&quickpickle_marker_type) < 0) {
+        goto done;
+    }
     quickpickle_generations = found;
 done:
     PyErr_Clear();
@@ -97,7 +130,7 @@ static inline void quickpickle_age(PyObject *marker)
     quickpickle_link *link = QUICKPICKLE_LINK(marker);
     quickpickle_link *first = (quickpickle_link *)link->next;
     quickpickle_link *last, *before;
-    if (first == young) {
+    if (first == young || ((quickpickle_marker *)marker)->was_seen) {
         return;  /* nothing was made, or nothing that the collector looks at */
     }
     last = (quickpickle_link *)young->previous;
@@ -127,6 +160,7 @@ static inline void quickpickle_open_window(quickpickle_window *window)
     window->was_on = PyGC_Disable();
 #ifdef QUICKPICKLE_GENERATIONS
     if (window->marker != NULL) {
+        ((quickpickle_marker *)window->marker)->was_seen = 0;
         PyObject_GC_Track(window->marker);
     }
 #endif
@@ -153,17 +187,15 @@ static inline void quickpickle_close_window(quickpickle_window *window)
 static PyObject *quickpickle_new_marker(void)
 {
 #ifdef QUICKPICKLE_GENERATIONS
-    PyObject *marker;
+    quickpickle_marker *marker;
     if (quickpickle_generations == NULL) {
         return NULL;
     }
-    marker = PyList_New(0);
+    marker = PyObject_GC_New(quickpickle_marker, &quickpickle_marker_type);  /* not tracked */
     if (marker == NULL) {
         PyErr_Clear();
-        return NULL;
     }
-    PyObject_GC_UnTrack(marker);
-    return marker;
+    return (PyObject *)marker;
 #else
     return NULL;
 #endif

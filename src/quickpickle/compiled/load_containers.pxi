@@ -83,7 +83,7 @@ cdef int load_dict(Loader self) except -1:
     cdef Py_ssize_t count = self.top - self.bottom - height
     cdef PyObject* made
     if count & 1:
-        raise faults.odd_items("DICT")
+        raise self.fault().odd_items("DICT")
     made = new_dict(self, self.bottom + height, count >> 1)
     if made == NULL:
         return -1
@@ -207,7 +207,7 @@ cdef int load_setitems(Loader self, Py_ssize_t height) except -1:
     if count == 0:
         return 0
     if count & 1:
-        raise faults.odd_items("SETITEMS")
+        raise self.fault().odd_items("SETITEMS")
     target = items[-1]
     if Py_TYPE(target) == &PyDict_Type:
         set_items(self, target, height, 0)

@@ -20,7 +20,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject, inquiry, traverseproc, visitproc
 from cpython.ref cimport Py_INCREF
 
-from ..rules import loading, loading_errors as faults, loading_plans, objects
+from ..rules import loading, loading_errors, loading_plans, objects
 from ..rules.memo_proxy import UnpicklerMemoProxy, read_unpickler_memo
 from ..rules.options import check_text
 from ..rules.tracebacks import make_public

@@ -72,7 +72,7 @@ cdef int load_stack_global(Loader self) except -1:
     if self.top - self.fence < 2:
         self.underflow(2)
     if Py_TYPE(self.top[-1]) != &PyUnicode_Type or Py_TYPE(self.top[-2]) != &PyUnicode_Type:
-        raise faults.names_not_str()
+        raise self.fault().names_not_str()
     return self.replace(2, find_global(self, <object>self.top[-2], <object>self.top[-1]))
 
 
@@ -83,10 +83,17 @@ cdef int push_new(Loader self, object obj) except -1:
 
 
 cdef int load_global(Loader self) except -1:
-    module = loading.parse_name(take_line(self))
-    name = loading.parse_name(take_line(self))
-    push_new(self, find_global(self, module, name))
-    return 0
+    module = take_name(self, "utf-8")
+    name = take_name(self, "utf-8")
+    return push_new(self, find_global(self, module, name))
+
+
+cdef object take_name(Loader self, str encoding):
+    line = take_line(self)
+    self.close_window()
+    name = loading.parse_name(line, encoding)
+    self.open_window()
+    return name
 
 
 cdef int load_extension(Loader self, long code) except -1:

@@ -102,12 +102,12 @@ cdef inline int need(Loader self, uint64_t count) except -1:
 
 cdef int read_more(Loader self, uint64_t count) except -1:
     if count > <uint64_t>(LARGEST - (self.p - self.start)):
-        raise faults.read_overflow()
+        raise self.fault().read_overflow()
     leave_frame(self)
     if <uint64_t>(self.end - self.p) >= count:
         return 0
     if not self.is_file:
-        raise faults.truncated()
+        raise self.fault().truncated()
     self.close_window()
     fill_buffer(self, count)
     self.open_window()
@@ -118,7 +118,7 @@ cdef int leave_frame(Loader self) except -1:
     """From 3.14 on `end` is that of the frame, and no opcode may go on behind it."""
     if self.frame_end != NULL:
         if self.p < self.frame_end:
-            raise faults.frame_exhausted()
+            raise self.fault().frame_exhausted()
         self.frame_end = NULL
         self.end = self.data_end
     return 0
@@ -139,7 +139,7 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
     while have < count:
         append(self, self.file_read(min(count - have, max(have, PIECE))))
         if self.end - self.p == have:
-            raise faults.truncated()
+            raise self.fault().truncated()
         have = self.end - self.p
     look_for_many(self)
     return 0
@@ -237,14 +237,14 @@ cdef bytes take_line(Loader self):
             found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
     if found == NULL:
         if not self.is_file:
-            raise faults.truncated()
+            raise self.fault().truncated()
         self.close_window()
         read_line(self)
         self.open_window()
         if self.end > self.p:
             found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
         if found == NULL:
-            raise faults.truncated()
+            raise self.fault().truncated()
     line = self.p[: found - self.p]
     self.p = found + 1
     return line
@@ -301,7 +301,7 @@ cdef bint have_payload(Loader self, uint64_t count) except -1:
     if <uint64_t>(self.end - self.p) >= count and (self.p < self.end or self.is_file):
         return True
     if not self.is_file:
-        raise faults.truncated()
+        raise self.fault().truncated()
     return False
 
 
@@ -332,7 +332,7 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
             if size > len(target) - have:
                 raise ValueError("readinto() returned too much")
             if size == 0:
-                raise faults.truncated()
+                raise self.fault().truncated()
             have += size
         PyByteArray_Resize(target, count)
         self.open_window()
@@ -346,7 +346,7 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     while have < count:
         data = loading.as_bytes(self.file_read(min(count - have, max(have, PIECE))))
         if not data:
-            raise faults.truncated()
+            raise self.fault().truncated()
         size = len(data)
         if size > count - have:
             append(self, data[count - have:])
@@ -386,7 +386,7 @@ cdef bytes read_bytes(Loader self, Py_ssize_t have, Py_ssize_t count):
             finally:
                 view.release()
             if size == 0:
-                raise faults.truncated()
+                raise self.fault().truncated()
             have += size
     except BaseException:
         Py_XDECREF(made)

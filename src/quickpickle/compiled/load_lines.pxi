@@ -53,41 +53,51 @@ cdef int load_line(Loader self, uint8_t code) except -1:
         if code == OP_PUT:
             if self.top - self.fence < 1:
                 self.underflow(1)
-            return load_put(self, put_number(number))
+            return load_put(self, put_number(self, number))
         made = PyLong_FromLongLong(number)
         if made == NULL:
             return -1
         return self.push(made)
+    if code == OP_UNICODE and is_simple_text(text, size):
+        made = quickpickle_make_str(<const uint8_t*>text, size)
+        if made == NULL:
+            return -1
+        return self.push(made)
+    if code == OP_PUT and line and self.top - self.fence < 1:
+        self.underflow(1)
+    self.close_window()
+    obj = parse_line(code, line)
+    self.open_window()
+    if code == OP_STRING:
+        return load_string(self, obj)
+    if code == OP_GET:
+        obj = <object>self.get(obj)
+    elif code == OP_PUT:
+        return load_put(self, put_number(self, obj))
+    push_new(self, obj)
+    return load_persistent(self) if code == OP_PERSID else 0
+
+
+cdef object parse_line(uint8_t code, bytes line):
+    """By the rules, which are Python code: no window is open."""
     if code == OP_INT:
-        obj = loading.parse_int(line)
+        return loading.parse_int(line)
     elif code == OP_LONG:
-        obj = loading.parse_long(line)
+        return loading.parse_long(line)
     elif code == OP_FLOAT:
-        obj = loading.parse_float(line)
+        return loading.parse_float(line)
     elif code == OP_UNICODE:
-        if is_simple_text(text, size):
-            made = quickpickle_make_str(<const uint8_t*>text, size)
-            if made == NULL:
-                return -1
-            return self.push(made)
-        obj = loading.parse_unicode(line)
+        return loading.parse_unicode(line)
     elif code == OP_STRING:
-        return load_string(self, loading.parse_string(line))
+        return loading.parse_string(line)
     elif code == OP_PERSID:
-        push_new(self, loading.parse_persistent_id(line))
-        return load_persistent(self)
-    elif code == OP_GET:
-        obj = <object>self.get(loading.parse_memo_index(line))
-    else:  # OP_PUT
-        if line and self.top - self.fence < 1:
-            self.underflow(1)
-        return load_put(self, put_number(loading.parse_memo_index(line)))
-    return push_new(self, obj)
+        return loading.parse_persistent_id(line)
+    return loading.parse_memo_index(line)  # OP_GET, OP_PUT
 
 
-cdef Py_ssize_t put_number(Py_ssize_t number) except -1:
+cdef Py_ssize_t put_number(Loader self, Py_ssize_t number) except -1:
     if number < 0:
-        raise faults.negative_put()
+        raise self.fault().negative_put()
     return number
 
 

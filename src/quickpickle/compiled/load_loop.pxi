@@ -304,7 +304,7 @@ cdef int read_opcode(Loader self) except -1:
         return 0
     except UnpicklingError:
         pass
-    raise faults.end_of_file()
+    raise self.fault().end_of_file()
 
 
 cdef int load_other(Loader self, uint8_t code) except -1:
@@ -424,7 +424,7 @@ cdef int load_other(Loader self, uint8_t code) except -1:
         or code == OP_STRING or code == OP_PERSID or code == OP_GET or code == OP_PUT
     ):
         return load_line(self, code)
-    raise faults.unknown_opcode(code)
+    raise self.fault().unknown_opcode(code)
 
 
 cdef inline int know_reads(Loader self) except -1:
@@ -440,14 +440,14 @@ cdef uint64_t long_count(Loader self, str what) except? 0xFFFF:
     self.p += 8
     count = quickpickle_load8(self.p - 8)
     if count > <uint64_t>LARGEST:
-        raise faults.too_large(what)
+        raise self.fault().too_large(what)
     return count
 
 
 cdef uint32_t signed_count(Loader self, str what) except? 0xFFFF:
     cdef uint32_t count = quickpickle_load4(self.p - 4)
     if count > 0x7FFFFFFF:
-        raise faults.negative_count(what)
+        raise self.fault().negative_count(what)
     return count
 
 
@@ -475,7 +475,7 @@ cdef int load_proto(Loader self) except -1:
     need(self, 1)
     self.p += 1
     if self.p[-1] > HIGHEST_PROTOCOL:
-        raise faults.bad_protocol(self.p[-1])
+        raise self.fault().bad_protocol(self.p[-1])
     self.proto = self.p[-1]
     return 0
 
@@ -489,9 +489,9 @@ cdef int load_frame(Loader self) except -1:
     self.p += 8
     count = quickpickle_load8(self.p - 8)
     if self.frame_end != NULL and self.p < self.frame_end:
-        raise faults.frame_in_frame()
+        raise self.fault().frame_in_frame()
     if count > <uint64_t>LARGEST:
-        raise faults.too_large("FRAME")
+        raise self.fault().too_large("FRAME")
     need(self, count)
     if frames_are_checked:
         leave_frame(self)

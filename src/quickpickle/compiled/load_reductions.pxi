@@ -134,8 +134,8 @@ cdef int load_inst(Loader self) except -1:
     # The names come first, as the interpreter has it.
     height = self.pop_mark()
     args = take_args(self, height)
-    module = loading.parse_name(take_line(self), "ascii")
-    name = loading.parse_name(take_line(self), "ascii")
+    module = take_name(self, "ascii")
+    name = take_name(self, "ascii")
     cls = find_global(self, module, name)
     self.close_window()
     obj = objects.instantiate(cls, args)
@@ -171,7 +171,7 @@ cdef tuple take_args(Loader self, Py_ssize_t height):
 cdef int check_persistent_load(Loader self, bint later) except -1:
     """Whether there is one: from 3.13 on after the pid is known."""
     if self.persistent_load is absent and later == PY313:
-        raise faults.no_persistent_load()
+        raise self.fault().no_persistent_load()
     return 0
 
 

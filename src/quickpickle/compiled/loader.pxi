@@ -119,6 +119,11 @@ cdef class Loader:
     cdef inline void close_window(self) noexcept:
         quickpickle_close_window(&self.window)
 
+    cdef object fault(self):
+        """The module that makes the errors, which is Python code."""
+        self.close_window()
+        return loading_errors
+
     # The stack
 
     cdef int grow_stack(self) except -1:
@@ -194,7 +199,7 @@ cdef class Loader:
         """The height of the stack at the last mark."""
         cdef Py_ssize_t height
         if self.mark_count == 0:
-            raise faults.no_mark()
+            raise self.fault().no_mark()
         # A pending dict above the mark is one of the items.
         if self.pending_count and (
             self.pending[self.pending_count - 1].place >= self.marks[self.mark_count - 1]
@@ -218,7 +223,8 @@ cdef class Loader:
         raise self.underflow_error()
 
     cdef object underflow_error(self):
-        return faults.unexpected_mark_found() if self.mark_count else faults.stack_underflow()
+        made = self.fault()
+        return made.unexpected_mark_found() if self.mark_count else made.stack_underflow()
 
     # Dicts that are not made yet
 
@@ -390,7 +396,7 @@ cdef class Loader:
         if found == NULL and self.sparse is not None and number in self.sparse:
             found = <PyObject*>self.sparse[number]
         if not is_object(found):
-            raise faults.memo_miss(number)
+            raise self.fault().memo_miss(number)
         return found
 
     cdef int memoize_read(self, Py_ssize_t number, PyObject* obj) except -1:

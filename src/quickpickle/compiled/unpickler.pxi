@@ -87,15 +87,15 @@ cdef class UnpicklerCore:
         open_file(loader, "Unpickler", file, fix_imports, encoding, errors, buffers)
         loader.memo_is_seen = True
         if self._is_loading:  # last, as the lines before may run other code
-            raise faults.unpickler_already_used()
+            raise loading_errors.unpickler_already_used()
         old, self._loader = self._loader, loader  # held until it is replaced
 
     def load(self):
         cdef Loader loader = self._loader
         if loader.file_read is None:
-            raise faults.not_initialized(self)
+            raise loading_errors.not_initialized(self)
         if self._is_loading:
-            raise faults.unpickler_already_used()
+            raise loading_errors.unpickler_already_used()
         self._is_loading = True
         try:
             self.take_hooks(loader)
@@ -123,7 +123,7 @@ cdef class UnpicklerCore:
         return find_class(self._loader, module_name, global_name)
 
     def persistent_load(self, pid):
-        raise faults.no_persistent_load()
+        raise loading_errors.no_persistent_load()
 
     @property
     def memo(self):
