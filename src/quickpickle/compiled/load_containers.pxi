@@ -115,10 +115,11 @@ cdef inline bint is_quiet_key(PyObject* key) noexcept:
 
 cdef bint are_quiet_keys(PyObject** keys, Py_ssize_t count, int step) noexcept:
     """The same of every object, or of every second one."""
-    cdef Py_ssize_t i
-    for i in range(0, count, step):
+    cdef Py_ssize_t i = 0
+    while i < count:  # Cython would make a range object for a step that it does not know
         if not is_quiet_key(keys[i]):
             return False
+        i += step
     return True
 
 
