@@ -146,7 +146,12 @@ cdef PyObject* new_dict(Loader self, PyObject** items, Py_ssize_t count) noexcep
                     return made
     if not are_quiet_keys(items, 2 * count, 2):
         return Py_None
-    made = _PyDict_NewPresized(count) if count > 5 else PyDict_New()
+    # A dict that is made for more keys than five has a table for keys of any type, which is larger
+    # and slower than one for strings.
+    if count > 5 and Py_TYPE(items[0]) != &PyUnicode_Type:
+        made = _PyDict_NewPresized(count)
+    else:
+        made = PyDict_New()
     if made == NULL:
         return NULL
     for i in range(count):

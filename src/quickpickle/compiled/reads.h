@@ -150,6 +150,50 @@ static inline const uint8_t *quickpickle_lines_end(const uint8_t *p, const uint8
     }                                                       \
     p = found
 
+/* How far it is to the next opcode, for those of a fixed length that have nothing to do with the
+   memo; 0 for all others. */
+static const uint8_t quickpickle_steps[256] = {
+    [OP_BININT1] = 2, [OP_BININT2] = 3, [OP_BININT] = 5, [OP_BINFLOAT] = 9,
+    [OP_NONE] = 1, [OP_NEWTRUE] = 1, [OP_NEWFALSE] = 1, [OP_MARK] = 1,
+    [OP_EMPTY_TUPLE] = 1, [OP_TUPLE1] = 1, [OP_TUPLE2] = 1, [OP_TUPLE3] = 1, [OP_TUPLE] = 1,
+    [OP_EMPTY_LIST] = 1, [OP_APPEND] = 1, [OP_APPENDS] = 1,
+    [OP_EMPTY_DICT] = 1, [OP_SETITEM] = 1, [OP_SETITEMS] = 1, [OP_EMPTY_SET] = 1, [OP_ADDITEMS] = 1,
+    [OP_NEWOBJ] = 1, [OP_REDUCE] = 1, [OP_BUILD] = 1, [OP_STACK_GLOBAL] = 1,
+};
+
+/* So many bytes has an opcode with an argument of up to 255 bytes, at most. */
+#define QUICKPICKLE_SHORT 257
+
+/* The opcodes that come most often, while their ends need not be checked. Returns the first one
+   that is another, or that is too near to the end. */
+static inline const uint8_t *quickpickle_find_quickly(
+    quickpickle_reads *reads, const uint8_t *p, const uint8_t *end)
+{
+    Py_ssize_t count = reads->count;
+    while (end - p > QUICKPICKLE_SHORT) {
+        uint8_t code = *p;
+        if (quickpickle_steps[code]) {
+            p += quickpickle_steps[code];
+        }
+        else if (code == OP_MEMOIZE) {
+            count++;
+            p++;
+        }
+        else if (code == OP_SHORT_BINUNICODE || code == OP_SHORT_BINBYTES) {
+            p += 2 + p[1];
+        }
+        else if (code == OP_BINGET) {
+            reads->is_read[p[1]] = 1;  /* there are more flags than that from the beginning */
+            p += 2;
+        }
+        else {
+            break;
+        }
+    }
+    reads->count = count;
+    return p;
+}
+
 /* Notes what is read from `p` on. Returns the first opcode that is not wholly there, or NULL at
    STOP or where the pickle is damaged, as nothing after that runs. */
 static const uint8_t *quickpickle_find_reads(
@@ -159,6 +203,7 @@ static const uint8_t *quickpickle_find_reads(
     while (p < end) {
         uint64_t count;
         const uint8_t *found;
+        p = quickpickle_find_quickly(reads, p, end);
         switch (*p++) {
         case OP_BINGET:
             QUICKPICKLE_ARGUMENT(1);
