@@ -566,6 +566,28 @@ class TestCollector:
         assert abs(len(gc.get_objects()) - before) < 1000
 
 
+def test_objects_are_as_large_as_the_interpreters(unpickling, protocol):
+    """Numbers around every power of two, strings, and dicts of strings of all sizes."""
+    numbers = [sign * 2**bits + i for bits in range(70) for i in range(-2, 3) for sign in (1, -1)]
+    strings = ["x" * i for i in range(300)] + ["\xe9" * i for i in range(2, 300)]
+    dicts = [{f"{i} {j}": j for j in range(i)} for i in range(300)]
+    objects = [numbers, [*map(float, numbers)], strings, dicts, [*map(str, numbers)]]
+    for obj in objects:
+        data = pickle.dumps(obj, protocol)
+        ours, theirs = unpickling.loads(data), pickle.loads(data)
+        assert ours == theirs == obj
+        assert [*map(sys.getsizeof, ours)] == [*map(sys.getsizeof, theirs)]
+        assert [*map(hash, map(repr, ours))] == [*map(hash, map(repr, theirs))]
+        if obj is numbers or obj is strings:
+            assert [one is two for one, two in zip(ours, theirs)] == [
+                one is two for one, two in zip(pickle.loads(data), theirs)
+            ]
+            assert [*map(hash, ours)] == [*map(hash, theirs)]
+            assert [one + one[:1] if obj is strings else one - 1 for one in ours] == [
+                one + one[:1] if obj is strings else one - 1 for one in theirs
+            ]
+
+
 @pytest.fixture
 def native_unpickling():
     return pytest.importorskip("quickpickle.compiled.unpickling", exc_type=ImportError)
@@ -608,7 +630,7 @@ def test_instances_take_less_memory(native_unpickling, tmp_path):
 def expected_layouts():
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         return set()
-    return {"lists", "dicts", "values", "generations"}
+    return {"lists", "dicts", "values", "generations", "strs", "floats", "ints"}
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 16), reason="its layouts are not known")

@@ -1,4 +1,4 @@
-# Whether filling.h and collector.h are right about this interpreter: as layouts.pxi for layout.h.
+# Whether filling.h, making.h and collector.h are right about this interpreter: as layouts.pxi for layout.h.
 
 from .core import known_layouts as layouts_of_core
 
@@ -12,6 +12,60 @@ cdef extern from "filling.h":
         int lists, dicts, values
     quickpickle_filled quickpickle_fills
     void quickpickle_fill_in_place(int)
+
+cdef extern from "making.h":
+    struct quickpickle_heads_known "quickpickle_heads":
+        int strs, floats, ints
+    quickpickle_heads_known quickpickle_heads
+    void quickpickle_learn_heads()
+
+
+cdef bint makes_strs() except -1:
+    cdef PyObject* made
+    cdef bytes data
+    for expected in ("".join(["sample", " ", "text"]), "x" * 300):
+        data = expected.encode()
+        made = quickpickle_make_str(<const uint8_t*>PyBytes_AS_STRING(data), len(data))
+        if made == NULL:
+            raise MemoryError
+        result = <object>made
+        Py_DECREF(made)
+        if not (
+            result == expected and hash(result) == hash(expected) and result.isascii()
+            and sys.getsizeof(result) == sys.getsizeof(expected) and {result: 1}[expected] == 1
+            and result.upper() == expected.upper() and Py_REFCNT(<PyObject*>result) == 1
+        ):
+            return False
+    return True
+
+
+cdef bint makes_floats() except -1:
+    cdef bytes data = b"\x3f\xf8" + bytes(6)
+    cdef PyObject* made = quickpickle_make_float(<const uint8_t*>PyBytes_AS_STRING(data))
+    if made == NULL:
+        raise MemoryError
+    result = <object>made
+    Py_DECREF(made)
+    return type(result) is float and result == 1.5 and Py_REFCNT(<PyObject*>result) == 1
+
+
+cdef bint makes_ints() except -1:
+    cdef PyObject* made
+    cdef long number
+    for expected in (2048, -2048, 100_003, -100_003, (1 << 30) - 1, 1 - (1 << 30), 1 << 30):
+        number = expected
+        made = quickpickle_make_int(number)
+        if made == NULL:
+            raise MemoryError
+        result = <object>made
+        Py_DECREF(made)
+        if not (
+            type(result) is int and result == expected and hash(result) == hash(expected)
+            and sys.getsizeof(result) == sys.getsizeof(expected) and str(result) == str(expected)
+            and result + 1 - expected == 1 and Py_REFCNT(<PyObject*>result) == 1
+        ):
+            return False
+    return True
 
 
 cdef bint fills_lists() except -1:
@@ -90,13 +144,15 @@ def forget_layouts():
     quickpickle_known.dicts = quickpickle_known.values = quickpickle_known.type_versions = 0
     global dates_are_known
     quickpickle_known.slots = dates_are_known = 0
+    quickpickle_heads.strs = quickpickle_heads.floats = quickpickle_heads.ints = 0
     quickpickle_fill_in_place(False)
     quickpickle_forget_generations()
 
 
 def known_layouts():
     """The names of the layouts that are relied on."""
-    names = {name for name, flag in dict(quickpickle_fills).items() if flag}
+    flags = dict(quickpickle_fills) | dict(quickpickle_heads)
+    names = {name for name, flag in flags.items() if flag}
     return names | ({"generations"} if quickpickle_has_generations() else set())
 
 
@@ -112,4 +168,11 @@ if quickpickle_fills.dicts:
     check_fill(&quickpickle_fills.dicts, fills_dicts())
 if quickpickle_fills.values:
     check_fill(&quickpickle_fills.values, fills_values())
+quickpickle_learn_heads()
+if quickpickle_heads.strs:
+    check_fill(&quickpickle_heads.strs, makes_strs())
+if quickpickle_heads.floats:
+    check_fill(&quickpickle_heads.floats, makes_floats())
+if quickpickle_heads.ints:
+    check_fill(&quickpickle_heads.ints, makes_ints())
 quickpickle_find_generations()

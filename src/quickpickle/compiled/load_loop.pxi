@@ -163,7 +163,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
                 self.top = top
                 need(self, 2)
                 p = self.p
-            made = PyLong_FromLong(<long>quickpickle_load2(p))
+            made = quickpickle_make_int(<long>quickpickle_load2(p))
             p += 2
             if unlikely(made == NULL):
                 break
@@ -177,7 +177,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
                 need(self, 4)
                 p = self.p
             number = <int32_t>quickpickle_load4(p)
-            made = PyLong_FromLong(number)
+            made = quickpickle_make_int(number)
             p += 4
             if unlikely(made == NULL):
                 break

@@ -3,6 +3,8 @@
 #ifndef QUICKPICKLE_MAKING_H
 #define QUICKPICKLE_MAKING_H
 
+#include <stddef.h>
+
 #include "machine.h"
 
 /* Little-endian numbers on any machine. */
@@ -27,6 +29,110 @@ static inline uint64_t quickpickle_word(const uint8_t *source)
     uint64_t word;
     memcpy(&word, source, 8);
     return word;
+}
+
+/* What a new object begins with, copied from one that the interpreter has made. Making it so is
+   quicker than the functions of the C API, which ask first what kind of string it will be, and look
+   for freed floats. Where a flag is 0 they are called. */
+static struct quickpickle_heads {
+    int strs, floats, ints;
+} quickpickle_heads;
+
+#if !defined(PYPY_VERSION) && !defined(Py_GIL_DISABLED) && !defined(Py_REF_DEBUG) && \
+    !defined(Py_TRACE_REFS) && !defined(QUICKPICKLE_UNKNOWN) && PY_VERSION_HEX < 0x03100000
+#define QUICKPICKLE_HEADS
+
+static PyASCIIObject quickpickle_ascii_head;
+static PyFloatObject quickpickle_float_head;
+static PyLongObject quickpickle_int_heads[2][2];  /* by the sign, and whether there are two digits */
+
+#if PY_VERSION_HEX >= 0x030C0000
+#define QUICKPICKLE_DIGIT_FIELD long_value.ob_digit
+#else
+#define QUICKPICKLE_DIGIT_FIELD ob_digit
+#endif
+#define QUICKPICKLE_DIGITS(number) ((PyLongObject *)(number))->QUICKPICKLE_DIGIT_FIELD
+
+/* Ints nearer to 0 may be shared by the whole process. */
+#define QUICKPICKLE_SHARED_INTS 2048
+#endif
+
+static void quickpickle_learn_heads(void)
+{
+#ifdef QUICKPICKLE_HEADS
+    PyObject *text = PyUnicode_New(2, 127), *number = PyFloat_FromDouble(1.5);
+    int i;
+    if (text != NULL && Py_REFCNT(text) == 1 && ((PyASCIIObject *)text)->hash == -1 &&
+        PyUnicode_IS_COMPACT_ASCII(text)) {
+        memcpy(&quickpickle_ascii_head, text, sizeof(PyASCIIObject));
+        quickpickle_heads.strs = 1;
+    }
+    if (number != NULL && Py_REFCNT(number) == 1 &&
+        PyFloat_Type.tp_basicsize == sizeof(PyFloatObject)) {
+        memcpy(&quickpickle_float_head, number, sizeof(PyFloatObject));
+        quickpickle_heads.floats = 1;
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(number);
+    quickpickle_heads.ints = PyLong_SHIFT == 30;
+    for (i = 0; i < 4; i++) {
+        long size = i & 1 ? 1L << 30 : QUICKPICKLE_SHARED_INTS;
+        number = PyLong_FromLong(i & 2 ? -size : size);
+        if (number == NULL || Py_REFCNT(number) != 1 ||
+            QUICKPICKLE_DIGITS(number)[0] != (digit)(size & (PyLong_BASE - 1))) {
+            quickpickle_heads.ints = 0;
+        }
+        else {
+            memcpy(&quickpickle_int_heads[i >> 1][i & 1], number, sizeof(PyLongObject));
+        }
+        Py_XDECREF(number);
+    }
+    PyErr_Clear();
+#endif
+}
+
+/* An int of the range of a C int. */
+static inline PyObject *quickpickle_make_int(long value)
+{
+#ifdef QUICKPICKLE_HEADS
+    unsigned long size = value < 0 ? -(unsigned long)value : (unsigned long)value;
+    if (quickpickle_heads.ints && size >= QUICKPICKLE_SHARED_INTS) {
+        int is_long = size >= PyLong_BASE;
+        PyLongObject *made = PyObject_Malloc(
+            offsetof(PyLongObject, QUICKPICKLE_DIGIT_FIELD) + 2 * sizeof(digit));
+        digit *digits;
+        if (made == NULL) {
+            return PyErr_NoMemory();
+        }
+        *made = quickpickle_int_heads[value < 0][is_long];
+        digits = QUICKPICKLE_DIGITS(made);
+        digits[0] = (digit)(size & (PyLong_BASE - 1));
+        if (is_long) {
+            digits[1] = (digit)(size >> PyLong_SHIFT);
+        }
+        return (PyObject *)made;
+    }
+#endif
+    return PyLong_FromLong(value);
+}
+
+/* A str of `size` ASCII characters, at least two, which are yet to be written. */
+static inline PyObject *quickpickle_new_ascii(Py_ssize_t size)
+{
+#ifdef QUICKPICKLE_HEADS
+    if (!quickpickle_rarely(!quickpickle_heads.strs) &&
+        size < PY_SSIZE_T_MAX - (Py_ssize_t)sizeof(PyASCIIObject)) {
+        PyASCIIObject *made = PyObject_Malloc(sizeof(PyASCIIObject) + (size_t)size + 1);
+        if (made == NULL) {
+            return PyErr_NoMemory();
+        }
+        *made = quickpickle_ascii_head;
+        made->length = size;
+        ((char *)(made + 1))[size] = 0;
+        return (PyObject *)made;
+    }
+#endif
+    return PyUnicode_New(size, 127);
 }
 
 #define QUICKPICKLE_HIGH_BITS UINT64_C(0x8080808080808080)
@@ -155,7 +261,7 @@ static inline PyObject *quickpickle_make_str(const uint8_t *data, Py_ssize_t siz
     if (!quickpickle_is_ascii(data, size)) {
         return quickpickle_make_wide_str(data, size);
     }
-    result = PyUnicode_New(size, 127);
+    result = quickpickle_new_ascii(size);
     if (result != NULL) {
         quickpickle_copy((char *)PyUnicode_1BYTE_DATA(result), (const char *)data, size);
     }
@@ -192,6 +298,17 @@ static inline PyObject *quickpickle_make_float(const uint8_t *data)
         bits = bits << 8 | data[i];
     }
     memcpy(&value, &bits, 8);
+#ifdef QUICKPICKLE_HEADS
+    if (!quickpickle_rarely(!quickpickle_heads.floats)) {
+        PyFloatObject *made = PyObject_Malloc(sizeof(PyFloatObject));
+        if (made == NULL) {
+            return PyErr_NoMemory();
+        }
+        *made = quickpickle_float_head;
+        made->ob_fval = value;
+        return (PyObject *)made;
+    }
+#endif
     return PyFloat_FromDouble(value);
 }
 
