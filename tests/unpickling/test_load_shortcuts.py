@@ -579,8 +579,8 @@ def test_objects_are_as_large_as_the_interpreters(unpickling, protocol):
         assert [*map(sys.getsizeof, ours)] == [*map(sys.getsizeof, theirs)]
         assert [*map(hash, map(repr, ours))] == [*map(hash, map(repr, theirs))]
         if obj is numbers or obj is strings:
-            assert [one is two for one, two in zip(ours, theirs)] == [
-                one is two for one, two in zip(pickle.loads(data), theirs)
+            assert [one is two for one, two in zip(ours, theirs, strict=True)] == [
+                one is two for one, two in zip(pickle.loads(data), theirs, strict=True)
             ]
             assert [*map(hash, ours)] == [*map(hash, theirs)]
             assert [one + one[:1] if obj is strings else one - 1 for one in ours] == [

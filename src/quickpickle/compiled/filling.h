@@ -136,6 +136,117 @@ static PyObject *quickpickle_dict_like(PyObject *like, PyObject **items, Py_ssiz
 #endif
 }
 
+#ifdef QUICKPICKLE_VALUES
+/* Adds a key that a table has not. Returns 0, with nothing changed, where the table has no room, or
+   has a key with the same hash, which may be equal. */
+static inline int quickpickle_add_key(
+    PyDictObject *dict, PyObject *key, Py_hash_t hash, PyObject *value)
+{
+    quickpickle_keys *keys = (quickpickle_keys *)dict->ma_keys;
+    void *entries = keys->indices + ((size_t)1 << keys->log2_index_bytes);
+    size_t mask = ((size_t)1 << keys->log2_size) - 1, perturb = (size_t)hash;
+    size_t place = (size_t)hash & mask;
+    int width = keys->log2_index_bytes - keys->log2_size;  /* of an index, as a power of two */
+    if (keys->usable <= 0) {
+        return 0;
+    }
+    while (1) {
+        int64_t found = width == 0 ? ((int8_t *)keys->indices)[place]
+                      : width == 1 ? ((int16_t *)keys->indices)[place]
+                      : width == 2 ? ((int32_t *)keys->indices)[place]
+                                   : ((int64_t *)keys->indices)[place];
+        if (found == -1) {
+            break;
+        }
+        if (found < 0 || (keys->kind == 0 ? ((quickpickle_hashed_key *)entries)[found].hash
+                                          : ((PyASCIIObject *)((quickpickle_key *)entries)[found].key)
+                                                ->hash) == hash) {
+            return 0;
+        }
+        perturb >>= 5;
+        place = (place * 5 + perturb + 1) & mask;
+    }
+    switch (width) {
+    case 0: ((int8_t *)keys->indices)[place] = (int8_t)keys->entries; break;
+    case 1: ((int16_t *)keys->indices)[place] = (int16_t)keys->entries; break;
+    case 2: ((int32_t *)keys->indices)[place] = (int32_t)keys->entries; break;
+    default: ((int64_t *)keys->indices)[place] = keys->entries;
+    }
+    if (keys->kind == 0) {
+        quickpickle_hashed_key *entry = &((quickpickle_hashed_key *)entries)[keys->entries];
+        entry->hash = hash;
+        entry->key = Py_NewRef(key);
+        entry->value = Py_NewRef(value);
+    }
+    else {
+        quickpickle_key *entry = &((quickpickle_key *)entries)[keys->entries];
+        entry->key = Py_NewRef(key);
+        entry->value = Py_NewRef(value);
+    }
+    keys->entries++;
+    keys->usable--;
+    dict->ma_used++;
+    return 1;
+}
+
+/* Whether somebody wants to be told of each change of a dict. */
+static inline int quickpickle_is_watched(PyObject *dict)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    uint64_t tag;
+    memcpy(&tag, (char *)dict + offsetof(quickpickle_dict_head, version), 8);
+    return (tag & 0xFF) != 0;
+#else
+    (void)dict;
+    return 0;
+#endif
+}
+#endif
+
+/* PyDict_SetItem of `count` keys and values in turn. To hash and to compare the keys, those that
+   the dict has included, runs no other code. */
+static int quickpickle_fill_dict(PyObject *dict, PyObject **items, Py_ssize_t count)
+{
+    Py_ssize_t i;
+#ifdef QUICKPICKLE_VALUES
+    PyDictObject *head = (PyDictObject *)dict;
+    int is_tracked = PyObject_GC_IsTracked(dict), is_quick = 0;
+#endif
+    for (i = 0; i < 2 * count; i += 2) {
+        PyObject *key = items[i], *value = items[i + 1];
+#ifdef QUICKPICKLE_VALUES
+        /* The interpreter's function sets the first, so that the dict gets a new version. */
+        if (is_quick && (PyUnicode_CheckExact(key) ||
+                         ((quickpickle_keys *)head->ma_keys)->kind == 0)) {
+            Py_hash_t hash = PyUnicode_CheckExact(key) ? ((PyASCIIObject *)key)->hash : -1;
+            if (hash == -1) {
+                hash = PyObject_Hash(key);
+                if (hash == -1) {
+                    return -1;
+                }
+            }
+            if (quickpickle_add_key(head, key, hash, value)) {
+                if (!is_tracked && (quickpickle_may_be_tracked(value) ||
+                                    quickpickle_may_be_tracked(key))) {
+                    PyObject_GC_Track(dict);
+                    is_tracked = 1;
+                }
+                continue;
+            }
+        }
+#endif
+        if (PyDict_SetItem(dict, key, value) < 0) {
+            return -1;
+        }
+#ifdef QUICKPICKLE_VALUES
+        is_tracked = PyObject_GC_IsTracked(dict);
+        is_quick = quickpickle_fills.dicts && head->ma_values == NULL &&
+                   !quickpickle_is_watched(dict);
+#endif
+    }
+    return 0;
+}
+
 /* The attributes of instances that have no dict yet, and keys that they share. */
 
 /* The table of the names that the instances of a class share; NULL if it has none. */

@@ -154,10 +154,9 @@ cdef PyObject* new_dict(Loader self, PyObject** items, Py_ssize_t count) noexcep
         made = PyDict_New()
     if made == NULL:
         return NULL
-    for i in range(count):
-        if quickpickle_set_item(made, items[2 * i], items[2 * i + 1]) < 0:
-            Py_DECREF(made)
-            return NULL
+    if quickpickle_fill_dict_quietly(made, items, count) < 0:
+        Py_DECREF(made)
+        return NULL
     if PyDict_GET_SIZE(made) < count:
         # A value that came first may be freed now.
         Py_DECREF(made)
@@ -183,15 +182,15 @@ cdef int set_items(Loader self, PyObject* target, Py_ssize_t height, Py_ssize_t 
     They stay on the stack meanwhile, where other code cannot free them.
     """
     cdef Py_ssize_t i, count = self.top - self.bottom - height - above
-    cdef bint is_quiet = PyDict_GET_SIZE(target) == 0 and are_quiet_keys(
-        self.bottom + height, count, 2
-    )
-    if not is_quiet:
-        self.close_window()
+    cdef bint is_quiet = (
+        PyDict_GET_SIZE(target) == 0 or quickpickle_has_str_keys(target)
+    ) and are_quiet_keys(self.bottom + height, count, 2)
+    if is_quiet:
+        return quickpickle_fill_dict(target, self.bottom + height, count >> 1)
+    self.close_window()
     for i in range(0, count, 2):
         PyDict_SetItem_(target, self.bottom[height + i], self.bottom[height + i + 1])
-    if not is_quiet:
-        self.open_window()
+    self.open_window()
     return 0
 
 

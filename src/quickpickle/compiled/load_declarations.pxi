@@ -148,7 +148,9 @@ cdef extern from "filling.h":
     PyObject** quickpickle_own_dict(PyObject*)
     Py_ssize_t quickpickle_writable_slot(PyObject*, PyTypeObject*)
     PyObject** quickpickle_slot_at(PyObject*, Py_ssize_t)
-    int quickpickle_set_item "PyDict_SetItem"(PyObject*, PyObject*, PyObject*) noexcept
+    bint quickpickle_has_str_keys(PyObject*)
+    int quickpickle_fill_dict(PyObject*, PyObject**, Py_ssize_t) except -1
+    int quickpickle_fill_dict_quietly "quickpickle_fill_dict"(PyObject*, PyObject**, Py_ssize_t) noexcept
     PyObject* quickpickle_tp_new(PyObject*, PyObject*) except NULL
     bint quickpickle_is_tuple_class(PyTypeObject*)
     PyObject* quickpickle_tuple_of(PyTypeObject*, PyObject**, Py_ssize_t) except NULL

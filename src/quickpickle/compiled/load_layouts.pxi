@@ -101,7 +101,28 @@ cdef bint fills_dicts() except -1:
     return (
         list(result.items()) == list(zip(keys, values)) and result["a"] is values[0]
         and list(sample.values()) == [5, 6, 7, 8]
+        and adds_keys([f"key {i}" for i in range(300)]) and adds_keys([i << 7 for i in range(300)])
     )
+
+
+cdef bint adds_keys(list keys) except -1:
+    """The last of these keys comes twice."""
+    cdef PyObject* items[600]
+    cdef dict sample = {}, expected = dict.fromkeys(keys[:-1] + keys[:1])
+    cdef Py_ssize_t i
+    keys[299] = keys[0]
+    for i in range(300):
+        items[2 * i] = PyList_GET_ITEM(<PyObject*>keys, i)
+        items[2 * i + 1] = Py_None
+    quickpickle_fill_dict(<PyObject*>sample, items, 300)
+    if list(sample) != list(expected) or sys.getsizeof(sample) != sys.getsizeof(expected):
+        return False
+    for key in keys[:100]:
+        del sample[key]
+    for key in keys:
+        if (key in sample) != (key in keys[100:299]):
+            return False
+    return len(sample) == 199
 
 
 cdef bint fills_values() except -1:
