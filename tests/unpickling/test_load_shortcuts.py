@@ -368,6 +368,37 @@ def test_bytes_that_are_no_date(unpickling, data):
     assert_same_load(unpickling, b"\x80\x04(" + made * 3 + b"t.")
 
 
+ZONES = {  # what comes behind the bytes; the first two entries of the memo are UTC and a list
+    "none": b"\x85",
+    "shared": b"h\0\x86",
+    "new": named("UTC", "datetime") + b"\x86",
+    "None": b"N\x86",
+    "a list": b"h\1\x86",
+    "a missing entry": b"h\xff\x86",
+    "the bytes themselves": b"h\2\x86",
+    "too many": b"h\0h\0\x87",
+}
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_dates_and_what_the_memo_has_of_them(unpickling, zone):
+    """With and without numbers for the bytes and for the arguments, read later or not."""
+    data = {
+        "datetime": bytes([7, 232, 1, 2, 3, 4, 5, 0, 0, 0]),
+        "date": bytes([7, 232, 1, 2]),
+        "time": bytes([1, 2, 3, 0, 0, 0]),
+    }
+    first = named("UTC", "datetime") + b"\x940]\x940"
+    for name, numbered, later in itertools.product(
+        data, itertools.product([b"", b"\x94"], repeat=3), [b"", b"h\2", b"h\3", b"h\4", b"h\6"]
+    ):
+        end = numbered[1] + b"R" + numbered[2]
+        one = b"C" + bytes([len(data[name])]) + data[name] + numbered[0] + ZONES[zone] + end
+        made = named(name, "datetime") + one
+        for count in (1, 2):
+            assert_same_load(unpickling, b"\x80\x04" + first + b"(" + made * count + later + b"t.")
+
+
 def test_a_plan_ends_when_its_class_changes(unpickling, monkeypatch):
     """A state is given in another way from the instance on after which the class was changed."""
 

@@ -415,15 +415,17 @@ static PyObject *quickpickle_tuple_of(PyTypeObject *cls, PyObject **items, Py_ss
 
 #define quickpickle_is_of_datetime(cls) (strncmp((cls)->tp_name, "datetime.", 9) == 0)
 
-/* A date, datetime or time of the bytes that it was written as; NULL without an exception where
-   its class has to look at them itself. */
-static PyObject *quickpickle_make_date(PyTypeObject *cls, PyObject *bytes)
+/* Whether an object can be the time zone of a datetime. */
+#define quickpickle_is_tzinfo(obj) PyObject_TypeCheck(obj, PyDateTimeAPI->TZInfoType)
+
+/* A date or datetime of the bytes that it was written as, with a time zone or NULL for none; NULL
+   without an exception where its class has to look at them itself. */
+static PyObject *quickpickle_make_date(
+    PyTypeObject *cls, const uint8_t *data, Py_ssize_t size, PyObject *tzinfo)
 {
-    const uint8_t *data = (const uint8_t *)PyBytes_AS_STRING(bytes);
-    Py_ssize_t size = PyBytes_GET_SIZE(bytes);
     PyObject *result;
     if (cls == PyDateTimeAPI->DateType) {
-        if (size != _PyDateTime_DATE_DATASIZE || data[2] < 1 || data[2] > 12) {
+        if (size != _PyDateTime_DATE_DATASIZE || data[2] < 1 || data[2] > 12 || tzinfo != NULL) {
             return NULL;
         }
         result = cls->tp_alloc(cls, 0);
@@ -439,14 +441,17 @@ static PyObject *quickpickle_make_date(PyTypeObject *cls, PyObject *bytes)
             (data[2] & 0x7F) > 12) {
             return NULL;
         }
-        result = cls->tp_alloc(cls, 0);
+        result = cls->tp_alloc(cls, tzinfo != NULL);  /* one without has no place for it */
         if (result != NULL) {
             datetime = (PyDateTime_DateTime *)result;
             memcpy(datetime->data, data, _PyDateTime_DATETIME_DATASIZE);
             datetime->data[2] &= 0x7F;
             datetime->fold = data[2] >> 7;
-            datetime->hastzinfo = 0;
+            datetime->hastzinfo = tzinfo != NULL;
             datetime->hashcode = -1;
+            if (tzinfo != NULL) {
+                datetime->tzinfo = Py_NewRef(tzinfo);
+            }
         }
         return result;
     }

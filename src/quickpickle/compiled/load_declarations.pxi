@@ -77,6 +77,7 @@ cdef extern from "Python.h":
         const char*, Py_ssize_t
     ) noexcept
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
+    Py_ssize_t PyBytes_GET_SIZE_ "PyBytes_GET_SIZE"(PyObject*)
     object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
     const int PyBUF_WRITE
     PyObject* PyObject_Call_ "PyObject_Call"(PyObject*, PyObject*, PyObject*) except NULL
@@ -155,5 +156,8 @@ cdef extern from "filling.h":
     bint quickpickle_is_tuple_class(PyTypeObject*)
     PyObject* quickpickle_tuple_of(PyTypeObject*, PyObject**, Py_ssize_t) except NULL
     PyObject* quickpickle_value_at(void*, Py_ssize_t)
-    PyObject* quickpickle_make_date(PyTypeObject*, PyObject*) except? NULL
+    bint quickpickle_is_tzinfo(PyObject*)
+    PyObject* quickpickle_make_date(
+        PyTypeObject*, const uint8_t*, Py_ssize_t, PyObject*
+    ) except? NULL
 

@@ -340,6 +340,8 @@ cdef int load_other(Loader self, uint8_t code) except -1:
     elif code == OP_SHORT_BINBYTES:
         need(self, 1)
         self.p += 1
+        if self.reads_are_known and date_at_once(self, self.p[-1]):
+            return 0
         return push_new(self, take_bytes(self, self.p[-1]))
     elif code == OP_BINBYTES:
         need(self, 4)

@@ -83,11 +83,64 @@ cdef inline PyObject* call_quietly(
     Loader self, PyObject* function, PyObject** args, Py_ssize_t count
 ) except? NULL:
     """The result of a call that runs no other code; NULL where it might."""
-    if count == 1 and PyType_Check(function) and (
-        PyBytes_CheckExact_(args[0]) and makes_dates(self, <PyTypeObject*>function)
+    if (
+        (count == 1 or count == 2) and PyType_Check(function) and PyBytes_CheckExact_(args[0])
+        and makes_dates(self, <PyTypeObject*>function)
+        and (count == 1 or quickpickle_is_tzinfo(args[1]))
     ):
-        return quickpickle_make_date(<PyTypeObject*>function, args[0])
+        return quickpickle_make_date(
+            <PyTypeObject*>function,
+            <const uint8_t*>PyBytes_AS_STRING_(args[0]), PyBytes_GET_SIZE_(args[0]),
+            args[1] if count == 2 else NULL,
+        )
     return NULL
+
+
+cdef bint date_at_once(Loader self, Py_ssize_t size) except -1:
+    """The next `size` bytes become a date, if the opcodes behind them make one of them.
+
+    Returns False where the bytes have to be made.
+    """
+    cdef const uint8_t* p
+    cdef PyObject* cls
+    cdef PyObject* made
+    cdef PyObject* tzinfo = NULL
+    cdef Py_ssize_t numbered = 0
+    if self.top == self.fence or not PyType_Check(self.top[-1]):
+        return False
+    cls = self.top[-1]
+    if not makes_dates(self, <PyTypeObject*>cls):
+        return False
+    p = self.p + size
+    if self.end - self.p < size + 6:
+        return False
+    if p[0] == OP_MEMOIZE:
+        numbered = 1
+        p += 1
+    if p[0] == OP_BINGET and p[1] < self.memo_room:
+        tzinfo = self.memo[p[1]]
+        if not is_object(tzinfo) or not quickpickle_is_tzinfo(tzinfo):
+            return False
+        p += 2
+    if p[0] != (OP_TUPLE1 if tzinfo == NULL else OP_TUPLE2):
+        return False
+    p += 1
+    if p[0] == OP_MEMOIZE:
+        numbered += 1
+        p += 1
+    if p[0] != OP_REDUCE or numbered and (
+        self.is_read(self.memo_count) or self.is_read(self.memo_count + numbered - 1)
+    ):
+        return False
+    made = quickpickle_make_date(<PyTypeObject*>cls, self.p, size, tzinfo)
+    if made == NULL:
+        return False
+    while numbered:
+        self.put_unread(self.memo_count)
+        numbered -= 1
+    self.p = p + 1
+    self.top[-1] = made
+    return self.let_go(cls) == 0
 
 
 cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
@@ -227,12 +280,17 @@ cdef bint makes_dates(Loader loader, PyTypeObject* cls) except -1:
 
 cdef bint check_dates() except -1:
     cdef PyObject* made
-    from datetime import date, datetime
+    from datetime import UTC, date, datetime
     for sample in (
-        date(2024, 2, 29), datetime(1, 2, 3, 4, 5, 6, 789000), datetime(9999, 12, 31, fold=1)
+        date(2024, 2, 29), datetime(1, 2, 3, 4, 5, 6, 789000), datetime(9999, 12, 31, fold=1),
+        datetime(2024, 1, 2, tzinfo=UTC),
     ):
         data = sample.__reduce_ex__(4)[1][0]
-        made = quickpickle_make_date(Py_TYPE(<PyObject*>sample), <PyObject*>data)
+        tz = getattr(sample, "tzinfo", None)
+        made = quickpickle_make_date(
+            Py_TYPE(<PyObject*>sample), <const uint8_t*>PyBytes_AS_STRING(data), len(data),
+            <PyObject*>tz if tz is not None else NULL,
+        )
         if made == NULL:
             return False
         obj = <object>made
