@@ -21,6 +21,7 @@ cdef object find_global(Loader self, object module, object name):
 
 cdef object find_class(Loader self, object module, object name):
     """Unpickler.find_class. Runs other code."""
+    cdef PyObject* value
     if (
         type(module) is str and type(name) is str
         and (self.proto >= 3 or not self.fix_imports or not is_renamed(module, name))
@@ -30,6 +31,12 @@ cdef object find_class(Loader self, object module, object name):
         found = imported_module(module)
         if found is not None and name in <dict>PyModule_GetDict(<PyObject*>found):
             PySys_Audit("pickle.find_class", "OO", <PyObject*>module, <PyObject*>name)
+            if PyModule_CheckExact(<PyObject*>found):  # a hook may have changed all
+                value = PyDict_GetItemWithError(
+                    PyModule_GetDict(<PyObject*>found), <PyObject*>name
+                )
+                if value != NULL:
+                    return <object>value
             return getattr(found, name)
     return loading.find_class(module, name, self.proto, self.fix_imports)
 

@@ -140,6 +140,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
                     and not self.notes_numbers
                 ):
                     p += size
+                    self.has_puts = True
                     made = top[-1]
                     if self.is_read(index):
                         Py_INCREF_(made)
@@ -542,7 +543,9 @@ cdef int load_empty_dict(Loader self) except -1:
         elif p[0] == OP_BINPUT:
             number = p[1]
             p += 2
+            self.has_puts = True
         elif p[0] == OP_LONG_BINPUT:
+            self.has_puts = True
             number = quickpickle_load4(p + 1)
             p += 5
         if number < DENSE or number < self.memo_room and self.sparse is None:

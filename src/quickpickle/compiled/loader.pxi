@@ -61,6 +61,7 @@ cdef class Loader:
     cdef PyObject* marker  # of the window, in pickles of some size; owned
     cdef int proto
     cdef bint fix_imports, memo_is_seen, reads_are_known
+    cdef bint has_puts  # else the numbers of the memo came in turn
     cdef PyObject** key_tables
     cdef ClassPlan* plans
     cdef uint8_t used_tables[KEY_TABLES]  # the places in the tables above that are not free
@@ -104,6 +105,7 @@ cdef class Loader:
         self.fence = self.bottom
         self.proto = self.dict_count = 0
         self.notes_numbers = self.memo_is_seen and self.memo_count
+        self.has_puts = False
         self.new_count = 0
         return 0
 
@@ -273,6 +275,7 @@ cdef class Loader:
                 if made == NULL:
                     PyErr_Clear()
                     self.memo_count -= 1
+                    self.has_puts = True
                 self.memo[number] = made
 
     cdef inline void memo_has_it(self, Py_ssize_t number, PyObject* made) noexcept:
@@ -430,9 +433,10 @@ cdef class Loader:
         quickpickle_begin_reads(&self.reads, self.memo_count)
         # Numbers that were put in advance of MEMOIZE: then each is looked at.
         self.reads.has_put = self.sparse is not None
-        for i in range(self.memo_count, self.memo_room):
-            if self.memo[i] != NULL:
-                self.reads.has_put = True
+        if self.has_puts:
+            for i in range(self.memo_count, self.memo_room):
+                if self.memo[i] != NULL:
+                    self.reads.has_put = True
         if self.is_file:
             is_found = find_reads_of_file(self)
         else:
@@ -474,9 +478,11 @@ cdef class Loader:
 
     cdef void empty_memo(self) noexcept:
         """Give up its objects, and keep the array."""
-        cdef Py_ssize_t i = 0
+        cdef Py_ssize_t i = 0, end = self.memo_room
         cdef PyObject* obj
-        while self.memo_count and i < self.memo_room:
+        if not self.has_puts and self.memo_count < end:
+            end = self.memo_count
+        while self.memo_count and i < end:
             obj = self.memo[i]
             if obj != NULL:
                 self.memo_count -= 1
