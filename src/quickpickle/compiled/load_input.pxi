@@ -25,12 +25,13 @@ cdef bint is_plain(Loader self) except -1:
     return self.is_plain_file
 
 
-cdef bint find_reads_of_file(Loader self) except -1:
-    """Look through the rest of the pickle in its file, whose position stays.
+cdef bint find_reads_of_file(Loader self, Py_ssize_t distance) except -1:
+    """Look through what the file has `distance` bytes from p on; its position stays.
 
     Returns False where that cannot be done.
     """
-    cdef Py_ssize_t here = self.ahead - (end_of_data(self) - self.p)  # from the file's position
+    # From the file's position.
+    cdef Py_ssize_t here = self.ahead - (end_of_data(self) - self.p) + distance
     cdef bint is_found = False
     self.close_window()
     try:

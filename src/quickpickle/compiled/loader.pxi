@@ -426,6 +426,7 @@ cdef class Loader:
         """
         cdef uint64_t skip
         cdef Py_ssize_t i
+        cdef const uint8_t* left
         cdef bint is_found = True
         self.reads_are_known = True
         if self.memo_is_seen or self.is_file and not self.is_plain_file:
@@ -437,10 +438,9 @@ cdef class Loader:
             for i in range(self.memo_count, self.memo_room):
                 if self.memo[i] != NULL:
                     self.reads.has_put = True
-        if self.is_file:
-            is_found = find_reads_of_file(self)
-        else:
-            quickpickle_find_reads(&self.reads, self.p, end_of_data(self), &skip)
+        left = quickpickle_find_reads(&self.reads, self.p, end_of_data(self), &skip)
+        if self.is_file and left != NULL and skip <= <uint64_t>LARGEST // 2:
+            is_found = find_reads_of_file(self, (left - self.p) + <Py_ssize_t>skip)
         if is_found:
             quickpickle_end_reads(&self.reads)
         else:
