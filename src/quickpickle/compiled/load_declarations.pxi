@@ -53,6 +53,9 @@ cdef extern from "Python.h":
     Py_ssize_t PyDict_GET_SIZE(PyObject*)
     Py_ssize_t PySet_GET_SIZE(PyObject*)
     bint PySet_CheckExact_ "PySet_CheckExact"(PyObject*)
+    PyObject* PyLong_FromString_ "PyLong_FromString"(const char*, char**, int) except NULL
+    double PyOS_string_to_double(const char*, char**, PyObject*) except? -1.0
+    PyObject* PyFloat_FromDouble_ "PyFloat_FromDouble"(double) except NULL
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
     int PyDict_SetItem_ "PyDict_SetItem"(PyObject*, PyObject*, PyObject*) except -1
     int PySet_Add_ "PySet_Add"(PyObject*, PyObject*) except -1

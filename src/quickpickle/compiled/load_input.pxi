@@ -227,9 +227,15 @@ cdef int finish_input(Loader self) except -1:
 
 
 cdef bytes take_line(Loader self):
-    """The line that begins at p, without its end."""
+    cdef Py_ssize_t size
+    cdef const char* text = next_line(self, &size)
+    return text[:size]
+
+
+cdef const char* next_line(Loader self, Py_ssize_t* size) except NULL:
+    """The line that begins at p, without its end, as it lies in the data until more is read."""
     cdef const uint8_t* found = NULL
-    cdef bytes line
+    cdef const uint8_t* line
     if self.end > self.p:
         found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
     if found == NULL:
@@ -246,9 +252,10 @@ cdef bytes take_line(Loader self):
             found = <const uint8_t*>memchr(self.p, c"\n", self.end - self.p)
         if found == NULL:
             raise self.fault().truncated()
-    line = self.p[: found - self.p]
+    line = self.p
+    size[0] = found - line
     self.p = found + 1
-    return line
+    return <const char*>line
 
 
 cdef int read_line(Loader self) except -1:

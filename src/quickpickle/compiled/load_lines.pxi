@@ -21,6 +21,16 @@ cdef bint is_simple_int(const char* line, Py_ssize_t size, long long* number) no
     return True
 
 
+cdef bint is_decimal(const char* line, Py_ssize_t size) noexcept:
+    """Whether a line is an int as repr() writes it, of fewer digits than may be forbidden."""
+    cdef Py_ssize_t i = 1 if size > 1 and line[0] == c"-" else 0
+    if i == size or line[i] == c"0" or size > 600:
+        return False
+    while i < size and c"0" <= line[i] <= c"9":
+        i += 1
+    return i == size
+
+
 cdef bint is_simple_text(const char* line, Py_ssize_t size) noexcept:
     """Whether a line of UNICODE has no escapes, and is ASCII."""
     cdef Py_ssize_t i
@@ -30,17 +40,57 @@ cdef bint is_simple_text(const char* line, Py_ssize_t size) noexcept:
     return True
 
 
+cdef bint is_simple_float(const char* line, Py_ssize_t size) noexcept:
+    """Whether a line is made only of what repr() writes of a finite number."""
+    cdef Py_ssize_t i
+    for i in range(size):
+        if not (
+            c"0" <= line[i] <= c"9" or line[i] == c"." or line[i] == c"e"
+            or line[i] == c"-" or line[i] == c"+"
+        ):
+            return False
+    return 0 < size < 40
+
+
+cdef PyObject* make_of_line(uint8_t code, const char* line, Py_ssize_t size) except? NULL:
+    """The object of a simple line of FLOAT, UNICODE or INT; NULL where the rules have to parse it."""
+    cdef char* end = NULL
+    cdef double number
+    if code == OP_UNICODE:
+        if is_simple_text(line, size):
+            return quickpickle_make_str(<const uint8_t*>line, size)
+        return NULL
+    if code == OP_INT:
+        made = True if line[1] == c"1" else False if line[1] == c"0" else None
+        if made is None:
+            return NULL
+        Py_INCREF(made)
+        return <PyObject*>made
+    if not is_simple_float(line, size):
+        return NULL
+    try:
+        number = PyOS_string_to_double(line, &end, NULL)  # the end of the line ends it
+    except ValueError:
+        return NULL
+    # A number that is too large is infinite here, and an error by the rules.
+    return PyFloat_FromDouble_(number) if end == line + size and number - number == 0 else NULL
+
+
 cdef int load_line(Loader self, uint8_t code) except -1:
     cdef bytes line
     cdef const char* text
     cdef Py_ssize_t size
     cdef long long number
-    cdef PyObject* made
+    cdef PyObject* made = NULL
     if code == OP_PERSID:
         check_persistent_load(self, False)
-    line = take_line(self)
+    text = next_line(self, &size)
+    if code == OP_FLOAT or code == OP_UNICODE or code == OP_INT and size == 2 and text[0] == c"0":
+        made = make_of_line(code, text, size)
+        if made != NULL:
+            return self.push(made)
+    line = text[:size]
     text = PyBytes_AS_STRING(line)
-    size = len(line)
     if code == OP_LONG and size > 1 and text[size - 1] == c"L":
         size -= 1
     if (
@@ -58,11 +108,9 @@ cdef int load_line(Loader self, uint8_t code) except -1:
         if made == NULL:
             return -1
         return self.push(made)
-    if code == OP_UNICODE and is_simple_text(text, size):
-        made = quickpickle_make_str(<const uint8_t*>text, size)
-        if made == NULL:
-            return -1
-        return self.push(made)
+    if (code == OP_INT or code == OP_LONG) and is_decimal(text, size):
+        digits = text[:size]
+        return self.push(PyLong_FromString_(PyBytes_AS_STRING(digits), NULL, 10))
     if code == OP_PUT and line and self.top - self.fence < 1:
         self.underflow(1)
     self.close_window()
