@@ -11,7 +11,7 @@ from typing import Any, Final
 
 LONGEST_KEY: Final = 80  # characters of its repr; a longer one is named by its number
 MOST_ITEMS: Final = 8  # of a tuple that is a key
-_MOST_BITS: Final = 265  # an int of more has a longer repr
+_MOST_BITS: Final = (10**LONGEST_KEY - 1).bit_length()  # an int of more has a longer repr
 DEEPEST: Final = 4  # tuples in one another
 
 
