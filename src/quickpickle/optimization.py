@@ -63,51 +63,64 @@ def optimize(data: Any, /) -> bytes:
     """
     if type(data) is not bytes:
         data = bytes(memoryview(data))
-    protocol = 0
-    stored: set[int] = set()
-    numbers: dict[int, int] = {}  # of the entries that are referred to; the new ones
-    notes: list[tuple[int, int, int]] = []  # an opcode's start and end, and its entry's number
-    for code, start, end in decode(data):
-        if code not in _NOTED:
-            continue
-        number = -1
-        if code in _PUTS:
-            number = len(stored) if code == MEMOIZE[0] else _memo_number(data, start, end)
-            stored.add(number)
-        elif code in _GETS:
-            number = _memo_number(data, start, end)
-            if number not in stored:
-                raise ValueError(
-                    f"at position {start}: memo entry {number} is referred to, "
-                    "and not stored before"
-                )
-            numbers[number] = -1
-            protocol = max(protocol, int(code != GET[0]))
-        elif code == PROTO[0]:
-            protocol = max(protocol, data[start + 1])
-            if start:
-                continue
-        notes.append((start, end, number))
-    if protocol > HIGHEST_PROTOCOL:
+    notes = _Notes(data)
+    if notes.protocol > HIGHEST_PROTOCOL:
         raise ValueError(f"pickle protocol must be <= {HIGHEST_PROTOCOL}")
+    return _rewrite(data, notes)
 
+
+class _Notes:
+    """What the first pass finds in a pickle: all that the second one may have to change."""
+
+    def __init__(self, data: bytes) -> None:
+        self.protocol = 0  # the one that it needs
+        self.used: set[int] = set()  # the numbers of the entries that are referred to
+        self.opcodes: list[tuple[int, int, int]] = []  # start, end, the number of the entry
+        stored: set[int] = set()
+        for code, start, end in decode(data):
+            if code not in _NOTED:
+                continue
+            number = -1
+            if code in _PUTS:
+                number = len(stored) if code == MEMOIZE[0] else _memo_number(data, start, end)
+                stored.add(number)
+            elif code in _GETS:
+                number = _memo_number(data, start, end)
+                if number not in stored:
+                    raise ValueError(
+                        f"at position {start}: memo entry {number} is referred to, "
+                        "and not stored before"
+                    )
+                self.used.add(number)
+                self.protocol = max(self.protocol, int(code != GET[0]))
+            elif code == PROTO[0]:
+                self.protocol = max(self.protocol, data[start + 1])
+                if start:
+                    continue
+            self.opcodes.append((start, end, number))
+        self.end = end  # of the pickle
+
+
+def _rewrite(data: bytes, notes: _Notes) -> bytes:
+    protocol = notes.protocol
     output = _Output(data, protocol)
+    numbers: dict[int, int] = {}  # the new ones, by the old ones
     next_number = 0
     done = 0
-    for start, opcode_end, number in notes:
+    for start, end, number in notes.opcodes:
         output.copy(done, start)
-        done = opcode_end
+        done = end
         code = data[start]
         if code in _GETS:
             output.put(_memo_opcode(protocol, numbers[number], GET, BINGET, LONG_BINGET))
-        elif code in _PUTS and number in numbers:
+        elif code in _PUTS and number in notes.used:
             numbers[number] = next_number
             if protocol >= 4:
                 output.put(MEMOIZE)
             else:
                 output.put(_memo_opcode(protocol, next_number, PUT, BINPUT, LONG_BINPUT))
             next_number += 1
-    output.copy(done, end)
+    output.copy(done, notes.end)
     output.end_frame()
     return bytes(output.written)
 

@@ -58,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"quickpickle {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_demo(commands)
+    _add_bench(commands)
+    _add_inspect(commands)
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[Any]) -> None:
     text = "pickle the syntax trees of the standard library, load them, and check the result"
     demo = commands.add_parser(
         "demo",
@@ -75,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="where to write the pickle (default: a file in a new temporary directory)",
     )
+
+
+def _add_bench(commands: argparse._SubParsersAction[Any]) -> None:
     text = "time quickpickle and pickle on an object of your own, in both directions"
     bench = commands.add_parser(
         "bench",
@@ -98,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
         default=5,
         help="how often each is timed (default: %(default)s)",
     )
+
+
+def _add_inspect(commands: argparse._SubParsersAction[Any]) -> None:
     text = "say what is in a pickle and what takes the space, without loading it"
     inspect = commands.add_parser(
         "inspect",
@@ -138,7 +151,6 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="write a page with a chart of the bytes that can be zoomed, and print nothing",
     )
-    return parser
 
 
 def _positive(text: str) -> int:

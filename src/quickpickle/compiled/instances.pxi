@@ -109,10 +109,7 @@ cdef int save_attributes(Dump dump, Plan plan, Attributes* attributes, Py_ssize_
                 return ASK
             return save_dict(dump, state, unique, OP_BUILD)
     if plan.keys_dump != dump.first_epoch:
-        plan.keys_dump = dump.first_epoch
-        for i in range(plan.key_count):
-            plan.key_numbers[i] = OPEN
-        i = 0
+        forget_key_numbers(dump, plan)
     dump.put_memoized(OP_EMPTY_DICT, ITS_DICT if state == NULL else state, unique)
     place = dump.count - 1
     if size > 1:
@@ -127,15 +124,7 @@ cdef int save_attributes(Dump dump, Plan plan, Attributes* attributes, Py_ssize_
         elif is_special(key) or PyUnicode_GET_LENGTH(key) >= 1024:
             return ASK
         else:
-            number = save_key(dump, key)
-            if i < PLAN_KEYS and i <= plan.key_count:
-                Py_INCREF_(key)
-                if i == plan.key_count:
-                    plan.key_count += 1
-                else:
-                    Py_DECREF(plan.keys[i])
-                plan.keys[i] = key
-                plan.key_numbers[i] = number
+            save_new_key(dump, plan, i, key)
         i += 1
         if not save_leaf(dump, value):
             break
@@ -148,13 +137,43 @@ cdef int save_attributes(Dump dump, Plan plan, Attributes* attributes, Py_ssize_
         return ASK
     if state != NULL:
         return push_dict(dump, state, OP_BUILD, position, i, value)
-    work = dump.push(ATTRIBUTES_WORK, attributes.obj)
+    return push_attributes(dump, attributes.obj, size, place, position, i, value)
+
+
+cdef void forget_key_numbers(Dump dump, Plan plan) noexcept:
+    """Those of an earlier dump."""
+    cdef Py_ssize_t i
+    plan.keys_dump = dump.first_epoch
+    for i in range(plan.key_count):
+        plan.key_numbers[i] = OPEN
+
+
+cdef int save_new_key(Dump dump, Plan plan, Py_ssize_t i, PyObject* key) except -1:
+    """Write a key that is not the plan's at this place, and make it the plan's."""
+    cdef Py_ssize_t number = save_key(dump, key)
+    if i < PLAN_KEYS and i <= plan.key_count:
+        Py_INCREF_(key)
+        if i == plan.key_count:
+            plan.key_count += 1
+        else:
+            Py_DECREF(plan.keys[i])
+        plan.keys[i] = key
+        plan.key_numbers[i] = number
+    return 0
+
+
+cdef int push_attributes(
+    Dump dump, PyObject* obj, Py_ssize_t size, Py_ssize_t place, Py_ssize_t position,
+    Py_ssize_t count, PyObject* value,
+) except -1:
+    """The attributes from `position` on are left, after `value`, which may be NULL."""
+    work = dump.push(ATTRIBUTES_WORK, obj)
     work.size = size
     work.position = position
-    work.count = i
+    work.count = count
     work.done = place
     work.opcode = OP_BUILD
-    work.step = IN_BATCH if size > 1 else ALONE if i else BETWEEN
+    work.step = IN_BATCH if size > 1 else ALONE if count else BETWEEN
     Py_XINCREF(value)
     work.first = value
     return 1

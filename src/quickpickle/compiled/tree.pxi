@@ -127,32 +127,40 @@ cdef class Tree:
         self.count = count
 
     def finish(self):
+        self.link_children()
+        self.sum_nodes()
+        self.sum_rows()
+
+    @cython.final
+    cdef void link_children(self) noexcept:
         cdef Node *nodes = self.nodes
-        cdef Node *node
         cdef Node *parent
+        cdef uint32_t number
+        # Backwards, so that the children come in the order of the file.
+        for number in range(self.count - 1, 0, -1):
+            parent = nodes + nodes[number].parent
+            nodes[number].next = parent.first
+            parent.first = number
+
+    @cython.final
+    cdef int sum_nodes(self) except -1:
+        """The totals of nodes, the sums by type, and the depths of pickles."""
+        cdef Node *nodes = self.nodes
+        cdef Node *node = nodes
         cdef Py_ssize_t keys = KINDS + self.name_node_.count
+        cdef Column on_the_way = Column(4, keys)
+        cdef uint32_t *active = on_the_way.as4()
         cdef uint64_t *type_count
         cdef uint64_t *type_own
         cdef uint64_t *type_total
         cdef uint64_t *pickles = self.pickles_.as8()
-        cdef uint32_t *active
-        cdef uint32_t number
-        cdef uint64_t depth, deepest, pickle, key
+        cdef uint64_t depth = 0, deepest = 0, pickle = 0, key
         self.type_count_ = Column(8, keys)
         self.type_own_ = Column(8, keys)
         self.type_total_ = Column(8, keys)
         type_count = self.type_count_.as8()
         type_own = self.type_own_.as8()
         type_total = self.type_total_.as8()
-        on_the_way = Column(4, keys)
-        active = (<Column>on_the_way).as4()
-        # Backwards, so that the children come in the order of the file.
-        for number in range(self.count - 1, 0, -1):
-            parent = nodes + nodes[number].parent
-            nodes[number].next = parent.first
-            parent.first = number
-        depth = deepest = pickle = 0
-        node = nodes
         while True:  # `node` is new
             key = key_of(node)
             type_count[key] += 1
@@ -172,24 +180,30 @@ cdef class Tree:
                     pickle += 1
                     deepest = 0
                 if node == nodes:
-                    break
-                parent = nodes + node.parent
-                parent.size += node.size
+                    return 0
+                nodes[node.parent].size += node.size
                 if node.next:
                     node = nodes + node.next
                     break
-                node = parent
+                node = nodes + node.parent
                 depth -= 1
                 key = key_of(node)
                 active[key] -= 1
-            if node == nodes:
-                break
+
+    @cython.final
+    cdef int sum_rows(self) except -1:
+        """Rows of scalars, which are no nodes, are added to the sums by type."""
+        cdef uint64_t *type_count = self.type_count_.as8()
+        cdef uint64_t *type_own = self.type_own_.as8()
+        cdef uint64_t *type_total = self.type_total_.as8()
+        cdef uint64_t key
         for key in range(<uint64_t>KINDS):
             type_count[key] += self.row_count.as8()[key]
             type_own[key] += self.row_bytes.as8()[key]
             type_total[key] += self.row_bytes.as8()[key]
         for row_key, row in self.row_in.items():
             type_own[<Py_ssize_t>row_key] -= <uint64_t>row
+        return 0
 
     @cython.final
     cdef int check(self, uint32_t node) except -1:

@@ -71,18 +71,28 @@ class Tree:
 
     def finish(self) -> None:
         """Find the children, the totals, the depths, and the sums by type."""
+        self._link_children()
+        self._sum_nodes()
+        self._sum_rows()
+
+    def _link_children(self) -> None:
         count = len(self.kind)
-        parent, kind = self.parent, self.kind
-        keys = table.KINDS + len(self.name_node)
-        self.type_count = array("Q", bytes(8 * keys))
-        self.type_own = array("Q", bytes(8 * keys))
-        self.type_total = array("Q", bytes(8 * keys))
+        parent = self.parent
         first = self._first_child = array("I", bytes(4 * count))
         following = self._next_child = array("I", bytes(4 * count))
         # Backwards, so that the children come in the order of the file.
         for node in range(count - 1, 0, -1):
             following[node] = first[parent[node]]
             first[parent[node]] = node
+
+    def _sum_nodes(self) -> None:
+        """The totals of nodes, the sums by type, and the depths of pickles."""
+        parent, kind = self.parent, self.kind
+        first, following = self._first_child, self._next_child
+        keys = table.KINDS + len(self.name_node)
+        self.type_count = array("Q", bytes(8 * keys))
+        self.type_own = array("Q", bytes(8 * keys))
+        self.type_total = array("Q", bytes(8 * keys))
         total = self.total = array("Q", self.own)
         active = array("I", bytes(4 * keys))  # how many are on the way from the root
         depth = deepest = pickle = node = 0
@@ -105,15 +115,16 @@ class Tree:
                     pickle += 1
                     deepest = 0
                 if node == 0:
-                    break
+                    return
                 total[parent[node]] += total[node]
                 if following[node]:
                     node = following[node]
                     break
                 node = parent[node]
                 depth -= 1
-            if node == 0:
-                break
+
+    def _sum_rows(self) -> None:
+        """Rows of scalars, which are no nodes, are added to the sums by type."""
         for key in range(table.KINDS):
             self.type_count[key] += self.row_count[key]
             self.type_own[key] += self.row_bytes[key]
