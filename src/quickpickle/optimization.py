@@ -70,7 +70,7 @@ def optimize(data: Any, /) -> bytes:
 
 
 class _Notes:
-    """What the first pass finds in a pickle: all that the second one may have to change."""
+    """The findings of the first pass: all that the second one may have to change."""
 
     def __init__(self, data: bytes) -> None:
         self.protocol = 0  # the one that it needs
