@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -132,8 +133,9 @@ def test_the_compiled_implementation_does_without_the_pure_one():
             pure.append("quickpickle.unpickling")
         print(*[name for name in sys.modules if name.startswith(tuple(pure))])
     """
+    environment = {k: v for k, v in os.environ.items() if k != "QUICKPICKLE_PURE"}
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert result.stdout == "\n"
 

@@ -26,7 +26,7 @@ def run_without_layouts(extension: str, name: str, tests: str) -> None:
     command = [sys.executable, "-c", _PROGRAM, extension, str(path), "-k", tests, "-m", "not slow"]
     result = subprocess.run(
         [*command, "-q", "-n", "0", "-p", "no:cacheprovider"],
-        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST")},
+        env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "QUICKPICKLE"))},
         cwd=TESTS.parent,
         capture_output=True,
         text=True,
