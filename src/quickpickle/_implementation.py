@@ -35,6 +35,7 @@ dump = _chosen.dump
 dumps = _chosen.dumps
 dumps_with_hooks = _chosen.dumps_with_hooks
 load_file = _chosen.load
+load_mapped = _chosen.load_mapped
 loads = _chosen.loads
 object_digest = _chosen.object_digest
 optimize = _chosen.optimize

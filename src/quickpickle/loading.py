@@ -8,10 +8,11 @@ import stat
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ._implementation import load_file, loads
+from ._implementation import load_file, load_mapped, loads
 from .files.compression import decompressed, with_its_start
 from .files.writing import FilePath, is_path
 from .rules.loading import SupportsRead
+from .rules.mapping import LEAST_MAPPED, Mapping
 from .rules.tracebacks import drop_frames, make_public
 
 _SMALL: Final = 16 << 20  # bytes
@@ -24,6 +25,7 @@ def load(
     encoding: str = "ASCII",
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
+    mmap: bool = False,
 ) -> Any:
     """Read an object from a file, as `Unpickler(file, ...).load()`, or from a path.
 
@@ -37,9 +39,16 @@ def load(
         read to its end, so that the checksum there is looked at.
     fix_imports, encoding, errors, buffers
         Those of `Unpickler`.
+    mmap
+        Leave large NumPy arrays in the file, of which they become views: they are read where they
+        are used. That takes a path, a file that is not compressed, and one that was written with
+        protocol 5. What is written to such an array does not get into the file. As long as there
+        is one, nobody may change the file in its place: docs/files.md says what would happen.
 
     Raises
     ------
+    ValueError
+        With `mmap=True`: an open file, a compressed one, or one that is not regular.
     OSError
         The file cannot be opened or read; or what is compressed in it is damaged (with xz and
         zstd an LZMAError or a ZstdError).
@@ -61,6 +70,8 @@ def load(
     """
     try:
         if not is_path(file, "readline"):
+            if mmap:
+                raise ValueError("mmap=True takes the path of a file, not an open file")
             return load_file(
                 file, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers
             )
@@ -71,7 +82,9 @@ def load(
                 content = decompressed(start)
                 source: Any = content
                 read: Any = load_file
-                if content is start and _is_small(opened):
+                if mmap and _check_mappable(opened, content is not start):
+                    source, read = Mapping(opened), load_mapped
+                elif content is start and _is_small(opened):
                     source, read = opened.read(), loads
                 obj = read(
                     source,
@@ -90,6 +103,19 @@ def load(
     except BaseException as error:
         drop_frames(error)
         raise
+
+
+def _check_mappable(file: io.BufferedReader, is_compressed: bool) -> bool:
+    """Whether a file that can be mapped is worth it; ValueError if it cannot."""
+    if is_compressed:
+        raise ValueError(
+            "mmap=True takes a file that is not compressed: load it without mmap=True, or dump it "
+            "to a path with another ending"
+        )
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("mmap=True takes a regular file: load this one without mmap=True")
+    return found.st_size >= LEAST_MAPPED
 
 
 def _is_small(file: io.BufferedReader) -> bool:

@@ -5,7 +5,7 @@
 from .digest import object_digest
 from .optimization import optimize
 from .pickling import Pickler, dump, dumps, dumps_with_hooks
-from .unpickling import Unpickler, load, loads
+from .unpickling import Unpickler, load, load_mapped, loads
 
 __all__ = [
     "Pickler",
@@ -14,6 +14,7 @@ __all__ = [
     "dumps",
     "dumps_with_hooks",
     "load",
+    "load_mapped",
     "loads",
     "object_digest",
     "optimize",

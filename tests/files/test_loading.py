@@ -34,7 +34,7 @@ def test_load_hands_files_on(monkeypatch):
         # None as the documentation has it: with an empty tuple the message would be another one.
         expected = None if name == "buffers" else parameter.default
         assert ours.parameters[name].default == expected
-    assert list(ours.parameters) == list(theirs.parameters)
+    assert list(ours.parameters) == [*theirs.parameters, "mmap"]
 
     calls = []
     monkeypatch.setattr(

@@ -3,7 +3,7 @@
 import sys
 
 from .core import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
-from .unpickling import Unpickler, load, loads
+from .unpickling import Unpickler, load, load_mapped, loads
 
 # Importing `core` turns the lock on in a build that goes without one, unless that is forbidden.
 if not getattr(sys, "_is_gil_enabled", lambda: True)():
@@ -19,6 +19,7 @@ __all__ = [
     "dumps",
     "dumps_with_hooks",
     "load",
+    "load_mapped",
     "loads",
     "object_digest",
     "optimize",

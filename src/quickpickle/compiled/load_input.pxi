@@ -43,6 +43,9 @@ cdef bint find_reads_of_file(Loader self, Py_ssize_t distance) except -1:
                 is_found = quickpickle_find_reads_of_file(
                     &self.reads, file.fileno(), file.tell() + here
                 )
+                if not is_found and self.mapping is not None:  # the system has no pread
+                    quickpickle_begin_reads(&self.reads, self.memo_count)
+                    is_found = find_reads_in(self, self.mapping.data, file.tell() + here)
     except (OSError, ValueError):  # a pipe; a file that was closed
         pass
     self.open_window()
@@ -316,6 +319,10 @@ cdef bint have_payload(Loader self, uint64_t count) except -1:
 cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     """Read bytes straight to where they stay, in pieces, so that no length is believed."""
     cdef Py_ssize_t have, size
+    if self.mapping is not None and count >= LEAST_MAPPED:
+        mapped = read_mapped(self, count, as_bytearray)
+        if mapped is not None:
+            return mapped
     self.close_window()
     target = bytearray()
     look_up_rest(self)
@@ -368,6 +375,39 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     if as_bytearray:
         result = bytearray(result)
     del pieces
+    self.open_window()
+    return result
+
+
+cdef object read_mapped(Loader self, Py_ssize_t count, bint as_bytearray):
+    """The same as a view of the mapped file; None where they have to be read."""
+    cdef Py_ssize_t start, number
+    cdef bint is_read
+    if not self.mark_count or self.marks[self.mark_count - 1] != self.top - self.bottom:
+        return None
+    if self.top == self.bottom or not is_object(self.top[-1]):
+        return None
+    self.close_window()
+    skip_consumed(self)
+    file = self.mapping.file
+    start = file.tell() - (self.end - self.p)
+    entries = self.mapping.entries(<object>self.top[-1], start, count)
+    if entries is not None:
+        drop_rest(self)
+        file.seek(start + count)
+    self.open_window()
+    if entries is None:
+        return None
+    know_reads(self)
+    is_read = self.reads.has_put or self.sparse is not None
+    for number in entries:
+        is_read = is_read or self.is_read(self.memo_count + number)
+    self.close_window()
+    result = None
+    if is_read:
+        file.seek(start)
+    else:
+        result = self.mapping.view(start, count, as_bytearray)
     self.open_window()
     return result
 

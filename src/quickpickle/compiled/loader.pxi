@@ -72,6 +72,7 @@ cdef class Loader:
     cdef object persistent_load  # absent: there is none
     # load_input.pxi
     cdef object file_read, file_readline, file_readinto, file_peek
+    cdef object mapping  # of the file (rules/mapping.py); None for most
     cdef char* buffer
     cdef Py_ssize_t buffer_room, ahead
     cdef bint is_file, is_plain_file, looks_up_later

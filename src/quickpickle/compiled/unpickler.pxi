@@ -237,7 +237,7 @@ cdef int open_file(
 
 cdef int forget_file(Loader loader) except -1:
     loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
-    loader.encoding = loader.errors = loader.buffers = None
+    loader.encoding = loader.errors = loader.buffers = loader.mapping = None
     loader.is_file = loader.is_plain_file = loader.looks_up_later = False
     loader.p = loader.end = loader.start = NULL
     loader.ahead = 0
@@ -262,6 +262,18 @@ def load(file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=N
 
 
 load.__doc__ = LOAD_DOC
+
+
+def load_mapped(
+    mapping, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None
+):
+    cdef Loader loader = Loader()
+    open_file(loader, "load", mapping.file, fix_imports, encoding, errors, buffers)
+    loader.mapping = mapping
+    return run(loader)
+
+
+load_mapped.__doc__ = LOAD_MAPPED_DOC
 
 
 def loads(data, /, *, bint fix_imports=True, encoding="ASCII", errors="strict", buffers=None):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Generator, Iterator
+from typing import Any, Final
 
 from . import opcodes as op
 
@@ -63,6 +63,15 @@ def decode(data: bytes, pos: int = 0) -> Iterator[tuple[int, int, int]]:
     >>> list(decode(b"K\\x05."))
     [(75, 0, 2), (46, 2, 3)]
     """
+    if not (yield from walk(data, pos)):
+        raise _not_whole(data)
+
+
+def walk(data: Any, pos: int = 0) -> Generator[tuple[int, int, int], None, bool]:
+    """The same; where that is no whole pickle, as far as it goes. Returns whether it is.
+
+    `data` may be a mapped file too.
+    """
     size = len(data)
     while pos < size:
         code = data[pos]
@@ -90,9 +99,9 @@ def decode(data: bytes, pos: int = 0) -> Iterator[tuple[int, int, int]]:
             break
         yield code, pos, end
         if code == op.STOP[0]:
-            return
+            return True
         pos = end
-    raise _not_whole(data)
+    return False
 
 
 def _not_whole(data: bytes) -> ValueError:

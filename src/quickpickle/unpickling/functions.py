@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..rules.loading import SupportsRead, as_bytes
+from ..rules.mapping import Mapping
 from ..rules.options import check_text
 from ..rules.tracebacks import drop_frames, make_public
 from .loop import read_pickle
@@ -31,6 +32,31 @@ def load(
             errors=errors,
             buffers=buffers,
         )
+        return read_pickle(stream)
+    except BaseException as error:
+        drop_frames(error)
+        raise
+
+
+def load_mapped(
+    mapping: Mapping,
+    *,
+    fix_imports: bool = True,
+    encoding: str = "ASCII",
+    errors: str = "strict",
+    buffers: Iterable[Any] | None = None,
+) -> Any:
+    """Read an object from a file that is mapped: arrays may stay in it (rules/mapping.py)."""
+    try:
+        stream = open_stream(
+            "load",
+            mapping.file,
+            fix_imports=fix_imports,
+            encoding=encoding,
+            errors=errors,
+            buffers=buffers,
+        )
+        stream.mapping = mapping
         return read_pickle(stream)
     except BaseException as error:
         drop_frames(error)

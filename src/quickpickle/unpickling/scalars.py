@@ -231,15 +231,21 @@ def load_binbytes8(stream: Stream) -> None:
 
 
 def _push_bytes(stream: Stream, count: int) -> None:
-    data = stream.payload(count)
+    view = stream.mapped(count, False)
+    data = stream.payload(count) if view is None else view
     if count == 1:  # a new object, as in the reference: not the one that all slices share
         data = b"".join((b"", data))
     stream.stack.append(data)
 
 
 def load_bytearray8(stream: Stream) -> None:
+    count = checked(count8(stream), "BYTEARRAY8")
+    view = stream.mapped(count, True)
+    if view is not None:
+        stream.stack.append(view)
+        return
     data = bytearray()
-    stream.payload_into(data, checked(count8(stream), "BYTEARRAY8"))
+    stream.payload_into(data, count)
     stream.stack.append(data)
 
 

@@ -24,6 +24,7 @@ from ..rules.loading_errors import (
     truncated,
     unexpected_mark_found,
 )
+from ..rules.mapping import LEAST_MAPPED, Mapping
 from ..rules.versions import PY314
 
 _PEEKED: Final = 128 * 1024  # what is asked of peek(); more than that is read at once
@@ -40,6 +41,7 @@ class Stream:
         "errors",
         "fix_imports",
         "frame_end",
+        "mapping",
         "memo",
         "peek",
         "persistent_load",
@@ -73,6 +75,7 @@ class Stream:
         self.readline: Any = None
         self.readinto: Any = None
         self.peek: Any = None
+        self.mapping: Mapping | None = None  # of the file
         self.fix_imports = fix_imports
         self.encoding = encoding
         self.errors = errors
@@ -183,6 +186,29 @@ class Stream:
             if taken == 0:
                 raise truncated()
             del target[done + taken :]
+
+    def mapped(self, count: int, is_writable: bool) -> memoryview | None:
+        """The same as a view of the mapped file; None where they have to be read.
+
+        Bytes that are at hand are in a frame, or in the first bytes of a file.
+        """
+        mapping = self.mapping
+        if mapping is None or count < LEAST_MAPPED or count <= self.size - self.pos:
+            return None
+        if self.stack or not self.stacks or not self.stacks[-1]:
+            return None
+        self._leave_frame()
+        file = mapping.file
+        start = file.tell() - self.prefetched + self.pos
+        entries = mapping.entries(self.stacks[-1][-1], start, count)
+        if entries is None:
+            return None
+        reads = mapping.reads(self.memo, start + count)
+        if reads is None or any(len(self.memo) + i in reads for i in entries):
+            return None
+        file.seek(start + count)
+        self._take(b"", 0)
+        return mapping.view(start, count, is_writable)
 
     def skip_consumed(self) -> None:
         """Read from the file what was peeked at and used, so that its position is right."""
