@@ -115,6 +115,20 @@ def test_help_and_signatures(name):
     assert inspect.signature(obj) is not None
 
 
+@pytest.mark.parametrize("name", ["Pickler", "Unpickler"])
+def test_the_methods_of_both_implementations_have_the_same_help(name):
+    helps = []
+    for cls in (getattr(quickpickle.pure, name), getattr(quickpickle, name)):
+        public = [method for method in dir(cls) if not method.startswith("_")]
+        helps.append({method: inspect.getdoc(getattr(cls, method)) for method in public})
+        # What subclasses may define, and a number, have none.
+        assert {method for method, text in helps[-1].items() if not text} <= {
+            "reducer_override",
+            "dispatch_table",
+        }
+    assert helps[0] == helps[1]
+
+
 def test_signatures_are_those_of_the_functions():
     for name in OF_BOTH:
         signatures = [inspect.signature(getattr(m, name)) for m in IMPLEMENTATIONS.values()]

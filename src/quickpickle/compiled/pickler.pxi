@@ -51,6 +51,16 @@ cdef class PicklerCore:
         self._fast = 0
 
     def dump(self, obj):
+        """Write the pickle of `obj` to the file.
+
+        Objects that an earlier dump() of this Pickler wrote are only referred to. If dump()
+        fails, they still are, and nothing of this one is remembered: the memo is as it was.
+
+        Raises PicklingError, or whatever the object's own code or the file's `write` raises;
+        RecursionError where reductions nest deeper than `reduction_limit`; RuntimeError when
+        called while a dump() of this Pickler is running; with `compact`, ValueError where the memo
+        is not empty.
+        """
         if self._write is None:
             cls = type(self).__name__
             raise PicklingError(f"Pickler.__init__() was not called by {cls}.__init__()")
@@ -127,10 +137,16 @@ cdef class PicklerCore:
         return 0
 
     def persistent_id(self, obj):
+        """The persistent id of `obj`, or None to pickle it as usual: for subclasses to override.
+
+        Called with every object before anything else is done with it. With protocol 0 the id
+        is written as a line of text, so that its str() has to be ASCII without a newline.
+        """
         return None
 
     @property
     def bin(self):
+        """1 from protocol 1 on: opcodes have binary arguments."""
         return self._bin
 
     @bin.setter
@@ -143,6 +159,9 @@ cdef class PicklerCore:
 
     @property
     def fast(self):
+        """If true, nothing is memoized: shared objects are written anew each time, and recursive
+        ones are a ValueError. Deprecated in the standard library too.
+        """
         return self._fast
 
     @fast.setter
@@ -155,6 +174,7 @@ cdef class PicklerCore:
 
     @property
     def memo(self):
+        """The objects written so far; can be copied, cleared, and assigned to another Pickler."""
         return PicklerMemoProxy(
             partial(memo_contents, self), partial(PicklerCore.clear_memo, self)
         )
@@ -175,6 +195,7 @@ cdef class PicklerCore:
         raise TypeError("attribute deletion is not supported")
 
     def clear_memo(self):
+        """Forget what was written so far, so that the next dump() stands on its own."""
         old_order, order = self._order, self.fresh_order()
         self.refuse_while_dumping()  # as above
         self._order = order

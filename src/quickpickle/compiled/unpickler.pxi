@@ -33,8 +33,11 @@ cdef object run(Loader loader):
     if loader.window.marker != NULL:
         # The collector looks at its counts where an object is made, and lists may be taken from
         # those that were freed. So one is made that cannot.
-        Example()
         loader.window.marker = NULL
+        try:
+            Example()
+        except MemoryError:  # the load is over
+            pass
     return obj
 
 
@@ -91,6 +94,16 @@ cdef class UnpicklerCore:
         old, self._loader = self._loader, loader  # held until it is replaced
 
     def load(self):
+        """Read a pickle from the file, and return the object that it describes.
+
+        The memo is kept, so that the next pickle may refer to objects in this one, as the pickles
+        of one Pickler do. If load() fails, the memo loses what was new, and the next load() goes on
+        behind the opcode that failed.
+
+        Raises UnpicklingError or EOFError where the pickle is damaged, and whatever is raised by
+        the classes and functions in it or by the file; RuntimeError when called while a load() of
+        this Unpickler is running.
+        """
         cdef Loader loader = self._loader
         if loader.file_read is None:
             raise loading_errors.not_initialized(self)
@@ -120,13 +133,22 @@ cdef class UnpicklerCore:
         return 0
 
     def find_class(self, module_name, global_name, /):
+        """Find a class or function by its module and name: for subclasses to override.
+
+        The module is imported if necessary. A subclass may refuse what it does not know.
+        """
         return find_class(self._loader, module_name, global_name)
 
     def persistent_load(self, pid):
+        """The object for a persistent id: for subclasses to override.
+
+        Called with what the Pickler's `persistent_id` returned; a str if that is protocol 0.
+        """
         raise loading_errors.no_persistent_load()
 
     @property
     def memo(self):
+        """The objects read so far; can be copied, cleared, and assigned to another Unpickler."""
         return UnpicklerMemoProxy(partial(memo_contents, self), partial(clear_memo, self))
 
     @memo.setter
