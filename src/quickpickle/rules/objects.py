@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pickle import UnpicklingError
+from types import BuiltinMethodType
 from typing import Any, Final
 
 from .errors import c_type_name
@@ -37,7 +38,22 @@ def newobj_ex(cls: Any, args: Any, kwargs: Any) -> Any:
         raise UnpicklingError(
             f"NEWOBJ_EX kwargs argument must be a dict, not {c_type_name(type(kwargs)):.200}"
         )
-    return cls.__new__(cls, *_items(args), **dict(dict.items(kwargs)))
+    new = cls.__new__
+    args, named = _items(args), dict(dict.items(kwargs))
+    if PY315 and type(new) is BuiltinMethodType and not all(map(_is_str, named)):
+        # A call refuses these names, while the reference leaves it to `__new__`, which may ignore
+        # them, or refuse the call for another reason. So it gets names that no message has.
+        names = [key if _is_str(key) else f"\0{i}" for i, key in enumerate(named)]
+        try:
+            return new(cls, *args, **dict(zip(names, named.values(), strict=True)))
+        except TypeError as error:
+            if "\0" not in str(error):
+                raise
+    return new(cls, *args, **named)
+
+
+def _is_str(obj: Any) -> bool:
+    return issubclass(type(obj), str)
 
 
 def _check_newobj(opcode: str, cls: Any, args: Any) -> None:
