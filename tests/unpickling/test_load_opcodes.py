@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import itertools
+import sys
 
 import pytest
 
@@ -194,3 +195,28 @@ def test_extensions_are_kept(unpickling, monkeypatch):
     assert copyreg._extension_cache[0xF1] is set
     monkeypatch.setitem(copyreg._extension_cache, 0xF1, frozenset)
     assert unpickling.loads(b"\x82\xf1.") is frozenset
+
+
+HIGH = [
+    *(opcode + b"\xff\xff\xff\xff" for opcode in (op.BINUNICODE, op.BINBYTES, op.BINSTRING)),
+    *(opcode + b"\0\0\0\x80" for opcode in (op.BINUNICODE, op.BINBYTES, op.BINSTRING)),
+    *(
+        op.LONG_BINGET + number
+        for number in (b"\xff\xff\xff\xff", b"\0\0\0\x80", b"\xf0\xff\xff\xff")
+    ),
+]
+
+
+@pytest.mark.parametrize("data", HIGH)
+def test_numbers_that_32_bits_cannot_count(unpickling, data):
+    """They were taken for negative ones there, and what lies before the memo for an entry."""
+    for before in (b"", b"](", b"K\1\x94K\2\x94", b"}"):
+        assert_same_load(unpickling, before + data + b"x" * 100 + b".")
+
+
+@pytest.mark.skipif(sys.maxsize > 2**32, reason="a matter of 32 bits")
+@pytest.mark.parametrize("made", [b"]", b"}", b"K\1", b"K\1\x94}", b")"])
+def test_entries_that_32_bits_cannot_count(unpickling, made):
+    for number in (b"\xff\xff\xff\xff", b"\0\0\0\x80", b"\xf0\xff\xff\xff"):
+        assert_same_load(unpickling, made + op.LONG_BINPUT + number + b".")
+        assert_same_load(unpickling, made + op.LONG_BINPUT + number + b"\x8c\1aK\1s.")

@@ -167,5 +167,7 @@ cdef int load_counted_string(Loader self, uint64_t count) except -1:
 cdef int load_put(Loader self, Py_ssize_t number) except -1:
     if self.top - self.fence < 1:
         self.underflow(1)
+    if number < 0:  # on 32 bits
+        raise self.fault().negative_put("LONG_BINPUT")
     self.has_puts = True
     return self.memoize_read(number, self.top[-1])

@@ -113,7 +113,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
             top += 1
             continue
         elif code == OP_BINUNICODE:
-            if likely(self.end - p >= 4 and self.end - p - 4 >= <Py_ssize_t>quickpickle_load4(p)):
+            if likely(self.end - p >= 4 and <size_t>(self.end - p - 4) >= quickpickle_load4(p)):
                 size = quickpickle_load4(p)
                 p += 4
                 made = quickpickle_make_str(p, size)
@@ -125,9 +125,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
                 continue
             self.p = p
             self.top = top
-            need(self, 4)
-            self.p += 4
-            load_str(self, quickpickle_load4(self.p - 4))
+            load_str(self, short_count(self, "BINUNICODE"))
             p = self.p
             top = self.top
             continue
@@ -135,9 +133,10 @@ cdef PyObject* load_pickle(Loader self) except NULL:
             size = 1 if code == OP_BINPUT else 4
             if likely(self.end - p >= size and top > self.fence):
                 index = p[0] if size == 1 else quickpickle_load4(p)
+                # On 32 bits the number may be negative.
                 if (
-                    index < self.memo_room and self.memo[index] == NULL and self.sparse is None
-                    and not self.notes_numbers
+                    <size_t>index < <size_t>self.memo_room and self.memo[index] == NULL
+                    and self.sparse is None and not self.notes_numbers
                 ):
                     p += size
                     self.has_puts = True
@@ -279,7 +278,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
             continue
 
         # BINGET, LONG_BINGET
-        if likely(index < self.memo_room):
+        if likely(<size_t>index < <size_t>self.memo_room):
             made = self.memo[index]
             if likely(is_object(made)):
                 Py_INCREF_(made)
@@ -288,7 +287,7 @@ cdef PyObject* load_pickle(Loader self) except NULL:
                 continue
         self.p = p
         self.top = top
-        made = self.get(index)
+        made = self.get(index if index >= 0 else -1)  # on 32 bits it may be negative
         Py_INCREF_(made)
         self.push(made)
         top = self.top
@@ -345,9 +344,7 @@ cdef int load_other(Loader self, uint8_t code) except -1:
             return 0
         return push_new(self, take_bytes(self, self.p[-1]))
     elif code == OP_BINBYTES:
-        need(self, 4)
-        self.p += 4
-        return push_new(self, take_bytes(self, quickpickle_load4(self.p - 4)))
+        return push_new(self, take_bytes(self, short_count(self, "BINBYTES")))
     elif code == OP_BINBYTES8:
         return push_new(self, take_bytes(self, long_count(self, "BINBYTES")))
     elif code == OP_BYTEARRAY8:
@@ -413,11 +410,11 @@ cdef int load_other(Loader self, uint8_t code) except -1:
         self.p += 1
         return load_counted_string(self, self.p[-1])
     elif code == OP_BINSTRING:
+        if not PY314:
+            return load_counted_string(self, short_count(self, "BINSTRING"))
         need(self, 4)
         self.p += 4
-        return load_counted_string(
-            self, signed_count(self, "BINSTRING") if PY314 else quickpickle_load4(self.p - 4)
-        )
+        return load_counted_string(self, signed_count(self, "BINSTRING"))
     elif code == OP_NEXT_BUFFER:
         return load_next_buffer(self)
     elif code == OP_READONLY_BUFFER:
@@ -443,6 +440,16 @@ cdef uint64_t long_count(Loader self, str what) except? 0xFFFF:
     self.p += 8
     count = quickpickle_load8(self.p - 8)
     if count > <uint64_t>LARGEST:
+        raise self.fault().too_large(what)
+    return count
+
+
+cdef uint64_t short_count(Loader self, str what) except? 0xFFFF:
+    cdef uint64_t count
+    need(self, 4)
+    self.p += 4
+    count = quickpickle_load4(self.p - 4)
+    if count > <uint64_t>LARGEST:  # on 32 bits
         raise self.fault().too_large(what)
     return count
 
@@ -544,7 +551,7 @@ cdef int load_empty_dict(Loader self) except -1:
             number = p[1]
             p += 2
             self.has_puts = True
-        elif p[0] == OP_LONG_BINPUT:
+        elif p[0] == OP_LONG_BINPUT and quickpickle_load4(p + 1) <= 0x7FFFFFFF:
             self.has_puts = True
             number = quickpickle_load4(p + 1)
             p += 5

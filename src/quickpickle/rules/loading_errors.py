@@ -28,8 +28,10 @@ def read_overflow() -> UnpicklingError:
     return UnpicklingError("read would overflow (invalid bytecode)")
 
 
-def too_large(what: str) -> OverflowError:
+def too_large(what: str) -> OverflowError | UnpicklingError:
     """A declared length of more bytes than a number of C has."""
+    if what == "BINSTRING":
+        return UnpicklingError(f"{what} exceeds system's maximum size of {sys.maxsize} bytes")
     if what == "FRAME":
         return OverflowError(f"FRAME length exceeds system's maximum of {sys.maxsize} bytes")
     return OverflowError(f"{what} exceeds system's maximum size of {sys.maxsize} bytes")
@@ -83,12 +85,13 @@ def odd_items(opcode: str) -> UnpicklingError:
 
 def memo_miss(index: int) -> UnpicklingError:
     """A memo entry that is not there."""
-    return UnpicklingError(f"Memo value not found at index {index}")
+    # On 32 bits the reference cannot count a higher one.
+    return UnpicklingError(f"Memo value not found at index {index if index <= sys.maxsize else -1}")
 
 
-def negative_put() -> ValueError:
-    """PUT with a negative index."""
-    return ValueError("negative PUT argument")
+def negative_put(what: str = "PUT") -> ValueError:
+    """PUT with a negative index, or on 32 bits LONG_BINPUT with one that is too large."""
+    return ValueError(f"negative {what} argument")
 
 
 def names_not_str() -> UnpicklingError:

@@ -9,6 +9,7 @@ no opcode can reach below a mark.
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -147,6 +148,8 @@ def _load_long_binput(stream: Stream) -> None:
     index = count4(stream)
     if not stream.stack:
         raise stream.underflow()
+    if index > sys.maxsize:  # on 32 bits
+        raise negative_put("LONG_BINPUT")
     stream.memo[index] = stream.stack[-1]
 
 
