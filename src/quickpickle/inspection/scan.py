@@ -173,6 +173,8 @@ class Scanner(State):
                 self._settle_loose()
             stack.append(node)
             costs.append(size)
+        elif table.FIND <= action <= table.BUILD:
+            self._do_object(action, code, here, size)
         elif action == table.MARK:
             self._marks.append(height)
         elif action == table.COLLECT:
@@ -203,7 +205,15 @@ class Scanner(State):
             self._cut(height - 2)
         elif table.APPENDS <= action <= table.ADDITEMS:
             self._add_items(action, size, here, code)
-        elif action == table.FIND:
+        else:
+            self._do_rest(action, code, here, size, value)
+
+    def _do_object(self, action: int, code: int, here: int, size: int) -> None:
+        """An opcode that finds a class, or makes an instance or fills it."""
+        stack = self._stack
+        height = len(stack)
+        fence = self._marks[-1] if self._marks else 0
+        if action == table.FIND:
             self._push(table.GLOBAL, here, size, self._name(NOTHING, NOTHING))
         elif action == table.FIND_ON_STACK:
             self._need(2, height, fence, here, code)
@@ -231,13 +241,11 @@ class Scanner(State):
             self._place(height - 2, node, table.EX_ARGUMENTS)
             self._place(height - 1, node, table.EX_KEYWORDS)
             self._replace(height - 3, node)
-        elif action == table.BUILD:
+        else:  # BUILD
             self._need(2, height, fence, here, code)
             self._charge(stack[-2], size)
             self._place(height - 1, stack[-2], table.STATE)
             self._cut(height - 1)
-        else:
-            self._do_rest(action, code, here, size, value)
 
     def _do_rest(self, action: int, code: int, here: int, size: int, value: int) -> None:
         stack = self._stack
