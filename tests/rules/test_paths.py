@@ -151,6 +151,18 @@ class NewKeywordsOnly(NewKeywords):
         return (), {"secret": self.secret}
 
 
+class NewArgumentsEachTime(NewKeywords):
+    def __getnewargs_ex__(self):
+        return (1, [lock()]), {"number": 3}
+
+
+class StateOfItsOwn(Reduced):
+    """Its reduction has another state than its __getstate__."""
+
+    def __getstate__(self):
+        return {"other": 1}
+
+
 class Shadowed:
     def __init__(self):
         self.__dict__["value"] = lock()
@@ -448,6 +460,22 @@ TABLE = {
     ),
     "__getnewargs_ex__": (lambda: NewKeywords(lock()), "obj.secret", FROM_2),
     "keywords of __getnewargs_ex__": (lambda: NewKeywordsOnly(lock()), "obj.secret", FROM_2),
+    "new arguments of __getnewargs_ex__": (
+        NewArgumentsEachTime,
+        "obj.__reduce_ex__({0})[1][1][1][0]",
+        (5,),
+    ),
+    "new arguments of __getnewargs_ex__ in a partial": (
+        NewArgumentsEachTime,
+        "functools.partial(obj.__new__, type(obj), *obj.__reduce_ex__({0})[1][1], "
+        "**obj.__reduce_ex__({0})[1][2]).args[2][0]",
+        (2,),
+    ),
+    "state beside a __getstate__": (
+        lambda: StateOfItsOwn(Plain, (), {"a": [lock()]}),
+        "obj.__reduce_ex__({0})[2]['a'][0]",
+        ALL,
+    ),
     "cyclic": (cyclic, "obj[1]['lock']", ALL),
     "after what is shared": (shared, "obj[3]", ALL),
     "lambda": (lambda: [1, lambda: 0], "obj[1]", ALL),
@@ -1019,6 +1047,8 @@ def test_a_member_that_has_to_be_put_in_order(implementation, kind):
     assert isinstance(eval(error.path, {"obj": [members]}), type(lock()))
     error = failure(lambda: implementation.object_digest({Plain(): 1, Plain(lock=lock()): 2}))
     assert re.fullmatch(r"list\(obj\)\[[01]\]\.lock", error.path)
+    error = failure(lambda: implementation.object_digest(Dict({2: Plain(), 1: lock()})))
+    assert error.path == "obj[1]"
 
 
 def test_a_member_that_fails_only_once(implementation):
