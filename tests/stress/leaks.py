@@ -20,6 +20,7 @@ import pickle
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -32,7 +33,9 @@ from leak_counts import UNIT, lost_by, only_new_objects
 from pickling.test_hostile_objects import ChangesClass, Plain
 from pickling.test_injected_faults import Hooked, varied
 from quickpickle.inspection import inspect
+from quickpickle.rules.mapping import Mapping
 from test_optimization import optimize_of
+from unpickling.test_load_faults import FILES, KINDS, Hooks, data_of
 
 
 class Fails:
@@ -199,6 +202,88 @@ def _unpickler(module: ModuleType) -> None:
     unpickler.me = unpickler
 
 
+def _kinds(module: ModuleType) -> None:
+    """Of each kind of pickle the whole, and a part."""
+    reading = _unpickling(module)
+    cls = _UNPICKLING[module.__name__]
+    for data in _DATA:
+        file = io.BytesIO(data)
+        reading.loads(data, encoding="latin1")
+        reading.load(file, encoding="latin1")
+        file.seek(0)
+        unpickler = cls(file, encoding="latin1")
+        unpickler.load()
+        for end in (len(data) // 3, len(data) // 3 * 2, -1):
+            with contextlib.suppress(EOFError, pickle.UnpicklingError):
+                reading.loads(data[:end], encoding="latin1")
+            file.seek(abs(end))
+            with contextlib.suppress(Exception):
+                unpickler.load()
+
+
+def _reads(module: ModuleType) -> None:
+    """From files of each kind, all of which fail once."""
+    reading = _unpickling(module)
+    for file_of in FILES.values():
+        for data in (_DATA[0], _DATA[-1], _LARGE):
+            file = file_of(data)
+            reading.load(file, encoding="latin1")
+            for at in (1, file.calls // 2, file.calls):
+                file.begin(at)
+                with contextlib.suppress(OSError):
+                    reading.load(file, encoding="latin1")
+
+
+def _hooks_of_loads(module: ModuleType) -> None:
+    cls = _UNPICKLING[module.__name__]
+    for data in (
+        b"](K\1QK\2Qe.",
+        b"(P1\nP2\nt.",
+        b"](K\1\x94Qcno_such_module\na\n.",
+        b"](cbuiltins\nlist\nK\1\x85R.",
+        b"]cbuiltins\nint\n\x8c\1x\x85R.",
+        b"cbuiltins\nobject\n)\x81}\x8c\1aK\1sb.",
+    ):
+        with contextlib.suppress(Exception):
+            cls(io.BytesIO(data)).load()
+
+    class Fails(_unpickling(module).Unpickler):  # type: ignore[name-defined,misc]
+        def persistent_load(self, pid: object) -> object:
+            raise ValueError("on purpose")
+
+        find_class = persistent_load  # which takes less than it is given
+
+    for data in (b"](K\1QK\2Qe.", b"](K\1ccopyreg\n_reconstructor\n."):
+        unpickler = Fails(io.BytesIO(data))
+        unpickler.cycle = unpickler
+        with contextlib.suppress(ValueError, TypeError):
+            unpickler.load()
+
+
+def _buffers_of_loads(module: ModuleType) -> None:
+    reading = _unpickling(module)
+    data = b"\x80\5(\x97\x97\x98t."
+    reading.loads(data, buffers=[bytearray(5), bytearray(5)])
+    for buffers in ([], [bytearray(5)], [1, 2], None):
+        with contextlib.suppress(pickle.UnpicklingError, TypeError):
+            reading.loads(data, buffers=buffers)
+
+
+def _mapped(module: ModuleType) -> None:
+    reading = _unpickling(module)
+    count = (70_000).to_bytes(8, "little")
+    array = b"cnumpy._core.numeric\n_frombuffer\n(\x96" + count + bytes(70_000)
+    array += b"\x8c\1bJ" + count[:4] + b"\x8c\1Ct"
+    if not _NUMPY:
+        return
+    for end in (b"R.", b"\x85.", b"R"):
+        with open(_TEMPORARY.name, "wb+") as file:
+            file.write(array + end)
+            file.seek(0)
+            with contextlib.suppress(EOFError):
+                reading.load_mapped(Mapping(file))  # type: ignore[arg-type]
+
+
 def _damaged(module: ModuleType) -> None:
     reading = _unpickling(module)
     for data in DAMAGED:
@@ -233,11 +318,26 @@ _HOOKED = {
     for module in IMPLEMENTATIONS.values()
 }
 
+_UNPICKLING = {
+    module.__name__: type("WithHooks", (Hooks, _unpickling(module).Unpickler), {})
+    for module in IMPLEMENTATIONS.values()
+}
+# Without the extensions, which have to be registered, and those that are long.
+_DATA = [
+    data_of(kind)
+    for kind in KINDS
+    if kind != "extensions" and not kind.startswith(("large", "much"))
+]
+_LARGE = data_of("large")
+_NUMPY = find_spec("numpy._core") if find_spec("numpy") else None
+_TEMPORARY = tempfile.NamedTemporaryFile()  # noqa: SIM115  # as long as the process
+
 SCENARIOS: dict[str, Callable[[ModuleType], None]] = {
     function.__name__[1:]: function
     for function in (
         _dumps, _fails, _pickler, _hooks, _writes, _buffers, _path, _options, _classes,
-        _diagnose, _inspect, _loads, _unpickler, _damaged,
+        _diagnose, _inspect, _loads, _unpickler, _kinds, _reads, _hooks_of_loads,
+        _buffers_of_loads, _mapped, _damaged,
     )
 }  # fmt: skip
 
@@ -271,7 +371,7 @@ def main() -> int:
             is_leak = blocks > arguments.repeats // 10
             leaking += is_leak
             print(
-                f"{name:10} {implementation:8} {arguments.repeats:,} times: {blocks:+,} {UNIT}"
+                f"{name:16} {implementation:8} {arguments.repeats:,} times: {blocks:+,} {UNIT}"
                 + ("  a leak" if is_leak else ""),
                 flush=True,
             )
