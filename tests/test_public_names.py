@@ -19,7 +19,10 @@ from conftest import IMPLEMENTATIONS
 
 OF_BOTH = ("Pickler", "dump", "dumps", "object_digest", "optimize")
 READING = ("Unpickler", "loads")  # tests/unpickling has tests of both implementations
-ONCE = ("Inspection", "Node", "Problem", "diagnose", "inspect", "install", "load", "uninstall")
+ONCE = (
+    *("Inspection", "Node", "Policy", "PolicyError", "Problem"),
+    *("diagnose", "inspect", "install", "load", "uninstall"),
+)
 ALL = OF_BOTH + READING + ONCE
 
 

@@ -34,6 +34,8 @@ if _typing.TYPE_CHECKING:
     from .inspection import inspect as inspect
     from .installation import install as install
     from .installation import uninstall as uninstall
+    from .rules.policy import Policy as Policy
+    from .rules.policy import PolicyError as PolicyError
 
 __version__ = "0.1.0"
 
@@ -64,6 +66,8 @@ _LATER = {
     "Problem": "diagnosis",
     "Inspection": "inspection",
     "Node": "inspection",
+    "Policy": "rules.policy",
+    "PolicyError": "rules.policy",
     "diagnose": "diagnosis",
     "inspect": "inspection",
     "install": "installation",

@@ -6,7 +6,7 @@ import io
 import os
 import stat
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ._implementation import load_file, load_mapped, loads
 from .files.compression import decompressed, with_its_start
@@ -14,6 +14,9 @@ from .files.writing import FilePath, is_path
 from .rules.loading import SupportsRead
 from .rules.mapping import LEAST_MAPPED, Mapping
 from .rules.tracebacks import drop_frames, make_public
+
+if TYPE_CHECKING:
+    from .rules.policy import Policy
 
 _SMALL: Final = 16 << 20  # bytes
 
@@ -26,10 +29,11 @@ def load(
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
     mmap: bool = False,
+    policy: Policy | None = None,
 ) -> Any:
     """Read an object from a file, as `Unpickler(file, ...).load()`, or from a path.
 
-    Load only what you trust: a pickle runs what is in it.
+    Load only what you trust, as a pickle runs what is in it; or with a `policy`.
 
     Parameters
     ----------
@@ -37,7 +41,7 @@ def load(
         A file, or a path (str or os.PathLike). An object with a `readline` is a file. The file
         of a path may be compressed with gzip, bzip2, xz or zstd, whatever its name is; then it is
         read to its end, so that the checksum there is looked at.
-    fix_imports, encoding, errors, buffers
+    fix_imports, encoding, errors, buffers, policy
         Those of `Unpickler`.
     mmap
         Leave large NumPy arrays in the file, of which they become views: they are read where they
@@ -48,7 +52,7 @@ def load(
     Raises
     ------
     ValueError
-        With `mmap=True`: an open file, a compressed one, or one that is not regular.
+        With `mmap=True`: an open file, a compressed one, or one that is not regular; or a policy.
     OSError
         The file cannot be opened or read; or what is compressed in it is damaged (with xz and
         zstd an LZMAError or a ZstdError).
@@ -68,31 +72,30 @@ def load(
 
     Source: https://docs.python.org/3/library/pickle.html#pickle.load
     """
+    options: dict[str, Any] = {
+        "fix_imports": fix_imports,
+        "encoding": encoding,
+        "errors": errors,
+        "buffers": buffers,
+    }
     try:
+        if mmap and policy is not None:
+            raise ValueError("mmap=True does not go with a policy: leave one of them out")
         if not is_path(file, "readline"):
             if mmap:
                 raise ValueError("mmap=True takes the path of a file, not an open file")
-            return load_file(
-                file, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers
-            )
+            return load_file(file, **options, policy=policy)
         path = os.fspath(file)
         with open(path, "rb") as opened:
             try:
                 start = with_its_start(opened)
                 content = decompressed(start)
-                source: Any = content
-                read: Any = load_file
                 if mmap and _check_mappable(opened, content is not start):
-                    source, read = Mapping(opened), load_mapped
+                    obj = load_mapped(Mapping(opened), **options)
                 elif content is start and _is_small(opened):
-                    source, read = opened.read(), loads
-                obj = read(
-                    source,
-                    fix_imports=fix_imports,
-                    encoding=encoding,
-                    errors=errors,
-                    buffers=buffers,
-                )
+                    obj = loads(opened.read(), **options, policy=policy)
+                else:
+                    obj = load_file(content, **options, policy=policy)
                 if content is not start:
                     while content.read(1 << 16):
                         pass

@@ -37,7 +37,7 @@ from inspection_checks import (
 )
 from models import Data, Plain, Slots
 from quickpickle.format import table
-from quickpickle.inspection import dangers
+from quickpickle.rules import dangers
 
 
 @pytest.fixture(params=SCANNERS)

@@ -42,13 +42,15 @@ def test_it_is_public(unpickling):
         assert (obj.__module__, obj.__qualname__) == ("quickpickle", name)
         assert obj.__doc__
     assert list(inspect.signature(unpickling.loads).parameters) == [
-        *("data", "fix_imports", "encoding", "errors", "buffers")
+        *("data", "fix_imports", "encoding", "errors", "buffers", "policy")
     ]
     for name in ("load", "Unpickler"):
         parameters = inspect.signature(getattr(unpickling, name)).parameters
-        assert list(parameters) == ["file", "fix_imports", "encoding", "errors", "buffers"]
+        assert list(parameters) == [
+            *("file", "fix_imports", "encoding", "errors", "buffers", "policy")
+        ]
         kinds = [p.kind.name for p in parameters.values()]
-        assert kinds == ["POSITIONAL_OR_KEYWORD"] + ["KEYWORD_ONLY"] * 4
+        assert kinds == ["POSITIONAL_OR_KEYWORD"] + ["KEYWORD_ONLY"] * 5
 
 
 def test_what_is_in_use():

@@ -14,7 +14,7 @@ cdef int load_tuple(Loader self) except -1:
     cdef Py_ssize_t height = self.pop_mark()
     cdef PyObject** items = self.bottom + height
     cdef PyObject* made
-    if self.reads_are_known and call_at_once(self, self.top - items):
+    if self.calls_at_once and call_at_once(self, self.top - items):
         return 0
     made = new_tuple(items, self.top - items)
     if made == NULL:

@@ -113,6 +113,8 @@ cdef int read_more(Loader self, uint64_t count) except -1:
     if not self.is_file:
         raise self.fault().truncated()
     self.close_window()
+    if self.guard is not None:
+        self.guard.check_length(count)
     fill_buffer(self, count)
     self.open_window()
     return 0
@@ -159,6 +161,7 @@ cdef int look_for_many(Loader self) except -1:
 cdef void drop_rest(Loader self) noexcept:
     """An opcode that begins in a frame and goes on behind it: as the interpreter does up to 3.13,
     it goes on with what is in the file, and the rest of the frame is lost."""
+    self.base += self.end - self.start
     self.p = self.end = self.start = <const uint8_t*>self.buffer
 
 
@@ -202,6 +205,7 @@ cdef int make_room(Loader self, Py_ssize_t count) except -1:
     cdef char* buffer
     if self.buffer != NULL and self.buffer + self.buffer_room - <char*>self.end >= count:
         return 0
+    self.base += self.p - self.start
     if have + count <= self.buffer_room:
         if have:
             memmove(self.buffer, self.p, have)
@@ -324,10 +328,13 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
         if mapped is not None:
             return mapped
     self.close_window()
+    if self.guard is not None:
+        self.guard.check_length(count)
     target = bytearray()
     look_up_rest(self)
     skip_consumed(self)
     have = self.end - self.p
+    self.base += count - have  # what does not go through the buffer
     if as_bytearray and self.file_readinto is not None:
         PyByteArray_Resize(target, have)
         if have:

@@ -49,7 +49,8 @@ cdef ClassPlan* plan_of(Loader self, PyTypeObject* cls) except NULL:
     plan.cls = cls
     plan.tuple_items = NOT_KNOWN
     plan.kind = ASK
-    learn_class(plan, cls)
+    if self.guard is None or is_approved(self, cls):
+        learn_class(plan, cls)
     if old.kind:
         self.close_window()
         forget_plan(&old)
@@ -95,6 +96,8 @@ cdef int learn_setstate(Loader self, object cls) except -1:
     cdef ClassPlan* plan
     cdef PyObject* descriptor
     cdef Py_ssize_t i, place
+    if self.guard is not None and not is_approved(self, <PyTypeObject*>cls):
+        return 0
     self.close_window()
     found = loading_plans.plan_setstate(cls)
     self.open_window()

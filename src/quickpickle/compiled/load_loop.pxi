@@ -17,7 +17,12 @@ for _i in range(256):
     small_ints[_i] = <PyObject*>kept_ints[_i]
 
 
-cdef PyObject* load_pickle(Loader self) except NULL:
+ctypedef fused Watched:  # the loop is compiled twice
+    int  # without a policy
+    long  # under one
+
+
+cdef PyObject* load_pickle(Loader self, Watched watched) except NULL:
     """Load one pickle, from PROTO to STOP. Returns a new reference.
 
     A window is open at the beginning and, without an exception, at the end.
@@ -42,6 +47,17 @@ cdef PyObject* load_pickle(Loader self) except NULL:
             self.top = top
             self.grow_stack()
             top = self.top
+
+        if Watched is long:
+            self.offset = self.base + (p - self.start) - 1
+            self.objects += counted[code]
+            if unlikely(
+                self.objects > self.most_objects
+                or OBJECT_SIZE * self.objects + self.offset > self.most_memory
+            ):
+                self.p = p
+                self.top = top
+                refuse_more(self)
 
         if code == OP_MEMOIZE:
             if unlikely(top == self.fence):
@@ -272,7 +288,10 @@ cdef PyObject* load_pickle(Loader self) except NULL:
         else:
             self.p = p
             self.top = top
-            load_other(self, code)
+            if Watched is long:
+                load_guarded(self, code)
+            else:
+                load_other(self, code)
             p = self.p
             top = self.top
             continue
@@ -340,7 +359,7 @@ cdef int load_other(Loader self, uint8_t code) except -1:
     elif code == OP_SHORT_BINBYTES:
         need(self, 1)
         self.p += 1
-        if self.reads_are_known and date_at_once(self, self.p[-1]):
+        if self.calls_at_once and date_at_once(self, self.p[-1]):
             return 0
         return push_new(self, take_bytes(self, self.p[-1]))
     elif code == OP_BINBYTES:
@@ -528,7 +547,7 @@ cdef int load_short_tuple(Loader self, Py_ssize_t count) except -1:
     cdef PyObject* made
     if self.top - self.fence < count:
         self.underflow(count)
-    if self.reads_are_known and call_at_once(self, count):
+    if self.calls_at_once and call_at_once(self, count):
         return 0
     made = new_tuple(self.top - count, count)
     if made == NULL:

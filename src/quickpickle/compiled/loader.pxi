@@ -62,6 +62,7 @@ cdef class Loader:
     cdef int proto
     cdef bint fix_imports, memo_is_seen, reads_are_known
     cdef bint has_puts  # else the numbers of the memo came in turn
+    cdef bint calls_at_once  # tuples may become a call right away: see call_at_once
     cdef PyObject** key_tables
     cdef ClassPlan* plans
     cdef uint8_t used_tables[KEY_TABLES]  # the places in the tables above that are not free
@@ -70,6 +71,14 @@ cdef class Loader:
     cdef object encoding, errors, buffers
     cdef object owner  # a subclass's Unpickler, which is asked for find_class(); or None
     cdef object persistent_load  # absent: there is none
+    # load_policy.pxi
+    cdef object guard  # of a load under a policy; or None
+    cdef set approved  # the addresses of classes whose instances may be made and built here
+    cdef bint is_hooked  # the owner has a find_class() of its own
+    cdef bint has_foreign, has_foreign_containers
+    cdef Py_ssize_t objects, most_objects, most_memory, copied, most_copied
+    cdef Py_ssize_t offset  # of the opcode
+    cdef Py_ssize_t base  # how many bytes of this load lie before `start`
     # load_input.pxi
     cdef object file_read, file_readline, file_readinto, file_peek
     cdef object mapping  # of the file (rules/mapping.py); None for most
@@ -105,6 +114,7 @@ cdef class Loader:
         self.mark_count = self.pending_count = 0
         self.fence = self.bottom
         self.proto = self.dict_count = 0
+        self.base = -(self.p - self.start)
         self.notes_numbers = self.memo_is_seen and self.memo_count
         self.has_puts = False
         self.new_count = 0
@@ -430,6 +440,7 @@ cdef class Loader:
         cdef const uint8_t* left
         cdef bint is_found = True
         self.reads_are_known = True
+        self.calls_at_once = self.guard is None
         if self.memo_is_seen or self.is_file and not self.is_plain_file:
             return 0
         quickpickle_begin_reads(&self.reads, self.memo_count)
@@ -469,7 +480,7 @@ cdef class Loader:
         self.mark_count = self.pending_count = 0
         forget_plans(self)
         quickpickle_forget_reads(&self.reads)
-        self.reads_are_known = False
+        self.reads_are_known = self.calls_at_once = False
         if not self.memo_is_seen:
             if self.memo_room > KEPT_MEMO or self.sparse is not None:
                 self.clear_memo()

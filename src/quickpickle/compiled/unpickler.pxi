@@ -14,7 +14,10 @@ cdef object run(Loader loader):
     try:
         loader.begin()
         loader.open_window()
-        made = load_pickle(loader)
+        if loader.guard is None:
+            made = load_pickle(loader, <int>0)
+        else:
+            made = load_under_policy(loader)
         loader.close_window()
         obj = <object>made
         Py_DECREF(made)
@@ -42,7 +45,7 @@ cdef object run(Loader loader):
 
 
 cdef object loads_once(
-    object data, bint fix_imports, object encoding, object errors, object buffers
+    object data, bint fix_imports, object encoding, object errors, object buffers, object policy
 ):
     cdef Loader loader
     cdef Py_buffer view
@@ -54,6 +57,8 @@ cdef object loads_once(
     loader.encoding = encoding
     loader.errors = errors
     loader.buffers = buffers
+    if policy is not None:
+        use_policy(loader, policy)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         loader.p = loader.start = <const uint8_t*>view.buf
@@ -64,7 +69,7 @@ cdef object loads_once(
     finally:
         loader.p = loader.end = loader.frame_end = NULL
         PyBuffer_Release(&view)
-    loader.encoding = loader.errors = loader.buffers = None
+    loader.encoding = loader.errors = loader.buffers = loader.guard = None
     spare = loader
     return obj
 
@@ -83,11 +88,12 @@ cdef class UnpicklerCore:
         self._loader.memo_is_seen = True
 
     def __init__(
-        self, file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None
+        self, file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None,
+        policy=None
     ):
         cdef Loader loader, old
         loader = Loader()
-        open_file(loader, "Unpickler", file, fix_imports, encoding, errors, buffers)
+        open_file(loader, "Unpickler", file, fix_imports, encoding, errors, buffers, policy)
         loader.memo_is_seen = True
         if self._is_loading:  # last, as the lines before may run other code
             raise loading_errors.unpickler_already_used()
@@ -130,6 +136,14 @@ cdef class UnpicklerCore:
             )
         ):
             loader.persistent_load = self.persistent_load
+        if loader.guard is not None:
+            loader.is_hooked = loader.owner is not None and (
+                type(self).find_class is not UnpicklerCore.find_class
+                or (
+                    quickpickle_instance_dict(<PyObject*>self) != NULL
+                    and "find_class" in self.__dict__
+                )
+            )
         return 0
 
     def find_class(self, module_name, global_name, /):
@@ -158,6 +172,8 @@ cdef class UnpicklerCore:
         loader = self._loader
         loader.clear_memo()
         for number, obj in contents.items():
+            if loader.guard is not None:  # these are not of its loads
+                is_foreign(loader, obj)
             loader.keep(number, <PyObject*>obj)
 
     @memo.deleter
@@ -242,7 +258,7 @@ class Unpickler(UnpicklerCore):
 
 cdef int open_file(
     Loader loader, str function, object file, object fix_imports, object encoding, object errors,
-    object buffers
+    object buffers, object policy
 ) except -1:
     """Let a Loader read a file; `function` was called with these options."""
     loader.fix_imports = fix_imports
@@ -254,12 +270,14 @@ cdef int open_file(
     loader.encoding = encoding
     loader.errors = errors
     loader.buffers = None if buffers is None else iter(buffers)
+    if policy is not None:
+        use_policy(loader, policy)
     return 0
 
 
 cdef int forget_file(Loader loader) except -1:
     loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
-    loader.encoding = loader.errors = loader.buffers = loader.mapping = None
+    loader.encoding = loader.errors = loader.buffers = loader.mapping = loader.guard = None
     loader.is_file = loader.is_plain_file = loader.looks_up_later = False
     loader.p = loader.end = loader.start = NULL
     loader.ahead = 0
@@ -270,13 +288,15 @@ cdef int forget_file(Loader loader) except -1:
     return 0
 
 
-def load(file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None):
+def load(
+    file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, policy=None
+):
     cdef Loader loader
     global spare
     loader, spare = spare, None
     if loader is None:
         loader = Loader()
-    open_file(loader, "load", file, fix_imports, encoding, errors, buffers)
+    open_file(loader, "load", file, fix_imports, encoding, errors, buffers, policy)
     obj = run(loader)
     forget_file(loader)
     spare = loader
@@ -290,7 +310,7 @@ def load_mapped(
     mapping, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None
 ):
     cdef Loader loader = Loader()
-    open_file(loader, "load", mapping.file, fix_imports, encoding, errors, buffers)
+    open_file(loader, "load", mapping.file, fix_imports, encoding, errors, buffers, None)
     loader.mapping = mapping
     return run(loader)
 
@@ -298,12 +318,15 @@ def load_mapped(
 load_mapped.__doc__ = LOAD_MAPPED_DOC
 
 
-def loads(data, /, *, bint fix_imports=True, encoding="ASCII", errors="strict", buffers=None):
+def loads(
+    data, /, *, bint fix_imports=True, encoding="ASCII", errors="strict", buffers=None,
+    policy=None
+):
     if encoding is not ascii_encoding or errors is not strict:
         check_text("loads", "encoding", encoding)
         check_text("loads", "errors", errors)
     return loads_once(
-        data, fix_imports, encoding, errors, None if buffers is None else iter(buffers)
+        data, fix_imports, encoding, errors, None if buffers is None else iter(buffers), policy
     )
 
 

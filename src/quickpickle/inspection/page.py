@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plotly.offline import get_plotlyjs
 
-from .dangers import PROMISE
+from ..rules.dangers import PROMISE
 from .printable import counted, printable
 
 if TYPE_CHECKING:

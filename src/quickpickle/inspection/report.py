@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from .dangers import PROMISE
+from ..rules.dangers import PROMISE
 from .printable import counted, printable
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..format import table
+from ..rules.dangers import danger_of
 from ..rules.errors import InspectionError
 from ..rules.tracebacks import drop_frames, drop_frames_of, make_public
-from .dangers import danger_of
 from .labels import Labels, Place, find_pickle
 from .printable import counted
 from .source import Source

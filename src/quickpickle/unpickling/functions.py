@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..rules.loading import SupportsRead, as_bytes
 from ..rules.mapping import Mapping
 from ..rules.options import check_text
 from ..rules.tracebacks import drop_frames, make_public
-from .loop import read_pickle
 from .stream import Stream
-from .unpickler import open_stream
+from .unpickler import new_guard, open_stream, read_stream
+
+if TYPE_CHECKING:
+    from ..rules.policy import Policy
 
 
 def load(
@@ -21,6 +23,7 @@ def load(
     encoding: str = "ASCII",
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
+    policy: Policy | None = None,
 ) -> Any:
     """Read an object from a file: `Unpickler(file, ...).load()`."""
     try:
@@ -31,8 +34,9 @@ def load(
             encoding=encoding,
             errors=errors,
             buffers=buffers,
+            policy=policy,
         )
-        return read_pickle(stream)
+        return read_stream(stream)
     except BaseException as error:
         drop_frames(error)
         raise
@@ -71,13 +75,14 @@ def loads(
     encoding: str = "ASCII",
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
+    policy: Policy | None = None,
 ) -> Any:
     """Return the object that a pickle describes.
 
     `data` is bytes, or another object with a contiguous buffer; what comes after the pickle is
     ignored. The other parameters, and what it raises, are those of `Unpickler` and its `load`.
 
-    Load only what you trust: a pickle runs what is in it.
+    Load only what you trust, as a pickle runs what is in it; or with a `policy`.
 
     >>> loads(b"\\x80\\x02]q\\x00(K\\x01K\\x02e.")
     [1, 2]
@@ -94,7 +99,9 @@ def loads(
             errors=errors,
             buffers=None if buffers is None else iter(buffers),
         )
-        return read_pickle(stream)
+        if policy is not None:
+            stream.guard = new_guard(policy)
+        return read_stream(stream)
     except BaseException as error:
         drop_frames(error)
         raise

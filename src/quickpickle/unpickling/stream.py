@@ -35,12 +35,15 @@ class Stream:
     """One or more pickles being read: the bytes, the stack, and the memo."""
 
     __slots__ = (
+        "base",
         "buffers",
         "data",
         "encoding",
         "errors",
         "fix_imports",
         "frame_end",
+        "guard",
+        "is_hooked",
         "mapping",
         "memo",
         "peek",
@@ -67,6 +70,7 @@ class Stream:
         buffers: Iterator[Any] | None = None,
     ) -> None:
         self.data = data
+        self.base = 0  # how many bytes lie before `data`
         self.pos = 0
         self.size = len(data)  # where `data` ends, or the frame in it
         self.frame_end = 0  # where `pos` is before it, there is a frame around it
@@ -81,7 +85,9 @@ class Stream:
         self.errors = errors
         self.buffers = buffers
         self.unpickler: Any = None  # asked for find_class(), if it is there
+        self.is_hooked = False  # whether that has a find_class() of its own
         self.persistent_load: Any = ABSENT
+        self.guard: Any = None  # rules/enforcement.py: of a load under a policy
         self.proto = 0
         self.memo: dict[int, Any] = {}
         self.stack: list[Any] = []  # what is above the last mark
@@ -102,6 +108,7 @@ class Stream:
             return pos
         if self.read is None:
             raise truncated()
+        self.check_length(count)
         self.skip_consumed()
         if self.peek is not None and count < _PEEKED:
             try:
@@ -156,10 +163,12 @@ class Stream:
             return self.data[pos:end]
         if self.read is None:  # also of no bytes at the very end, as the reference has it
             raise truncated()
+        self.check_length(count)
         start = self.data[pos:]
         self.pos = len(self.data)
         self.skip_consumed()
         rest = self._read(count - len(start))
+        self.base += len(rest)
         if len(rest) != count - len(start):
             raise truncated()
         return start + rest if start else rest
@@ -170,6 +179,7 @@ class Stream:
         if self.readinto is None or count <= at_hand:  # also where there is no file
             target += self.payload(count)
             return
+        self.check_length(count)
         self._leave_frame()
         target += self.payload(min(count, self.size - self.pos))
         self.skip_consumed()
@@ -185,6 +195,7 @@ class Stream:
                 raise ValueError("readinto() returned negative size")
             if taken == 0:
                 raise truncated()
+            self.base += taken
             del target[done + taken :]
 
     def mapped(self, count: int, is_writable: bool) -> memoryview | None:
@@ -210,6 +221,11 @@ class Stream:
         self._take(b"", 0)
         return mapping.view(start, count, is_writable)
 
+    def check_length(self, count: int) -> None:
+        """Before so many bytes are read from a file: whether the policy lets them in."""
+        if self.guard is not None:
+            self.guard.check_length(count)
+
     def skip_consumed(self) -> None:
         """Read from the file what was peeked at and used, so that its position is right."""
         consumed = self.pos - self.prefetched
@@ -218,6 +234,7 @@ class Stream:
             self.prefetched = self.pos
 
     def _take(self, data: bytes, prefetched: int) -> None:
+        self.base += max(self.pos, self.prefetched)
         self.data = data
         self.pos = self.frame_end = 0
         self.size = len(data)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import MethodType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..rules.loading import SupportsRead, find_class
 from ..rules.loading_errors import ABSENT, no_persistent_load, not_initialized
@@ -16,6 +16,10 @@ from ..rules.options import check_text
 from ..rules.tracebacks import drop_frames, drops_frames, make_public
 from .loop import read_pickle
 from .stream import Stream
+
+if TYPE_CHECKING:
+    from ..rules.enforcement import Guard
+    from ..rules.policy import Policy
 
 
 class _State:
@@ -82,7 +86,7 @@ class _PersistentLoad:
 class Unpickler(_Stateful):
     """Reads pickles from a file, as `pickle.Unpickler` does.
 
-    Load only what you trust: a pickle runs what is in it.
+    Load only what you trust, as a pickle runs what is in it; or with a `policy`.
 
     Parameters
     ----------
@@ -95,11 +99,13 @@ class Unpickler(_Stateful):
         How a str of Python 2 is decoded; with the encoding "bytes" it is not.
     buffers
         The buffers that the Pickler's `buffer_callback` was called with, in their order (PEP 574).
+    policy
+        What the pickle may name, call and cost: a `Policy`. It counts for every load().
 
     Raises
     ------
     TypeError
-        `file` has no `read` or `readline`, or `encoding` or `errors` is no str.
+        `file` has no `read` or `readline`; `encoding` or `errors` is no str, or `policy` no Policy.
 
     Example
     -------
@@ -123,6 +129,7 @@ class Unpickler(_Stateful):
         encoding: str = "ASCII",
         errors: str = "strict",
         buffers: Iterable[Any] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         stream = open_stream(
             "Unpickler",
@@ -131,6 +138,7 @@ class Unpickler(_Stateful):
             encoding=encoding,
             errors=errors,
             buffers=buffers,
+            policy=policy,
         )
         if _get_state(self).running:  # it may be called once more
             raise already_used()
@@ -188,7 +196,12 @@ class Unpickler(_Stateful):
     @memo.setter
     @drops_frames
     def memo(self, memo: object) -> None:
-        _get_state(self).stream.memo = read_unpickler_memo(memo)
+        stream = _get_state(self).stream
+        contents = read_unpickler_memo(memo)
+        if stream.guard is not None:  # these are not of its loads
+            for obj in contents.values():
+                stream.guard.foreign(obj)
+        stream.memo = contents
 
     @memo.deleter
     @drops_frames
@@ -212,6 +225,7 @@ def open_stream(
     encoding: Any,
     errors: Any,
     buffers: Iterable[Any] | None,
+    policy: Policy | None = None,
 ) -> Stream:
     """A stream from a file; `function` is what was called with these options."""
     fixes_imports = bool(fix_imports)
@@ -230,11 +244,29 @@ def open_stream(
         errors=errors,
         buffers=None if buffers is None else iter(buffers),
     )
+    if policy is not None:
+        stream.guard = new_guard(policy)
     stream.read = read
     stream.readline = readline
     stream.readinto = readinto
     stream.peek = peek
     return stream
+
+
+def new_guard(policy: Policy) -> Guard:
+    """What enforces a policy, which most programs do not import."""
+    from ..rules.enforcement import Guard, check_policy
+
+    return Guard(check_policy(policy))
+
+
+def read_stream(stream: Stream) -> Any:
+    """Read one pickle, under a policy if there is one."""
+    if stream.guard is None:
+        return read_pickle(stream)
+    from .guarded import read_guarded
+
+    return read_guarded(stream)
 
 
 def _load(unpickler: Unpickler, stream: Stream) -> Any:
@@ -247,8 +279,11 @@ def _load(unpickler: Unpickler, stream: Stream) -> Any:
     if type(persistent_load) is MethodType and persistent_load.__func__ is _no_persistent_load:
         persistent_load = ABSENT
     stream.persistent_load = persistent_load
+    if stream.guard is not None:
+        find_class = unpickler.find_class
+        stream.is_hooked = getattr(find_class, "__func__", None) is not Unpickler.find_class
     try:
-        return read_pickle(stream)
+        return read_stream(stream)
     except BaseException:
         while len(memo) > entries:  # new entries are the last ones
             memo.popitem()

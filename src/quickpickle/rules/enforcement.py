@@ -1,0 +1,724 @@
+"""class Guard: one load, or the loads of one Unpickler, under a policy.
+
+Both implementations ask it at the moment of the opcode, before anything is done. What is on the
+stack comes from a few places only: the opcodes make it themselves; a name was found; a call has
+returned it; a persistent id or a buffer stands for it. The Guard knows all objects of the last
+four kinds that somebody else may hold as well, and lets nothing change them. All others are made by
+the load.
+
+Whether a call has made a new object is seen at its references: nobody but the load has one. Where
+references are not counted (PyPy), what a call returns is taken for somebody else's unless its class
+is made by `object.__new__`.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import sys
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from enum import EnumMeta, Flag
+from types import ModuleType
+from typing import Any, Final, NoReturn
+
+from ..format.costs import OBJECT_SIZE
+from . import objects
+from .errors import c_type_name
+from .hashing import Hashes, is_light
+from .loading_errors import ABSENT
+from .policy import Policy, PolicyError
+from .policy_names import FACTORIES, HASHED_BY_THEMSELVES, MEMBERS, PLAIN, VALUES, Rule
+from .versions import HEAP_TYPE
+
+_MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash others
+_NESTING: Final = (deque, defaultdict)  # the interpreter frees these by recursion
+_CONTAINERS: Final = frozenset({list, dict, set, bytearray})  # a name never stands for these
+
+_module_of: Final = vars(type)["__module__"].__get__
+_qualname_of: Final = vars(type)["__qualname__"].__get__
+_Member: Final = type(vars(type("S", (), {"__slots__": ("slot",)}))["slot"])
+
+
+def _no_count(obj: object) -> int:
+    return 1 << 30
+
+
+_count: Final[Callable[[object], int]] = getattr(sys, "getrefcount", _no_count)
+
+
+def _count_of_new() -> int:
+    result = object()
+    return _count(result)
+
+
+_NEW: Final = _count_of_new() if _count is not _no_count else 0
+
+
+def check_policy(policy: object) -> Policy:
+    """The argument `policy` of load() and others."""
+    if type(policy) is not Policy:
+        raise TypeError(f"policy must be a Policy, not {c_type_name(type(policy))}")
+    return policy
+
+
+class _Known:
+    """A name that this load has found."""
+
+    __slots__ = ("full", "obj", "rule")
+
+    def __init__(self, obj: Any, rule: Rule, full: str) -> None:
+        self.obj = obj
+        self.rule = rule
+        self.full = full
+
+
+class Guard:
+    """What a load has found so far, and what it may do."""
+
+    __slots__ = (
+        "_constructors",
+        "_depths",
+        "_foreign",
+        "_hashed",
+        "_hashes",
+        "_known",
+        "_placed",
+        "approved",
+        "copied",
+        "policy",
+    )
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        # By address; each entry keeps its object alive.
+        self._known: dict[int, _Known] = {}
+        self._foreign: dict[int, Any] = {}
+        self._depths: dict[int, tuple[Any, int]] = {}
+        self._placed: dict[int, Any] = {}
+        self._constructors: dict[type, Any] = {}
+        # The addresses of classes that the user lists, for load_policy.pxi.
+        self.approved: set[int] = set()
+        self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
+        self.begin()
+
+    def begin(self) -> None:
+        """Before each load: nothing was spent yet."""
+        self.copied = 0
+        self._hashed = 0
+
+    # --- names
+
+    def find(
+        self, module: str, name: str, proto: int, fix_imports: bool, find: Any, is_hook: bool
+    ) -> Any:
+        """The object of a name, by `find`, if the policy lists it."""
+        real = module, name
+        if proto < 3 and fix_imports:
+            if real in NAME_MAPPING:
+                real = NAME_MAPPING[real]
+            elif module in IMPORT_MAPPING:
+                real = IMPORT_MAPPING[module], name
+        rule = self._listed(*real)
+        obj = find(module, name)
+        full = f"{real[0]}.{real[1]}"
+        if not is_hook:
+            rule, full = self._check_found(*real, obj, rule)
+        known = self._known.get(id(obj))
+        if known is None:
+            self._known[id(obj)] = _Known(obj, rule, full)
+            if (
+                rule.is_any
+                and isinstance(obj, type)
+                and not isinstance(obj, EnumMeta)
+                and obj.__flags__ & HEAP_TYPE
+            ):
+                self.approved.add(id(obj))
+        elif known.rule is not rule and known.full != full:
+            # One object under two names, by a hook: it may do what both may.
+            known.rule = rule if known.rule.is_any else known.rule
+        return obj
+
+    def extension(self, code: int, proto: int, fix_imports: bool, find: Any, is_hook: bool) -> Any:
+        """EXT: by the names that the registry has, not by its cache, which stays as it is."""
+        names = copyreg._inverted_registry.get(code)  # type: ignore[attr-defined]
+        if (
+            code <= 0
+            or type(names) is not tuple
+            or len(names) != 2
+            or type(names[0]) is not str
+            or type(names[1]) is not str
+        ):
+            self._refuse("names", f"the extension code {code} stands for no name")
+        return self.find(*names, proto, fix_imports, find, is_hook)
+
+    def _listed(self, module: str, name: str) -> Rule:
+        rule = self.policy.rule_for(module, name)
+        if rule is None:
+            self._refuse(
+                "names",
+                f"it names {module}.{name}, which is not listed",
+                f"{module}.{name}",
+                self.policy.advice_for(module, name),
+            )
+        return rule
+
+    def _check_found(self, module: str, name: str, obj: Any, rule: Rule) -> tuple[Rule, str]:
+        """Whether an object is the one that the name stands for: its own name is listed too."""
+        full = f"{module}.{name}"
+        if isinstance(obj, type):
+            own: tuple[Any, Any] = _module_of(obj), _qualname_of(obj)
+        else:
+            own = getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)
+            holder = getattr(obj, "__self__", None)
+            if own[0] is None and isinstance(holder, type):  # a class method of C
+                own = _module_of(holder), own[1]
+            if rule.is_class:
+                self._refuse(
+                    "names",
+                    f"{full} is no class",
+                    full,
+                    self.policy.advice_for(module, name),
+                )
+        if own == (module, name):
+            return rule, full
+        if isinstance(obj, ModuleType) or type(obj) in _CONTAINERS:
+            self._refuse("names", f"{full} is a {c_type_name(type(obj))}", full)
+        if type(own[0]) is str and type(own[1]) is str:
+            # It leads elsewhere, as a name that was imported does.
+            found = self.policy.rule_for(*own)
+            if found is None or (found.is_class and not isinstance(obj, type)):
+                self._refuse(
+                    "names",
+                    f"{full} leads to {own[0]}.{own[1]}, which is not listed",
+                    full,
+                    self.policy.advice_for(*own),
+                )
+            return found, f"{own[0]}.{own[1]}"
+        if isinstance(obj, type) or "." in name or (callable(obj) and full in PLAIN):
+            self._refuse("names", f"{full} leads to an object with another name", full)
+        return rule, full
+
+    # --- calls
+
+    def reduce(self, function: Any, args: Any) -> Any:
+        """REDUCE."""
+        known = self._callable(function)
+        args = self._arguments(args, known)
+        if not known.rule.is_any:
+            if known.full in MEMBERS:
+                return self._call_special(function, args, known)
+            self._check(known, known.rule.call, args, "call")
+            return function(*args)
+        self._check_class(known, args, {}, is_called=True)
+        result = function(*args)
+        if _count(result) > _NEW:
+            self._foreign[id(result)] = result
+        return result
+
+    def _call_special(self, function: Any, args: tuple[Any, ...], known: _Known) -> Any:
+        if function is getattr:
+            return self._member(args, known)
+        if function is copyreg.__newobj__ and args:  # type: ignore[attr-defined]
+            return self.newobj(args[0], args[1:])
+        if function is not copyreg.__newobj_ex__ or len(args) != 3:  # type: ignore[attr-defined]
+            self._refuse_call(known, "with other arguments")
+        return self.newobj_ex(*args)
+
+    def newobj(self, cls: Any, args: Any) -> Any:
+        """NEWOBJ."""
+        known = self._callable(cls)
+        args = self._arguments(args, known)
+        self._check(known, known.rule.new, args, "make")
+        if known.rule.is_any:
+            self._check_class(known, args, {}, is_called=False)
+        result = objects.newobj(cls, args)
+        if _count(result) > _NEW and not _is_plainly_made(cls):
+            self._foreign[id(result)] = result
+        return result
+
+    def newobj_ex(self, cls: Any, args: Any, kwargs: Any) -> Any:
+        """NEWOBJ_EX."""
+        known = self._callable(cls)
+        args = self._arguments(args, known)
+        if not known.rule.is_any or type(kwargs) is not dict:
+            self._refuse_call(known, "with keywords")
+        self._charge(kwargs)
+        self._check_class(known, args, kwargs, is_called=False)
+        result = objects.newobj_ex(cls, args, kwargs)
+        if _count(result) > _NEW and not _is_plainly_made(cls):
+            self._foreign[id(result)] = result
+        return result
+
+    def instantiate(self, cls: Any, args: Any) -> Any:
+        """INST and OBJ, which no type of the standard library is written with."""
+        known = self._callable(cls)
+        args = self._arguments(args, known)
+        if not known.rule.is_any:
+            self._refuse_call(known, "by INST or OBJ")
+        self._check_class(known, args, {}, is_called=True)
+        result = objects.instantiate(cls, args)
+        if _count(result) > _NEW and not _is_plainly_made(cls):
+            self._foreign[id(result)] = result
+        return result
+
+    def _callable(self, function: Any) -> _Known:
+        known = self._known.get(id(function))
+        if known is None:
+            self._refuse(
+                "calls",
+                f"it calls an object of type {c_type_name(type(function))} that is no listed name",
+            )
+        return known
+
+    def _arguments(self, args: Any, known: _Known) -> tuple[Any, ...]:
+        if type(args) is not tuple:
+            self._refuse_call(known, "with what is no tuple")
+        for arg in args:
+            self._charge(arg)
+        self._charge(args)
+        return args
+
+    def _check(self, known: _Known, check: Any, args: tuple[Any, ...], verb: str) -> None:
+        if check is None:
+            self._refuse(
+                "calls",
+                f"{known.full} may be named, but is not to be used to {verb} something",
+                known.full,
+                self._advice(known),
+            )
+        complaint = check(self, args)
+        if complaint is not None:
+            self._refuse(
+                "arguments",
+                f"it calls {known.full} with other arguments: {complaint}",
+                known.full,
+                self._advice(known),
+            )
+
+    def _refuse_call(self, known: _Known, how: str) -> NoReturn:
+        self._refuse("calls", f"it calls {known.full} {how}", known.full)
+
+    def _advice(self, known: _Known) -> str:
+        return f"policy.allow({known.full!r}, dangerous=True)"
+
+    def _check_class(
+        self, known: _Known, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_called: bool
+    ) -> None:
+        """The arguments of what the user has listed: sizes, where a type of C takes them."""
+        cls = known.obj
+        if _is_endless(args) or _is_endless(kwargs.values()):
+            self._refuse_arguments(known, "a range of millions")
+        if not isinstance(cls, type):
+            return
+        if isinstance(cls, EnumMeta):
+            complaint = _enum_complaint(cls, args, is_called and not kwargs)
+            if complaint is not None:
+                self._refuse_arguments(known, complaint)
+            self.weigh(args)
+            return
+        made_by, set_by = self._constructor(cls)
+        complaint = None
+        if made_by is not None:
+            complaint = _complaint_of(self, made_by, args, kwargs)
+        if complaint is None and set_by is not None and is_called:
+            complaint = _complaint_of(self, set_by, args, kwargs)
+        if complaint is not None:
+            self._refuse_arguments(known, complaint)
+
+    def _refuse_arguments(self, known: _Known, complaint: str) -> NoReturn:
+        self._refuse("arguments", f"it calls {known.full} with {complaint}", known.full)
+
+    def _constructor(self, cls: type) -> tuple[type | None, type | None]:
+        """The types of C whose __new__ and __init__ get the arguments: those that are checked."""
+        found = self._constructors.get(cls)
+        if found is None:
+            found = (_owner(cls, "__new__"), _owner(cls, "__init__"))
+            self._constructors[cls] = found
+        made: tuple[type | None, type | None] = found
+        return made
+
+    def _member(self, args: tuple[Any, ...], known: _Known) -> Any:
+        """getattr(cls, name), by which protocols below 4 name a class in a class, or a member."""
+        owner = self._known.get(id(args[0])) if len(args) == 2 else None
+        if owner is None or not isinstance(owner.obj, type) or type(args[1]) is not str:
+            self._refuse_call(known, "of what is no listed class")
+        cls, name = owner.obj, args[1]
+        if isinstance(cls, EnumMeta) and owner.rule.is_any and name in cls.__members__:
+            member: Any = cls.__members__[name]
+            self._foreign[id(member)] = member
+            return member
+        module = _module_of(cls)
+        path = f"{_qualname_of(cls)}.{name}"
+        rule = self._listed(module, path)
+        found = getattr(cls, name)
+        rule, full = self._check_found(module, path, found, rule)
+        self._known.setdefault(id(found), _Known(found, rule, full))
+        return found
+
+    # --- what the checks of rules/policy_names.py ask
+
+    def may_be_made(self, cls: Any) -> str | None:
+        """What is wrong with making an instance of a class past its __new__."""
+        known = self._known.get(id(cls))
+        if known is None or not isinstance(cls, type):
+            return "the class is no listed name"
+        if isinstance(cls, EnumMeta):
+            return "an enum has no other members"
+        if known.rule.is_any or known.rule.new is not None:
+            return None
+        return f"{known.full} is not made like this"
+
+    def is_factory(self, obj: Any) -> bool:
+        """Whether a defaultdict may call this."""
+        known = self._known.get(id(obj))
+        return known is not None and (known.rule.is_any or known.full in FACTORIES)
+
+    def is_listed_instance(self, obj: Any) -> bool:
+        """Whether the class of an object is one that the user lists."""
+        rule = self._rule_of(type(obj))
+        return rule is not None and rule.is_any
+
+    def weigh(self, keys: Any) -> None:
+        """Before these are hashed: what it would cost."""
+        hashes = self._hashes
+        for key in keys:
+            if is_light(key):
+                continue
+            cost, depth = hashes.cost(key)
+            if depth > self.policy.limits.depth:
+                self._refuse("depth", f"it hashes what lies {depth} deep in one another")
+            self._hashed += cost
+            if self._hashed > _MOST_HASHES:
+                self._refuse("hashing", "to hash its keys would take too long")
+
+    # --- changes of objects
+
+    def build(self, obj: Any, state: Any) -> None:
+        """BUILD."""
+        cls = type(obj)
+        self._refuse_foreign(obj, "BUILD")
+        rule = self._rule_of(cls)
+        complaint = None
+        if rule is None:
+            complaint = "the class is not listed"
+        elif rule.state is None:
+            complaint = "it has none"
+        else:
+            complaint = rule.state(self, state)
+        if complaint is not None:
+            self._refuse(
+                "states",
+                f"it gives {_article(cls)} a state: {complaint}",
+                _full_name(cls),
+                self.policy.advice_for(_module_of(cls), _qualname_of(cls)),
+            )
+        self._charge(state)
+        if type(state) is tuple:
+            for part in state:
+                self._charge(part)
+        if type(state) is dict:
+            self.weigh(state)
+        self._set_state(obj, state)
+
+    def append_items(self, obj: Any, items: list[Any]) -> None:
+        """APPEND and APPENDS."""
+        self._refuse_foreign(obj, "APPEND")
+        cls = type(obj)
+        if cls is list:
+            obj.extend(items)
+            return
+        if cls is deque:
+            self._nest(obj, items)
+            obj.extend(items)
+            return
+        self._check_items(cls, "a", "APPEND")
+        extend = _method(obj, "extend")
+        if extend is not None:
+            extend(items)
+            return
+        append = _method(obj, "append")
+        if append is None:
+            raise AttributeError(f"'{c_type_name(cls)}' object has no attribute 'append'")
+        for item in items:
+            append(item)
+
+    def set_items(self, obj: Any, items: list[Any]) -> None:
+        """SETITEM and SETITEMS."""
+        self._refuse_foreign(obj, "SETITEM")
+        cls = type(obj)
+        if cls is not dict:
+            if cls is not OrderedDict and cls is not defaultdict:
+                self._check_items(cls, "s", "SETITEM")
+            if cls is defaultdict:
+                self._nest(obj, items[1::2])
+            if not issubclass(cls, dict) and any(type(key) is slice for key in items[::2]):
+                # list(range(10**12)) under another name
+                self._refuse("arguments", "it sets a slice", _full_name(cls))
+        self.weigh(items[::2])
+        for i in range(0, len(items), 2):
+            obj[items[i]] = items[i + 1]
+
+    def add_items(self, obj: Any, items: list[Any]) -> None:
+        """ADDITEMS."""
+        self._refuse_foreign(obj, "ADDITEMS")
+        cls = type(obj)
+        self.weigh(items)
+        if cls is set:
+            obj.update(items)
+            return
+        self._check_items(cls, "a", "ADDITEMS")
+        if issubclass(cls, set):
+            set.update(obj, items)
+            return
+        add = _method(obj, "add")
+        if add is None:
+            raise AttributeError(f"'{c_type_name(cls)}' object has no attribute 'add'")
+        for item in items:
+            add(item)
+
+    def foreign(self, obj: Any) -> Any:
+        """An object of somebody else: it may be in the result, and stays as it is."""
+        self._foreign[id(obj)] = obj
+        return obj
+
+    def is_foreign(self, obj: Any) -> bool:
+        """Whether somebody else may hold an object."""
+        return id(obj) in self._foreign or id(obj) in self._known
+
+    def _refuse_foreign(self, obj: Any, opcode: str) -> None:
+        if id(obj) in self._foreign or id(obj) in self._known:
+            self._refuse(
+                "objects changed",
+                f"{opcode} would change an object that this load has not made:"
+                f" {_article(type(obj))}",
+                _full_name(type(obj)),
+            )
+
+    def _check_items(self, cls: type, kind: str, opcode: str) -> None:
+        rule = self._rule_of(cls)
+        if rule is None or kind not in rule.items:
+            self._refuse(
+                "states",
+                f"{opcode} of {_article(cls)}, which gets no items like this",
+                _full_name(cls),
+            )
+
+    def _rule_of(self, cls: type) -> Rule | None:
+        """The rule of the class of an instance, by its own name."""
+        known = self._known.get(id(cls))
+        if known is not None:
+            return known.rule
+        module, name = _module_of(cls), _qualname_of(cls)
+        if type(module) is not str:
+            return None
+        rule = self.policy.rule_for(module, name)
+        if rule is None:
+            return None
+        found: Any = sys.modules.get(module)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return rule if found is cls else None
+
+    def _nest(self, target: Any, items: list[Any]) -> None:
+        """Deques and defaultdicts in one another: up to 3.13 they are freed by recursion."""
+        for item in items:
+            if type(item) not in _NESTING or item is target:
+                continue
+            depth = self._depths.get(id(item), (None, 1))[1] + 1
+            if depth > self.policy.limits.depth or id(target) in self._placed:
+                self._refuse("depth", f"it puts a {type(item).__name__} deep into others")
+            if depth > self._depths.get(id(target), (None, 1))[1]:
+                self._depths[id(target)] = target, depth
+            self._placed[id(item)] = item
+
+    def _set_state(self, obj: Any, state: Any) -> None:
+        """As objects.build, but what the pickle has put into the instance is never called."""
+        setstate = _method(obj, "__setstate__")
+        if setstate is not None:
+            setstate(state)
+            return
+        slots = ABSENT
+        if type(state) is tuple and len(state) == 2:
+            state, slots = state
+        if state is not None:
+            if type(state) is not dict:
+                self._refuse("states", "a state that is no dict", _full_name(type(obj)))
+            attributes = object.__getattribute__(obj, "__dict__")
+            if type(attributes) is not dict or _count(attributes) > _NEW_DICT:
+                self._refuse(
+                    "objects changed",
+                    f"the attributes of {_article(type(obj))} are not its own",
+                    _full_name(type(obj)),
+                )
+            intern = sys.intern
+            for key, value in list(state.items()):
+                attributes[intern(key) if type(key) is str else key] = value
+        if slots is not ABSENT:
+            if type(slots) is not dict:
+                self._refuse("states", "slots that are no dict", _full_name(type(obj)))
+            for key, value in list(slots.items()):
+                if type(key) is not str or (
+                    key.startswith("__") and key.endswith("__") and not _is_slot(type(obj), key)
+                ):
+                    self._refuse("states", "a slot without a common name", _full_name(type(obj)))
+                setattr(obj, key, value)
+
+    # --- costs
+
+    def _charge(self, value: Any) -> None:
+        """A call may copy a value: what a copy would take."""
+        kind = type(value)
+        if kind is str or kind is bytes or kind is bytearray:
+            self.copied += len(value)
+        elif kind in VALUES and kind not in (int, float, complex):
+            self.copied += OBJECT_SIZE * len(value)
+        else:
+            return
+        if self.copied > self.policy.limits.memory:
+            self.check_copied()
+
+    def check_copied(self) -> None:
+        """What calls and states have copied."""
+        if self.copied > self.policy.limits.memory:
+            self._refuse("memory", f"its calls copy more than {self.policy.limits.memory} bytes")
+
+    def check_length(self, count: int) -> None:
+        """A payload of so many bytes is about to be read from a file."""
+        if count > self.policy.limits.memory:
+            self._refuse("memory", f"it declares {count} bytes")
+
+    def too_many(self, objects: int) -> NoReturn:
+        """The loop has counted more objects, or more memory, than the limits allow."""
+        limits = self.policy.limits
+        if objects > limits.objects:
+            self._refuse("objects", f"it has more than {limits.objects} objects")
+        self._refuse("memory", f"it takes more than {limits.memory} bytes")
+
+    def _refuse(
+        self, rule: str, refused: str, name: str | None = None, advice: str | None = None
+    ) -> NoReturn:
+        raise PolicyError(refused, rule=rule, name=name, advice=advice)
+
+
+class _Sample:
+    pass
+
+
+def _count_of_new_dict() -> int:
+    obj = _Sample()
+    attributes = object.__getattribute__(obj, "__dict__")
+    return _count(attributes)
+
+
+_NEW_DICT: Final = _count_of_new_dict() if _count is not _no_count else 1 << 30
+
+
+def _is_plainly_made(cls: type) -> bool:
+    for base in cls.__mro__:
+        if "__new__" in vars(base):
+            return base is object
+    return False
+
+
+def _method(obj: Any, name: str) -> Any:
+    """A method of an object's class: never what was put into the instance under its name."""
+    cls = type(obj)
+    for base in cls.__mro__:
+        found = vars(base).get(name, ABSENT)
+        if found is ABSENT:
+            continue
+        if type(found) is _Member:
+            raise PolicyError(
+                f"{_article(cls)} has a slot in the place of the method {name}",
+                rule="calls",
+                name=_full_name(cls),
+            )
+        get = getattr(type(found), "__get__", None)
+        return found if get is None else get(found, obj, cls)
+    return None
+
+
+def _is_slot(cls: type, name: str) -> bool:
+    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    return type(found) is _Member
+
+
+def _owner(cls: type, name: str) -> type | None:
+    """The type of C with a check whose `__new__` or `__init__` the class has, if that is one."""
+    for base in cls.__mro__:
+        if name in vars(base):
+            return base if base in VALUES or _full_name(base) in PLAIN else None
+    return None
+
+
+def _complaint_of(
+    guard: Guard, base: type, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> str | None:
+    """What is wrong with the arguments that a type of C gets by a class derived from it."""
+    if base is object:
+        return None
+    if kwargs:
+        return f"keywords for {base.__name__}"
+    if not args:
+        return None
+    rule = PLAIN.get(_full_name(base))
+    if base in VALUES and base is not complex:
+        if len(args) == 1 and (
+            type(args[0]) is base
+            or (base in (set, frozenset, tuple, list) and type(args[0]) in (list, tuple))
+            or (base is float and type(args[0]) is int)
+        ):
+            if base in (set, frozenset):
+                guard.weigh(args[0])
+            return None
+        return f"what is no {base.__name__}"
+    if rule is None or rule.call is None:
+        return None
+    return rule.call(guard, args)
+
+
+def _enum_complaint(cls: EnumMeta, args: tuple[Any, ...], is_called: bool) -> str | None:
+    """Members are found by their value, and none is made."""
+    if not is_called or len(args) != 1:
+        return "more than a value"
+    if issubclass(cls, Flag):
+        if type(args[0]) is not int:
+            return "a value that is no int"
+        known = 0
+        for member in cls.__members__.values():
+            known |= member.value
+        # A value with other bits would become a member, and stay.
+        if args[0] < 0 or args[0] & ~known:
+            return "a value of no member"
+    return None
+
+
+def _is_endless(values: Any) -> bool:
+    return any(type(value) is range and _is_long(value) for value in values)
+
+
+def _is_long(value: range) -> bool:
+    try:
+        return len(value) > 1_000_000
+    except OverflowError:
+        return True
+
+
+def _classes_of(names: tuple[str, ...]) -> list[type]:
+    """Those that are imported by now: no instance of another one can be in the pickle."""
+    found = []
+    for full in names:
+        module, _, name = full.rpartition(".")
+        cls = getattr(sys.modules.get(module), name, None)
+        if isinstance(cls, type):
+            found.append(cls)
+    return found
+
+
+def _full_name(cls: type) -> str:
+    return f"{_module_of(cls)}.{_qualname_of(cls)}"
+
+
+def _article(cls: type) -> str:
+    return f"an object of type {_full_name(cls)}"

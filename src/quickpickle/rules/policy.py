@@ -1,0 +1,331 @@
+"""class Policy: what a pickle may name and call while it is loaded, and what that may cost.
+
+A Policy holds names and numbers only. rules/policy_names.py says what is known of the names of the
+standard library, and rules/enforcement.py asks a Policy while a pickle is loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+from .dangers import danger_of
+from .policy_names import ANY, CLASSES, MEMBERS, PLAIN, Rule, danger_in_calls
+from .tracebacks import make_public
+
+
+class PolicyError(UnpicklingError):
+    """A pickle that its policy refuses.
+
+    Attributes
+    ----------
+    rule
+        The rule that refused: "names", "calls", "arguments", "objects changed", "states",
+        "memory", "objects", "depth" or "hashing".
+    name
+        The dotted name that it is about; None where it is about none.
+    path
+        Where in the object the refused part would have been, where that is known; else None.
+    offset
+        The place of the opcode in the pickle, in bytes from where the load began.
+    """
+
+    def __init__(
+        self,
+        refused: str,
+        *,
+        rule: str,
+        name: str | None = None,
+        advice: str | None = None,
+        path: str | None = None,
+        offset: int | None = None,
+    ) -> None:
+        super().__init__(refused)
+        self.rule = rule
+        self.name = name
+        self.advice = advice
+        self.path = path
+        self.offset = offset
+
+    def __str__(self) -> str:
+        place = "" if self.offset is None else f" at byte {self.offset}"
+        if self.path is not None:
+            place += f" ({self.path})"
+        text = f"refused by the policy{place}: {self.args[0]} (rule: {self.rule})"
+        return text if self.advice is None else f"{text}. If you trust it: {self.advice}"
+
+    def __reduce__(self) -> Any:
+        return (
+            _new_error,
+            (self.args[0], self.rule, self.name, self.advice, self.path, self.offset),
+        )
+
+
+def _new_error(refused: str, *values: Any) -> PolicyError:
+    names = ("rule", "name", "advice", "path", "offset")
+    return PolicyError(refused, **dict(zip(names, values, strict=True)))
+
+
+class Limits(NamedTuple):
+    """What a load may cost: see `Policy.limit`."""
+
+    memory: int = 8 << 30
+    objects: int = 50_000_000
+    depth: int = 1000
+
+
+class _Content(NamedTuple):
+    presets: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()  # and patterns, which end with ".*"
+    dangerous: frozenset[str] = frozenset()  # those of them that were allowed as such
+    forbidden: frozenset[str] = frozenset()
+    limits: Limits = Limits()
+
+
+class Policy:
+    """What a pickle may name, call and cost, for `loads`, `load`, `Unpickler` and `install`.
+
+    An empty Policy lets through what the opcodes themselves make: None, bool, int, float, str,
+    bytes, bytearray, tuple, list, dict, set and frozenset. A Policy is immutable: each method
+    returns another one. `|` joins two: what either of them allows, what neither forbids, and the
+    larger limits.
+
+    Example
+    -------
+    >>> import pickle, quickpickle
+    >>> policy = Policy.plain().allow("myapp.orders.Order", "myapp.models.*")
+    >>> quickpickle.loads(pickle.dumps({1: 2.5}), policy=policy)
+    {1: 2.5}
+    >>> print(policy)
+    Policy.plain().allow('myapp.models.*', 'myapp.orders.Order')
+    """
+
+    __slots__ = ("_content", "_patterns")
+
+    _content: _Content
+    _patterns: tuple[str, ...]
+
+    def __new__(cls) -> Policy:
+        return _policy(_Content())
+
+    @classmethod
+    def plain(cls) -> Policy:
+        """Values of the language and of the standard library that are only data.
+
+        Beside what opcodes make: complex, range, slice, bytearray, dates and times, Decimal,
+        Fraction, UUID, pure paths, IP addresses and networks, OrderedDict, Counter, deque, and
+        defaultdict with a factory that is listed. Members of enums, if `allow` has the enum.
+        """
+        return _policy(_Content(presets=frozenset({"plain"})))
+
+    def allow(self, *what: Any, dangerous: bool = False) -> Policy:
+        """Also these: classes, functions, dotted names, or patterns.
+
+        A pattern `package.*` stands for the classes that are defined in that package or in a module
+        below it; not for functions, nor for what is only imported there. Any module of the package
+        may be imported to find them.
+
+        A class that is allowed may be called with whatever arguments the pickle has, and its
+        `__setstate__` gets whatever state the pickle has: that code is to stand it. A function that
+        is allowed is called by the pickle. Names that run code, whatever their arguments are, are
+        refused with a ValueError, unless `dangerous` is true.
+        """
+        names = {_name_of(item) for item in what}
+        if not dangerous:
+            for name in sorted(names):
+                danger = _danger(name)
+                if danger is not None:
+                    raise ValueError(
+                        f"{name!r} is not allowed as it {danger}; if a pickle may do that,"
+                        f" write allow({name!r}, dangerous=True)"
+                    )
+        content = self._content
+        return _policy(
+            content._replace(
+                names=content.names | names,
+                dangerous=content.dangerous | names if dangerous else content.dangerous,
+                forbidden=content.forbidden - names,
+            )
+        )
+
+    def forbid(self, *names: Any) -> Policy:
+        """Not these: dotted names, classes or functions, or patterns, whatever else allows them."""
+        content = self._content
+        taken = {_name_of(item) for item in names}
+        return _policy(
+            content._replace(
+                names=content.names - taken,
+                dangerous=content.dangerous - taken,
+                forbidden=content.forbidden | taken,
+            )
+        )
+
+    def limit(
+        self, *, memory: int | None = None, objects: int | None = None, depth: int | None = None
+    ) -> Policy:
+        """Other bounds for what a load may cost; what is not given stays.
+
+        Parameters
+        ----------
+        memory
+            Bytes. The bytes of the pickle count, and 128 for each of its `objects`. What calls copy
+            of their arguments is counted in the same way, in a sum of its own. This is an estimate:
+            Python's own sizes differ from it by up to four times.
+        objects
+            How many objects are put on the stack, or into the memo, by the opcodes.
+        depth
+            How many tuples may lie in one another where they are hashed, and how many deques and
+            defaultdicts.
+        """
+        given = {"memory": memory, "objects": objects, "depth": depth}
+        changed = {}
+        for name, value in given.items():
+            if value is None:
+                continue
+            if type(value) is not int or value < 0:
+                raise ValueError(f"{name} must be an int that is not negative")
+            changed[name] = min(value, 1 << 62)
+        return _policy(self._content._replace(limits=self._content.limits._replace(**changed)))
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds: memory, objects and depth."""
+        return self._content.limits
+
+    def rule_for(self, module: str, name: str) -> Rule | None:
+        """How the name `module.name` may be used; None where it may not be."""
+        content = self._content
+        full = f"{module}.{name}"
+        if content.forbidden and (
+            full in content.forbidden or any(_covers(p, module) for p in content.forbidden)
+        ):
+            return None
+        if full in content.names:
+            if full in content.dangerous:
+                return ANY
+            # The checks of its arguments stay, and what is no value of its own is not called.
+            found: Rule = PLAIN.get(full, ANY)
+            return found
+        if "plain" in content.presets and full in PLAIN:
+            return PLAIN[full]
+        if full in MEMBERS:
+            # What protocols below 4 use for members of classes that are allowed.
+            return MEMBERS[full] if content.presets or content.names else None
+        for pattern in self._patterns:
+            if _covers(pattern, module) and (pattern in content.dangerous or _danger(full) is None):
+                rule: Rule = PLAIN.get(full, CLASSES)
+                return rule
+        return None
+
+    def advice_for(self, module: str, name: str) -> str:
+        """The line that allows a name."""
+        full = f"{module}.{name}"
+        is_dangerous = _danger(full) is not None or full in PLAIN
+        return f"policy.allow({full!r}{', dangerous=True' if is_dangerous else ''})"
+
+    def __or__(self, other: object) -> Policy:
+        if not isinstance(other, Policy):
+            return NotImplemented
+        one, two = self._content, other._content
+        return _policy(
+            _Content(
+                one.presets | two.presets,
+                one.names | two.names,
+                one.dangerous | two.dangerous,
+                one.forbidden | two.forbidden,
+                Limits(*map(max, one.limits, two.limits)),
+            )
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+    def __repr__(self) -> str:
+        content = self._content
+        text = "Policy.plain()" if "plain" in content.presets else "Policy()"
+        if content.names - content.dangerous:
+            text += f".allow({_listed(content.names - content.dangerous)})"
+        if content.dangerous:
+            text += f".allow({_listed(content.dangerous)}, dangerous=True)"
+        if content.forbidden:
+            text += f".forbid({_listed(content.forbidden)})"
+        others = [
+            f"{name}={value}"
+            for name, value in content.limits._asdict().items()
+            if value != Limits._field_defaults[name]
+        ]
+        return f"{text}.limit({', '.join(others)})" if others else text
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Policy is immutable: its methods return another one")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("Policy is not to be subclassed")
+
+    def __reduce__(self) -> Any:
+        content = self._content
+        names = tuple(tuple(sorted(part)) for part in content[:4])
+        return (_policy_of, (*names, tuple(content.limits)))
+
+
+def _policy(content: _Content) -> Policy:
+    policy = object.__new__(Policy)
+    object.__setattr__(policy, "_content", content)
+    patterns = tuple(sorted(name for name in content.names if name.endswith(".*")))
+    object.__setattr__(policy, "_patterns", patterns)
+    return policy
+
+
+def _policy_of(*parts: Iterable[Any]) -> Policy:
+    presets, names, dangerous, forbidden = map(frozenset, parts[:4])
+    return _policy(_Content(presets, names, dangerous, forbidden, Limits(*parts[4])))
+
+
+def _covers(pattern: str, module: str) -> bool:
+    return pattern.endswith(".*") and (module == pattern[:-2] or module.startswith(pattern[:-1]))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(names)))
+
+
+def _name_of(what: Any) -> str:
+    """The dotted name of a class or function, which it has to be found under; or a name itself."""
+    if isinstance(what, str):
+        parts = what.removesuffix(".*").split(".")
+        if not all(part.isidentifier() for part in parts) or (
+            len(parts) < 2 and not what.endswith(".*")
+        ):
+            raise ValueError(f"{what!r} is no dotted name, nor a pattern as 'package.*'")
+        return what
+    module = getattr(what, "__module__", None)
+    name = getattr(what, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise TypeError(f"expected a class, a function or a name, not {type(what).__name__}")
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is not what:
+        raise ValueError(f"{what!r} is not found as {module}.{name}, so no pickle can name it")
+    return f"{module}.{name}"
+
+
+def _danger(full: str) -> str | None:
+    """The danger of a name, however it is divided into that of a module and the rest."""
+    parts = full.split(".")
+    if any(part.startswith("__") and part.endswith("__") for part in parts[1:]):
+        return "reaches any attribute, and so any function"
+    danger = danger_in_calls(full)
+    for i in range(1, len(parts)):
+        danger = danger or danger_of(".".join(parts[:i]), parts[i])
+    return danger
+
+
+make_public(Policy, PolicyError)

@@ -1,0 +1,255 @@
+"""The loop under a policy: the same opcodes, of which those that name, call or change something
+ask the Guard of the load first. The others make objects that nobody else has.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..format import opcodes as op
+from ..format.costs import COUNTED, OBJECT_SIZE
+from ..rules.enforcement import Guard
+from ..rules.loading import parse_name
+from ..rules.loading_errors import names_not_str, odd_items
+from ..rules.policy import PolicyError
+from . import containers, reductions, scalars
+from .loop import DISPATCH
+from .scalars import count1, count2, signed4
+from .stream import Stream
+
+_STOP: Final = op.STOP[0]
+
+
+def read_guarded(stream: Stream) -> Any:
+    """Read one pickle under a policy."""
+    guard: Guard = stream.guard
+    guard.begin()
+    most_objects = guard.policy.limits.objects
+    most_memory = guard.policy.limits.memory
+    dispatch = GUARDED
+    begin = stream.base + stream.pos
+    offset = objects = 0
+    try:
+        while True:
+            pos = stream.pos
+            if pos >= stream.size or pos >= len(stream.data):
+                pos = stream.next_opcode()
+            code = stream.data[pos]
+            offset = stream.base + pos - begin
+            stream.pos = pos + 1
+            objects += COUNTED[code]
+            if objects > most_objects or OBJECT_SIZE * objects + offset > most_memory:
+                guard.too_many(objects)
+            if code == _STOP:
+                break
+            dispatch[code](stream)
+    except PolicyError as error:
+        if error.offset is None:
+            error.offset = offset
+        raise
+    stream.skip_consumed()
+    if not stream.stack:
+        raise stream.underflow()
+    return stream.stack.pop()
+
+
+# --- names
+
+
+def _find(stream: Stream, module_name: str, name: str) -> Any:
+    return stream.guard.find(
+        module_name, name, stream.proto, stream.fix_imports, stream.find_class, stream.is_hooked
+    )
+
+
+def _load_global(stream: Stream) -> None:
+    module_name = parse_name(stream.line())
+    name = parse_name(stream.line())
+    stream.stack.append(_find(stream, module_name, name))
+
+
+def _load_stack_global(stream: Stream) -> None:
+    stack = stream.stack
+    if len(stack) < 2:
+        raise stream.underflow()
+    name = stack.pop()
+    module_name = stack.pop()
+    if type(name) is not str or type(module_name) is not str:
+        raise names_not_str()
+    stack.append(_find(stream, module_name, name))
+
+
+def _extension(stream: Stream, code: int) -> None:
+    stream.stack.append(
+        stream.guard.extension(
+            code, stream.proto, stream.fix_imports, stream.find_class, stream.is_hooked
+        )
+    )
+
+
+def _load_ext1(stream: Stream) -> None:
+    _extension(stream, count1(stream))
+
+
+def _load_ext2(stream: Stream) -> None:
+    _extension(stream, count2(stream))
+
+
+def _load_ext4(stream: Stream) -> None:
+    _extension(stream, signed4(stream))
+
+
+# --- calls
+
+
+def _load_reduce(stream: Stream) -> None:
+    stack = stream.stack
+    if len(stack) < 2:
+        raise stream.underflow()
+    args = stack.pop()
+    stack[-1] = stream.guard.reduce(stack[-1], args)
+
+
+def _load_newobj(stream: Stream) -> None:
+    stack = stream.stack
+    if len(stack) < 2:
+        raise stream.underflow()
+    args = stack.pop()
+    stack[-1] = stream.guard.newobj(stack[-1], args)
+
+
+def _load_newobj_ex(stream: Stream) -> None:
+    stack = stream.stack
+    if len(stack) < 3:
+        raise stream.underflow()
+    kwargs = stack.pop()
+    args = stack.pop()
+    stack[-1] = stream.guard.newobj_ex(stack[-1], args, kwargs)
+
+
+def _load_inst(stream: Stream) -> None:
+    args = stream.pop_mark()
+    module_name = parse_name(stream.line(), "ascii")
+    name = parse_name(stream.line(), "ascii")
+    cls = _find(stream, module_name, name)
+    stream.stack.append(stream.guard.instantiate(cls, tuple(args)))
+
+
+def _load_obj(stream: Stream) -> None:
+    items = stream.pop_mark()
+    if not items:
+        raise stream.underflow()
+    stream.stack.append(stream.guard.instantiate(items[0], tuple(items[1:])))
+
+
+# --- changes
+
+
+def _load_build(stream: Stream) -> None:
+    stack = stream.stack
+    if len(stack) < 2:
+        raise stream.underflow()
+    state = stack.pop()
+    stream.guard.build(stack[-1], state)
+
+
+def _load_append(stream: Stream) -> None:
+    stack = stream.stack
+    if len(stack) < 2:
+        raise stream.underflow()
+    item = stack.pop()
+    stream.guard.append_items(stack[-1], [item])
+
+
+def _load_appends(stream: Stream) -> None:
+    items = stream.pop_mark()
+    if not stream.stack:
+        raise stream.underflow()
+    stream.guard.append_items(stream.stack[-1], items)
+
+
+def _load_setitem(stream: Stream) -> None:
+    stack = stream.stack
+    if len(stack) < 3:
+        raise stream.underflow()
+    value = stack.pop()
+    key = stack.pop()
+    stream.guard.set_items(stack[-1], [key, value])
+
+
+def _load_setitems(stream: Stream) -> None:
+    items = stream.pop_mark()
+    if not stream.stack:
+        raise stream.underflow()
+    if len(items) % 2:
+        raise odd_items("SETITEMS")
+    stream.guard.set_items(stream.stack[-1], items)
+
+
+def _load_additems(stream: Stream) -> None:
+    items = stream.pop_mark()
+    if not stream.stack:
+        raise stream.underflow()
+    stream.guard.add_items(stream.stack[-1], items)
+
+
+def _load_dict(stream: Stream) -> None:
+    if len(stream.stack) % 2 == 0:
+        stream.guard.weigh(stream.stack[::2])
+    containers.load_dict(stream)
+
+
+def _load_frozenset(stream: Stream) -> None:
+    stream.guard.weigh(stream.stack)
+    containers.load_frozenset(stream)
+
+
+# --- objects of others
+
+
+def _load_persid(stream: Stream) -> None:
+    reductions.load_persid(stream)
+    stream.guard.foreign(stream.stack[-1])
+
+
+def _load_binpersid(stream: Stream) -> None:
+    reductions.load_binpersid(stream)
+    stream.guard.foreign(stream.stack[-1])
+
+
+def _load_next_buffer(stream: Stream) -> None:
+    scalars.load_next_buffer(stream)
+    stream.guard.foreign(stream.stack[-1])
+
+
+def _load_readonly_buffer(stream: Stream) -> None:
+    scalars.load_readonly_buffer(stream)
+    stream.guard.foreign(stream.stack[-1])
+
+
+GUARDED: Final = list(DISPATCH)
+for _code, _function in {
+    op.GLOBAL: _load_global,
+    op.STACK_GLOBAL: _load_stack_global,
+    op.EXT1: _load_ext1,
+    op.EXT2: _load_ext2,
+    op.EXT4: _load_ext4,
+    op.REDUCE: _load_reduce,
+    op.NEWOBJ: _load_newobj,
+    op.NEWOBJ_EX: _load_newobj_ex,
+    op.INST: _load_inst,
+    op.OBJ: _load_obj,
+    op.BUILD: _load_build,
+    op.APPEND: _load_append,
+    op.APPENDS: _load_appends,
+    op.SETITEM: _load_setitem,
+    op.SETITEMS: _load_setitems,
+    op.ADDITEMS: _load_additems,
+    op.DICT: _load_dict,
+    op.FROZENSET: _load_frozenset,
+    op.PERSID: _load_persid,
+    op.BINPERSID: _load_binpersid,
+    op.NEXT_BUFFER: _load_next_buffer,
+    op.READONLY_BUFFER: _load_readonly_buffer,
+}.items():
+    GUARDED[_code[0]] = _function
