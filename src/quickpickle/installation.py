@@ -8,11 +8,14 @@ import sys
 import threading
 from multiprocessing import reduction
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ._implementation import Pickler, Unpickler, dump, dumps, loads
 from .loading import load
 from .rules.tracebacks import drops_frames, make_public
+
+if TYPE_CHECKING:
+    from .rules.policy import Policy
 
 _OURS: Final[dict[str, Any]] = {
     "Pickler": Pickler,
@@ -31,10 +34,12 @@ _ForkingPickler: Final[Any] = next(
     (c for c in reduction.ForkingPickler.__mro__ if c.__module__ == reduction.__name__),
     reduction.ForkingPickler,
 )
-_forking_loads: Final = staticmethod(loads)  # in place of the standard `loads` there
 
 _lock: Final = threading.RLock()
 _current: Installation | None = None  # what install() returned that has put ours in its place
+_installed: dict[str, Any] = _OURS  # what it has put there
+_forking_loads: Any = None  # in place of the standard `loads` of ForkingPickler
+_policy: Policy | None = None  # under which all is loaded meanwhile
 
 
 class _QuickForkingPickler(Pickler):
@@ -87,7 +92,7 @@ class Installation:
         )
 
 
-def install() -> Installation:
+def install(*, policy: Policy | None = None) -> Installation:
     """Put quickpickle in the place of `pickle`: from now on, all that uses it is faster.
 
     `pickle.dump`, `pickle.dumps`, `pickle.load`, `pickle.loads`, `pickle.Pickler` and
@@ -100,6 +105,11 @@ def install() -> Installation:
     this process, and those that it forks; others are to call it themselves
     (`ProcessPoolExecutor(initializer=quickpickle.install)`).
 
+    With a `policy`, `pickle.load`, `pickle.loads` and `pickle.Unpickler` load under it, if they are
+    not called with another one; and so does what other processes send. Names that are held already
+    (`unreached`) do not, nor does the C module `_pickle`. While another policy, or none, is
+    installed, a policy is refused with a RuntimeError; install() without one changes nothing.
+
     Returns an object for a with statement, at whose end all is as it was before this call.
 
     Example
@@ -111,11 +121,16 @@ def install() -> Installation:
     >>> pickle.dumps is quickpickle.dumps
     False
     """
-    global _current
+    global _current, _installed, _forking_loads, _policy
     installation = Installation()
     with _lock:
+        if _current is not None and policy is not None and policy != _policy:
+            raise RuntimeError("quickpickle is installed with another policy: uninstall() it first")
         if _current is None:
-            _swap(_STANDARD, _OURS)
+            _installed = _OURS if policy is None else {**_OURS, **_under(policy)}
+            _policy = policy
+            _forking_loads = staticmethod(_installed["loads"])
+            _swap(_STANDARD, _installed)
             if "__new__" not in vars(_ForkingPickler):  # else it is somebody else's, and stays
                 _ForkingPickler.__new__ = _new_forking_pickler
             if vars(_ForkingPickler).get("loads") is _STANDARD["loads"]:
@@ -131,18 +146,50 @@ def uninstall() -> None:
     imported meanwhile (`from pickle import dumps`), and classes that were derived from
     `pickle.Pickler` and `pickle.Unpickler`.
     """
-    global _current
+    global _current, _policy
     with _lock:
         if _current is not None:
-            _swap(_OURS, _STANDARD)
+            _swap(_installed, _STANDARD)
             if vars(_ForkingPickler).get("__new__") is _new_forking_pickler:
                 del _ForkingPickler.__new__
             if vars(_ForkingPickler).get("loads") is _forking_loads:
                 _ForkingPickler.loads = _STANDARD["loads"]
-            _current = None
+            _current = _policy = None
 
 
 make_public(install, uninstall)
+
+
+def _under(policy: Policy) -> dict[str, Any]:
+    """load, loads and Unpickler that load under a policy."""
+    from .rules.enforcement import check_policy
+
+    check_policy(policy)
+
+    @drops_frames
+    def load_under(file: Any, **options: Any) -> Any:
+        options.setdefault("policy", policy)
+        return load(file, **options)
+
+    @drops_frames
+    def loads_under(data: Any, /, **options: Any) -> Any:
+        options.setdefault("policy", policy)
+        return loads(data, **options)
+
+    class PolicyUnpickler(Unpickler):
+        @drops_frames
+        def __init__(self, file: Any, **options: Any) -> None:
+            options.setdefault("policy", policy)
+            super().__init__(file, **options)
+
+    for made, name in (
+        (load_under, "load"),
+        (loads_under, "loads"),
+        (PolicyUnpickler, "Unpickler"),
+    ):
+        made.__name__ = made.__qualname__ = name
+        make_public(made)
+    return {"load": load_under, "loads": loads_under, "Unpickler": PolicyUnpickler}
 
 
 def _swap(old: dict[str, Any], new: dict[str, Any]) -> None:

@@ -220,6 +220,8 @@ cdef PyObject* load_pickle(Loader self, Watched watched) except NULL:
                 Py_INCREF_(made)
                 top[0] = made
                 top += 1
+                if Watched is long:
+                    break  # each is counted
                 if top == self.full or p == self.end:
                     break
                 made = constants[p[0]]

@@ -264,7 +264,8 @@ class Policy:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Policy is immutable: its methods return another one")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
 
     def __init_subclass__(cls) -> None:
         raise TypeError("Policy is not to be subclassed")
