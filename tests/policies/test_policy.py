@@ -514,6 +514,14 @@ def test_hashes_of_instances(unpickling):
     refused(unpickling, "hashing", op.EMPTY_SET + op.MARK + bomb + op.ADDITEMS)
 
 
+def test_large_numbers_as_keys(unpickling):
+    large = op.LONG4 + (1 << 16).to_bytes(4, "little") + b"\1" * (1 << 16)
+    fraction = call(glob("fractions.Fraction"), *[op.LONG4 + b"\0\7\0\0" + b"\1" * 0x700] * 2)
+    for made in (large, call(here("Int"), large), large + b"N\x86", fraction):
+        keys = op.EMPTY_SET + op.MARK + made + b"q\1" + b"h\1" * 400_000 + op.ADDITEMS
+        refused(unpickling, "hashing", keys)
+
+
 # --- honest pickles
 
 

@@ -368,11 +368,12 @@ cdef inline bint is_light_key(PyObject* key) except -1:
 
 cdef int weigh(Loader self, Py_ssize_t height, Py_ssize_t step) except -1:
     """Before these are hashed: every object from `height` on, or every second one."""
-    cdef Py_ssize_t i
+    cdef PyObject** place = self.bottom + height
     cdef PyObject* key
     cdef list keys = None
-    for i in range(height, self.top - self.bottom, step):
-        key = self.bottom[i]
+    while place < self.top:  # a range() with a variable step would be an object
+        key = place[0]
+        place += step
         if is_object(key) and not is_light_key(key):
             if keys is None:
                 keys = []

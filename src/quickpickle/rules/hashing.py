@@ -19,7 +19,7 @@ _WORD: Final = 64  # bits
 
 def own_cost(obj: Any) -> int:
     """That of an object without what it contains."""
-    return 1 + obj.bit_length() // _WORD if type(obj) is int else 1
+    return 1 + int.bit_length(obj) // _WORD if issubclass(type(obj), int) else 1
 
 
 def is_light(obj: Any) -> bool:

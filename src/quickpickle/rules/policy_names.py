@@ -350,7 +350,6 @@ HASHED_BY_THEMSELVES: Final = (
     "datetime.timedelta",
     "datetime.timezone",
     "decimal.Decimal",
-    "fractions.Fraction",
     "ipaddress.IPv4Address",
     "ipaddress.IPv6Address",
     "ipaddress.IPv4Network",
