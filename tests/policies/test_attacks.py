@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import collections
 import copyreg
 import datetime as dt
@@ -26,6 +27,7 @@ from quickpickle.rules.policy_names import MEMBERS, PLAIN
 from .attacks import ATTACKS
 
 PLAIN_POLICY = Policy.plain()
+codecs.lookup("latin1")  # with which bytes are written below protocol 3
 HELD = (collections, copyreg, dt, decimal, fractions, ipaddress, pathlib, uuid)
 
 _watched: list[list[str]] = []

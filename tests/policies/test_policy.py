@@ -516,7 +516,8 @@ def test_hashes_of_instances(unpickling):
 
 def test_large_numbers_as_keys(unpickling):
     large = op.LONG4 + (1 << 16).to_bytes(4, "little") + b"\1" * (1 << 16)
-    fraction = call(glob("fractions.Fraction"), *[op.LONG4 + b"\0\7\0\0" + b"\1" * 0x700] * 2)
+    numbers = [op.LONG4 + b"\0\7\0\0" + b"\1" * 0x6FF + end for end in (b"\1", b"\3")]
+    fraction = call(glob("fractions.Fraction"), *numbers)
     for made in (large, call(here("Int"), large), large + b"N\x86", fraction):
         keys = op.EMPTY_SET + op.MARK + made + b"q\1" + b"h\1" * 400_000 + op.ADDITEMS
         refused(unpickling, "hashing", keys)
