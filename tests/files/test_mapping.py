@@ -385,6 +385,13 @@ def test_files_that_cannot_be_mapped(path, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_policy(path):
+    """Not both at once: a policy decides about what is in memory."""
+    loaded(path, np.arange(SIZE))
+    with pytest.raises(ValueError, match="mmap=True does not go with a policy"):
+        quickpickle.load(path, mmap=True, policy=quickpickle.Policy.plain())
+
+
 def test_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with open(tmp_path / "pipe", "r+b", buffering=0) as file:

@@ -61,7 +61,7 @@ def load_mapped(
             buffers=buffers,
         )
         stream.mapping = mapping
-        return read_pickle(stream)
+        return read_stream(stream)
     except BaseException as error:
         drop_frames(error)
         raise
