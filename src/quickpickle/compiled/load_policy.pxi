@@ -29,6 +29,7 @@ cdef int use_policy(Loader self, object policy) except -1:
         enforcement = imported
     self.guard = enforcement.Guard(enforcement.check_policy(policy))
     self.approved = self.guard.approved
+    self.last_approved = NULL
     self.is_hooked = self.has_foreign = self.has_foreign_containers = False
     limits = self.guard.policy.limits
     self.most_objects = limits.objects
@@ -58,7 +59,12 @@ cdef int refuse_more(Loader self) except -1:
 
 
 cdef inline bint is_approved(Loader self, PyTypeObject* cls) except -1:
-    return <size_t>cls in self.approved
+    if cls == self.last_approved:
+        return True
+    if <size_t>cls not in self.approved:
+        return False
+    self.last_approved = cls  # the Guard keeps it alive
+    return True
 
 
 cdef object ask(Loader self):

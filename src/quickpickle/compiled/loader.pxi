@@ -74,6 +74,7 @@ cdef class Loader:
     # load_policy.pxi
     cdef object guard  # of a load under a policy; or None
     cdef set approved  # the addresses of classes whose instances may be made and built here
+    cdef PyTypeObject* last_approved
     cdef bint is_hooked  # the owner has a find_class() of its own
     cdef bint has_foreign, has_foreign_containers
     cdef Py_ssize_t objects, most_objects, most_memory, copied, most_copied
