@@ -86,7 +86,8 @@ def load(
                 raise ValueError("mmap=True takes the path of a file, not an open file")
             return load_file(file, **options, policy=policy)
         path = os.fspath(file)
-        with open(path, "rb") as opened:
+        # Bytes that are in the buffer already are not left in the file.
+        with open(path, "rb", LEAST_MAPPED // 8 if mmap else -1) as opened:
             try:
                 start = with_its_start(opened)
                 content = decompressed(start)
