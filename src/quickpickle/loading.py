@@ -6,7 +6,7 @@ import io
 import os
 import stat
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ._implementation import load_file, load_mapped, loads
 from .files.compression import decompressed, with_its_start
@@ -87,7 +87,8 @@ def load(
             return load_file(file, **options, policy=policy)
         path = os.fspath(file)
         # Bytes that are in the buffer already are not left in the file.
-        with open(path, "rb", LEAST_MAPPED // 8 if mmap else -1) as opened:
+        buffering = LEAST_MAPPED // 8 if mmap else -1
+        with cast("io.BufferedReader", open(path, "rb", buffering)) as opened:
             try:
                 start = with_its_start(opened)
                 content = decompressed(start)
