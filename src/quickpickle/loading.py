@@ -72,19 +72,26 @@ def load(
 
     Source: https://docs.python.org/3/library/pickle.html#pickle.load
     """
-    options: dict[str, Any] = {
-        "fix_imports": fix_imports,
-        "encoding": encoding,
-        "errors": errors,
-        "buffers": buffers,
-    }
     try:
         if mmap and policy is not None:
             raise ValueError("mmap=True does not go with a policy: leave one of them out")
         if not is_path(file, "readline"):
             if mmap:
                 raise ValueError("mmap=True takes the path of a file, not an open file")
-            return load_file(file, **options, policy=policy)
+            return load_file(
+                file,
+                fix_imports=fix_imports,
+                encoding=encoding,
+                errors=errors,
+                buffers=buffers,
+                policy=policy,
+            )
+        options: dict[str, Any] = {
+            "fix_imports": fix_imports,
+            "encoding": encoding,
+            "errors": errors,
+            "buffers": buffers,
+        }
         path = os.fspath(file)
         # Bytes that are in the buffer already are not left in the file.
         buffering = LEAST_MAPPED // 8 if mmap else -1
