@@ -5,6 +5,7 @@ Most of them are the compiled implementation's. The outcome is that of the inter
 
 from __future__ import annotations
 
+import ast
 import codecs
 import contextlib
 import dataclasses
@@ -33,6 +34,10 @@ class Point:
     def __init__(self, x, y):
         self.x = x
         self.y = y
+
+
+class Node(ast.AST):
+    """Other code makes it, by REDUCE, and its dict is of its own."""
 
 
 class SlotsPoint:
@@ -566,6 +571,28 @@ class TestCollector:
         assert tracked.issuperset(map(id, loaded[0] + loaded[2]))
         unpickling.loads(data)
         gc.collect()
+
+    def test_owners_come_first(self, native_unpickling):
+        """Also where other code makes them: what comes before its owner looks like garbage."""
+        if "generations" not in native_unpickling.known_layouts():
+            pytest.skip("where objects lie in the collector's lists is not known here")
+        nodes = [Node() for _ in range(1000)]
+        for i, node in enumerate(nodes):
+            node.first, node.number, node.second = [i], i, [[i]]
+        data = pickle.dumps(nodes)
+        gc.collect()
+        gc.disable()
+        try:
+            loaded = native_unpickling.loads(data)
+            places = {id(one): i for i, one in enumerate(gc.get_objects(0))}
+        finally:
+            gc.enable()
+        for node in loaded[1:]:  # what a class is like is learned at its first instance
+            place = places[id(vars(node))]
+            assert place == places[id(node)] + 1
+            assert place < places[id(node.first)] < places[id(node.second)]
+        gc.collect()
+        assert [*map(vars, loaded)] == [*map(vars, nodes)]
 
     def test_garbage_does_not_pile_up(self, unpickling):
         """Cycles that were loaded and dropped are freed without a call of gc.collect()."""

@@ -4,10 +4,11 @@
    are loaded nothing of them is garbage, so that takes most of the time, and finds nothing. Where
    other code is called the collector is as that code expects it.
 
-   What was made in such a window is put into the middle generation, where it would be after one
-   collection. Otherwise that one, right after the load, would look at all of it. The next
-   collection of the middle generation does so once, and counts what it moves to the oldest: by that
-   count the collector knows when to look at everything, so what is loaded is not put there. */
+   Where many objects were made in such a window, they are put into the middle generation, where
+   they would be after one collection. Otherwise that one, right after the load, would look at all
+   of them. The next collection of the middle generation does so once, and counts what it moves to
+   the oldest: by that count the collector knows when to look at everything, so what is loaded is
+   not put there. */
 
 #ifndef QUICKPICKLE_COLLECTOR_H
 #define QUICKPICKLE_COLLECTOR_H
@@ -15,7 +16,7 @@
 #include "machine.h"
 
 typedef struct {
-    int is_open, was_on;
+    int is_open, was_on, count;  /* of the youngest objects, when it was opened */
     PyObject *marker;  /* while a window is open, it lies before what is made in it */
 } quickpickle_window;
 
@@ -74,8 +75,8 @@ static quickpickle_generation *quickpickle_generations = NULL;
    Returns 0 without an exception where anything is not as expected. */
 static void quickpickle_find_generations(void)
 {
-    PyObject *gc = PyImport_ImportModule("gc"), *thresholds = NULL, *fresh = NULL;
-    int values[3], i, was_on;
+    PyObject *gc = PyImport_ImportModule("gc"), *thresholds = NULL, *fresh = NULL, *marker = NULL;
+    int values[3], i, was_on, count;
     quickpickle_generation *found;
     quickpickle_link *link;
     if (gc != NULL) {
@@ -114,12 +115,23 @@ static void quickpickle_find_generations(void)
     if (PyType_Ready(&quickpickle_marker_type) < 0) {
         goto done;
     }
+    was_on = PyGC_Disable();  /* it would count from the beginning */
+    count = found->count;
+    marker = (PyObject *)PyObject_GC_New(quickpickle_marker, &quickpickle_marker_type);
+    count = found->count - count;
+    if (was_on) {
+        PyGC_Enable();
+    }
+    if (marker == NULL || count != 1) {
+        goto done;
+    }
     quickpickle_generations = found;
 done:
     PyErr_Clear();
     Py_XDECREF(gc);
     Py_XDECREF(thresholds);
     Py_XDECREF(fresh);
+    Py_XDECREF(marker);
 }
 
 /* Puts the ring of the youngest, from behind the marker on, at the end of the next one. */
@@ -142,9 +154,33 @@ static inline void quickpickle_age(PyObject *marker)
     last->next = (uintptr_t)old | (last->next & 3);
     old->previous = (uintptr_t)last;
 }
+
+/* Puts an object that was just made right behind its owner, if the collector knows both. It finds
+   what an object refers to in one pass where owners come first; what comes before its owner is
+   taken for garbage at first, and put elsewhere later. */
+static inline void quickpickle_put_behind(PyObject *owner, PyObject *made)
+{
+    if (quickpickle_generations != NULL && PyObject_GC_IsTracked(made) &&
+        PyObject_IS_GC(owner) && PyObject_GC_IsTracked(owner)) {
+        quickpickle_link *link = QUICKPICKLE_LINK(made), *before = QUICKPICKLE_LINK(owner);
+        quickpickle_link *previous = (quickpickle_link *)(link->previous & ~(uintptr_t)3);
+        quickpickle_link *next = (quickpickle_link *)link->next, *after;
+        if (link->next & 3 || before->next & 3 || previous == before) {
+            return;
+        }
+        previous->next = (uintptr_t)next;
+        next->previous = (uintptr_t)previous | (next->previous & 3);
+        after = (quickpickle_link *)before->next;
+        before->next = (uintptr_t)link;
+        link->previous = (uintptr_t)before | (link->previous & 3);
+        link->next = (uintptr_t)after;
+        after->previous = (uintptr_t)link | (after->previous & 3);
+    }
+}
 #define quickpickle_forget_generations() ((void)(quickpickle_generations = NULL))
 #define quickpickle_has_generations() (quickpickle_generations != NULL)
 #else
+#define quickpickle_put_behind(owner, made) ((void)0)
 #define quickpickle_find_generations() ((void)0)
 #define quickpickle_forget_generations() ((void)0)
 #define quickpickle_has_generations() 0
@@ -161,6 +197,7 @@ static inline void quickpickle_open_window(quickpickle_window *window)
 #ifdef QUICKPICKLE_GENERATIONS
     if (window->marker != NULL) {
         ((quickpickle_marker *)window->marker)->was_seen = 0;
+        window->count = quickpickle_generations[0].count;
         PyObject_GC_Track(window->marker);
     }
 #endif
@@ -174,7 +211,12 @@ static inline void quickpickle_close_window(quickpickle_window *window)
     window->is_open = 0;
 #ifdef QUICKPICKLE_GENERATIONS
     if (window->marker != NULL) {
-        quickpickle_age(window->marker);
+        /* A few cost the next collection little. They stay in one ring with what other code makes
+           in between, which may be their owner: see quickpickle_put_behind. */
+        quickpickle_generation *young = &quickpickle_generations[0];
+        if (young->count - window->count > young->threshold) {
+            quickpickle_age(window->marker);
+        }
         PyObject_GC_UnTrack(window->marker);
     }
 #endif

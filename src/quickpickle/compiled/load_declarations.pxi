@@ -114,6 +114,7 @@ cdef extern from "collector.h":
     void quickpickle_find_generations()
     void quickpickle_open_window(quickpickle_window*)
     void quickpickle_close_window(quickpickle_window*)
+    void quickpickle_put_behind(PyObject*, PyObject*)
     PyObject* quickpickle_new_marker()
     void quickpickle_forget_generations()
     bint quickpickle_has_generations()

@@ -262,6 +262,7 @@ cdef bint set_dict(
     if made == Py_None:
         return False  # a name comes twice
     place[0] = made
+    quickpickle_put_behind(obj, made)
     return True
 
 
