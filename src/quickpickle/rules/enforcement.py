@@ -437,11 +437,7 @@ class Guard:
         if extend is not None:
             extend(items)
             return
-        append = _method(obj, "append")
-        if append is None:
-            raise AttributeError(f"'{c_type_name(cls)}' object has no attribute 'append'")
-        for item in items:
-            append(item)
+        _call_for_each(obj, "append", items)
 
     def set_items(self, obj: Any, items: list[Any]) -> None:
         """SETITEM and SETITEMS."""
@@ -471,11 +467,7 @@ class Guard:
         if issubclass(cls, set):
             set.update(obj, items)
             return
-        add = _method(obj, "add")
-        if add is None:
-            raise AttributeError(f"'{c_type_name(cls)}' object has no attribute 'add'")
-        for item in items:
-            add(item)
+        _call_for_each(obj, "add", items)
 
     def foreign(self, obj: Any) -> Any:
         """An object of somebody else: it may be in the result, and stays as it is."""
@@ -637,6 +629,14 @@ def _method(obj: Any, name: str) -> Any:
         get = getattr(type(found), "__get__", None)
         return found if get is None else get(found, obj, cls)
     return None
+
+
+def _call_for_each(obj: Any, name: str, items: list[Any]) -> None:
+    method = _method(obj, name)
+    if method is None:
+        raise AttributeError(f"'{c_type_name(type(obj))}' object has no attribute '{name}'")
+    for item in items:
+        method(item)
 
 
 def _is_slot(cls: type, name: str) -> bool:

@@ -100,7 +100,7 @@ def loads(
             buffers=None if buffers is None else iter(buffers),
         )
         if policy is not None:
-            stream.guard = new_guard(policy)
+            stream.guard = stream.objects = new_guard(policy)
         return read_stream(stream)
     except BaseException as error:
         drop_frames(error)

@@ -1,5 +1,7 @@
-"""The loop under a policy: the same opcodes, of which those that name, call or change something
-ask the Guard of the load first. The others make objects that nobody else has.
+"""The loop under a policy: it counts; opcodes that change or hash something ask the Guard first.
+
+Those that name or call something ask it in the usual functions, by `stream.find_class` and
+`stream.objects`. All others make objects that nobody else has.
 """
 
 from __future__ import annotations
@@ -9,8 +11,7 @@ from typing import Any, Final
 from ..format import opcodes as op
 from ..format.costs import COUNTED, OBJECT_SIZE
 from ..rules.enforcement import Guard
-from ..rules.loading import parse_name
-from ..rules.loading_errors import names_not_str, odd_items
+from ..rules.loading_errors import odd_items
 from ..rules.policy import PolicyError
 from . import containers, reductions, scalars
 from .loop import DISPATCH
@@ -53,36 +54,13 @@ def read_guarded(stream: Stream) -> Any:
     return stream.stack.pop()
 
 
-# --- names
-
-
-def _find(stream: Stream, module_name: str, name: str) -> Any:
-    return stream.guard.find(
-        module_name, name, stream.proto, stream.fix_imports, stream.find_class, stream.is_hooked
-    )
-
-
-def _load_global(stream: Stream) -> None:
-    module_name = parse_name(stream.line())
-    name = parse_name(stream.line())
-    stream.stack.append(_find(stream, module_name, name))
-
-
-def _load_stack_global(stream: Stream) -> None:
-    stack = stream.stack
-    if len(stack) < 2:
-        raise stream.underflow()
-    name = stack.pop()
-    module_name = stack.pop()
-    if type(name) is not str or type(module_name) is not str:
-        raise names_not_str()
-    stack.append(_find(stream, module_name, name))
+# --- extensions
 
 
 def _extension(stream: Stream, code: int) -> None:
     stream.stack.append(
         stream.guard.extension(
-            code, stream.proto, stream.fix_imports, stream.find_class, stream.is_hooked
+            code, stream.proto, stream.fix_imports, stream.find_anything, stream.is_hooked
         )
     )
 
@@ -99,58 +77,7 @@ def _load_ext4(stream: Stream) -> None:
     _extension(stream, signed4(stream))
 
 
-# --- calls
-
-
-def _load_reduce(stream: Stream) -> None:
-    stack = stream.stack
-    if len(stack) < 2:
-        raise stream.underflow()
-    args = stack.pop()
-    stack[-1] = stream.guard.reduce(stack[-1], args)
-
-
-def _load_newobj(stream: Stream) -> None:
-    stack = stream.stack
-    if len(stack) < 2:
-        raise stream.underflow()
-    args = stack.pop()
-    stack[-1] = stream.guard.newobj(stack[-1], args)
-
-
-def _load_newobj_ex(stream: Stream) -> None:
-    stack = stream.stack
-    if len(stack) < 3:
-        raise stream.underflow()
-    kwargs = stack.pop()
-    args = stack.pop()
-    stack[-1] = stream.guard.newobj_ex(stack[-1], args, kwargs)
-
-
-def _load_inst(stream: Stream) -> None:
-    args = stream.pop_mark()
-    module_name = parse_name(stream.line(), "ascii")
-    name = parse_name(stream.line(), "ascii")
-    cls = _find(stream, module_name, name)
-    stream.stack.append(stream.guard.instantiate(cls, tuple(args)))
-
-
-def _load_obj(stream: Stream) -> None:
-    items = stream.pop_mark()
-    if not items:
-        raise stream.underflow()
-    stream.stack.append(stream.guard.instantiate(items[0], tuple(items[1:])))
-
-
 # --- changes
-
-
-def _load_build(stream: Stream) -> None:
-    stack = stream.stack
-    if len(stack) < 2:
-        raise stream.underflow()
-    state = stack.pop()
-    stream.guard.build(stack[-1], state)
 
 
 def _load_append(stream: Stream) -> None:
@@ -229,17 +156,9 @@ def _load_readonly_buffer(stream: Stream) -> None:
 
 GUARDED: Final = list(DISPATCH)
 for _code, _function in {
-    op.GLOBAL: _load_global,
-    op.STACK_GLOBAL: _load_stack_global,
     op.EXT1: _load_ext1,
     op.EXT2: _load_ext2,
     op.EXT4: _load_ext4,
-    op.REDUCE: _load_reduce,
-    op.NEWOBJ: _load_newobj,
-    op.NEWOBJ_EX: _load_newobj_ex,
-    op.INST: _load_inst,
-    op.OBJ: _load_obj,
-    op.BUILD: _load_build,
     op.APPEND: _load_append,
     op.APPENDS: _load_appends,
     op.SETITEM: _load_setitem,

@@ -1,10 +1,12 @@
-"""Classes and functions by their names, the objects that they make, and persistent ids."""
+"""Classes and functions by their names, the objects that they make, and persistent ids.
+
+`stream.objects` calls them: rules/objects.py, or the Guard of a policy, with the same functions.
+"""
 
 from __future__ import annotations
 
 from ..rules.loading import get_extension, parse_name, parse_persistent_id
 from ..rules.loading_errors import ABSENT, names_not_str, no_persistent_load
-from ..rules.objects import build, instantiate, newobj, newobj_ex, reduce
 from ..rules.versions import PY313
 from .scalars import count1, count2, signed4
 from .stream import Stream
@@ -44,7 +46,7 @@ def load_reduce(stream: Stream) -> None:
     if len(stack) < 2:
         raise stream.underflow()
     args = stack.pop()
-    stack[-1] = reduce(stack[-1], args)
+    stack[-1] = stream.objects.reduce(stack[-1], args)
 
 
 def load_newobj(stream: Stream) -> None:
@@ -52,7 +54,7 @@ def load_newobj(stream: Stream) -> None:
     if len(stack) < 2:
         raise stream.underflow()
     args = stack.pop()
-    stack[-1] = newobj(stack[-1], args)
+    stack[-1] = stream.objects.newobj(stack[-1], args)
 
 
 def load_newobj_ex(stream: Stream) -> None:
@@ -61,7 +63,7 @@ def load_newobj_ex(stream: Stream) -> None:
         raise stream.underflow()
     kwargs = stack.pop()
     args = stack.pop()
-    stack[-1] = newobj_ex(stack[-1], args, kwargs)
+    stack[-1] = stream.objects.newobj_ex(stack[-1], args, kwargs)
 
 
 def load_inst(stream: Stream) -> None:
@@ -69,14 +71,14 @@ def load_inst(stream: Stream) -> None:
     module_name = parse_name(stream.line(), "ascii")
     name = parse_name(stream.line(), "ascii")
     cls = stream.find_class(module_name, name)
-    stream.stack.append(instantiate(cls, tuple(args)))
+    stream.stack.append(stream.objects.instantiate(cls, tuple(args)))
 
 
 def load_obj(stream: Stream) -> None:
     items = stream.pop_mark()
     if not items:
         raise stream.underflow()
-    stream.stack.append(instantiate(items[0], tuple(items[1:])))
+    stream.stack.append(stream.objects.instantiate(items[0], tuple(items[1:])))
 
 
 def load_build(stream: Stream) -> None:
@@ -84,7 +86,7 @@ def load_build(stream: Stream) -> None:
     if len(stack) < 2:
         raise stream.underflow()
     state = stack.pop()
-    build(stack[-1], state)
+    stream.objects.build(stack[-1], state)
 
 
 def load_persid(stream: Stream) -> None:

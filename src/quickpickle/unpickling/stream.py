@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pickle import UnpicklingError
 from typing import Any, Final
 
+from ..rules import objects
 from ..rules.loading import as_bytes, find_class
 from ..rules.loading_errors import (
     ABSENT,
@@ -46,6 +47,7 @@ class Stream:
         "is_hooked",
         "mapping",
         "memo",
+        "objects",
         "peek",
         "persistent_load",
         "pos",
@@ -88,6 +90,7 @@ class Stream:
         self.is_hooked = False  # whether that has a find_class() of its own
         self.persistent_load: Any = ABSENT
         self.guard: Any = None  # rules/enforcement.py: of a load under a policy
+        self.objects: Any = objects  # what makes objects, and gives them their states; or the guard
         self.proto = 0
         self.memo: dict[int, Any] = {}
         self.stack: list[Any] = []  # what is above the last mark
@@ -293,6 +296,14 @@ class Stream:
     # --- hooks
 
     def find_class(self, module_name: str, name: str) -> Any:
+        """Find a class or function; under a policy only if that lists it."""
+        if self.guard is None:
+            return self.find_anything(module_name, name)
+        return self.guard.find(
+            module_name, name, self.proto, self.fix_imports, self.find_anything, self.is_hooked
+        )
+
+    def find_anything(self, module_name: str, name: str) -> Any:
         """Find a class or function, by the Unpickler where there is one."""
         if self.unpickler is None:
             return find_class(module_name, name, self.proto, self.fix_imports)

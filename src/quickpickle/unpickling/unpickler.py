@@ -245,7 +245,7 @@ def open_stream(
         buffers=None if buffers is None else iter(buffers),
     )
     if policy is not None:
-        stream.guard = new_guard(policy)
+        stream.guard = stream.objects = new_guard(policy)
     stream.read = read
     stream.readline = readline
     stream.readinto = readinto
