@@ -176,6 +176,68 @@ class ChangesAnother:
             ChangesAnother.change(ChangesAnother.other)
 
 
+class HasAttributes:
+    """It has these attributes before it gets a state."""
+
+    def __new__(cls, **attributes):
+        self = super().__new__(cls)
+        vars(self).update(attributes)
+        return self
+
+
+def made_with(attributes, state):
+    arguments = [text(key) + value for key, value in attributes.items()]
+    keywords = b"}(" + b"".join(arguments) + b"u"
+    return named("HasAttributes", __name__) + b")" + keywords + b"\x92" + state + b"b"
+
+
+@pytest.mark.parametrize("before", [{}, {"x": b"K\7"}, {"y": b"K\7"}, {"z": b"K\7", "x": b"K\7"}])
+@pytest.mark.parametrize(
+    "state",
+    [
+        state_dict("x"),
+        state_dict("x", "y"),
+        b"}(K\1K\2" + text("x") + b"K\3(tK\4u",
+        state_dict("not interned", "x", memoize=b"q\7"),
+        b"N" + state_dict("y", "x") + b"\x86",
+    ],
+)
+def test_attributes_from_before_the_state(unpickling, before, state):
+    with_some = made_with(before, state)
+    without = made_with({}, state)
+    many = with_some * 10 + without * 10 + (with_some + without) * 10
+    assert_same_load(unpickling, b"\x80\4(" + many + b"t.")
+
+
+class ChangesTheState:
+    """When it is freed it changes the state that is being set."""
+
+    def __init__(self, state, change):
+        self.state = state
+        self.change = change
+
+    def __del__(self):
+        if self.change == "clear":
+            self.state.clear()
+        elif self.change == "grow":
+            self.state.update(dict.fromkeys(range(100)))
+        else:
+            self.state.pop(self.change, None)
+
+
+@pytest.mark.parametrize("change", ["clear", "grow", "x", "y"])
+@pytest.mark.skipif(PYPY, reason="PyPy frees objects later")
+def test_a_state_that_changes_while_it_is_set(unpickling, change):
+    """It is set as it was, or as the interpreter's unpickler sets it."""
+    state = state_dict("x", "y", "w", memoize=b"q\7")
+    value = named("ChangesTheState", __name__) + b"h\7" + text(change) + b"\x86R"
+    one = state + b"0" + made_with({"a": b"K\1", "x": value}, b"h\7")
+    data = b"\x80\4(" + one * 10 + b"t."
+    expected = {"a": 1, "x": 0, "y": 1, "w": 2}, vars(pickle.loads(data)[0])
+    for obj in unpickling.loads(data):
+        assert vars(obj) in expected
+
+
 @pytest.mark.parametrize("change", ["class", "dict", "attribute"])
 @pytest.mark.skipif(PYPY, reason="PyPy frees objects later")
 def test_a_state_is_as_it_was_before_other_code_changed_its_instance(

@@ -18,6 +18,9 @@ cdef enum:  # not a count
     NO_TUPLE = -2
     SEEN_ONCE = -3
 
+cdef enum:
+    MOST_FAILURES = 4
+
 class Example:
     pass
 
@@ -89,6 +92,16 @@ cdef ClassPlan* find_plan(Loader self, PyTypeObject* cls) except? NULL:
         learn_setstate(self, <object>cls)
         plan = plan_of(self, cls)
     return NULL if plan.kind == ASK else plan
+
+
+cdef int note_failure(Loader self, PyObject* obj) except -1:
+    """A plan that does not fit is given up: the instances of some classes have attributes before."""
+    cdef ClassPlan* plan = plan_of(self, Py_TYPE(obj))
+    plan.failures += 1
+    if plan.failures == MOST_FAILURES and plan.kind < BY_FIELDS:
+        plan.kind = ASK
+        plan.seen = 2
+    return 0
 
 
 cdef int learn_setstate(Loader self, object cls) except -1:
@@ -362,11 +375,17 @@ cdef bint set_new_names(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t 
 
 
 cdef int set_one(PyObject* obj, PyObject* name, PyObject* value) except -1:
-    Py_INCREF_(name)
-    PyUnicode_InternInPlace(&name)
-    interned = <object>name
-    Py_DECREF(name)
-    return PyObject_GenericSetAttr_(obj, <PyObject*>interned, value)
+    known = interned(<object>name)
+    return PyObject_GenericSetAttr_(obj, <PyObject*>known, value)
+
+
+cdef object interned(object name):
+    cdef PyObject* known = <PyObject*>name
+    Py_INCREF_(known)
+    PyUnicode_InternInPlace(&known)
+    result = <object>known
+    Py_DECREF(known)
+    return result
 
 
 cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
@@ -414,6 +433,7 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
     if not set_state(self, plan, obj, height):
         self.pending[self.pending_count] = pending
         self.pending_count += 1
+        note_failure(self, obj)
         return False
     if numbered:
         self.put_unread(self.memo_count)
@@ -441,6 +461,7 @@ cdef bint build_from(Loader self, PyObject* obj, PyObject* state, bint is_slots)
         self.push(value)
     if set_state(self, plan, obj, height):
         return True
+    note_failure(self, obj)
     self.drop_in_window(height)
     return False
 
@@ -477,7 +498,7 @@ cdef int build_by_asking(Loader self, object obj, object state) except -1:
             obj.__setstate__(state)
             self.open_window()
             return 0
-        if found == NULL and type(state) is dict and fill_new_dict(obj, state):
+        if found == NULL and type(state) is dict and fill_own_dict(obj, state):
             self.open_window()
             return 0
     objects.build(obj, state)
@@ -485,26 +506,21 @@ cdef int build_by_asking(Loader self, object obj, object state) except -1:
     return 0
 
 
-cdef bint fill_new_dict(object obj, dict state) except -1:
-    """A state of attributes for an instance that has none; returns False for any other."""
-    cdef PyObject* key
-    cdef PyObject* value
+cdef bint fill_own_dict(object obj, dict state) except -1:
+    """A state of attributes for an instance with an ordinary __dict__; False for any other."""
     cdef PyObject* found = _PyType_Lookup(Py_TYPE(<PyObject*>obj), DICT_NAME)
+    cdef PyObject* found_key
+    cdef PyObject* found_value
     cdef Py_ssize_t position = 0
     if not quickpickle_is_dict_descriptor(found, dict_descriptor):
         return False
-    while PyDict_Next(<PyObject*>state, &position, &key, &value):
-        if Py_TYPE(key) != &PyUnicode_Type:
-            return False
     attributes = obj.__dict__
-    if type(attributes) is not dict or attributes:
+    if type(attributes) is not dict:
         return False
-    position = 0
-    while PyDict_Next(<PyObject*>state, &position, &key, &value):
-        Py_INCREF_(key)
-        PyUnicode_InternInPlace(&key)
-        interned = <object>key
-        Py_DECREF(key)
-        # It is a new dict, and its keys are strings: no other code runs, so `state` stays.
-        PyDict_SetItem_(<PyObject*>attributes, <PyObject*>interned, value)
+    # What is replaced may change the state: key and value are owned, and PyDict_Next checks its
+    # position against the table as it is then.
+    while PyDict_Next(<PyObject*>state, &position, &found_key, &found_value):
+        key = <object>found_key
+        value = <object>found_value
+        (<dict>attributes)[interned(key) if type(key) is str else key] = value
     return True

@@ -11,6 +11,7 @@ cdef struct ClassPlan:
     PyTypeObject* cls  # owned; NULL: the place in the table is free
     unsigned int version
     int kind, seen  # `seen`: how many of its instances were asked for their state
+    int failures  # how many states the plan did not fit
     Py_ssize_t tuple_items  # of a namedtuple; NOT_KNOWN, SEEN_ONCE, or NO_TUPLE
     void* shared
     PyObject* constant  # owned
