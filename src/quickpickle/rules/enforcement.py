@@ -17,8 +17,7 @@ import copyreg
 import sys
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable
-from enum import EnumMeta, Flag
+from enum import EnumMeta
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
@@ -28,31 +27,26 @@ from .errors import c_type_name
 from .hashing import Hashes, is_light
 from .loading_errors import ABSENT
 from .policy import Policy, PolicyError
+from .policy_arguments import complaint_of, enum_complaint, is_endless, owner_of
 from .policy_names import FACTORIES, HASHED_BY_THEMSELVES, MEMBERS, PLAIN, VALUES, Rule
+from .policy_objects import (
+    NEW,
+    NEW_DICT,
+    article,
+    call_for_each,
+    count_of,
+    find_method,
+    full_name,
+    is_plainly_made,
+    is_slot,
+    module_of,
+    qualname_of,
+)
 from .versions import HEAP_TYPE
 
 _MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash others
 _NESTING: Final = (deque, defaultdict)  # the interpreter frees these by recursion
 _CONTAINERS: Final = frozenset({list, dict, set, bytearray})  # a name never stands for these
-
-_module_of: Final = vars(type)["__module__"].__get__
-_qualname_of: Final = vars(type)["__qualname__"].__get__
-_Member: Final = type(vars(type("S", (), {"__slots__": ("slot",)}))["slot"])
-
-
-def _no_count(obj: object) -> int:
-    return 1 << 30
-
-
-_count: Final[Callable[[object], int]] = getattr(sys, "getrefcount", _no_count)
-
-
-def _count_of_new() -> int:
-    result = object()
-    return _count(result)
-
-
-_NEW: Final = _count_of_new() if _count is not _no_count else 0
 
 
 def check_policy(policy: object) -> Policy:
@@ -167,12 +161,12 @@ class Guard:
         """Whether an object is the one that the name stands for: its own name is listed too."""
         full = f"{module}.{name}"
         if isinstance(obj, type):
-            own: tuple[Any, Any] = _module_of(obj), _qualname_of(obj)
+            own: tuple[Any, Any] = module_of(obj), qualname_of(obj)
         else:
             own = getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)
             holder = getattr(obj, "__self__", None)
             if own[0] is None and isinstance(holder, type):  # a class method of C
-                own = _module_of(holder), own[1]
+                own = module_of(holder), own[1]
             if rule.is_class:
                 self._refuse(
                     "names",
@@ -212,7 +206,7 @@ class Guard:
             return function(*args)
         self._check_class(known, args, {}, is_called=True)
         result = function(*args)
-        if _count(result) > _NEW:
+        if count_of(result) > NEW:
             self._foreign[id(result)] = result
         return result
 
@@ -233,7 +227,7 @@ class Guard:
         if known.rule.is_any:
             self._check_class(known, args, {}, is_called=False)
         result = objects.newobj(cls, args)
-        if _count(result) > _NEW and not _is_plainly_made(cls):
+        if count_of(result) > NEW and not is_plainly_made(cls):
             self._foreign[id(result)] = result
         return result
 
@@ -246,7 +240,7 @@ class Guard:
         self._charge(kwargs)
         self._check_class(known, args, kwargs, is_called=False)
         result = objects.newobj_ex(cls, args, kwargs)
-        if _count(result) > _NEW and not _is_plainly_made(cls):
+        if count_of(result) > NEW and not is_plainly_made(cls):
             self._foreign[id(result)] = result
         return result
 
@@ -258,7 +252,7 @@ class Guard:
             self._refuse_call(known, "by INST or OBJ")
         self._check_class(known, args, {}, is_called=True)
         result = objects.instantiate(cls, args)
-        if _count(result) > _NEW and not _is_plainly_made(cls):
+        if count_of(result) > NEW and not is_plainly_made(cls):
             self._foreign[id(result)] = result
         return result
 
@@ -307,12 +301,12 @@ class Guard:
     ) -> None:
         """The arguments of what the user has listed: sizes, where a type of C takes them."""
         cls = known.obj
-        if _is_endless(args) or _is_endless(kwargs.values()):
+        if is_endless(args) or is_endless(kwargs.values()):
             self._refuse_arguments(known, "a range of millions")
         if not isinstance(cls, type):
             return
         if isinstance(cls, EnumMeta):
-            complaint = _enum_complaint(cls, args, is_called and not kwargs)
+            complaint = enum_complaint(cls, args, is_called and not kwargs)
             if complaint is not None:
                 self._refuse_arguments(known, complaint)
             self.weigh(args)
@@ -320,9 +314,9 @@ class Guard:
         made_by, set_by = self._constructor(cls)
         complaint = None
         if made_by is not None:
-            complaint = _complaint_of(self, made_by, args, kwargs)
+            complaint = complaint_of(self, made_by, args, kwargs)
         if complaint is None and set_by is not None and is_called:
-            complaint = _complaint_of(self, set_by, args, kwargs)
+            complaint = complaint_of(self, set_by, args, kwargs)
         if complaint is not None:
             self._refuse_arguments(known, complaint)
 
@@ -333,7 +327,7 @@ class Guard:
         """The types of C whose __new__ and __init__ get the arguments: those that are checked."""
         found = self._constructors.get(cls)
         if found is None:
-            found = (_owner(cls, "__new__"), _owner(cls, "__init__"))
+            found = (owner_of(cls, "__new__"), owner_of(cls, "__init__"))
             self._constructors[cls] = found
         made: tuple[type | None, type | None] = found
         return made
@@ -348,8 +342,8 @@ class Guard:
             member: Any = cls.__members__[name]
             self._foreign[id(member)] = member
             return member
-        module = _module_of(cls)
-        path = f"{_qualname_of(cls)}.{name}"
+        module = module_of(cls)
+        path = f"{qualname_of(cls)}.{name}"
         rule = self._listed(module, path)
         found = getattr(cls, name)
         rule, full = self._check_found(module, path, found, rule)
@@ -409,9 +403,9 @@ class Guard:
         if complaint is not None:
             self._refuse(
                 "states",
-                f"it gives {_article(cls)} a state: {complaint}",
-                _full_name(cls),
-                self.policy.advice_for(_module_of(cls), _qualname_of(cls)),
+                f"it gives {article(cls)} a state: {complaint}",
+                full_name(cls),
+                self.policy.advice_for(module_of(cls), qualname_of(cls)),
             )
         self._charge(state)
         if type(state) is tuple:
@@ -433,11 +427,11 @@ class Guard:
             obj.extend(items)
             return
         self._check_items(cls, "a", "APPEND")
-        extend = _method(obj, "extend")
+        extend = find_method(obj, "extend")
         if extend is not None:
             extend(items)
             return
-        _call_for_each(obj, "append", items)
+        call_for_each(obj, "append", items)
 
     def set_items(self, obj: Any, items: list[Any]) -> None:
         """SETITEM and SETITEMS."""
@@ -450,7 +444,7 @@ class Guard:
                 self._nest(obj, items[1::2])
             if not issubclass(cls, dict) and any(type(key) is slice for key in items[::2]):
                 # list(range(10**12)) under another name
-                self._refuse("arguments", "it sets a slice", _full_name(cls))
+                self._refuse("arguments", "it sets a slice", full_name(cls))
         self.weigh(items[::2])
         for i in range(0, len(items), 2):
             obj[items[i]] = items[i + 1]
@@ -467,7 +461,7 @@ class Guard:
         if issubclass(cls, set):
             set.update(obj, items)
             return
-        _call_for_each(obj, "add", items)
+        call_for_each(obj, "add", items)
 
     def foreign(self, obj: Any) -> Any:
         """An object of somebody else: it may be in the result, and stays as it is."""
@@ -483,8 +477,8 @@ class Guard:
             self._refuse(
                 "objects changed",
                 f"{opcode} would change an object that this load has not made:"
-                f" {_article(type(obj))}",
-                _full_name(type(obj)),
+                f" {article(type(obj))}",
+                full_name(type(obj)),
             )
 
     def _check_items(self, cls: type, kind: str, opcode: str) -> None:
@@ -492,8 +486,8 @@ class Guard:
         if rule is None or kind not in rule.items:
             self._refuse(
                 "states",
-                f"{opcode} of {_article(cls)}, which gets no items like this",
-                _full_name(cls),
+                f"{opcode} of {article(cls)}, which gets no items like this",
+                full_name(cls),
             )
 
     def _rule_of(self, cls: type) -> Rule | None:
@@ -501,7 +495,7 @@ class Guard:
         known = self._known.get(id(cls))
         if known is not None:
             return known.rule
-        module, name = _module_of(cls), _qualname_of(cls)
+        module, name = module_of(cls), qualname_of(cls)
         if type(module) is not str:
             return None
         rule = self.policy.rule_for(module, name)
@@ -526,7 +520,7 @@ class Guard:
 
     def _set_state(self, obj: Any, state: Any) -> None:
         """As objects.build, but what the pickle has put into the instance is never called."""
-        setstate = _method(obj, "__setstate__")
+        setstate = find_method(obj, "__setstate__")
         if setstate is not None:
             setstate(state)
             return
@@ -535,25 +529,25 @@ class Guard:
             state, slots = state
         if state is not None:
             if type(state) is not dict:
-                self._refuse("states", "a state that is no dict", _full_name(type(obj)))
+                self._refuse("states", "a state that is no dict", full_name(type(obj)))
             attributes = object.__getattribute__(obj, "__dict__")
-            if type(attributes) is not dict or _count(attributes) > _NEW_DICT:
+            if type(attributes) is not dict or count_of(attributes) > NEW_DICT:
                 self._refuse(
                     "objects changed",
-                    f"the attributes of {_article(type(obj))} are not its own",
-                    _full_name(type(obj)),
+                    f"the attributes of {article(type(obj))} are not its own",
+                    full_name(type(obj)),
                 )
             intern = sys.intern
             for key, value in list(state.items()):
                 attributes[intern(key) if type(key) is str else key] = value
         if slots is not ABSENT:
             if type(slots) is not dict:
-                self._refuse("states", "slots that are no dict", _full_name(type(obj)))
+                self._refuse("states", "slots that are no dict", full_name(type(obj)))
             for key, value in list(slots.items()):
                 if type(key) is not str or (
-                    key.startswith("__") and key.endswith("__") and not _is_slot(type(obj), key)
+                    key.startswith("__") and key.endswith("__") and not is_slot(type(obj), key)
                 ):
-                    self._refuse("states", "a slot without a common name", _full_name(type(obj)))
+                    self._refuse("states", "a slot without a common name", full_name(type(obj)))
                 setattr(obj, key, value)
 
     # --- costs
@@ -593,118 +587,6 @@ class Guard:
         raise PolicyError(refused, rule=rule, name=name, advice=advice)
 
 
-class _Sample:
-    pass
-
-
-def _count_of_new_dict() -> int:
-    obj = _Sample()
-    attributes = object.__getattribute__(obj, "__dict__")
-    return _count(attributes)
-
-
-_NEW_DICT: Final = _count_of_new_dict() if _count is not _no_count else 1 << 30
-
-
-def _is_plainly_made(cls: type) -> bool:
-    for base in cls.__mro__:
-        if "__new__" in vars(base):
-            return base is object
-    return False
-
-
-def _method(obj: Any, name: str) -> Any:
-    """A method of an object's class: never what was put into the instance under its name."""
-    cls = type(obj)
-    for base in cls.__mro__:
-        found = vars(base).get(name, ABSENT)
-        if found is ABSENT:
-            continue
-        if type(found) is _Member:
-            raise PolicyError(
-                f"{_article(cls)} has a slot in the place of the method {name}",
-                rule="calls",
-                name=_full_name(cls),
-            )
-        get = getattr(type(found), "__get__", None)
-        return found if get is None else get(found, obj, cls)
-    return None
-
-
-def _call_for_each(obj: Any, name: str, items: list[Any]) -> None:
-    method = _method(obj, name)
-    if method is None:
-        raise AttributeError(f"'{c_type_name(type(obj))}' object has no attribute '{name}'")
-    for item in items:
-        method(item)
-
-
-def _is_slot(cls: type, name: str) -> bool:
-    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
-    return type(found) is _Member
-
-
-def _owner(cls: type, name: str) -> type | None:
-    """The type of C with a check whose `__new__` or `__init__` the class has, if that is one."""
-    for base in cls.__mro__:
-        if name in vars(base):
-            return base if base in VALUES or _full_name(base) in PLAIN else None
-    return None
-
-
-def _complaint_of(
-    guard: Guard, base: type, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> str | None:
-    """What is wrong with the arguments that a type of C gets by a class derived from it."""
-    if base is object:
-        return None
-    if kwargs:
-        return f"keywords for {base.__name__}"
-    if not args:
-        return None
-    rule = PLAIN.get(_full_name(base))
-    if base in VALUES and base is not complex:
-        if len(args) == 1 and (
-            type(args[0]) is base
-            or (base in (set, frozenset, tuple, list) and type(args[0]) in (list, tuple))
-            or (base is float and type(args[0]) is int)
-        ):
-            if base in (set, frozenset):
-                guard.weigh(args[0])
-            return None
-        return f"what is no {base.__name__}"
-    if rule is None or rule.call is None:
-        return None
-    return rule.call(guard, args)
-
-
-def _enum_complaint(cls: EnumMeta, args: tuple[Any, ...], is_called: bool) -> str | None:
-    """Members are found by their value, and none is made."""
-    if not is_called or len(args) != 1:
-        return "more than a value"
-    if issubclass(cls, Flag):
-        if type(args[0]) is not int:
-            return "a value that is no int"
-        known = 0
-        for member in cls.__members__.values():
-            known |= member.value
-        # A value with other bits would become a member, and stay.
-        if args[0] < 0 or args[0] & ~known:
-            return "a value of no member"
-    return None
-
-
-def _is_endless(values: Any) -> bool:
-    return any(type(value) is range and _is_long(value) for value in values)
-
-
-def _is_long(value: range) -> bool:
-    try:
-        return len(value) > 1_000_000
-    except OverflowError:
-        return True
-
-
 def _classes_of(names: tuple[str, ...]) -> list[type]:
     """Those that are imported by now: no instance of another one can be in the pickle."""
     found = []
@@ -714,11 +596,3 @@ def _classes_of(names: tuple[str, ...]) -> list[type]:
         if isinstance(cls, type):
             found.append(cls)
     return found
-
-
-def _full_name(cls: type) -> str:
-    return f"{_module_of(cls)}.{_qualname_of(cls)}"
-
-
-def _article(cls: type) -> str:
-    return f"an object of type {_full_name(cls)}"
