@@ -22,23 +22,18 @@ from types import ModuleType
 from typing import Any, Final, NoReturn
 
 from ..format.costs import OBJECT_SIZE
-from . import objects
+from . import policy_objects
 from .errors import c_type_name
 from .hashing import Hashes, is_light
-from .loading_errors import ABSENT
 from .policy import Policy, PolicyError
 from .policy_arguments import complaint_of, enum_complaint, is_endless, owner_of
 from .policy_names import FACTORIES, HASHED_BY_THEMSELVES, MEMBERS, PLAIN, VALUES, Rule
 from .policy_objects import (
     NEW,
-    NEW_DICT,
     article,
-    call_for_each,
     count_of,
-    find_method,
     full_name,
     is_plainly_made,
-    is_slot,
     module_of,
     qualname_of,
 )
@@ -77,14 +72,16 @@ class Guard:
         "_hashed",
         "_hashes",
         "_known",
+        "_objects",
         "_placed",
         "approved",
         "copied",
         "policy",
     )
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, by: Any = policy_objects) -> None:
         self.policy = policy
+        self._objects = by  # what makes objects of classes that the user lists, and changes them
         # By address; each entry keeps its object alive.
         self._known: dict[int, _Known] = {}
         self._foreign: dict[int, Any] = {}
@@ -205,7 +202,7 @@ class Guard:
             self._check(known, known.rule.call, args, "call")
             return function(*args)
         self._check_class(known, args, {}, is_called=True)
-        result = function(*args)
+        result = self._objects.reduce(function, args)
         if count_of(result) > NEW:
             self._foreign[id(result)] = result
         return result
@@ -226,8 +223,8 @@ class Guard:
         self._check(known, known.rule.new, args, "make")
         if known.rule.is_any:
             self._check_class(known, args, {}, is_called=False)
-        result = objects.newobj(cls, args)
-        if count_of(result) > NEW and not is_plainly_made(cls):
+        result = self._objects.newobj(cls, args)
+        if count_of(result) > NEW and not is_plainly_made(known.obj):
             self._foreign[id(result)] = result
         return result
 
@@ -239,8 +236,8 @@ class Guard:
             self._refuse_call(known, "with keywords")
         self._charge(kwargs)
         self._check_class(known, args, kwargs, is_called=False)
-        result = objects.newobj_ex(cls, args, kwargs)
-        if count_of(result) > NEW and not is_plainly_made(cls):
+        result = self._objects.newobj_ex(cls, args, kwargs)
+        if count_of(result) > NEW and not is_plainly_made(known.obj):
             self._foreign[id(result)] = result
         return result
 
@@ -251,8 +248,8 @@ class Guard:
         if not known.rule.is_any:
             self._refuse_call(known, "by INST or OBJ")
         self._check_class(known, args, {}, is_called=True)
-        result = objects.instantiate(cls, args)
-        if count_of(result) > NEW and not is_plainly_made(cls):
+        result = self._objects.instantiate(cls, args)
+        if count_of(result) > NEW and not is_plainly_made(known.obj):
             self._foreign[id(result)] = result
         return result
 
@@ -357,7 +354,7 @@ class Guard:
         known = self._known.get(id(cls))
         if known is None or not isinstance(cls, type):
             return "the class is no listed name"
-        if isinstance(cls, EnumMeta):
+        if isinstance(known.obj, EnumMeta):
             return "an enum has no other members"
         if known.rule.is_any or known.rule.new is not None:
             return None
@@ -413,7 +410,7 @@ class Guard:
                 self._charge(part)
         if type(state) is dict:
             self.weigh(state)
-        self._set_state(obj, state)
+        policy_objects.set_state(self._objects, obj, state)
 
     def append_items(self, obj: Any, items: list[Any]) -> None:
         """APPEND and APPENDS."""
@@ -427,11 +424,11 @@ class Guard:
             obj.extend(items)
             return
         self._check_items(cls, "a", "APPEND")
-        extend = find_method(obj, "extend")
+        extend = self._objects.find_method(obj, "extend")
         if extend is not None:
             extend(items)
             return
-        call_for_each(obj, "append", items)
+        policy_objects.call_for_each(self._objects, obj, "append", items)
 
     def set_items(self, obj: Any, items: list[Any]) -> None:
         """SETITEM and SETITEMS."""
@@ -446,8 +443,7 @@ class Guard:
                 # list(range(10**12)) under another name
                 self._refuse("arguments", "it sets a slice", full_name(cls))
         self.weigh(items[::2])
-        for i in range(0, len(items), 2):
-            obj[items[i]] = items[i + 1]
+        self._objects.set_items(obj, items)
 
     def add_items(self, obj: Any, items: list[Any]) -> None:
         """ADDITEMS."""
@@ -461,7 +457,7 @@ class Guard:
         if issubclass(cls, set):
             set.update(obj, items)
             return
-        call_for_each(obj, "add", items)
+        policy_objects.call_for_each(self._objects, obj, "add", items)
 
     def foreign(self, obj: Any) -> Any:
         """An object of somebody else: it may be in the result, and stays as it is."""
@@ -517,38 +513,6 @@ class Guard:
             if depth > self._depths.get(id(target), (None, 1))[1]:
                 self._depths[id(target)] = target, depth
             self._placed[id(item)] = item
-
-    def _set_state(self, obj: Any, state: Any) -> None:
-        """As objects.build, but what the pickle has put into the instance is never called."""
-        setstate = find_method(obj, "__setstate__")
-        if setstate is not None:
-            setstate(state)
-            return
-        slots = ABSENT
-        if type(state) is tuple and len(state) == 2:
-            state, slots = state
-        if state is not None:
-            if type(state) is not dict:
-                self._refuse("states", "a state that is no dict", full_name(type(obj)))
-            attributes = object.__getattribute__(obj, "__dict__")
-            if type(attributes) is not dict or count_of(attributes) > NEW_DICT:
-                self._refuse(
-                    "objects changed",
-                    f"the attributes of {article(type(obj))} are not its own",
-                    full_name(type(obj)),
-                )
-            intern = sys.intern
-            for key, value in list(state.items()):
-                attributes[intern(key) if type(key) is str else key] = value
-        if slots is not ABSENT:
-            if type(slots) is not dict:
-                self._refuse("states", "slots that are no dict", full_name(type(obj)))
-            for key, value in list(slots.items()):
-                if type(key) is not str or (
-                    key.startswith("__") and key.endswith("__") and not is_slot(type(obj), key)
-                ):
-                    self._refuse("states", "a slot without a common name", full_name(type(obj)))
-                setattr(obj, key, value)
 
     # --- costs
 
