@@ -25,7 +25,7 @@ ROWS = [
     {"digest"},
     {"pure"},
     {"_implementation"},
-    {"loading"},
+    {"loading", "checking"},
     {"inspection", "diagnosis", "installation", "cloud"},
     {""},  # the package itself
     {"integrations"},

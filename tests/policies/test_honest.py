@@ -109,10 +109,11 @@ def test_large_values_of_a_kind(unpickling):
 # --- damaged pickles
 
 
-def damaged(count: int, seed: int):
+def damaged(count: int, seed: int, others: tuple[bytes, ...] = ()):
     """Bytes of honest and hostile pickles, changed, cut and put together."""
     rng = random.Random(seed)
     sources = [
+        *others,
         *(pickle.dumps([value, value], protocol) for value in VALUES for protocol in range(6)),
         *(data for data in ATTACKS.values() if len(data) < 500),
         *(data for data in fuzz_inspect.seeds() if len(data) < 2000),

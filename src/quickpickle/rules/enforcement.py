@@ -98,6 +98,10 @@ class Guard:
         self.copied = 0
         self._hashed = 0
 
+    def goes_on(self, error: PolicyError, code: int, stack: list[Any]) -> bool:
+        """Whether the pure loop goes on after a refusal: a load never does."""
+        return False
+
     # --- names
 
     def find(

@@ -26,14 +26,14 @@ def reduce(function: Any, args: Any) -> Any:
 def newobj(cls: Any, args: Any) -> Any:
     """NEWOBJ."""
     if type(args) is not tuple or type(cls) is not type or cls.__flags__ & _NO_INSTANCES:
-        _check_newobj("NEWOBJ", cls, args)
+        check_newobj("NEWOBJ", cls, args)
         args = _items(args)
     return cls.__new__(cls, *args)
 
 
 def newobj_ex(cls: Any, args: Any, kwargs: Any) -> Any:
     """NEWOBJ_EX."""
-    _check_newobj("NEWOBJ_EX", cls, args)
+    check_newobj("NEWOBJ_EX", cls, args)
     if not issubclass(type(kwargs), dict):
         raise UnpicklingError(
             f"NEWOBJ_EX kwargs argument must be a dict, not {c_type_name(type(kwargs)):.200}"
@@ -56,7 +56,7 @@ def _is_str(obj: Any) -> bool:
     return issubclass(type(obj), str)
 
 
-def _check_newobj(opcode: str, cls: Any, args: Any) -> None:
+def check_newobj(opcode: str, cls: Any, args: Any) -> None:
     if not issubclass(type(cls), type):
         raise UnpicklingError(
             f"{opcode} class argument must be a type, not {c_type_name(type(cls)):.200}"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from importlib import import_module
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 from .dangers import danger_of
 from .policy_names import ANY, CLASSES, MEMBERS, PLAIN, Rule, danger_in_calls
-from .tracebacks import make_public
+from .tracebacks import drop_frames, make_public
 
 
 class PolicyError(UnpicklingError):
@@ -188,6 +189,59 @@ class Policy:
                 raise ValueError(f"{name} must be an int that is not negative")
             changed[name] = min(value, 1 << 62)
         return _policy(self._content._replace(limits=self._content.limits._replace(**changed)))
+
+    def check(
+        self,
+        file: Any,
+        *,
+        fix_imports: bool = True,
+        encoding: str = "ASCII",
+        errors: str = "strict",
+        buffers: Iterable[Any] | None = None,
+    ) -> list[PolicyError]:
+        """Everything in a pickle that this policy refuses, found without loading it.
+
+        The list is empty where a load would be refused nothing. Else its first entry is the error
+        that a load would raise, and the others are what it would be refused next, if that were
+        allowed. What follows from a refusal is not listed. The same rules decide, in the same
+        loop. Where a limit is exceeded, the check ends, as a load does.
+
+        No class and no function that `allow` lists is called. So what these would do themselves
+        is not seen: an error of theirs, or that they return an object that they keep, which a load
+        then refuses to change. Modules of names that the policy lists are imported, no others.
+
+        Parameters
+        ----------
+        file
+            A path, the bytes themselves, or a file open for reading. One pickle is read.
+        fix_imports, encoding, errors, buffers
+            Those of `Unpickler`.
+
+        Raises
+        ------
+        UnpicklingError, EOFError, ...
+            The pickle is damaged, and nothing before that is refused: the error of a load. If
+            something was refused before, the check ends there; a note of the last entry says so.
+
+        Example
+        -------
+        >>> import pickle, shlex, textwrap
+        >>> for violation in Policy.plain().check(pickle.dumps([shlex.quote, textwrap.dedent])):
+        ...     print(violation.name, violation.offset)
+        shlex.quote 30
+        textwrap.dedent 52
+        """
+        # It stands on the Unpickler, which stands on the rules, so it is looked up here.
+        checking = import_module("quickpickle.checking")
+        try:
+            found: list[PolicyError] = checking.check(
+                self, file, fix_imports=fix_imports, encoding=encoding, errors=errors,
+                buffers=buffers,
+            )  # fmt: skip
+        except BaseException as error:
+            drop_frames(error)
+            raise
+        return found
 
     @property
     def limits(self) -> Limits:

@@ -22,7 +22,7 @@ _STOP: Final = op.STOP[0]
 
 
 def read_guarded(stream: Stream) -> Any:
-    """Read one pickle under a policy."""
+    """Read one pickle under a policy; or only check it, where the Guard goes on after a refusal."""
     guard: Guard = stream.guard
     guard.begin()
     most_objects = guard.policy.limits.objects
@@ -30,24 +30,27 @@ def read_guarded(stream: Stream) -> Any:
     dispatch = GUARDED
     begin = stream.base + stream.pos
     offset = objects = 0
-    try:
-        while True:
-            pos = stream.pos
-            if pos >= stream.size or pos >= len(stream.data):
-                pos = stream.next_opcode()
-            code = stream.data[pos]
-            offset = stream.base + pos - begin
-            stream.pos = pos + 1
-            objects += COUNTED[code]
-            if objects > most_objects or OBJECT_SIZE * objects + offset > most_memory:
-                guard.too_many(objects)
-            if code == _STOP:
-                break
-            dispatch[code](stream)
-    except PolicyError as error:
-        if error.offset is None:
-            error.offset = offset
-        raise
+    code = -1
+    while code != _STOP:
+        try:
+            while True:
+                pos = stream.pos
+                if pos >= stream.size or pos >= len(stream.data):
+                    pos = stream.next_opcode()
+                code = stream.data[pos]
+                offset = stream.base + pos - begin
+                stream.pos = pos + 1
+                objects += COUNTED[code]
+                if objects > most_objects or OBJECT_SIZE * objects + offset > most_memory:
+                    guard.too_many(objects)
+                if code == _STOP:
+                    break
+                dispatch[code](stream)
+        except PolicyError as error:
+            if error.offset is None:
+                error.offset = offset
+            if not guard.goes_on(error, code, stream.stack):
+                raise
     stream.skip_consumed()
     if not stream.stack:
         raise stream.underflow()
@@ -121,13 +124,14 @@ def _load_additems(stream: Stream) -> None:
 
 
 def _load_dict(stream: Stream) -> None:
-    if len(stream.stack) % 2 == 0:
+    if stream.stacks and len(stream.stack) % 2 == 0:
         stream.guard.weigh(stream.stack[::2])
     containers.load_dict(stream)
 
 
 def _load_frozenset(stream: Stream) -> None:
-    stream.guard.weigh(stream.stack)
+    if stream.stacks:
+        stream.guard.weigh(stream.stack)
     containers.load_frozenset(stream)
 
 
