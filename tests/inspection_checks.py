@@ -9,13 +9,13 @@ import pickle
 from typing import Any, ClassVar
 
 import quickpickle.inspection
-import quickpickle.inspection.scan
+import quickpickle.scanning.scan
 from conftest import IMPLEMENTATIONS
 from quickpickle.format import table
-from quickpickle.inspection.labels import find_pickle
+from quickpickle.scanning.labels import find_pickle
 
 # The scanners, by the name of their implementation.
-SCANNERS: dict[str, Any] = {"python": quickpickle.inspection.scan.Scanner}
+SCANNERS: dict[str, Any] = {"python": quickpickle.scanning.scan.Scanner}
 if "native" in IMPLEMENTATIONS:
     SCANNERS["native"] = importlib.import_module("quickpickle.compiled.inspection").Scanner
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 ROWS = [
     {"format"},
     {"rules"},
-    {"files", "optimization"},
+    {"scanning", "files", "optimization"},
     {"pickling", "unpickling", "compiled"},
     {"digest"},
     {"pure"},

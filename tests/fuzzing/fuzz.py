@@ -1,4 +1,4 @@
-"""Fuzzing, guided by the coverage of the Python implementation and of `inspection/`: `make fuzz`.
+"""Fuzzing, guided by the coverage of the Python implementation and of `scanning/`: `make fuzz`.
 
     python tests/fuzzing/fuzz.py graphs --seconds 300
     python tests/fuzzing/fuzz.py pickles --seconds 300 -jobs=1
@@ -26,9 +26,9 @@ sys.path.insert(0, str(TESTS))
 with atheris.instrument_imports(include=["quickpickle"]):
     import quickpickle.inspection.report
     import quickpickle.inspection.result
-    import quickpickle.inspection.scan
     import quickpickle.optimization
-    import quickpickle.pure  # noqa: F401
+    import quickpickle.pure
+    import quickpickle.scanning.scan  # noqa: F401
 
 from fuzzing import fuzz_graphs, fuzz_inspect, fuzz_loads, fuzz_pickles  # noqa: E402
 

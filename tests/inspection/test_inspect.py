@@ -503,7 +503,7 @@ def test_progress(inspect: Any) -> None:
 def test_opcodes_across_the_ends_of_pieces(
     inspect: Any, protocol: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import quickpickle.inspection.source as source
+    import quickpickle.scanning.source as source
 
     data = pickle.dumps({"k": [1.5, 2**70, "text", b"bytes", Order(300, {"x": None})]}, protocol)
     expected = inspect(data).as_dict(9)
@@ -518,7 +518,7 @@ def test_opcodes_across_the_ends_of_pieces(
 def test_a_line_longer_than_a_piece(
     inspect: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import quickpickle.inspection.source as source
+    import quickpickle.scanning.source as source
 
     monkeypatch.setattr(source, "PIECE", 100)
     data = pickle.dumps(["long" * 100, 10**400, "end"], 0)

@@ -21,7 +21,7 @@ import pytest
 import quickpickle.pure
 from conftest import IMPLEMENTATIONS
 from quickpickle import optimization as compact
-from quickpickle.inspection.scan import Scanner
+from quickpickle.scanning.scan import Scanner
 
 SCANNERS: dict[str, Any] = {"python": Scanner}
 if "native" in IMPLEMENTATIONS:

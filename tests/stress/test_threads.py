@@ -75,7 +75,7 @@ def test_a_free_threaded_build_turns_the_lock_on():
 @free_threaded
 def test_a_free_threaded_build_without_the_compiled_implementation():
     result = run_python(WHICH, QUICKPICKLE_PURE="1")
-    assert result.stdout.split() == ["python", "quickpickle.inspection.scan", "False"]
+    assert result.stdout.split() == ["python", "quickpickle.scanning.scan", "False"]
     assert not result.stderr
 
 
@@ -84,7 +84,7 @@ def test_a_free_threaded_build_without_the_compiled_implementation():
 def test_where_the_lock_is_forbidden_the_python_implementation_is_used():
     """The compiled one would not be safe there: what it knows of references would be wrong."""
     result = run_python(WHICH, "-X", "gil=0")
-    assert result.stdout.split() == ["python", "quickpickle.inspection.scan", "False"]
+    assert result.stdout.split() == ["python", "quickpickle.scanning.scan", "False"]
     assert "quickpickle uses its pure implementation: " in result.stderr
     assert "-X gil=0" in result.stderr
 

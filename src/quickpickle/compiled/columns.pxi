@@ -1,4 +1,4 @@
-# The columns of the tree: as the arrays of inspection/tree.py, and what others see of them.
+# The columns of the tree: as the arrays of scanning/tree.py, and what others see of them.
 
 @cython.final
 cdef class Column:

@@ -1,1 +1,1 @@
-from ..inspection.scan import Scanner as Scanner
+from ..scanning.scan import Scanner as Scanner

@@ -1,6 +1,6 @@
 # cython: language_level=3, initializedcheck=False, boundscheck=False, wraparound=False
 # cython: cdivision=True
-"""The compiled scanner: the class of inspection/scan.py, with the same methods and columns in C.
+"""The compiled scanner: the class of scanning/scan.py, with the same methods and columns in C.
 
 It makes the same checks. There are two differences: a column is a block of memory that grows, and
 an entry of the memo with a very high number goes into a dict.
@@ -39,7 +39,7 @@ cdef extern from "opcodes.h":
 @cython.final
 @cython.binding(False)
 cdef class Scanner(State):
-    """See inspection/scan.py."""
+    """See scanning/scan.py."""
 
     cdef object is_rebuilder
     cdef bint shared

@@ -1,4 +1,4 @@
-# The stack and the memo of an Unpickler, with nodes in place of objects: as inspection/state.py.
+# The stack and the memo of an Unpickler, with nodes in place of objects: as scanning/state.py.
 
 cdef struct Entry:
     uint32_t node
@@ -280,6 +280,16 @@ cdef class State(Tree):
         self.cut(height)
         self.push_entry(node, OWNED)
         return 0
+
+    def target(self, int action):
+        """The node that an opcode is about: see scanning/state.py."""
+        cdef Py_ssize_t depth = table.TARGET_DEPTH.get(action, 0)
+        cdef Py_ssize_t place
+        if depth:
+            place = self.height - depth
+        else:
+            place = (self.marks[self.mark_count] if self.mark_count else self.height) - 1
+        return self.stack[place].node if place >= 0 else NOTHING
 
     # --- what is discarded
 

@@ -1,4 +1,4 @@
-# The tree of nodes, and the sums over it: as inspection/tree.py.
+# The tree of nodes, and the sums over it: as scanning/tree.py.
 
 @cython.binding(False)
 cdef class Tree:

@@ -224,6 +224,12 @@ LONGEST_NUMBER: Final = 4300  # digits; int() refuses more
 LONGEST_NAMES: Final = 1 << 20  # bytes of a module and a name
 HIGHEST_PROTOCOL: Final = 5
 
+TARGET_DEPTH: Final = {
+    APPEND: 2, SETITEM: 3, BUILD: 2, PUT: 1, MEMOIZE: 1, BINPERSID: 1, READONLY_BUFFER: 1
+}  # fmt: skip
+"""How deep on the stack lies what an action changes or is about; with all others it is what lies
+below the last mark."""
+
 # So many plain scalars in a row are no nodes of their own: their bytes are those of what they are
 # in. It keeps a list of a hundred million numbers small.
 LONG_ROW: Final = 16

@@ -62,15 +62,16 @@ def inspect(
     3154 and 574.
     """
     from ..rules.errors import InspectionError
-    from .read import scan
+    from ..scanning.labels import is_rebuilder
+    from ..scanning.read import scan
+    from ..scanning.source import open_source
     from .result import Inspection
-    from .source import open_source
 
     source = open_source(file)
     scanner, malformed = scan(
         find_scanner(),
         source,
-        partial(_is_rebuilder, source),
+        partial(is_rebuilder, source),
         progress or (lambda position: None),
         max_objects,
     )
@@ -92,7 +93,7 @@ def find_scanner() -> Any:
             pass
         else:
             return Scanner
-    from .scan import Scanner as PythonScanner
+    from ..scanning.scan import Scanner as PythonScanner
 
     return PythonScanner
 
@@ -103,14 +104,6 @@ def __getattr__(name: str) -> object:
 
         return getattr(result, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _is_rebuilder(source: Any, scanner: Any, number: int) -> bool:
-    """Whether a name is copyreg._reconstructor, which makes instances at protocols 0 and 1."""
-    from .labels import Labels
-
-    module, name = Labels(source, scanner).names_of(number)
-    return name == "_reconstructor" and module in ("copyreg", "copy_reg")
 
 
 def _describe(malformed: Any, source: Any, scanner: Any) -> str:

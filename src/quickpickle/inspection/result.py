@@ -10,9 +10,9 @@ from ..format import table
 from ..rules.dangers import danger_of
 from ..rules.errors import InspectionError
 from ..rules.tracebacks import drop_frames, drop_frames_of, make_public
-from .labels import Labels, Place, find_pickle
+from ..scanning.labels import Labels, Place, find_pickle
+from ..scanning.source import Source
 from .printable import counted
-from .source import Source
 
 MOST_ROWS = 100_000  # of a tree, whatever depth is asked for
 

@@ -83,6 +83,32 @@ class Copy:
         return self.read(offset, PIECE)
 
 
+class Part:
+    """An open file from an offset on, as far as it goes: its end is not looked for.
+
+    That would decompress all of a compressed one. What the file has at its end is found by reading.
+    """
+
+    size = 1 << 47
+
+    def __init__(self, file: Any, start: int) -> None:
+        self._file = file
+        self._start = start
+
+    def read(self, offset: int, count: int) -> bytes:
+        self._file.seek(self._start + offset)
+        data = bytes(self._file.read(count))
+        while len(data) < count:
+            more = bytes(self._file.read(count - len(data)))
+            if not more:
+                break
+            data += more
+        return data
+
+    def piece(self, offset: int) -> bytes:
+        return self.read(offset, PIECE)
+
+
 def open_source(file: Any) -> Source:
     """A path, a bytes-like object, or a binary file to be read from its position on."""
     if isinstance(file, (str, os.PathLike)):

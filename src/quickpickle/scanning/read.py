@@ -50,7 +50,7 @@ def _scan(
         while position < source.size:
             reached = scanner.feed(source.piece(position), position)
             if reached == position:
-                scanner.line_end = _find_line_end(source, position)
+                scanner.line_end = find_line_end(source, position)
             position = reached
             progress(min(position, source.size))
         if scanner.is_open:
@@ -61,7 +61,7 @@ def _scan(
     return scanner, None
 
 
-def _find_line_end(source: Source, position: int) -> int:
+def find_line_end(source: Source, position: int) -> int:
     """Where the line ends that is longer than a piece; it is searched, not kept."""
     code = source.read(position, 1)[0]
     name = table.OPCODE_NAMES[code]

@@ -53,12 +53,15 @@ class Place(NamedTuple):
 
 
 class Labels:
-    """Reads labels from a source, with the columns of a scanner."""
+    """Reads labels from a source, with the columns of a scanner.
 
-    def __init__(self, source: Source, scanner: Any) -> None:
+    With `is_first` there is only the first pickle, whatever comes behind it.
+    """
+
+    def __init__(self, source: Source, scanner: Any, *, is_first: bool = False) -> None:
         self._source = source
         self.scanner = scanner
-        self._are_many = len(scanner.pickles) > table.P_FIELDS
+        self._are_many = len(scanner.pickles) > table.P_FIELDS and not is_first
         self._names: dict[int, tuple[str, str]] = {}
         self._texts: dict[str, str] = {}
         self._literals: dict[int, str | None] = {}
@@ -327,6 +330,12 @@ def find_pickle(scanner: Any, node: int) -> int:
         else:
             high = middle
     return low
+
+
+def is_rebuilder(source: Source, scanner: Any, number: int) -> bool:
+    """Whether a name is copyreg._reconstructor, which makes instances at protocols 0 and 1."""
+    module, name = Labels(source, scanner).names_of(number)
+    return name == "_reconstructor" and module in ("copyreg", "copy_reg")
 
 
 def _decode(code: int, kind: int, data: bytes) -> Any:

@@ -131,6 +131,15 @@ class State(Tree):
         self.parent[node] = parent
         self.role[node] = table.LOOSE
 
+    def target(self, action: int) -> int:
+        """The node that an opcode would change, or put something into; NOTHING for none."""
+        depth = table.TARGET_DEPTH.get(action, 0)
+        if depth:
+            place = len(self._stack) - depth
+        else:
+            place = (self._marks[-1] if self._marks else len(self._stack)) - 1
+        return self._stack[place] if place >= 0 else NOTHING
+
     def _take_back(self, node: int, size: int) -> bool:
         """A tuple that contains itself is written so: its items, which contain it already, are
         discarded, and it is fetched from the memo. So it is here that it has its place, and
