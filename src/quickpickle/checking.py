@@ -10,13 +10,14 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from ._implementation import implementation
 from .files.compression import decompressed, with_its_start
 from .files.writing import is_path
 from .rules.loading import as_bytes
 from .rules.options import check_text
 from .rules.policy import Policy, PolicyError
 from .rules.policy_check import Checker
-from .unpickling.guarded import read_guarded
+from .unpickling.guarded import find_paths, read_guarded
 from .unpickling.stream import Stream
 from .unpickling.unpickler import open_stream
 
@@ -74,6 +75,7 @@ def _check(policy: Policy, stream: Stream) -> list[PolicyError]:
     checker = Checker(policy)
     stream.guard = stream.objects = checker
     found = checker.violations
+    begin = stream.base + stream.pos
     try:
         read_guarded(stream)
     except PolicyError:  # one that ends it
@@ -85,4 +87,19 @@ def _check(policy: Policy, stream: Stream) -> list[PolicyError]:
         found[-1].add_note(f"what comes behind it was not checked: {type(error).__name__}: {error}")
     for violation in found:
         violation.__traceback__ = violation.__context__ = None
+    if found:
+        offsets = [violation.offset or 0 for violation in found]
+        paths = find_paths(_find_scanner(), stream, begin, offsets)
+        for violation, path in zip(found, paths, strict=True):
+            violation.path = path
     return found
+
+
+def _find_scanner() -> Any:
+    if implementation == "native":
+        from .compiled.inspection import Scanner
+
+        return Scanner
+    from .scanning.scan import Scanner as PythonScanner
+
+    return PythonScanner

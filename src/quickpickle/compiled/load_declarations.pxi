@@ -82,6 +82,7 @@ cdef extern from "Python.h":
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)
     Py_ssize_t PyBytes_GET_SIZE_ "PyBytes_GET_SIZE"(PyObject*)
     object PyMemoryView_FromMemory(char*, Py_ssize_t, int)
+    const int PyBUF_READ
     const int PyBUF_WRITE
     PyObject* PyObject_Call_ "PyObject_Call"(PyObject*, PyObject*, PyObject*) except NULL
     int PyObject_GenericSetAttr_ "PyObject_GenericSetAttr"(

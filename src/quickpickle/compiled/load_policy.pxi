@@ -49,7 +49,21 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
         self.close_window()
         if error.offset is None:
             error.offset = self.offset
+        error.path = find_path(self, error.offset)
         raise
+
+
+cdef object find_path(Loader self, Py_ssize_t offset):
+    """Where in the object what the opcode makes would have been. No window is open."""
+    cdef const uint8_t* end = self.end if self.frame_end == NULL else self.data_end
+    from ..scanning import places
+    from .inspection import Scanner
+    if self.is_file:
+        return places.path_in_file(
+            Scanner, self.file_read, self.base + (end - self.start) - self.ahead, offset
+        )
+    view = PyMemoryView_FromMemory(<char*>self.start, end - self.start, PyBUF_READ)
+    return places.path_in_data(Scanner, view, offset)
 
 
 cdef int refuse_more(Loader self) except -1:

@@ -28,7 +28,8 @@ class PolicyError(UnpicklingError):
     name
         The dotted name that it is about; None where it is about none.
     path
-        Where in the object the refused part would have been, where that is known; else None.
+        Where in the object the refused part would have been, as `obj['models'][3]`; None where
+        that is not known, as in a file that cannot seek.
     offset
         The place of the opcode in the pickle, in bytes from where the load began.
     """

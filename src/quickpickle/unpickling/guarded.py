@@ -49,12 +49,34 @@ def read_guarded(stream: Stream) -> Any:
         except PolicyError as error:
             if error.offset is None:
                 error.offset = offset
-            if not guard.goes_on(error, code, stream.stack):
-                raise
+            if guard.goes_on(error, code, stream.stack):
+                continue
+            if type(guard) is Guard:  # a check looks for all of its paths at once
+                error.path = find_path(stream, begin, offset)
+            raise
     stream.skip_consumed()
     if not stream.stack:
         raise stream.underflow()
     return stream.stack.pop()
+
+
+def find_path(stream: Stream, begin: int, offset: int) -> str | None:
+    """Where in the object what the opcode makes would have been."""
+    from ..scanning.scan import Scanner
+
+    return find_paths(Scanner, stream, begin, [offset])[0]
+
+
+def find_paths(
+    scanner_class: Any, stream: Stream, begin: int, offsets: list[int]
+) -> list[str | None]:
+    """The same for several opcodes."""
+    from ..scanning import places
+
+    if stream.read is None:
+        return places.paths_in_data(scanner_class, stream.data[begin:], offsets)
+    consumed = stream.base + stream.prefetched - begin
+    return places.paths_in_file(scanner_class, stream.read, consumed, offsets)
 
 
 # --- extensions

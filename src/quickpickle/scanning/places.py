@@ -1,0 +1,163 @@
+"""Where in the object something is that an opcode makes or changes: (pickle, offset) -> path.
+
+It is asked after a load has failed, so a load that succeeds pays nothing for it. The pickle is read
+once more, by the scanner of `inspect`, as far as that is needed: what the opcode makes has its
+place when the opcodes behind it have put it there. Nothing is imported or called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from ..format import table
+from ..rules.errors import InspectionError
+from .labels import Labels, is_rebuilder
+from .read import find_line_end
+from .source import Data, Part, Source
+
+MOST_OBJECTS: Final = 300_000  # of a pickle that is read once more, with all behind the opcode
+_MOST_PIECES: Final = 16  # of a megabyte, that are read behind the last opcode
+_FARTHEST: Final = 1 << 28  # bytes behind it, payloads included
+
+
+def path_in_data(scanner_class: Any, data: Any, offset: int) -> str | None:
+    """The path of what the opcode at an offset of a pickle makes or changes; None for unknown.
+
+    >>> from .scan import Scanner
+    >>> path_in_data(Scanner, b"]K\\x07a.", 1), path_in_data(Scanner, b"]K\\x07a.", 3)
+    ('obj[0]', 'obj')
+    """
+    return paths_in_data(scanner_class, data, [offset])[0]
+
+
+def paths_in_data(scanner_class: Any, data: Any, offsets: Sequence[int]) -> list[str | None]:
+    """The same for several opcodes, whose offsets are in order."""
+    try:
+        return _find_paths(scanner_class, Data(data), offsets)
+    except MemoryError:  # there is still the error of the load
+        return [None] * len(offsets)
+
+
+def path_in_file(scanner_class: Any, read: Any, consumed: int, offset: int) -> str | None:
+    """The same of a file, whose `read` has given so many bytes of the pickle by now."""
+    return paths_in_file(scanner_class, read, consumed, [offset])[0]
+
+
+def paths_in_file(
+    scanner_class: Any, read: Any, consumed: int, offsets: Sequence[int]
+) -> list[str | None]:
+    """The same for several opcodes. The file has to say that it can seek; its position stays."""
+    unknown: list[str | None] = [None] * len(offsets)
+    file = getattr(read, "__self__", None)
+    try:
+        if file is None or file.seekable() is not True:
+            return unknown
+        position = file.tell()
+        if position < consumed:
+            return unknown
+        try:
+            return _find_paths(scanner_class, Part(file, position - consumed), offsets)
+        finally:
+            file.seek(position)
+    except Exception:  # the file's own code, which must not hide the error of the load
+        return unknown
+
+
+def _find_paths(scanner_class: Any, source: Source, offsets: Sequence[int]) -> list[str | None]:
+    scanner = scanner_class(source.size, partial(is_rebuilder, source), False, MOST_OBJECTS)
+    targets = _read(scanner, source, list(offsets))
+    scanner.finish()
+    labels = Labels(source, scanner, is_first=True)
+    return [_path(labels, target) for target in targets]
+
+
+def _read(scanner: Any, source: Source, offsets: list[int]) -> list[tuple[int, int, int] | None]:
+    """For each opcode its offset, and a node with the offset of that, if it makes none itself."""
+    targets: list[tuple[int, int, int] | None] = [None] * len(offsets)
+    position = 0
+    try:
+        for i, offset in enumerate(offsets):
+            position = _read_to(scanner, source, position, offset)
+            if position != offset or scanner.pickles:
+                break
+            node = scanner.target(table.ACTION_OF[source.read(offset, 1)[0]])
+            found = 0 if node == table.NOTHING else int(scanner.offset[node])
+            targets[i] = offset, node, found
+        else:
+            last = position
+            for _ in range(_MOST_PIECES):
+                if scanner.pickles or position - last > _FARTHEST:
+                    break
+                reached = _feed(scanner, source, position, source.size)
+                if reached == position:
+                    break
+                position = reached
+    except InspectionError as error:
+        position = error.offset
+    scanner.abandon(position)
+    return targets
+
+
+def _read_to(scanner: Any, source: Source, position: int, offset: int) -> int:
+    """Have all opcodes before this one read; returns how far it came."""
+    while position < offset:
+        reached = _feed(scanner, source, position, offset)
+        if reached == position:
+            break
+        position = reached
+    return position
+
+
+def _feed(scanner: Any, source: Source, position: int, end: int) -> int:
+    piece = source.piece(position)
+    is_cut = len(piece) > end - position
+    piece = piece[: end - position]
+    reached = scanner.feed(piece, position)
+    if reached == position and len(piece) and not is_cut and position + len(piece) < source.size:
+        scanner.line_end = find_line_end(source, position)
+        reached = scanner.feed(piece, position)
+    return int(reached)
+
+
+def _path(labels: Labels, target: tuple[int, int, int] | None) -> str | None:
+    if target is None:
+        return None
+    offset, node, found = target
+    scanner = labels.scanner
+    made = _last_at(scanner, offset)
+    if made is not None:
+        node = _made_of(scanner, made)
+    elif node >= len(scanner.kind) or scanner.offset[node] != found:
+        return None  # one of a long row of numbers, which have no nodes
+    path = labels.path(node)
+    return None if path.startswith("<") else path
+
+
+def _last_at(scanner: Any, offset: int) -> int | None:
+    """The node that an opcode has made."""
+    low, high = 1, len(scanner.kind)
+    while low < high:
+        middle = (low + high) // 2
+        if scanner.offset[middle] <= offset:
+            low = middle + 1
+        else:
+            high = middle
+    node = low - 1
+    is_object = scanner.role[node] not in (table.NUMBERED, table.REST)
+    return node if node and is_object and scanner.offset[node] == offset else None
+
+
+def _made_of(scanner: Any, node: int) -> int:
+    """In the place of a name: the object whose type it is, as that is what would have been made."""
+    if scanner.kind[node] != table.GLOBAL:
+        return node
+    above = node
+    for _ in range(2):  # also from the arguments of what rebuilds objects
+        above = scanner.parent[above]
+        if above == table.NOTHING:
+            break
+        if scanner.kind[above] == table.OBJECT and scanner.type[above] == scanner.type[node]:
+            return int(above)
+    return node
