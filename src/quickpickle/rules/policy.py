@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from importlib import import_module
 from pickle import UnpicklingError
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .dangers import danger_of
 from .policy_names import ANY, CLASSES, MEMBERS, PLAIN, Rule, danger_in_calls
@@ -84,6 +84,9 @@ class _Content(NamedTuple):
     dangerous: frozenset[str] = frozenset()  # those of them that were allowed as such
     forbidden: frozenset[str] = frozenset()
     limits: Limits = Limits()
+
+
+_PRESETS: Final = ("plain",)  # the classmethods of Policy that a file may name
 
 
 class Policy:
@@ -244,6 +247,44 @@ class Policy:
             raise
         return found
 
+    def to_file(self, file: Any) -> None:
+        """Write it in TOML, for review and version control; `from_file` reads it.
+
+        `file` is a path, or a file that is open for writing text. The same policy has the same
+        text: the names are sorted, one a line. Limits that are those of every policy are left out.
+        """
+        from .policy_file import Parts, text_of, write_text
+
+        content = self._content
+        limits = {
+            name: value
+            for name, value in content.limits._asdict().items()
+            if value != Limits._field_defaults[name]
+        }
+        allow = content.names - content.dangerous
+        parts = Parts(limits, content.forbidden, content.presets, allow, content.dangerous)
+        write_text(file, text_of(parts))
+
+    @classmethod
+    def from_file(cls, file: Any) -> Policy:
+        """The policy in a file of TOML: a path, or a file that is open for reading.
+
+        Raises ValueError, which says what is wrong and where, for keys that there are not, for
+        what is no name, and for names in `allow` that `allow` would refuse: those that run code,
+        whatever their arguments are, have to be in the list `dangerous`.
+        """
+        from .policy_file import parse, read_text
+
+        parts = parse(*read_text(file), _PRESETS, Limits._fields, _check_in_file)
+        dangerous = frozenset(parts.dangerous)
+        content = _Content(
+            frozenset(parts.presets),
+            frozenset(parts.allow) | dangerous,
+            dangerous,
+            frozenset(parts.forbid),
+        )
+        return _policy(content).limit(**parts.limit)
+
     @property
     def limits(self) -> Limits:
         """The bounds: memory, objects and depth."""
@@ -371,6 +412,14 @@ def _name_of(what: Any) -> str:
     if found is not what:
         raise ValueError(f"{what!r} is not found as {module}.{name}, so no pickle can name it")
     return f"{module}.{name}"
+
+
+def _check_in_file(name: str, is_dangerous: bool) -> None:
+    """Raise ValueError where a name in a file is none, or is one that `allow` would refuse."""
+    _name_of(name)
+    danger = None if is_dangerous else _danger(name)
+    if danger is not None:
+        raise ValueError(f"{name!r} {danger}; if a pickle may do that, move it to 'dangerous'")
 
 
 def _danger(full: str) -> str | None:
