@@ -7,15 +7,15 @@ import os
 import pickle
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+import quickpickle
 from quickpickle.cli import main
 from quickpickle.inspection.printable import printable
-from quickpickle.inspection.report import progress_bar
 
 Output = pytest.CaptureFixture[str]
 
@@ -30,9 +30,7 @@ class Call:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("COLUMNS", raising=False)
     path = tmp_path / "file.pickle"
     obj = {"records": [b"x" * 500, list(range(1000)), "text"], "bad": Call(os.system, "true")}
     path.write_bytes(pickle.dumps(obj, 5))
@@ -52,6 +50,7 @@ def test_the_report(file: Path, capsys: Output) -> None:
     assert lines_with(printed.out, "can run code", "1 of the names")
     assert lines_with(printed.out, f"{os.system.__module__}.system", "runs commands")
     assert lines_with(printed.out, "obj['records'][0]", "bytes", "506")
+    assert not lines_with(printed.out, "unknown, so it may")
     assert "The tree" not in printed.out
     assert "No mark is no promise" in printed.out
 
@@ -74,6 +73,7 @@ def test_json(file: Path, capsys: Output) -> None:
     assert found["size"] == file.stat().st_size
     assert found["error"] is None
     assert found["imports"][0]["danger"] == "runs commands"
+    assert found["imports"][0]["kind"] == "dangerous"
     assert len(found["largest"]) == 3
     assert {row["depth"] for row in found["tree"]} == {0, 1}
     assert sum(kind["own"] for kind in found["types"]) == found["size"]
@@ -167,35 +167,6 @@ def test_hostile_names_do_not_reach_the_terminal(file: Path, capsys: Output) -> 
     assert printable("plain é 字") == "plain é 字"
 
 
-def test_the_progress_bar_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    import quickpickle.inspection.report as report
-
-    now = [0.0]
-    monkeypatch.setattr(report.time, "monotonic", lambda: now[0])
-    console = Console(force_terminal=True, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-    with console.file, progress_bar(console, 1000) as show:
-        bar = show.__closure__[0].cell_contents  # type: ignore[attr-defined]
-        show(10)
-        assert not bar.live.is_started
-        now[0] = 1.1
-        show(500)
-        assert bar.live.is_started
-        assert bar.tasks[0].completed == 500
-    assert not bar.live.is_started
-
-
-def test_without_rich(file: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "rich", None)
-    monkeypatch.delitem(sys.modules, "quickpickle.inspection.report")
-    assert main(["inspect", str(file)]) == 2
-    assert capsys.readouterr().err == (
-        "quickpickle: the inspect needs rich: pip install 'quickpickle[cli]'\n"
-    )
-    assert main(["inspect", str(file), "--json"]) == 0
-
-
 def test_without_plotly(file: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "plotly"]:
         monkeypatch.delitem(sys.modules, name)
@@ -212,3 +183,130 @@ def test_the_page_does_not_take_the_place_of_the_pickle(file: Path, capsys: Outp
     assert main(["inspect", str(file), "--html", str(other)]) == 2
     assert "name another file" in capsys.readouterr().err
     assert file.read_bytes() == data
+
+
+# --- names, and exit codes for a pipeline
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    """A pickle with a class that nobody but its user knows."""
+    path = tmp_path / "own.pickle"
+    path.write_bytes(pickle.dumps([Own() for _ in range(100)] + [date(2024, 1, 1)], 5))
+    return str(path)
+
+
+class Own:
+    pass
+
+
+def test_an_unknown_name_is_marked_once(own: str, capsys: Output) -> None:
+    assert main(["inspect", own]) == 0
+    out = capsys.readouterr().out
+    (line,) = lines_with(out, "Own", "unknown, so it may")
+    assert line.split()[:3] == [f"{__name__}.Own", "1", "100"]
+    assert lines_with(out, "can run code", "unknown, so it may: 1 of the names")
+    assert ["datetime.date", "1", "1"] in [line.split() for line in out.splitlines()]
+
+
+def test_plain_data_has_no_mark(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "plain"
+    path.write_bytes(pickle.dumps({"day": date(2024, 1, 1)}))
+    assert main(["inspect", str(path), "--fail-on-unknown"]) == 0
+    printed = capsys.readouterr()
+    assert not lines_with(printed.out, "unknown, so")
+    assert ["datetime.date", "1", "1"] in [line.split() for line in printed.out.splitlines()]
+    assert not lines_with(printed.out, "  can run code  ")
+    assert printed.err == ""
+
+
+def test_exit_codes_for_names(file: Path, own: str, capsys: Output) -> None:
+    assert main(["inspect", own, "--fail-on-dangerous"]) == 0
+    assert main(["inspect", str(file)]) == 0
+    assert capsys.readouterr().err == ""
+    for option in ("--fail-on-dangerous", "--fail-on-unknown"):
+        assert main(["inspect", str(file), option, "--json"]) == 1
+        name = f"{os.system.__module__}.system"
+        assert (
+            capsys.readouterr().err
+            == f"quickpickle: {file}: it names {name}, which runs commands\n"
+        )
+    assert main(["inspect", own, "--fail-on-unknown"]) == 1
+    assert capsys.readouterr().err == (
+        f"quickpickle: {own}: it names {__name__}.Own, which is unknown, so it may run code\n"
+    )
+
+
+def test_names_that_are_left_out(tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "many"
+    names = b"".join(b"cnowhere\nName%d\n" % i for i in range(30))
+    path.write_bytes(b"(" + names + b"cos\nsystem\ncdatetime\ndate\nl.")
+    assert main(["inspect", str(path), "--top", "5"]) == 0
+    out = capsys.readouterr().out
+    assert lines_with(out, "os.system", "runs commands")
+    assert lines_with(out, "and 27 more names, 26 of them unknown: --top 32 shows all")
+
+
+def test_a_pipe_that_is_closed(file: Path) -> None:
+    file.write_bytes(pickle.dumps([[i] for i in range(100_000)]))
+    command = [sys.executable, "-m", "quickpickle", "inspect", str(file), "--tree", "9"]
+    for options in (["--top", "100000"], ["--json", "--top", "100000"]):
+        process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+        process.stderr.close()
+        assert (process.wait(60), errors) == (0, b"")
+
+
+def test_figures_are_never_cut(file: Path, capsys: Output, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["inspect", str(file), "--tree", "3"]) == 0
+    out = capsys.readouterr().out
+    size = f"{file.stat().st_size - 12:,}"
+    assert len([line for line in out.splitlines() if size in line.split()]) >= 3
+    assert "obj['records" in out
+    assert not any(f"{size[:2]}…" in line for line in out.splitlines())
+
+
+def test_objects_and_types_are_sorted_by_their_size_with_all_below(
+    file: Path, capsys: Output
+) -> None:
+    assert main(["inspect", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for title, column in (("The largest objects", -3), ("What takes the space, by type", -3)):
+        start = lines.index(title) + 3
+        end = lines.index("", start) if "" in lines[start:] else len(lines)
+        sizes = [int(line.split()[column].replace(",", "")) for line in lines[start:end]]
+        assert len(sizes) > 4
+        assert sizes == sorted(sizes, reverse=True)
+    start = lines.index("The largest objects") + 3
+    assert [line.split()[0] for line in lines[start : start + 3]] == [
+        *("obj", "obj['records']", "obj['records'][1]")
+    ]
+    assert "__reduce_ex__" not in "".join(lines)
+
+
+def test_no_other_library_is_needed(file: Path) -> None:
+    """What the command imports is the standard library and this package."""
+    code = (
+        "import sys; from quickpickle.cli import main;"
+        "main(sys.argv[1:]); print(*{name.partition('.')[0] for name in sys.modules}"
+        " - set(sys.stdlib_module_names), file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", code, "inspect", str(file), "--tree", "2"],
+        env={**os.environ, "PYTHONPATH": str(Path(quickpickle.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert set(result.stderr.split()) <= {"quickpickle", "__main__", "cython_runtime"} | {
+        name for name in result.stderr.split() if name.startswith("_cython")
+    }
+    assert lines_with(result.stdout, "can run code")

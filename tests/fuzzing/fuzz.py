@@ -24,7 +24,6 @@ sys.path.insert(0, str(TESTS))
 
 # These imports are instrumented, so they come before all others.
 with atheris.instrument_imports(include=["quickpickle"]):
-    import quickpickle.inspection.report
     import quickpickle.inspection.result
     import quickpickle.optimization
     import quickpickle.pure

@@ -36,8 +36,11 @@ from inspection_checks import (
     inspect_with,
 )
 from models import Data, Plain, Slots
+from policies.attacks import ATTACKS
 from quickpickle.format import table
-from quickpickle.rules import dangers
+from quickpickle.inspection import result
+from quickpickle.rules import dangers, kinds
+from quickpickle.rules.policy_names import MEMBERS, PLAIN
 
 
 @pytest.fixture(params=SCANNERS)
@@ -308,7 +311,12 @@ def test_names_that_run_code_are_marked(
     found = f"{first.module}.{first.name}".removeprefix("_")  # _pickle
     assert (found, first.lookups, first.objects) == (name, 1, 1)
     assert first.danger
-    assert all(found.danger is None for found in inspection.imports[1:])
+    assert first.kind == "dangerous"
+    others = {f"{found.module}.{found.name}": found for found in inspection.imports[1:]}
+    assert all(found.danger is None for found in others.values())
+    assert others.pop(f"{__name__}.Order").kind == "unknown"
+    assert all(found.kind == "harmless" for found in others.values())
+    assert "1 name that can run code, 1 unknown name" in repr(inspection)
 
 
 def test_names_of_every_opcode(inspect: Any) -> None:
@@ -351,6 +359,83 @@ def test_names_are_those_of_python_3(inspect: Any) -> None:
     data = pickle.dumps([collections.OrderedDict, range(2), filter], 2)
     names = {f"{found.module}.{found.name}" for found in inspect(data).imports}
     assert names == {"collections.OrderedDict", "builtins.range", "builtins.filter"}
+
+
+def test_names_of_a_pickle_that_does_not_tell_its_protocol(inspect: Any) -> None:
+    """pickle.load then takes it for one of protocol 0, whatever its opcodes are."""
+    names = b"\x8c\x08commands\x8c\x09getoutput\x93"
+    (found,) = inspect(names + b".").imports
+    assert found[:2] == ("subprocess", "getoutput")
+    (found,) = inspect(b"\x80\x04" + names + b".").imports
+    assert found[:2] == ("commands", "getoutput")
+
+
+# Of the pickles that were published to show what scanners miss.
+PUBLISHED = [
+    *("torch._inductor.codecache.compile_file", "torch.serialization.load"),
+    *("torch.utils._config_module.load_config", "torch.utils.bottleneck.__main__.run_cprofile"),
+    *("torch.utils.collect_env.run", "torch.jit.unsupported_tensor_ops.execWrapper"),
+    *("torch.fx.experimental.symbolic_shapes.ShapeEnv.evaluate_guards_expression",),
+    *(
+        "torch._dynamo.guards.GuardBuilder.get",
+        "torch.hub.load",
+        "numpy.f2py.crackfortran.param_eval",
+    ),
+    *("numpy.testing._private.utils.runstring", "idlelib.pyshell.ModifiedInterpreter.runcode"),
+    *("lib2to3.pgen2.grammar.Grammar.loads", "distutils.file_util.write_file", "cProfile.runctx"),
+    *(
+        "doctest.debug_script",
+        "pydoc.pipepager",
+        "ensurepip._run_pip",
+        "pty.spawn",
+        "trace.Trace.run",
+    ),
+    *("code.InteractiveInterpreter.runcode", "_osx_support._read_output", "bdb.Bdb.run"),
+    *("pkgutil.resolve_name", "uuid._get_command_stdout", "asyncio.create_subprocess_shell"),
+    *("logging.config.dictConfig", "imaplib.IMAP4", "pandas.io.pickle.read_pickle"),
+    *("pandas.core.computation.eval.eval", "operator.methodcaller", "builtins.getattr"),
+]
+
+
+@pytest.mark.parametrize("full", PUBLISHED)
+def test_names_that_were_published_are_dangerous(full: str) -> None:
+    parts = full.split(".")
+    for i in range(1, len(parts)):
+        module, name = ".".join(parts[:i]), ".".join(parts[i:])
+        assert kinds.kind_of(module, name)[0] != "harmless"
+    assert kinds.kind_of(*full.rsplit(".", 1))[0] == "dangerous"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "kind"),
+    [
+        *(("functools", "partial", "unknown"), ("nobody", "knows", "unknown")),
+        *(("datetime", "date", "harmless"), ("datetime", "date.today", "unknown")),
+        *(("datetime", "date.__class__", "dangerous"), ("uuid", "UUID", "harmless")),
+        *(("uuid", "uuid1", "unknown"), ("collections", "OrderedDict", "harmless")),
+        *(("collections", "abc", "unknown"), ("collections", "OrderedDict.update", "unknown")),
+        *(("", "", "unknown"), ("copyreg", "extension 5, not registered", "unknown")),
+        *(("builtins", "bytearray", "harmless"), ("builtins", "iter", "unknown")),
+    ],
+)
+def test_kinds_of_names(module: str, name: str, kind: str) -> None:
+    assert kinds.kind_of(module, name)[0] == kind
+
+
+def test_only_what_a_policy_lists_goes_without_a_mark(inspect: Any) -> None:
+    for name, data in ATTACKS.items():
+        for found in inspect(data).imports:
+            full = f"{found.module}.{found.name}"
+            is_marked = found.kind != "harmless"
+            assert is_marked == ((full not in PLAIN and full not in MEMBERS) or bool(found.danger))
+            assert bool(found.danger) == (found.kind == "dangerous"), name
+
+
+def test_harmless_names_are_those_of_python_3() -> None:
+    """So no name that pickle.load looks for elsewhere is taken for a harmless one."""
+    for full in PLAIN:
+        module, _, name = full.rpartition(".")
+        assert result._of_python_3(module, name) == (module, name)
 
 
 def test_nothing_is_imported(inspect: Any) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..inspection import MAX_OBJECTS
+from ..inspection import MAX_OBJECTS, Inspection
+from ..inspection.printable import printable
+from ..rules.kinds import DANGEROUS, UNKNOWN
 
 _EXTRAS = {"rich": "cli", "plotly": "html"}
 
@@ -144,12 +146,22 @@ def _add_inspect(commands: argparse._SubParsersAction[Any]) -> None:
         default=MAX_OBJECTS,
         help="read no further than so many objects, at about 50 bytes each (default: %(default)s)",
     )
+    inspect.add_argument(
+        "--fail-on-dangerous",
+        action="store_true",
+        help="exit with 1 if it names what is known to run code",
+    )
+    inspect.add_argument(
+        "--fail-on-unknown",
+        action="store_true",
+        help="exit with 1 also if it names what is not known to be harmless, which may run code",
+    )
     inspect.add_argument("--json", action="store_true", help="print everything as JSON instead")
     inspect.add_argument(
         "--html",
         metavar="OUT",
         type=Path,
-        help="write a page with a chart of the bytes that can be zoomed, and print nothing",
+        help="write a page with a chart of the bytes that can be zoomed, in place of the tables",
     )
 
 
@@ -194,11 +206,9 @@ def _is_same(one: str, other: str) -> bool:
 
 def _inspect(arguments: argparse.Namespace) -> int:
     from .. import inspect
+    from .report import print_report
+    from .terminal import Progress, Screen, until_closed
 
-    if not arguments.json:
-        from rich.console import Console
-
-        from ..inspection.report import print_report, progress_bar
     if arguments.html is not None:
         from ..inspection.page import write_page
 
@@ -209,23 +219,41 @@ def _inspect(arguments: argparse.Namespace) -> int:
         return _complain("the standard input is closed", 1)
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
-    if arguments.json:
-        inspection = inspect(file, max_objects=arguments.max_objects)
-    else:
-        size = None if is_stream else Path(arguments.file).stat().st_size
-        with progress_bar(Console(stderr=True), size) as progress:
-            inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
+    progress = Progress(None if is_stream else Path(arguments.file).stat().st_size)
+    try:
+        inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
+    finally:
+        progress.close()
     if arguments.html is not None:
         write_page(arguments.html, inspection, name)
-    if arguments.json:
-        _print_json(inspection.as_dict(arguments.tree or 3, arguments.top))
-    elif arguments.html is None:
-        console = Console(highlight=False)
-        print_report(console, inspection, name, depth=arguments.tree, top=arguments.top)
+    with until_closed():
+        if arguments.json:
+            _print_json(inspection.as_dict(arguments.tree or 3, arguments.top))
+        elif arguments.html is None:
+            print_report(Screen(), inspection, name, depth=arguments.tree, top=arguments.top)
+        else:
+            size = arguments.html.stat().st_size / 1e6
+            print(f"wrote {arguments.html} ({size:.1f} MB): open it in a browser")
+    return _verdict(inspection, name, arguments)
+
+
+def _verdict(inspection: Inspection, name: str, arguments: argparse.Namespace) -> int:
+    """The exit code, with a line on the standard error for each reason why it is not 0."""
+    code = 0
     if inspection.error is not None:
         rest = inspection.size - inspection.error.offset
-        return _complain(f"{name}: {inspection.error}; {rest:,} bytes were not read", 1)
-    return 0
+        code = _complain(f"{name}: {inspection.error}; {rest:,} bytes were not read", 1)
+    kinds = []
+    if arguments.fail_on_dangerous or arguments.fail_on_unknown:
+        kinds.append(DANGEROUS)
+    if arguments.fail_on_unknown:
+        kinds.append(UNKNOWN)
+    for found in inspection.imports:
+        if found.kind in kinds:
+            why = found.danger or "is unknown, so it may run code"
+            full = printable(f"{found.module}.{found.name}")
+            code = _complain(f"{name}: it names {full}, which {why}", 1)
+    return code
 
 
 def _print_json(figures: dict[str, Any]) -> None:

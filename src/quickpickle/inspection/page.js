@@ -295,11 +295,11 @@
   const cell = (text, isNumber) =>
     make("td", {textContent: text, className: isNumber ? "number" : ""});
 
-  for (const [name, times, objects, danger] of data.imports) {
-    const row = make("tr", {className: danger ? "danger" : ""});
+  for (const [name, times, objects, mark, kind] of data.imports) {
+    const row = make("tr", {className: kind});
     const first = cell(name);
     first.classList.add("code");
-    row.append(first, cell(numbers.format(times), true), cell(numbers.format(objects), true), cell(danger || ""));
+    row.append(first, cell(numbers.format(times), true), cell(numbers.format(objects), true), cell(mark));
     element("imports").tBodies[0].append(row);
   }
   if (!data.imports.length || data.importsLeftOut) {
@@ -333,10 +333,10 @@
   }
   element("name").textContent = data.name;
   const figure = Object.fromEntries(data.figures);
-  const dangers = data.imports.filter((found) => found[3]).length;
   element("summary").textContent = `${size(data.size)}, protocol ${figure.protocol}, ` +
     `${figure.objects} objects, ${data.imports.length ? `${data.imports.length + data.importsLeftOut} names imported` : "no imports"}` +
-    (dangers ? `, ${dangers} that can run code` : "");
+    (data.dangerous ? `, ${numbers.format(data.dangerous)} that can run code` : "") +
+    (data.unknown ? `, ${numbers.format(data.unknown)} unknown` : "");
   if (data.error) {
     element("error").textContent = `Broken: ${data.error}. What comes before that is shown here.`;
     element("error").hidden = false;

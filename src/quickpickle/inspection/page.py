@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plotly.offline import get_plotlyjs
 
-from ..rules.dangers import PROMISE
+from ..rules.kinds import DANGEROUS, MAYBE, PROMISE, UNKNOWN
 from .printable import counted, printable
 
 if TYPE_CHECKING:
@@ -83,9 +83,17 @@ def _data(inspection: Inspection, name: str) -> dict[str, Any]:
         "figures": figures,
         "promise": PROMISE,
         "imports": [
-            [printable(f"{found.module}.{found.name}"), found.lookups, found.objects, found.danger]
+            [
+                printable(f"{found.module}.{found.name}"),
+                found.lookups,
+                found.objects,
+                found.danger or (MAYBE if found.kind == UNKNOWN else ""),
+                found.kind,
+            ]
             for found in imports[:_MOST_LINES]
         ],
+        "dangerous": inspection.count(DANGEROUS),
+        "unknown": inspection.count(UNKNOWN),
         "importsLeftOut": max(len(imports) - _MOST_LINES, 0),
         "types": [
             [printable(found.name), found.objects, found.own, found.total]

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..format import table
-from ..rules.dangers import danger_of
 from ..rules.errors import InspectionError
+from ..rules.kinds import DANGEROUS, KINDS, UNKNOWN, kind_of
 from ..rules.tracebacks import drop_frames, drop_frames_of, make_public
-from ..scanning.labels import Labels, Place, find_pickle
+from ..scanning.labels import Labels, Place
 from ..scanning.source import Source
 from .printable import counted
 
@@ -53,7 +53,10 @@ class Import(NamedTuple):
     objects: int
     """How many objects it makes: as their class, or as the function that is called."""
     danger: str | None
-    """Its danger, if it can run code of a stranger's choice. None is no promise."""
+    """Its danger, if it is known to run code of a stranger's choice."""
+    kind: str
+    """What is known of it: "dangerous", it can run code; "harmless", it is on the list of a policy
+    of this package, as `Policy.plain()`; "unknown", it is on no list, so it may run code."""
 
 
 class TypeFigures(NamedTuple):
@@ -169,11 +172,15 @@ class Inspection:
         the figures and in the tree, the rest is a node of the type "unread"."""
 
     def __repr__(self) -> str:
-        state = f", {self.error}" if self.error else ""
-        return (
-            f"<Inspection of {counted(self.size, 'byte')}: {counted(len(self.pickles), 'pickle')}, "
-            f"{counted(self.objects, 'object')}{state}>"
-        )
+        parts = [counted(len(self.pickles), "pickle"), counted(self.objects, "object")]
+        dangerous, unknown = self.count(DANGEROUS), self.count(UNKNOWN)
+        if dangerous:
+            parts.append(f"{counted(dangerous, 'name')} that can run code")
+        if unknown:
+            parts.append(counted(unknown, "unknown name"))
+        if self.error:
+            parts.append(str(self.error))
+        return f"<Inspection of {counted(self.size, 'byte')}: {', '.join(parts)}>"
 
     # --- figures
 
@@ -242,8 +249,7 @@ class Inspection:
         """Module and name, as the Unpickler would look for them."""
         module, name = self._labels.names_of(number)
         node = self._scanner.name_node[number]
-        pickle = find_pickle(self._scanner, node)
-        if self._scanner.pickles[pickle * table.P_FIELDS + table.P_PROTOCOL] < 3:
+        if self._labels.protocol_at(node) < 3:
             return _of_python_3(module, name)
         return module, name
 
@@ -255,17 +261,23 @@ class Inspection:
 
     @cached_property
     def imports(self) -> list[Import]:
-        """The imports of pickle.load: first those that can run code, then by how often."""
+        """The imports of pickle.load: first those that can run code, then those that are unknown,
+        and each by how often.
+        """
         found: dict[tuple[str, str], list[int]] = {}
         for number in range(len(self._scanner.name_node)):
             counts = found.setdefault(self._name(number), [0, 0])
             counts[0] += 1
             counts[1] += self._scanner.type_count[table.KINDS + number]
-        imports = [
-            Import(module, name, count, objects, danger_of(module, name))
-            for (module, name), (count, objects) in found.items()
-        ]
-        return sorted(imports, key=lambda i: (i.danger is None, -i.objects, -i.lookups, i[:2]))
+        imports = []
+        for (module, name), counts in found.items():
+            kind, danger = kind_of(module, name)
+            imports.append(Import(module, name, counts[0], counts[1], danger, kind))
+        return sorted(imports, key=lambda i: (KINDS.index(i.kind), -i.objects, -i.lookups, i[:2]))
+
+    def count(self, kind: str) -> int:
+        """How many of its imports are of a kind: "dangerous", "unknown" or "harmless"."""
+        return sum(found.kind == kind for found in self.imports)
 
     @cached_property
     def types(self) -> list[TypeFigures]:

@@ -1,17 +1,13 @@
 """Which names can run code of a stranger's choice when a pickle calls them: the marks on imports.
 
-A mark says: with this a pickle can do harm, whatever else is in it. No mark does not say that a
-pickle is harmless: any class or function of any installed module can be called, an import alone
-runs a module's code, and nobody has looked at all of them. Load only what you trust.
+A name in these lists can do harm, whatever else is in the pickle. That a name is not in them says
+nothing: any class or function of any installed module can be called, an import alone runs a
+module's code, and nobody has looked at all of them. rules/kinds.py says which are harmless.
 """
 
 from __future__ import annotations
 
 from typing import Final
-
-PROMISE: Final = (
-    "A mark says that the name can run code. No mark is no promise: load only what you trust."
-)
 
 _COMMANDS: Final = "runs commands"
 _CODE: Final = "runs Python code"
@@ -24,8 +20,10 @@ _NETWORK: Final = "talks to the network"
 
 # Whole modules, with all below them.
 _DANGEROUS_MODULES: Final = {
+    "_aix_support": _COMMANDS,
     "_ctypes": _NATIVE,
     "_io": _FILES,
+    "_osx_support": _COMMANDS,
     "_pickle": _PICKLES,
     "_posixsubprocess": _COMMANDS,
     "_socket": _NETWORK,
@@ -50,23 +48,32 @@ _DANGEROUS_MODULES: Final = {
     "http.server": _NETWORK,
     "idlelib": _CODE,
     "imp": _MODULES,
+    "imaplib": _NETWORK,
     "importlib": _MODULES,
     "IPython": _CODE,
+    "jsonpickle": _CODE,
+    "lib2to3": _CODE,
     "marshal": _CODE,
     "mmap": _FILES,
     "multiprocessing": _COMMANDS,
     "nt": _COMMANDS,
+    "nntplib": _NETWORK,
+    "numpy.distutils": _COMMANDS,
     "numpy.f2py": _CODE,
+    "numpy.testing": _CODE,
     "os": _COMMANDS,
+    "pandas.core.computation": _CODE,
     "pdb": _CODE,
     "pip": _COMMANDS,
     "pkgutil": _MODULES,
+    "poplib": _NETWORK,
     "posix": _COMMANDS,
     "profile": _CODE,
     "pty": _COMMANDS,
     "pydoc": _CODE,
     "requests": _NETWORK,
     "runpy": _MODULES,
+    "setuptools": _COMMANDS,
     "shelve": _PICKLES,
     "shutil": _FILES,
     "signal": "sends signals, or installs handlers",
@@ -81,6 +88,16 @@ _DANGEROUS_MODULES: Final = {
     "test": _CODE,
     "threading": _CODE,
     "timeit": _CODE,
+    "tkinter": _CODE,
+    "torch._dynamo": _CODE,
+    "torch._inductor": _COMMANDS,
+    "torch.fx.experimental": _CODE,
+    "torch.hub": _MODULES,
+    "torch.jit.unsupported_tensor_ops": _CODE,
+    "torch.utils._config_module": _PICKLES,
+    "torch.utils.bottleneck": _CODE,
+    "torch.utils.collect_env": _COMMANDS,
+    "torch.utils.cpp_extension": _COMMANDS,
     "trace": _CODE,
     "urllib.request": _NETWORK,
     "urllib2": _NETWORK,
@@ -170,10 +187,13 @@ _DANGEROUS_NAMES: Final = {
     "numpy.load": _PICKLES,
     "numpy.memmap": _FILES,
     "numpy.fromfile": _FILES,
+    "pandas.io.pickle.read_pickle": _PICKLES,
     "pandas.read_pickle": _PICKLES,
     "pandas.eval": _CODE,
+    "torch.fx.graph_module.reduce_graph_module": _CODE,
     "torch.load": _PICKLES,
-    "torch.hub.load": _MODULES,
+    "torch.serialization.load": _PICKLES,
+    "torch.utils.data.datapipes.utils.decoder.basichandlers": _PICKLES,
     "torch.storage._load_from_bytes": _PICKLES,
     "site.main": _CODE,
     "site.addpackage": _CODE,

@@ -86,7 +86,8 @@ class _Content(NamedTuple):
     limits: Limits = Limits()
 
 
-_PRESETS: Final = ("plain",)  # the classmethods of Policy that a file may name
+PRESETS: Final = ("plain",)
+"""The classmethods of Policy without arguments: lists of names that this package knows."""
 
 
 class Policy:
@@ -275,7 +276,7 @@ class Policy:
         """
         from .policy_file import parse, read_text
 
-        parts = parse(*read_text(file), _PRESETS, Limits._fields, _check_in_file)
+        parts = parse(*read_text(file), PRESETS, Limits._fields, _check_in_file)
         dangerous = frozenset(parts.dangerous)
         content = _Content(
             frozenset(parts.presets),

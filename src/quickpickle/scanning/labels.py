@@ -303,6 +303,12 @@ class Labels:
             return _NOT_SHOWN  # one is a reference
         return tuple(self._key(item, depth + 1) for item in items)
 
+    def protocol_at(self, node: int) -> int:
+        """The protocol by which pickle.load looks for names: 0 where the pickle tells none."""
+        scanner = self.scanner
+        start = scanner.pickles[find_pickle(scanner, node) * table.P_FIELDS + table.P_START]
+        return self._protocol(node) if self._source.read(start, 1) == b"\x80" else 0
+
     def _protocol(self, node: int) -> int:
         number = find_pickle(self.scanner, node)
         return int(self.scanner.pickles[number * table.P_FIELDS + table.P_PROTOCOL])

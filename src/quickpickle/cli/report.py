@@ -1,0 +1,160 @@
+"""`quickpickle inspect FILE` in a terminal: the figures of an Inspection as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from ..inspection.printable import counted, printable
+from ..rules.kinds import DANGEROUS, HARMLESS, MAYBE, PROMISE, UNKNOWN
+from .terminal import Cell, Screen, Text
+
+if TYPE_CHECKING:
+    from ..inspection import Inspection, Node
+
+_LONGEST_VALUE: Final = 32  # characters
+_STYLES: Final = {DANGEROUS: "alarm", UNKNOWN: "quiet", HARMLESS: ""}
+
+
+def print_report(
+    screen: Screen, inspection: Inspection, name: str, *, depth: int, top: int
+) -> None:
+    """Print what was found; the tree only if `depth` is not 0."""
+    _print_figures(screen, inspection, name)
+    if len(inspection.pickles) > 1:
+        _print_pickles(screen, inspection, top)
+    _print_imports(screen, inspection, top)
+    _print_largest(screen, inspection, top)
+    _print_types(screen, inspection, top)
+    if depth:
+        _print_tree(screen, inspection, depth, top)
+
+
+def _print_figures(screen: Screen, inspection: Inspection, name: str) -> None:
+    rows: list[tuple[str, Cell]] = [("file", printable(name)), ("bytes", f"{inspection.size:,}")]
+
+    def add(label: str, value: int | None, is_shown: bool = True) -> None:
+        if value is not None and is_shown:
+            rows.append((label, f"{value:,}"))
+
+    add("pickles", len(inspection.pickles), len(inspection.pickles) != 1)
+    add("protocol", inspection.protocol)
+    add("frames", inspection.frames)
+    add("opcodes", inspection.opcodes)
+    add("objects", inspection.objects)
+    add("references to them", inspection.references)
+    add("depth", inspection.depth)
+    entries, unused = inspection.memo_entries, inspection.memo_unused
+    rows.append(("memo entries", f"{entries:,}, {unused:,} of them never used"))
+    add("out-of-band buffers", inspection.buffers, inspection.buffers > 0)
+    add("persistent ids", inspection.persistent_ids, inspection.persistent_ids > 0)
+    dangerous, unknown = inspection.count(DANGEROUS), inspection.count(UNKNOWN)
+    if dangerous:
+        text = f"yes: {dangerous:,} of the names it imports"
+        rows.append(("can run code", Text(text, "alarm")))
+    if unknown:
+        text = f"unknown, so it may: {unknown:,} of the names it imports"
+        rows.append(("" if dangerous else "can run code", Text(text, "quiet" * bool(dangerous))))
+    if inspection.error is not None:
+        rows.append(("broken", Text(printable(str(inspection.error)), "alarm")))
+    screen.table("What it is", (), rows)
+
+
+def _more(shown: int, count: int, what: str) -> str:
+    more = count - shown
+    return f"and {more:,} more {what}{'' if more == 1 else 's'}" if more > 0 else ""
+
+
+def _share(part: int, inspection: Inspection) -> float | None:
+    return 100 * part / inspection.size if inspection.size else None
+
+
+def _print_pickles(screen: Screen, inspection: Inspection, top: int) -> None:
+    columns = ("pickle", "offset", "bytes", "protocol", "opcodes", "objects", "depth")
+    rows: list[Sequence[Cell]] = [
+        (f"objs[{i}]", one.start, one.size, one.protocol, one.opcodes, one.objects, one.depth)
+        for i, one in enumerate(inspection.pickles[:top])
+    ]
+    note = _more(top, len(inspection.pickles), "pickle")
+    screen.table("The pickles in it", columns, rows, note)
+
+
+def _print_imports(screen: Screen, inspection: Inspection, top: int) -> None:
+    imports = inspection.imports
+    if not imports:
+        screen.line()
+        screen.line("It imports nothing.")
+        return
+    # Those that are known to run code are never left out.
+    shown = max(top, inspection.count(DANGEROUS))
+    rows: list[Sequence[Cell]] = [
+        (
+            printable(f"{found.module}.{found.name}"),
+            found.lookups,
+            found.objects,
+            Text(found.danger or (MAYBE if found.kind == UNKNOWN else ""), _STYLES[found.kind]),
+        )
+        for found in imports[:shown]
+    ]
+    note = _more(shown, len(imports), "name")
+    unknown = sum(found.kind == UNKNOWN for found in imports[shown:])
+    if unknown:
+        note += f", {unknown:,} of them unknown: --top {len(imports)} shows all"
+    columns = ("name", "times", "objects", "can run code")
+    screen.table("What it would import", columns, rows, note)
+    screen.line(f"  {PROMISE}", "quiet")
+
+
+def _print_types(screen: Screen, inspection: Inspection, top: int) -> None:
+    types = sorted(inspection.types, key=lambda found: (-found.total, -found.own, found.name))
+    rows: list[Sequence[Cell]] = [
+        (printable(one.name), one.objects, one.total, _share(one.total, inspection), one.own)
+        for one in types[:top]
+    ]
+    columns = ("type", "objects", "with all below", "%", "own bytes")
+    screen.table("What takes the space, by type", columns, rows, _more(top, len(types), "type"))
+
+
+def _print_largest(screen: Screen, inspection: Inspection, top: int) -> None:
+    # Of an object that a function makes, the parts of the call are shown as the object.
+    nodes = [node for node in inspection.largest(20 * top, total=True) if not _is_inner(node)]
+    rows: list[Sequence[Cell]] = [
+        (
+            printable(node.path),
+            _value(node),
+            printable(node.type),
+            node.total,
+            _share(node.total, inspection),
+            node.own,
+        )
+        for node in nodes[:top]
+    ]
+    columns = ("path", "value", "type", "with all below", "%", "own bytes")
+    screen.table("The largest objects", columns, rows)
+
+
+def _is_inner(node: Node) -> bool:
+    return ".__reduce_ex__(" in node.path or node.path.endswith(".__dict__")
+
+
+def _value(node: Node) -> Text:
+    value = printable(node.text)
+    short = value if len(value) <= _LONGEST_VALUE else value[:_LONGEST_VALUE] + "…"
+    return Text(short, "quiet")
+
+
+def _print_tree(screen: Screen, inspection: Inspection, depth: int, top: int) -> None:
+    rows: list[Sequence[Cell]] = []
+    for row in inspection.tree(depth, top):
+        # Deeper than a terminal is wide, the indent says nothing any more.
+        indent = "  " * min(row.depth, 12)
+        share = _share(row.total, inspection)
+        if row.node is None:
+            label = Text(f"{indent}… {counted(row.others, 'other')}", "quiet")
+            rows.append((label, "", "", row.total, share, None))
+        else:
+            label = Text(indent + printable(row.node.step))
+            kind = printable(row.node.type)
+            rows.append((label, _value(row.node), kind, row.total, share, row.own))
+    columns = ("object", "value", "type", "with all below", "%", "own bytes")
+    screen.table(f"The tree, {depth:,} deep", columns, rows, is_cut=True)

@@ -1,0 +1,219 @@
+"""Text and tables for a terminal, or for whatever else the standard output is.
+
+Nothing but the standard library is needed. Columns of numbers are never narrowed; texts are folded
+where a terminal is too narrow for them, and left whole where the output is no terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+_GAP: Final = "  "
+_NARROWEST: Final = 12  # of a column of text
+_CODES: Final = {"strong": "1", "quiet": "2", "alarm": "1;31"}
+_PATIENCE: Final = 1.0  # seconds without a word about the progress
+
+
+class Text(NamedTuple):
+    """A text in a style: "strong", "quiet", "alarm", or as it is."""
+
+    text: str
+    style: str = ""
+
+
+Cell = str | int | float | Text | None
+"""Numbers are written with separators, and to the right; a float has one digit, as a percentage."""
+
+
+class Screen:
+    """Prints to the standard output."""
+
+    def __init__(self) -> None:
+        is_terminal = sys.stdout.isatty()
+        self._has_styles = is_terminal and _takes_styles()
+        self._is_first = True
+        self._width = None
+        if is_terminal or "COLUMNS" in os.environ:
+            self._width = shutil.get_terminal_size().columns
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """Print a line; a long one is broken between words."""
+        width = self._width or sys.maxsize
+        indent = " " * (len(text) - len(text.lstrip()))
+        for part in textwrap.wrap(text, max(width, 20), subsequent_indent=indent) or [""]:
+            print(self._styled(part, style))
+        self._is_first = False
+
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Cell]],
+        note: str = "",
+        *,
+        is_cut: bool = False,
+    ) -> None:
+        """Print a title, a table, and a note. `columns` are the headings, or nothing.
+
+        With `is_cut` texts that are too long for their column are cut off, not folded.
+        """
+        cells = [[_text_of(cell) for cell in row] for row in rows]
+        is_number = [True] * max(map(len, cells), default=len(columns))
+        for row in cells:
+            for i, (_, is_one) in enumerate(row):
+                is_number[i] = is_number[i] and is_one
+        heads = [[(Text(column), False) for column in columns]] if columns else []
+        texts = [[cell.text for cell, _ in row] for row in heads + cells]
+        widths = [
+            max((width_of(row[i]) for row in texts if i < len(row)), default=0)
+            for i in range(len(is_number))
+        ]
+        self._narrow(widths, is_number)
+        if not self._is_first:
+            self.line()
+        self.line(title, "strong")
+        for row in heads:
+            self._row(row, widths, is_number, is_cut)
+            rule = _GAP + _GAP.join("-" * width for width in widths)
+            print(self._styled(rule, "quiet"))
+        for row in cells:
+            self._row(row, widths, is_number, is_cut)
+        if note:
+            self.line(f"{_GAP}{note}", "quiet")
+
+    def _narrow(self, widths: list[int], is_number: Sequence[bool]) -> None:
+        """Take from the widest columns of text what the screen has no place for."""
+        if self._width is None:
+            return
+        over = sum(widths) + len(_GAP) * len(widths) - self._width
+        texts = [i for i, number in enumerate(is_number) if not number]
+        while over > 0 and texts:
+            widest = max(texts, key=lambda i: widths[i])
+            if widths[widest] <= _NARROWEST:
+                return
+            widths[widest] -= 1
+            over -= 1
+
+    def _row(
+        self,
+        row: Sequence[tuple[Text, bool]],
+        widths: Sequence[int],
+        is_number: Sequence[bool],
+        is_cut: bool,
+    ) -> None:
+        folded = [
+            [_cut(cell.text, width)] if is_cut else fold(cell.text, width)
+            for (cell, _), width in zip(row, widths, strict=False)
+        ]
+        for number in range(max(map(len, folded))):
+            line = ""
+            for i, ((cell, _), lines) in enumerate(zip(row, folded, strict=True)):
+                part = lines[number] if number < len(lines) else ""
+                space = " " * (widths[i] - width_of(part))
+                part = self._styled(part, cell.style)
+                line += _GAP + (space + part if is_number[i] else part + space)
+            print(line.rstrip())
+
+    def _styled(self, text: str, style: str) -> str:
+        if not (style and text and self._has_styles):
+            return text
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+
+def _takes_styles() -> bool:
+    if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.platform != "win32" or "WT_SESSION" in os.environ
+
+
+def _text_of(cell: Cell) -> tuple[Text, bool]:
+    """The text, and whether it may be in a column of numbers."""
+    if cell is None:
+        return Text(""), True
+    if isinstance(cell, float):
+        return Text(f"{cell:,.1f}"), True
+    if isinstance(cell, int):
+        return Text(f"{cell:,}"), True
+    return cell if isinstance(cell, Text) else Text(cell), False
+
+
+def width_of(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_width_of_character, text))
+
+
+def _width_of_character(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def fold(text: str, width: int) -> list[str]:
+    """The text in lines of at most this width."""
+    lines = [""]
+    used = 0
+    for character in text:
+        size = _width_of_character(character)
+        if used + size > width and lines[-1]:
+            lines.append("")
+            used = 0
+        lines[-1] += character
+        used += size
+    return lines
+
+
+def _cut(text: str, width: int) -> str:
+    return text if width_of(text) <= width else fold(text, max(width - 1, 1))[0] + "…"
+
+
+class Progress:
+    """Says on a terminal how far reading has come, if it takes more than a second."""
+
+    def __init__(self, size: int | None) -> None:
+        self._size = size
+        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._next = time.monotonic() + _PATIENCE
+        self._shown = ""
+
+    def __call__(self, position: int) -> None:
+        if not self._is_terminal or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + 0.1
+        text = f"reading: {position / 1e6:,.0f} MB"
+        if self._size:
+            text += f" of {self._size / 1e6:,.0f}, {100 * position / self._size:.0f} %"
+        self._show(text)
+
+    def _show(self, text: str) -> None:
+        space = " " * (len(self._shown) - len(text))
+        print(f"\r{text}{space}", end="", file=sys.stderr, flush=True)
+        self._shown = text
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._show("")
+            print("\r", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def until_closed() -> Iterator[None]:
+    """Print within this: a reader that has seen enough, as `head`, is no error."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would be written at the end, in vain.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
