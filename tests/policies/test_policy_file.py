@@ -133,8 +133,8 @@ def test_what_people_write_by_hand():
     [
         ("allow = a.b", "this is no TOML: .*line 1"),
         (
-            'alow = ["a.b"]',
-            r"alow \(line 1\): no such key; there are limit, forbid, presets, allow",
+            'allows = ["a.b"]',
+            r"allows \(line 1\): no such key; there are limit, forbid, presets, allow",
         ),
         ('\nallow = "a.b"', r"allow \(line 2\): it is to be a list of names"),
         ("allow = [1]", r"allow.*: expected a name, found 1"),
