@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..format import table
 from ..rules.errors import InspectionError
 from ..rules.kinds import DANGEROUS, KINDS, UNKNOWN, kind_of
+from ..rules.policy import Policy
 from ..rules.tracebacks import drop_frames, drop_frames_of, make_public
 from ..scanning.labels import Labels, Place
 from ..scanning.source import Source
@@ -164,6 +165,7 @@ class Inspection:
 
     def __init__(self, source: Source, scanner: Any, error: InspectionError | None) -> None:
         self._scanner = scanner
+        self._source = source
         self._labels = Labels(source, scanner)
         self.size: int = source.size
         """In bytes; the sum over the tree, and over the types, is exactly this."""
@@ -292,6 +294,22 @@ class Inspection:
                 sums[2] += scanner.type_total[key]
         types = [TypeFigures(name, *sums) for name, sums in found.items()]
         return sorted(types, key=lambda t: (-t.own, t.name))
+
+    def policy(self, *, dangerous: bool = False) -> Policy:
+        """The narrowest Policy for this file, if it is one that you trust: presets as
+        `Policy.plain()` only where one of their names is in it, and exact names for the rest.
+
+        Names that `Policy.allow` refuses, as they run code whatever their arguments are, are left
+        out, and loading the file raises a PolicyError for them, unless `dangerous` is true. What a
+        name leads to is not known without importing it: a PolicyError says so where that matters.
+        """
+        from .learning import learn
+
+        return learn(self, dangerous=dangerous).policy
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Bytes of the file, fewer at its end."""
+        return self._source.read(offset, max(0, count))
 
     # --- the tree
 

@@ -278,13 +278,11 @@ class Policy:
 
         parts = parse(*read_text(file), PRESETS, Limits._fields, _check_in_file)
         dangerous = frozenset(parts.dangerous)
-        content = _Content(
-            frozenset(parts.presets),
-            frozenset(parts.allow) | dangerous,
-            dangerous,
-            frozenset(parts.forbid),
-        )
-        return _policy(content).limit(**parts.limit)
+        names = frozenset(parts.allow) | dangerous
+        policy = _policy(_Content(frozenset(), names, dangerous, frozenset(parts.forbid)))
+        for preset in parts.presets:
+            policy |= getattr(cls, preset)()
+        return policy.limit(**Limits()._replace(**parts.limit)._asdict())
 
     @property
     def limits(self) -> Limits:
