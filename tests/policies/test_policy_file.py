@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import re
 import tomllib
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -172,6 +174,14 @@ def test_files_that_cannot_be_read(tmp_path):
             Policy.from_file(wrong)
         with pytest.raises(TypeError, match="expected a path or a file"):
             Policy().to_file(wrong)
+
+
+def test_the_example_of_the_documentation():
+    text = (Path(__file__).parents[2] / "docs" / "policies.md").read_text("utf-8")
+    (example,) = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    policy = Policy.plain().allow("myapp.models.*", "myapp.orders.Order").limit(objects=1_000_000)
+    assert from_text(example) == policy
+    assert example in text_of(policy)
 
 
 def test_other_readers_read_it(tmp_path):

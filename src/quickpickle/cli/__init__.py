@@ -14,6 +14,7 @@ from .. import __version__
 from ..inspection import MAX_OBJECTS, Inspection
 from ..inspection.printable import printable
 from ..rules.kinds import DANGEROUS, UNKNOWN
+from ..rules.policy import Policy
 
 _EXTRAS = {"rich": "cli", "plotly": "html"}
 
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _bench(arguments.file, arguments.protocol, arguments.rounds)
         if arguments.command == "inspect":
             return _inspect(arguments)
+        if arguments.command == "policy":
+            return _policy_learn(arguments)
         return _demo(arguments.modules, arguments.output)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_bench(commands)
     _add_inspect(commands)
+    _add_policy(commands)
     return parser
 
 
@@ -118,7 +122,8 @@ def _add_inspect(commands: argparse._SubParsersAction[Any]) -> None:
         "inspect",
         help=text,
         description=f"{text.capitalize()}. Nothing in it is imported or run, so it is safe on a "
-        "file from a stranger. The exit code is 1 if the file is cut short, damaged or no pickle.",
+        "file from a stranger. The exit code is 1 if the file is cut short, damaged or no pickle, "
+        "or if it has what --policy or a --fail-on option refuses.",
     )
     inspect.add_argument(
         "file",
@@ -147,6 +152,12 @@ def _add_inspect(commands: argparse._SubParsersAction[Any]) -> None:
         help="read no further than so many objects, at about 50 bytes each (default: %(default)s)",
     )
     inspect.add_argument(
+        "--policy",
+        metavar="POLICY",
+        help="list what this policy, a file of TOML, refuses in it, and exit with 1 if that is "
+        "anything; the modules of classes that the policy lists are imported",
+    )
+    inspect.add_argument(
         "--fail-on-dangerous",
         action="store_true",
         help="exit with 1 if it names what is known to run code",
@@ -162,6 +173,27 @@ def _add_inspect(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="OUT",
         type=Path,
         help="write a page with a chart of the bytes that can be zoomed, in place of the tables",
+    )
+
+
+def _add_policy(commands: argparse._SubParsersAction[Any]) -> None:
+    text = "make a policy, which says what a pickle may name and call"
+    policy = commands.add_parser("policy", help=text, description=f"{text.capitalize()}.")
+    actions = policy.add_subparsers(dest="action", metavar="ACTION", required=True)
+    text = "print the narrowest policy under which pickles load that you trust"
+    learn = actions.add_parser(
+        "learn",
+        help=text,
+        description=f"{text.capitalize()}, as TOML for quickpickle.Policy.from_file. The pickles "
+        "are read, not loaded. Look at the names: whoever writes such a pickle can use them all.",
+    )
+    learn.add_argument(
+        "files", metavar="FILE", nargs="+", help="a file of one or more pickles, not compressed"
+    )
+    learn.add_argument(
+        "--dangerous",
+        action="store_true",
+        help="also list names that run code, whatever their arguments are",
     )
 
 
@@ -208,6 +240,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from .. import inspect
     from .report import print_report
     from .terminal import Progress, Screen, until_closed
+    from .violations import CheckError, find_violations, print_violations
 
     if arguments.html is not None:
         from ..inspection.page import write_page
@@ -217,6 +250,12 @@ def _inspect(arguments: argparse.Namespace) -> int:
         return _complain("the page would take the place of the pickle: name another file", 2)
     if is_stream and sys.stdin is None:
         return _complain("the standard input is closed", 1)
+    policy = None
+    if arguments.policy is not None:
+        try:
+            policy = Policy.from_file(arguments.policy)
+        except ValueError as error:
+            return _complain(printable(str(error)), 2)
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
     progress = Progress(None if is_stream else Path(arguments.file).stat().st_size)
@@ -224,17 +263,52 @@ def _inspect(arguments: argparse.Namespace) -> int:
         inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
     finally:
         progress.close()
+    code, violations = _verdict(inspection, name, arguments), []
+    if policy is not None and inspection.error is None:
+        try:
+            violations = find_violations(policy, inspection)
+        except CheckError as error:
+            return _complain(f"{name}: {error}", 1)
     if arguments.html is not None:
         write_page(arguments.html, inspection, name)
     with until_closed():
+        screen = Screen()
         if arguments.json:
-            _print_json(inspection.as_dict(arguments.tree or 3, arguments.top))
-        elif arguments.html is None:
-            print_report(Screen(), inspection, name, depth=arguments.tree, top=arguments.top)
-        else:
+            figures = inspection.as_dict(arguments.tree or 3, arguments.top)
+            if policy is not None:
+                figures["violations"] = [one._asdict() for one in violations]
+            _print_json(figures)
+        elif arguments.html is not None:
             size = arguments.html.stat().st_size / 1e6
-            print(f"wrote {arguments.html} ({size:.1f} MB): open it in a browser")
-    return _verdict(inspection, name, arguments)
+            screen.line(f"wrote {arguments.html} ({size:.1f} MB): open it in a browser")
+        elif policy is None:
+            print_report(screen, inspection, name, depth=arguments.tree, top=arguments.top)
+        if policy is not None and inspection.error is None and not arguments.json:
+            print_violations(screen, violations, name, arguments.policy)
+    return 1 if violations else code
+
+
+def _policy_learn(arguments: argparse.Namespace) -> int:
+    from .. import inspect
+    from ..inspection.learning import learn
+    from .terminal import until_closed
+
+    policy = Policy()
+    any_left_out = False
+    for file in arguments.files:
+        inspection = inspect(Path(file))
+        if inspection.error is not None:
+            return _complain(f"{file}: {inspection.error}; no policy is written", 1)
+        learned, left_out = learn(inspection, dangerous=arguments.dangerous)
+        policy |= learned
+        for name, why in left_out.items():
+            _complain(f"{file}: {printable(name)} is left out, as it {why}", 0)
+            any_left_out = True
+    if any_left_out:
+        _complain("so these files do not load under the policy (see --dangerous)", 0)
+    with until_closed():
+        policy.to_file(sys.stdout)
+    return 0
 
 
 def _verdict(inspection: Inspection, name: str, arguments: argparse.Namespace) -> int:
