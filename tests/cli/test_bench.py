@@ -8,7 +8,6 @@ import os
 import pickle
 import subprocess
 import sys
-import textwrap
 import threading
 from pathlib import Path
 from typing import Any
@@ -39,8 +38,8 @@ def file(tmp_path: Path) -> Path:
 
 def rows(table: str) -> dict[str, str]:
     """The printed table, the text by its label."""
-    cells = [line.split("│") for line in table.splitlines() if "│" in line]
-    return {label.strip(): text.strip() for _, label, text, _ in cells}
+    cells = [line.strip().partition("  ") for line in table.splitlines() if "  " in line.strip()]
+    return {label: text.strip() for label, _, text in cells}
 
 
 def nested_lists(depth: int) -> list[Any]:
@@ -106,7 +105,7 @@ def test_another_protocol(capsys: Output, file: Path) -> None:
 
 def test_rounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reports = []
-    monkeypatch.setattr(bench, "_table", lambda report: reports.append(report) or "")
+    monkeypatch.setattr(bench, "_rows", lambda report: reports.append(report) or [])
     file.write_bytes(pickle.dumps("text"))
     for arguments in ([], ["--rounds", "3"]):
         assert main(["bench", str(file), *arguments]) == 0
@@ -273,26 +272,6 @@ def test_wrong_arguments(capsys: Output, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main(["bench", *arguments])
     assert raised.value.code == 2
-
-
-def test_bench_without_rich() -> None:
-    code = """
-        import sys
-
-        from quickpickle.cli import main
-
-        sys.modules["rich"] = None
-        sys.exit(main(["bench", "data.pkl"]))
-    """
-    result = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-    )
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == "quickpickle: the bench needs rich: pip install 'quickpickle[cli]'\n"
 
 
 def test_classes_of_the_current_directory(tmp_path: Path, file: Path) -> None:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import textwrap
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,8 +52,8 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def row(table: str, label: str) -> str:
     """The cell of the printed table next to `label`."""
-    cells = [line.split("│") for line in table.splitlines() if "│" in line]
-    (text,) = (cell for _, name, cell, _ in cells if name.strip() == label)
+    cells = [line.strip().partition("  ") for line in table.splitlines()]
+    (text,) = (text for name, _, text in cells if name == label)
     return text.strip()
 
 
@@ -85,10 +84,8 @@ def test_demo_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert "\x1b" not in result.stdout
     assert "\r" not in result.stdout
     lines = result.stdout.splitlines()
-    assert max(map(len, lines)) <= 80
     assert "quickpickle" not in lines[0]  # the table's title: no progress comes before it
-    # A long path goes on in the lines below.
-    assert str(path) in "".join(line.split("│")[2].strip() for line in lines if "│" in line)
+    assert row(result.stdout, "file") == str(path)
 
 
 def test_demo_with_bytes_that_differ(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,22 +190,6 @@ def test_demo_where_the_standard_pickler_gives_up(
     assert "dump, quickpickle is" not in printed.out
     assert row(printed.out, "trees equal") == "yes"
     assert printed.err == ""
-
-
-def test_demo_without_rich() -> None:
-    code = """
-        import sys
-
-        import quickpickle
-        from quickpickle.cli import main
-
-        assert "rich" not in sys.modules
-        sys.modules["rich"] = None
-        sys.exit(main(["demo"]))
-    """
-    result = python("-c", textwrap.dedent(code))
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == "quickpickle: the demo needs rich: pip install 'quickpickle[cli]'\n"
 
 
 def test_demo_interrupted(

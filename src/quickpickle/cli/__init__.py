@@ -16,8 +16,6 @@ from ..inspection.printable import printable
 from ..rules.kinds import DANGEROUS, UNKNOWN
 from ..rules.policy import Policy
 
-_EXTRAS = {"rich": "cli", "plotly": "html"}
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments `argv`, by default the process's own.
@@ -43,13 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _policy_learn(arguments)
         return _demo(arguments.modules, arguments.output)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in _EXTRAS:
+        if (error.name or "").partition(".")[0] != "plotly":
             raise
-        extra = _EXTRAS[missing]
-        return _complain(
-            f"the {arguments.command} needs {missing}: pip install 'quickpickle[{extra}]'", 2
-        )
+        return _complain("--html needs plotly: pip install 'quickpickle[html]'", 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except OSError as error:
@@ -204,27 +198,25 @@ def _positive(text: str) -> int:
     return number
 
 
-# Each imports what it needs itself, because rich is an extra, and slow to import.
+# Each imports what it needs itself: the others are not slowed by it.
 
 
 def _demo(modules: int | None, output: Path | None) -> int:
-    from rich.console import Console
-
     from .demo import run
+    from .terminal import Screen
 
-    report = run(Console(highlight=False), modules, output)
+    report = run(Screen(), modules, output)
     if report.problems:
         return _complain("; ".join(report.problems), 1)
     return 0
 
 
 def _bench(file: Path, protocol: int | None, rounds: int) -> int:
-    from rich.console import Console
-
     from .bench import BenchError, run
+    from .terminal import Screen
 
     try:
-        report = run(Console(highlight=False), file, protocol, rounds)
+        report = run(Screen(), file, protocol, rounds)
     except BenchError as error:
         return _complain(str(error), 1)
     if report.problems:
@@ -239,7 +231,7 @@ def _is_same(one: str, other: str) -> bool:
 def _inspect(arguments: argparse.Namespace) -> int:
     from .. import inspect
     from .report import print_report
-    from .terminal import Progress, Screen, until_closed
+    from .terminal import Screen, Status, bytes_read, until_closed
     from .violations import CheckError, find_violations, print_violations
 
     if arguments.html is not None:
@@ -258,11 +250,10 @@ def _inspect(arguments: argparse.Namespace) -> int:
             return _complain(printable(str(error)), 2)
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
-    progress = Progress(None if is_stream else Path(arguments.file).stat().st_size)
-    try:
+    size = None if is_stream else Path(arguments.file).stat().st_size
+    with Status() as status:
+        progress = bytes_read(status, size)
         inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
-    finally:
-        progress.close()
     code, violations = _verdict(inspection, name, arguments), []
     if policy is not None and inspection.error is None:
         try:
@@ -279,8 +270,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
                 figures["violations"] = [one._asdict() for one in violations]
             _print_json(figures)
         elif arguments.html is not None:
-            size = arguments.html.stat().st_size / 1e6
-            screen.line(f"wrote {arguments.html} ({size:.1f} MB): open it in a browser")
+            written = arguments.html.stat().st_size / 1e6
+            screen.line(f"wrote {arguments.html} ({written:.1f} MB): open it in a browser")
         elif policy is None:
             print_report(screen, inspection, name, depth=arguments.tree, top=arguments.top)
         if policy is not None and inspection.error is None and not arguments.json:

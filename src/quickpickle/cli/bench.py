@@ -10,21 +10,18 @@ import pickle
 import pickletools
 import platform
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
-from rich.text import Text
-
 import quickpickle
 
 from ..files.compression import decompressed, with_its_start
+from ..inspection.printable import printable
 from . import timing
+from .terminal import Cell, Screen, Status, Text
 
 _MODULES = {"quickpickle": quickpickle, "pickle": pickle}
 
@@ -83,21 +80,21 @@ class Report:
         return problems
 
 
-def run(console: Console, path: Path, protocol: int | None = None, rounds: int = 5) -> Report:
+def run(screen: Screen, path: Path, protocol: int | None = None, rounds: int = 5) -> Report:
     """Load the pickle, time quickpickle and pickle on the object, and print a table.
 
     Without a protocol it is the file's. Raises OSError where the file cannot be read, and
     BenchError where it is no pickle, or holds an object that cannot be pickled again.
     """
-    console.print("A pickle runs what is in it: load only files that you trust.")
+    screen.line("A pickle runs what is in it: load only files that you trust.")
     data = _read(path)
     obj, rest = _load(path, data)
     if protocol is None:
         protocol = find_protocol(data)
     del data
 
-    with Progress(console=console, auto_refresh=False, disable=not console.is_terminal) as progress:
-        dumps = _time_dumps(obj, protocol, rounds, progress)
+    with Status() as status:
+        dumps = _time_dumps(obj, protocol, rounds, status)
         # Only now: by then a class has cached whatever it caches.
         data = quickpickle.dumps(obj, protocol)
         size = len(data)
@@ -110,13 +107,13 @@ def run(console: Console, path: Path, protocol: int | None = None, rounds: int =
             data = expected
         del obj  # a program that loads does not have it already
         equal = _loads_equal(data, protocol)
-        loads = _time_loads(data, rounds, progress)
+        loads = _time_loads(data, rounds, status)
     report = Report(path, rest, protocol, size, dumps, loads, identical, equal)
-    console.print(_table(report))
+    screen.table("Time of one dumps() and of one loads()", (), _rows(report))
     return report
 
 
-def _time_dumps(obj: object, protocol: int, rounds: int, progress: Progress) -> Times:
+def _time_dumps(obj: object, protocol: int, rounds: int, status: Status) -> Times:
     calls: _Calls = {}
     for name, module in _MODULES.items():
         time = partial(timing.time_dumps, module.dumps, (obj, protocol))
@@ -128,10 +125,10 @@ def _time_dumps(obj: object, protocol: int, rounds: int, progress: Progress) -> 
             raise BenchError(
                 f"cannot pickle it with protocol {protocol}: {_line(error)}"
             ) from error
-    return _time(calls, rounds, progress, "measuring dumps")
+    return _time(calls, rounds, status, "measuring dumps")
 
 
-def _time_loads(data: bytes, rounds: int, progress: Progress) -> Times:
+def _time_loads(data: bytes, rounds: int, status: Status) -> Times:
     calls: _Calls = {}
     with timing.fresh_state():
         for name, module in _MODULES.items():
@@ -141,17 +138,16 @@ def _time_loads(data: bytes, rounds: int, progress: Progress) -> Times:
             else:
                 time = partial(timing.time_single_loads, module.loads, (data,))
                 calls[name] = time, timing.count_single_loads(time())
-        return _time(calls, rounds, progress, "measuring loads")
+        return _time(calls, rounds, status, "measuring loads")
 
 
-def _time(calls: _Calls, rounds: int, progress: Progress, text: str) -> Times:
+def _time(calls: _Calls, rounds: int, status: Status, text: str) -> Times:
     # They take turns, so whatever else the machine does hits both alike.
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for number in progress.track(range(rounds), description=text):
+    for number in status.track(range(rounds), text):
         for name in timing.in_turn(list(calls), number):
             time, loops = calls[name]
             seconds[name].append(time(loops))
-        progress.refresh()
     return Times(seconds["quickpickle"], seconds.get("pickle"))
 
 
@@ -215,38 +211,36 @@ def _duration(values: list[float]) -> str:
     return f"{best * factor:.3g} {unit} (median {median:{'.3g' if median < 1000 else ',.0f'}})"
 
 
-def _table(report: Report) -> Table:
+def _rows(report: Report) -> list[Sequence[Cell]]:
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    table = Table(title="Time of one dumps() and of one loads()", show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    rows: list[Sequence[Cell]] = []
 
     def row(label: str, text: str, style: str = "") -> None:
-        table.add_row(label, Text(text, style))  # Text: a path may look like markup
+        rows.append((label, Text(printable(text), style)))
 
     def verdict(label: str, good: bool | None, reason: str) -> None:
         if good is None:
-            row(label, f"not compared: {reason}", "yellow")
+            row(label, f"not compared: {reason}", "warning")
         else:
-            row(label, "yes" if good else "NO", "green" if good else "bold red")
+            row(label, "yes" if good else "NO", "good" if good else "alarm")
 
     row("interpreter", python)
     row("file", str(report.path))
     if report.rest:
-        row("not looked at", f"{report.rest:,} bytes behind the first pickle", "yellow")
+        row("not looked at", f"{report.rest:,} bytes behind the first pickle", "warning")
     row("protocol", str(report.protocol))
     row("bytes", f"{report.size:,}")
     for function, times in (("dumps", report.dumps), ("loads", report.loads)):
-        table.add_section()
+        rows.append(())
         row(f"{function}, quickpickle ({quickpickle.implementation})", _duration(times.ours))
         if times.standard is None or times.ratio is None:
-            row(f"{function}, pickle", "gave up with RecursionError", "yellow")
+            row(f"{function}, pickle", "gave up with RecursionError", "warning")
         else:
             row(f"{function}, pickle", _duration(times.standard))
-            style = "green" if times.ratio >= 1 else "red"
+            style = "good" if times.ratio >= 1 else "warning"
             row(f"{function}, quickpickle is", f"{times.ratio:.2f} times as fast", style)
-    table.add_section()
+    rows.append(())
     wrote = "none" if report.dumps.standard is None else "others each time"
     verdict("bytes identical", report.identical, f"pickle wrote {wrote}")
     verdict("objects equal", report.equal, "they are others each time")
-    return table
+    return rows

@@ -15,27 +15,18 @@ import sys
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
-from rich.text import Text
-
 import quickpickle
 
+from ..inspection.printable import printable
 from . import timing
+from .terminal import Cell, Screen, Status, Text
 
 _ROUNDS = 2
 """In each, one of the two begins: whoever does makes the pages that the other finds."""
@@ -178,47 +169,37 @@ def _parts(value: object) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
-def run(console: Console, modules: int | None = None, output: Path | None = None) -> Report:
+def run(screen: Screen, modules: int | None = None, output: Path | None = None) -> Report:
     """Run the demo on the first so many modules, or on all, and print its table.
 
     The pickle goes to the file `output`, or to one in a new temporary directory, which does
     not outlive an exception.
     """
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        refresh_per_second=4,  # drawing costs time that is measured
-        disable=not console.is_terminal,
-    ) as progress:
+    with Status() as status:
         root = Path(sysconfig.get_path("stdlib"))
         files = list(find_modules(root).items())[:modules]
         if not files:
             raise FileNotFoundError(f"no source files of the standard library in {root}")
         trees: dict[str, ast.Module] = {}
-        values = _parse_all(files, trees, progress)
+        values = _parse_all(files, trees, status)
         path = output or Path(tempfile.mkdtemp(prefix="quickpickle-"), "stdlib.pickle")
         try:
-            report = _pickle_and_check(trees, values, path, progress)
+            report = _pickle_and_check(trees, values, path, status)
         except BaseException:
             if output is None:
                 shutil.rmtree(path.parent, ignore_errors=True)
             raise
-    console.print(_table(report))
+    screen.table("Syntax trees of the standard library", (), _rows(report))
     return report
 
 
-def _parse_all(
-    files: list[tuple[str, Path]], trees: dict[str, ast.Module], progress: Progress
-) -> int:
+def _parse_all(files: list[tuple[str, Path]], trees: dict[str, ast.Module], status: Status) -> int:
     """Fill `trees`, and return how many values they have."""
     values = 0
     enabled = gc.isenabled()
     gc.disable()  # it would go through all those objects again and again
     try:
-        for name, path in progress.track(files, description="parsing"):
+        for name, path in status.track(files, "parsing"):
             tree = parse(path)
             if tree is not None:
                 trees[name] = tree
@@ -230,7 +211,7 @@ def _parse_all(
 
 
 def _pickle_and_check(
-    trees: dict[str, ast.Module], values: int, path: Path, progress: Progress
+    trees: dict[str, ast.Module], values: int, path: Path, status: Status
 ) -> Report:
     dump_seconds: dict[str, float] = {}
     identical = None
@@ -238,7 +219,7 @@ def _pickle_and_check(
         for number in range(_ROUNDS):
             for module in timing.in_turn([quickpickle, pickle], number):
                 file = ours if module is quickpickle else standard
-                seconds = _time_dump(module, trees, file, progress)
+                seconds = _time_dump(module, trees, file, status)
                 if seconds is not None:
                     _keep_least(dump_seconds, module, seconds)
         if "pickle" in dump_seconds:
@@ -251,10 +232,10 @@ def _pickle_and_check(
     for number in range(_ROUNDS):
         for module in timing.in_turn([quickpickle, pickle], number):
             name = module.__name__
-            loaded, seconds = _time_load(module, path, progress)
+            loaded, seconds = _time_load(module, path, status)
             if seconds is not None:
                 _keep_least(load_seconds, module, seconds)
-            equal[name] = equal[name] and _is_loaded(trees, loaded, progress)
+            equal[name] = equal[name] and _is_loaded(trees, loaded, status)
             del loaded
 
     return Report(
@@ -278,10 +259,10 @@ def _keep_least(least: dict[str, float], module: ModuleType, seconds: float) -> 
 
 
 def _time_dump(
-    module: Any, trees: dict[str, ast.Module], file: BinaryIO, progress: Progress
+    module: Any, trees: dict[str, ast.Module], file: BinaryIO, status: Status
 ) -> float | None:
     """The seconds of a dump to a file, from its start; None if the standard pickler gave up."""
-    watched, task = _watch(trees, progress, f"{_name(module)}: dump")
+    watched = _watch(trees, status, f"{_name(module)}: dump")
     file.seek(0)
     limit = sys.getrecursionlimit()
     try:
@@ -291,39 +272,34 @@ def _time_dump(
     except RecursionError:
         if module is not pickle:
             raise
-        progress.stop_task(task)
         return None
     finally:
         sys.setrecursionlimit(limit)
 
 
-def _time_load(module: Any, path: Path, progress: Progress) -> tuple[Any, float | None]:
+def _time_load(module: Any, path: Path, status: Status) -> tuple[Any, float | None]:
     """What a module makes of the file, and the seconds; None for these if it cannot read it."""
     loaded: list[Any] = []
-    task = progress.add_task(f"{_name(module)}: load", total=None)
+    status.show(f"{_name(module)}: load")
     with path.open("rb") as file, timing.fresh_state():  # the trees here are none of its business
         try:
             seconds = timing.time_loads(lambda: loaded.append(module.load(file)), ())
         except Exception:  # a wrong pickle can raise any
-            progress.stop_task(task)
             return None, None
-    progress.update(task, total=1, completed=1)
     return loaded[0], seconds
 
 
-def _is_loaded(trees: dict[str, ast.Module], loaded: Any, progress: Progress) -> bool:
+def _is_loaded(trees: dict[str, ast.Module], loaded: Any, status: Status) -> bool:
     equal = type(loaded) is dict and list(loaded) == list(trees)
     if equal:
-        for name in progress.track(trees, description="comparing"):
+        for name in status.track(trees, "comparing"):
             equal = equal and same_trees(trees[name], loaded[name])
     return equal
 
 
-def _watch(
-    trees: dict[str, ast.Module], progress: Progress, description: str
-) -> tuple[Watched, TaskID]:
-    task = progress.add_task(description, total=len(trees))
-    return Watched(trees, lambda: progress.advance(task)), task
+def _watch(trees: dict[str, ast.Module], status: Status, text: str) -> Watched:
+    numbers = count(1)
+    return Watched(trees, lambda: status.show(f"{text}: {next(numbers)} of {len(trees)}"))
 
 
 def _name(module: ModuleType) -> str:
@@ -337,17 +313,15 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.2f} ms"
 
 
-def _table(report: Report) -> Table:
+def _rows(report: Report) -> list[Sequence[Cell]]:
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    table = Table(title="Syntax trees of the standard library", show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    rows: list[Sequence[Cell]] = []
 
     def row(label: str, text: str, style: str = "") -> None:
-        table.add_row(label, Text(text, style))  # Text: a path may look like markup
+        rows.append((label, Text(printable(text), style)))
 
     def verdict(label: str, good: bool) -> None:
-        row(label, "yes" if good else "NO", "green" if good else "bold red")
+        row(label, "yes" if good else "NO", "good" if good else "alarm")
 
     row("interpreter", python)
     row("modules", f"{report.modules:,}")
@@ -357,22 +331,22 @@ def _table(report: Report) -> Table:
         ("dump", report.dump_seconds, report.standard_dump_seconds, "gave up with RecursionError"),
         ("load", report.load_seconds, report.standard_load_seconds, "failed"),
     ):
-        table.add_section()
+        rows.append(())
         for module, seconds in ((quickpickle, ours), (pickle, standard)):
             label = f"{function}, {_name(module)}"
             if seconds is None:
-                row(label, failure, "yellow")
+                row(label, failure, "warning")
             else:
                 row(label, _duration(seconds))
         if ours is not None and standard is not None:
             ratio = standard / ours
-            style = "green" if ratio >= 1 else "red"
+            style = "good" if ratio >= 1 else "warning"
             row(f"{function}, quickpickle is", f"{ratio:.2f} times as fast", style)
-    table.add_section()
+    rows.append(())
     if report.identical is None:
-        row("bytes identical", "not compared: pickle.Pickler wrote no pickle", "yellow")
+        row("bytes identical", "not compared: pickle.Pickler wrote no pickle", "warning")
     else:
         verdict("bytes identical", report.identical)
     verdict("trees equal", report.equal and report.standard_equal)
     row("file", str(report.path))
-    return table
+    return rows

@@ -12,18 +12,21 @@ import sys
 import textwrap
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 _GAP: Final = "  "
 _NARROWEST: Final = 12  # of a column of text
-_CODES: Final = {"strong": "1", "quiet": "2", "alarm": "1;31"}
-_PATIENCE: Final = 1.0  # seconds without a word about the progress
+_CODES: Final = {"strong": "1", "quiet": "2", "alarm": "1;31", "good": "32", "warning": "33"}
+_PATIENCE: Final = 1.0  # seconds without a word about how far it is
+_INTERVAL: Final = 0.1  # seconds between two of them
+
+_T = TypeVar("_T")
 
 
 class Text(NamedTuple):
-    """A text in a style: "strong", "quiet", "alarm", or as it is."""
+    """A text in a style: "strong", "quiet", "alarm", "good", "warning", or as it is."""
 
     text: str
     style: str = ""
@@ -63,6 +66,7 @@ class Screen:
     ) -> None:
         """Print a title, a table, and a note. `columns` are the headings, or nothing.
 
+        An empty row is an empty line.
         With `is_cut` texts that are too long for their column are cut off, not folded.
         """
         cells = [[_text_of(cell) for cell in row] for row in rows]
@@ -113,7 +117,7 @@ class Screen:
             [_cut(cell.text, width)] if is_cut else fold(cell.text, width)
             for (cell, _), width in zip(row, widths, strict=False)
         ]
-        for number in range(max(map(len, folded))):
+        for number in range(max(map(len, folded), default=1)):
             line = ""
             for i, ((cell, _), lines) in enumerate(zip(row, folded, strict=True)):
                 part = lines[number] if number < len(lines) else ""
@@ -176,34 +180,49 @@ def _cut(text: str, width: int) -> str:
     return text if width_of(text) <= width else fold(text, max(width - 1, 1))[0] + "…"
 
 
-class Progress:
-    """Says on a terminal how far reading has come, if it takes more than a second."""
+class Status:
+    """A line on a terminal that says how far something is, if that takes more than a second."""
 
-    def __init__(self, size: int | None) -> None:
-        self._size = size
+    def __init__(self) -> None:
         self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._next = time.monotonic() + _PATIENCE
         self._shown = ""
 
-    def __call__(self, position: int) -> None:
-        if not self._is_terminal or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + 0.1
-        text = f"reading: {position / 1e6:,.0f} MB"
-        if self._size:
-            text += f" of {self._size / 1e6:,.0f}, {100 * position / self._size:.0f} %"
-        self._show(text)
+    def __enter__(self) -> Status:
+        return self
 
-    def _show(self, text: str) -> None:
+    def __exit__(self, *_: object) -> None:
+        """Take the line away."""
+        if self._shown:
+            self._write("")
+            print("\r", end="", file=sys.stderr, flush=True)
+
+    def show(self, text: str) -> None:
+        """Show this, ten times a second at most."""
+        if self._is_terminal and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _INTERVAL
+            self._write(text)
+
+    def track(self, items: Collection[_T], text: str) -> Iterator[_T]:
+        """The items, with the text and how many are done."""
+        for number, item in enumerate(items):
+            self.show(f"{text}: {number} of {len(items)}")
+            yield item
+
+    def _write(self, text: str) -> None:
         space = " " * (len(self._shown) - len(text))
         print(f"\r{text}{space}", end="", file=sys.stderr, flush=True)
         self._shown = text
 
-    def close(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            self._show("")
-            print("\r", end="", file=sys.stderr, flush=True)
+
+def bytes_read(status: Status, size: int | None) -> Callable[[int], None]:
+    """What is called with the number of bytes that were read, of so many if that is known."""
+
+    def show(position: int) -> None:
+        of_all = f" of {size / 1e6:,.0f} MB, {100 * position / size:.0f} %" if size else " MB"
+        status.show(f"reading: {position / 1e6:,.0f}{of_all}")
+
+    return show
 
 
 @contextmanager
