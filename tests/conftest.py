@@ -81,6 +81,13 @@ def unpickling(request: pytest.FixtureRequest) -> ModuleType:
     return UNPICKLERS[request.param]
 
 
+@pytest.fixture
+def native_unpickling() -> ModuleType:
+    if "native" not in UNPICKLERS:
+        pytest.skip("there is no compiled implementation here")
+    return UNPICKLERS["native"]
+
+
 @pytest.fixture(params=range(pickle.HIGHEST_PROTOCOL + 1), ids="protocol{}".format)
 def protocol(request: pytest.FixtureRequest) -> int:
     return int(request.param)

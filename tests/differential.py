@@ -116,9 +116,9 @@ def _parts(obj: Any, numbers: dict[int, int]) -> tuple[str, list[Any]]:
     label = f"{cls.__module__}.{cls.__qualname__}"
     children: list[Any] = []
     if cls in (int, float, complex, bool, type(None), bytes, str, bytearray):
-        return f"{label} {_without_addresses(repr(obj))}", []
+        return f"{label} {without_addresses(repr(obj))}", []
     if issubclass(cls, (type, type(outcome), type(len), ModuleType, type(list.append))):
-        return f"{label} {_without_addresses(repr(obj))}", []
+        return f"{label} {without_addresses(repr(obj))}", []
     if issubclass(cls, memoryview):
         return f"{label} {obj.readonly} {bytes(obj)!r}", []
     if issubclass(cls, tuple):
@@ -137,9 +137,9 @@ def _parts(obj: Any, numbers: dict[int, int]) -> tuple[str, list[Any]]:
         children += _in_order(frozenset.__iter__(obj), numbers)
     elif issubclass(cls, (int, float, str, bytes, bytearray)):
         base = next(c for c in (int, float, str, bytes, bytearray) if issubclass(cls, c))
-        label += f" {_without_addresses(base.__repr__(obj))}"
+        label += f" {without_addresses(base.__repr__(obj))}"
     elif "__reduce_ex__" not in vars(cls) and cls.__flags__ & 1 << 9 == 0:  # no class statement
-        label += f" {_without_addresses(repr(obj))}"
+        label += f" {without_addresses(repr(obj))}"
     size = len(children)
     state = _try(lambda: obj.__dict__)
     if isinstance(state, dict):
@@ -167,12 +167,12 @@ def _in_order(members: Iterable[Any], numbers: dict[int, int]) -> list[Any]:
 def _look(obj: Any, numbers: dict[int, int]) -> tuple[int, str]:
     number = numbers.get(id(obj), sys.maxsize)
     attributes = _try(lambda: repr(obj.__dict__))
-    text = _without_addresses(f"{type(obj)} {obj!r} {attributes}")
+    text = without_addresses(f"{type(obj)} {obj!r} {attributes}")
     # Sets in it are shown in an order that depends on addresses.
     return number, "".join(sorted(text)) if "{" in text else text
 
 
-def _without_addresses(text: str) -> str:
+def without_addresses(text: str) -> str:
     return re.sub(r"0x[0-9a-f]+", "0x…", text)
 
 
@@ -183,7 +183,7 @@ def load_outcome(load: Callable[[], Any]) -> Any:
     except Exception as error:
         if error.__traceback__ is not None and error.__traceback__.tb_next is None:
             error.__traceback__ = None
-        return type(error), _without_addresses(str(error))
+        return type(error), without_addresses(str(error))
     return describe(result)
 
 

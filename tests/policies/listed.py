@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 CALLS: list[Any] = []
 REGISTRY: dict[str, Any] = {}
+ORDERED: OrderedDict[str, Any] = OrderedDict()
 
 
 class Plain:
@@ -135,6 +136,10 @@ def single() -> Any:
 
 def registry() -> Any:
     return REGISTRY
+
+
+def the_class() -> Any:
+    return Plain
 
 
 def new_list() -> list[Any]:

@@ -708,11 +708,6 @@ def test_objects_are_as_large_as_the_interpreters(unpickling, protocol):
             ]
 
 
-@pytest.fixture
-def native_unpickling():
-    return pytest.importorskip("quickpickle.compiled.unpickling", exc_type=ImportError)
-
-
 @pytest.mark.skipif(PYPY, reason="tracemalloc is CPython's")
 def test_instances_take_less_memory(native_unpickling, tmp_path):
     """No dict for an instance where the state is used by nobody else."""

@@ -418,6 +418,28 @@ static PyObject *quickpickle_tuple_of(PyTypeObject *cls, PyObject **items, Py_ss
 /* Whether an object can be the time zone of a datetime. */
 #define quickpickle_is_tzinfo(obj) PyObject_TypeCheck(obj, PyDateTimeAPI->TZInfoType)
 
+/* Whether it is a timezone of the module itself. */
+#define quickpickle_is_timezone(obj) (Py_IS_TYPE(obj, Py_TYPE(PyDateTimeAPI->TimeZone_UTC)))
+
+/* Whether these are the bytes of a date (4), time (6) or datetime (10) that there is. */
+static int quickpickle_is_moment(const uint8_t *data, Py_ssize_t size)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (size != 6) {
+        int year = data[0] << 8 | data[1], month = size == 4 ? data[2] : data[2] & 0x7F;
+        if (year < 1 || year > 9999 || month < 1 || month > 12 || data[3] < 1) {
+            return 0;
+        }
+        if (data[3] > days[month - 1] && (month != 2 || data[3] > 29 || year % 4 != 0 ||
+                                          (year % 100 == 0 && year % 400 != 0))) {
+            return 0;
+        }
+        data += 4;
+    }
+    return size == 4 || ((size == 6 ? data[0] & 0x7F : data[0]) < 24 && data[1] < 60 &&
+                         data[2] < 60 && (data[3] << 16 | data[4] << 8 | data[5]) < 1000000);
+}
+
 /* A date or datetime of the bytes that it was written as, with a time zone or NULL for none; NULL
    without an exception where its class has to look at them itself. */
 static PyObject *quickpickle_make_date(

@@ -113,8 +113,8 @@ cdef int read_more(Loader self, uint64_t count) except -1:
     if not self.is_file:
         raise self.fault().truncated()
     self.close_window()
-    if self.guard is not None:
-        self.guard.check_length(count)
+    if self.policy is not None:
+        guard_of(self).check_length(count)
     fill_buffer(self, count)
     self.open_window()
     return 0
@@ -328,8 +328,8 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
         if mapped is not None:
             return mapped
     self.close_window()
-    if self.guard is not None:
-        self.guard.check_length(count)
+    if self.policy is not None:
+        guard_of(self).check_length(count)
     target = bytearray()
     look_up_rest(self)
     skip_consumed(self)

@@ -52,13 +52,19 @@ cdef ClassPlan* plan_of(Loader self, PyTypeObject* cls) except NULL:
     plan.cls = cls
     plan.tuple_items = NOT_KNOWN
     plan.kind = ASK
-    if self.guard is None or is_approved(self, cls):
+    if self.policy is None or may_learn(self, cls):
         learn_class(plan, cls)
     if old.kind:
         self.close_window()
         forget_plan(&old)
         self.open_window()
     return plan
+
+
+cdef bint may_learn(Loader self, PyTypeObject* cls) except -1:
+    """Whether states of its instances are let through; those of a UUID are looked at."""
+    cdef int state = quick_rule(self, <PyObject*>cls).state
+    return state == ANYTHING or state == NUMBER and _PyType_Lookup(cls, SETSTATE) != NULL
 
 
 cdef int learn_class(ClassPlan* plan, PyTypeObject* cls) except -1:
@@ -109,7 +115,7 @@ cdef int learn_setstate(Loader self, object cls) except -1:
     cdef ClassPlan* plan
     cdef PyObject* descriptor
     cdef Py_ssize_t i, place
-    if self.guard is not None and not is_approved(self, <PyTypeObject*>cls):
+    if self.policy is not None and not may_learn(self, <PyTypeObject*>cls):
         return 0
     self.close_window()
     found = loading_plans.plan_setstate(cls)
@@ -279,7 +285,9 @@ cdef bint set_dict(
     return True
 
 
-cdef bint set_uuid(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count) except -1:
+cdef bint set_uuid(
+    Loader self, ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t count
+) except -1:
     """Takes over the reference to the value."""
     cdef PyObject** number = quickpickle_slot_at(obj, plan.fields[0].place)
     cdef PyObject** is_safe = quickpickle_slot_at(obj, plan.fields[1].place)
@@ -287,6 +295,7 @@ cdef bint set_uuid(ClassPlan* plan, PyObject* obj, PyObject** items, Py_ssize_t 
         count != 1 or number[0] != NULL or is_safe[0] != NULL
         or Py_TYPE(items[0]) != &PyUnicode_Type
         or PyUnicode_CompareWithASCIIString(items[0], b"int")
+        or self.policy is not None and not is_uuid_number(items[1])
     ):
         return False
     number[0] = items[1]
@@ -329,7 +338,7 @@ cdef bint set_state(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t heig
     if (
         set_attributes(plan, obj, items, count) if plan.kind == BY_ATTRIBUTES
         else set_slots(plan, obj, items, count) if plan.kind == BY_SLOTS
-        else set_uuid(plan, obj, items, count)
+        else set_uuid(self, plan, obj, items, count)
     ):
         if plan.kind == BY_UUID:
             self.top = items + 1

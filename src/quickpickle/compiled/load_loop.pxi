@@ -17,8 +17,9 @@ for _i in range(256):
     small_ints[_i] = <PyObject*>kept_ints[_i]
 
 
-ctypedef fused Watched:  # the loop is compiled twice
+ctypedef fused Watched:  # the loop is compiled three times
     int  # without a policy
+    short  # under one, for a pickle that is too short to reach a limit
     long  # under one
 
 
@@ -290,10 +291,10 @@ cdef PyObject* load_pickle(Loader self, Watched watched) except NULL:
         else:
             self.p = p
             self.top = top
-            if Watched is long:
-                load_guarded(self, code)
-            else:
+            if Watched is int:
                 load_other(self, code)
+            else:
+                load_guarded(self, code)
             p = self.p
             top = self.top
             continue

@@ -18,6 +18,10 @@ cdef struct ClassPlan:
     Field* fields
     Py_ssize_t count, room
 
+cdef struct QuickRule:  # load_policy.pxi
+    PyObject* obj  # a callable, which the Guard keeps alive; NULL: the place is free
+    int call, new, state, itself
+
 
 cdef void* allocate(Py_ssize_t count, Py_ssize_t size) except NULL:
     cdef void* result = PyMem_Malloc(count * size)

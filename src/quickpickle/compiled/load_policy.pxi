@@ -1,17 +1,34 @@
 # Loads under a policy: the opcodes that name, call or change something.
 #
 # The Guard of rules/enforcement.py decides, which is Python code, so no window is open while it
-# runs. It is not asked about containers that the load makes itself, nor about instances of approved
-# classes: those that the user lists and this load has found by name, whose instances are made by
-# object.__new__ and get their state without a call (a plan of load_instances.pxi). What the opcodes
-# that are not here make is new, and nobody else has it.
+# runs. It is asked for what an object may do once in a load (QuickRule). What the answer covers is
+# then done here: calls whose arguments are of the kinds in policy_names.Quick, the states of
+# instances whose class the user lists, and items of containers that the load has made. What the
+# opcodes that are not here make is new, and nobody else has it.
 
+from collections import defaultdict, deque
 from enum import EnumMeta
 
 from ..format.costs import COUNTED, OBJECT_SIZE as _object_size
 
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(PyObject*, int*) noexcept
+    PyTypeObject PyODict_Type, PyRange_Type, PyByteArray_Type, PySet_Type, PyFrozenSet_Type
+    PyTypeObject PyBaseObject_Type
+    bint PyDict_Check_ "PyDict_Check"(PyObject*) noexcept
+    bint PyObject_IS_GC(PyObject*) noexcept
+    Py_ssize_t Py_SIZE_ "Py_SIZE"(PyObject*) noexcept
+    int PyObject_RichCompareBool_ "PyObject_RichCompareBool"(PyObject*, PyObject*, int) except -1
+    int Py_GE, Py_LT
+    long long LLONG_MIN
+
+cdef extern from *:
+    bint quickpickle_is_timezone(PyObject*) noexcept
+    bint quickpickle_is_moment(const uint8_t*, Py_ssize_t) noexcept
+
+cdef enum:
+    QUICK_RULES = 64
+    SHORT_TEXT = 200
 
 cdef Py_ssize_t OBJECT_SIZE = _object_size
 cdef uint8_t counted[256]
@@ -19,32 +36,108 @@ cdef Py_ssize_t _counted_code
 for _counted_code in range(256):
     counted[_counted_code] = COUNTED[_counted_code]
 
-cdef object enforcement = None  # the module, when there is a policy
+cdef object uuid_limit = 1 << 128, zero = 0
+cdef PyTypeObject* defaultdict_type = <PyTypeObject*>defaultdict
+cdef PyTypeObject* deque_type = <PyTypeObject*>deque
+
+# Set when there is a policy for the first time.
+cdef object enforcement = None  # the module
+cdef int ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES, LATIN1, DICT
+cdef int EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY
+
+cdef object last_policy = None  # whose limits these are
+cdef Py_ssize_t last_objects, last_memory
+cdef object spare_guard = None  # of a loads() that has ended
+
+
+cdef int import_enforcement() except -1:
+    global enforcement, ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES
+    global LATIN1, DICT, EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY
+    from ..rules import enforcement as imported
+    from ..rules.policy_names import Quick
+    ANYTHING = Quick.ANYTHING
+    NOTHING = Quick.NOTHING
+    TEXT = Quick.TEXT
+    TEXTS = Quick.TEXTS
+    NUMBER = Quick.NUMBER
+    INTS_2 = Quick.INTS_2
+    INTS_3 = Quick.INTS_3
+    FLOATS_2 = Quick.FLOATS_2
+    BYTES = Quick.BYTES
+    LATIN1 = Quick.LATIN1
+    DICT = Quick.DICT
+    EMPTY = Quick.EMPTY
+    INSTANCE = Quick.INSTANCE
+    MOMENT_4 = Quick.MOMENT_4
+    MOMENT_6 = Quick.MOMENT_6
+    MOMENT_10 = Quick.MOMENT_10
+    FACTORY = Quick.FACTORY
+    enforcement = imported
+    return 0
 
 
 cdef int use_policy(Loader self, object policy) except -1:
-    global enforcement
-    if enforcement is None:
-        from ..rules import enforcement as imported
-        enforcement = imported
-    self.guard = enforcement.Guard(enforcement.check_policy(policy))
-    self.approved = self.guard.approved
-    self.last_approved = NULL
+    global last_policy, last_objects, last_memory
+    if policy is not last_policy:
+        if enforcement is None:
+            import_enforcement()
+        limits = enforcement.check_policy(policy).limits
+        last_policy = policy
+        last_objects = limits.objects
+        last_memory = limits.memory
+    self.policy = policy
+    self.guard = None
     self.is_hooked = self.has_foreign = self.has_foreign_containers = False
-    limits = self.guard.policy.limits
-    self.most_objects = limits.objects
-    self.most_memory = limits.memory
+    self.most_objects = last_objects
+    self.most_memory = last_memory
     return 0
+
+
+cdef int use_spare_guard(Loader self) except -1:
+    """That of the last loads(), if it was under the same policy."""
+    global spare_guard
+    if spare_guard is not None and spare_guard.policy is self.policy:
+        self.guard = spare_guard
+        spare_guard = None
+    return 0
+
+
+cdef int keep_guard(Loader self) except -1:
+    global spare_guard
+    guard = self.guard
+    self.guard = None
+    if guard.begin_anew():
+        spare_guard = guard
+    return 0
+
+
+cdef object guard_of(Loader self):
+    """The Guard. No window is open."""
+    if self.guard is None:
+        self.guard = enforcement.Guard(self.policy)
+    return self.guard
 
 
 cdef PyObject* load_under_policy(Loader self) except NULL:
     self.close_window()
-    self.guard.begin()
+    if self.guard is not None:
+        self.guard.begin()
+    if self.quick_rules == NULL:
+        self.quick_rules = <QuickRule*>allocate(QUICK_RULES, sizeof(QuickRule))
+        self.has_quick_rules = True
+    forget_quick_rules(self)
     self.objects = self.copied = self.offset = 0
     self.most_copied = self.most_memory
+    # Each byte is an object at most.
+    self.is_counted = self.is_file or (
+        self.end - self.p > self.most_objects
+        or self.end - self.p > self.most_memory // (OBJECT_SIZE + 1)
+    )
     self.open_window()
     try:
-        return load_pickle(self, <long>0)
+        if self.is_counted:
+            return load_pickle(self, <long>0)
+        return load_pickle(self, <short>0)
     except enforcement.PolicyError as error:
         self.close_window()
         if error.offset is None:
@@ -68,26 +161,219 @@ cdef object find_path(Loader self, Py_ssize_t offset):
 
 cdef int refuse_more(Loader self) except -1:
     self.close_window()
-    self.guard.too_many(self.objects)
+    guard_of(self).too_many(self.objects)
+    return 0
+
+
+cdef inline bint is_near_limits(Loader self, Py_ssize_t count) noexcept:
+    """Whether so many opcodes more might reach a limit: then they are done one by one."""
+    return self.is_counted and (
+        self.objects + count > self.most_objects
+        or OBJECT_SIZE * (self.objects + count) + self.offset + 300 > self.most_memory
+    )
+
+
+# What an object may do
+
+cdef void forget_quick_rules(Loader self) noexcept:
+    if self.has_quick_rules:
+        memset(self.quick_rules, 0, QUICK_RULES * sizeof(QuickRule))
+        self.has_quick_rules = False
+
+
+cdef QuickRule* quick_rule(Loader self, PyObject* obj) except NULL:
+    """The answer of Guard.quick_rules, which is asked once."""
+    cdef QuickRule* rule = &self.quick_rules[(<size_t>obj >> 4) % QUICK_RULES]
+    if rule.obj != obj:
+        learn_quick_rule(self, rule, obj)
+    return rule
+
+
+cdef int learn_quick_rule(Loader self, QuickRule* rule, PyObject* obj) except -1:
+    cdef unsigned int version
+    known = None if self.guard is None else (<dict>self.guard.known).get(<size_t>obj)
+    if known is None or known.load != self.guard.load:
+        rule.obj = NULL  # it may be freed, and another object get its address
+        rule.call = rule.new = rule.state = rule.itself = 0
+        return 0
+    version = quickpickle_type_version(<PyTypeObject*>obj) if PyType_Check(obj) else 1
+    answer = known.quick
+    if answer is None or version == 0 or answer[4] != version:
+        rule.call, rule.new, rule.state, rule.itself = ask(self).quick_rules(known)
+        was_asked(self)
+        known.quick = rule.call, rule.new, rule.state, rule.itself, version
+    else:
+        rule.call, rule.new, rule.state, rule.itself = answer[:4]
+    rule.obj = obj
+    self.has_quick_rules = True
     return 0
 
 
 cdef inline bint is_approved(Loader self, PyTypeObject* cls) except -1:
-    if cls == self.last_approved:
-        return True
-    if <size_t>cls not in self.approved:
+    """Whether the user lists this class, and it is none of C."""
+    return quick_rule(self, <PyObject*>cls).state == ANYTHING
+
+
+cdef bint may_call(
+    Loader self, PyObject* function, PyObject** args, Py_ssize_t count, uint8_t code
+) except -1:
+    """Whether the Guard lets any such arguments through, and the limits allow a copy of them."""
+    cdef QuickRule* rule = quick_rule(self, function)
+    cdef int kinds = rule.new if code == OP_NEWOBJ else rule.call if code == OP_REDUCE else 0
+    return (
+        kinds != 0 and are_quick(self, kinds, args, count)
+        and self.copied + cost_of(args, count) <= self.most_copied
+    )
+
+
+cdef inline bint is_text(PyObject* obj, Py_ssize_t most) noexcept:
+    return Py_TYPE(obj) == &PyUnicode_Type and PyUnicode_GET_LENGTH(obj) <= most
+
+
+cdef inline bint is_number(PyObject* obj, long long least) noexcept:
+    """An int of one word."""
+    cdef int overflow
+    cdef long long value
+    if Py_TYPE(obj) != &PyLong_Type:
         return False
-    self.last_approved = cls  # the Guard keeps it alive
+    value = PyLong_AsLongLongAndOverflow(obj, &overflow)
+    return overflow == 0 and value >= least
+
+
+cdef inline bint is_size(PyObject* number) noexcept:
+    """On 32 bits a number may be larger."""
+    cdef int overflow
+    return PyLong_AsLongLongAndOverflow(number, &overflow) <= LARGEST
+
+
+cdef inline bint are_numbers(PyObject** args, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t i
+    for i in range(count):
+        if not is_number(args[i], LLONG_MIN):
+            return False
     return True
+
+
+cdef bint are_quick(Loader self, int kinds, PyObject** args, Py_ssize_t count) except -1:
+    """Whether arguments are of one of these kinds: see policy_names.Quick."""
+    cdef Py_ssize_t i
+    cdef PyTypeObject* first
+    if count == 0:
+        return kinds & (ANYTHING | NOTHING | TEXTS) != 0
+    if kinds & ANYTHING:
+        for i in range(count):
+            if Py_TYPE(args[i]) == &PyRange_Type:
+                return False
+        return True
+    if kinds & TEXTS:
+        for i in range(count):
+            if Py_TYPE(args[i]) != &PyUnicode_Type:
+                return False
+        return True
+    first = Py_TYPE(args[0])
+    if count == 1:
+        return (
+            kinds & TEXT and is_text(args[0], SHORT_TEXT)
+            or kinds & NUMBER and is_number(args[0], 0)
+            or kinds & BYTES and first == &PyBytes_Type
+            or kinds & DICT and first == &PyDict_Type
+            or kinds & EMPTY and is_empty(args[0])
+            or kinds & FACTORY and quick_rule(self, args[0]).itself == FACTORY
+            or is_moment(kinds, args[0], NULL)
+        )
+    if count == 2:
+        return (
+            kinds & INTS_2 and are_numbers(args, 2)
+            or kinds & FLOATS_2 and first == &PyFloat_Type and Py_TYPE(args[1]) == &PyFloat_Type
+            or kinds & EMPTY and is_empty(args[0]) and (
+                args[1] == Py_None or is_number(args[1], 0) and is_size(args[1])
+            )
+            or kinds & LATIN1 and first == &PyUnicode_Type and (
+                Py_TYPE(args[1]) == &PyUnicode_Type
+                and PyUnicode_CompareWithASCIIString(args[1], b"latin1") == 0
+            )
+            or is_moment(kinds, args[0], args[1])
+        )
+    if count == 3:
+        return kinds & INTS_3 and are_numbers(args, 3) or (
+            kinds & INSTANCE and PyType_Check(args[0]) and is_approved(self, <PyTypeObject*>args[0])
+            and args[1] == <PyObject*>&PyBaseObject_Type and args[2] == Py_None
+        )
+    return False
+
+
+cdef inline bint is_empty(PyObject* obj) noexcept:
+    return PyTuple_CheckExact_(obj) and PyTuple_GET_SIZE(obj) == 0
+
+
+cdef inline bint is_moment(int kinds, PyObject* data, PyObject* tzinfo) noexcept:
+    cdef Py_ssize_t size
+    if not kinds & (MOMENT_4 | MOMENT_6 | MOMENT_10) or Py_TYPE(data) != &PyBytes_Type:
+        return False
+    size = PyBytes_GET_SIZE_(data)
+    return (
+        kinds & (MOMENT_4 if size == 4 else MOMENT_6 if size == 6 else MOMENT_10 if size == 10 else 0)
+        # The module is imported by makes_dates(), which was asked about the first such bytes.
+        and (tzinfo == NULL or size != 4 and dates_are_known > 0 and quickpickle_is_timezone(tzinfo))
+        and quickpickle_is_moment(<const uint8_t*>PyBytes_AS_STRING_(data), size)
+    )
+
+
+cdef bint may_make_date(
+    Loader self, PyObject* cls, Py_ssize_t size, PyObject* tzinfo, Py_ssize_t count
+) except -1:
+    """The same for the next bytes, of which a date is made by `count` opcodes more."""
+    cdef int kinds = quick_rule(self, cls).call
+    return (
+        kinds & (MOMENT_4 if size == 4 else MOMENT_10 if size == 10 else 0)
+        and (tzinfo == NULL or quickpickle_is_timezone(tzinfo))
+        and quickpickle_is_moment(self.p, size)
+        and not is_near_limits(self, count)
+        and self.copied + size + 2 * OBJECT_SIZE <= self.most_copied
+    )
+
+
+cdef inline bint is_uuid_number(PyObject* obj) except -1:
+    return (
+        Py_TYPE(obj) == &PyLong_Type
+        and PyObject_RichCompareBool_(obj, <PyObject*>zero, Py_GE)
+        and PyObject_RichCompareBool_(obj, <PyObject*>uuid_limit, Py_LT)
+    )
+
+
+cdef inline Py_ssize_t cost_of_one(PyObject* obj) noexcept:
+    """As Guard._charge."""
+    cdef PyTypeObject* cls = Py_TYPE(obj)
+    if cls == &PyUnicode_Type:
+        return PyUnicode_GET_LENGTH(obj)
+    elif cls == &PyBytes_Type or cls == &PyByteArray_Type:
+        return Py_SIZE_(obj)
+    elif PyTuple_CheckExact_(obj):
+        return OBJECT_SIZE * PyTuple_GET_SIZE(obj)
+    elif cls == &PyList_Type:
+        return OBJECT_SIZE * PyList_GET_SIZE(obj)
+    elif cls == &PyDict_Type:
+        return OBJECT_SIZE * PyDict_GET_SIZE(obj)
+    elif cls == &PySet_Type or cls == &PyFrozenSet_Type:
+        return OBJECT_SIZE * PySet_GET_SIZE(obj)
+    return 0
+
+
+cdef inline Py_ssize_t cost_of(PyObject** args, Py_ssize_t count) noexcept:
+    """A copy of the arguments of a call: as Guard._arguments. At most the memory that is there."""
+    cdef Py_ssize_t i, cost = OBJECT_SIZE * count
+    for i in range(count):
+        cost += cost_of_one(args[i])
+    return cost
 
 
 cdef object ask(Loader self):
     """The Guard, when no window is open any more, and it knows what was copied here."""
     self.close_window()
     if self.copied:
-        self.guard.copied += self.copied
+        guard_of(self).copied += self.copied
         self.copied = 0
-    return self.guard
+    return guard_of(self)
 
 
 cdef int was_asked(Loader self) except -1:
@@ -96,20 +382,20 @@ cdef int was_asked(Loader self) except -1:
     return 0
 
 
+# Objects of somebody else
+
 cdef int is_foreign(Loader self, object obj) except -1:
     """An object of somebody else. No window is open."""
-    self.guard.foreign(obj)
+    guard_of(self).foreign(obj)
     return may_be_foreign(self, obj)
 
 
 cdef int may_be_foreign(Loader self, object obj) except -1:
     # Instances of types of C are not built here, nor members of enums.
-    if (
-        PyType_HasFeature(Py_TYPE(<PyObject*>obj), Py_TPFLAGS_HEAPTYPE)
-        and type(type(obj)) is not EnumMeta
-    ):
-        self.has_foreign = True
-    if type(obj) is list or type(obj) is dict or type(obj) is set:
+    if PyType_HasFeature(Py_TYPE(<PyObject*>obj), Py_TPFLAGS_HEAPTYPE):
+        if type(type(obj)) is not EnumMeta:
+            self.has_foreign = True
+    elif PyObject_IS_GC(<PyObject*>obj):
         self.has_foreign_containers = True
     return 0
 
@@ -125,6 +411,7 @@ cdef int push_result(Loader self, Py_ssize_t count, object obj) except -1:
 
 cdef int load_guarded(Loader self, uint8_t code) except -1:
     """In the place of load_other."""
+    self.offset = self.base + (self.p - self.start) - 1
     if code == OP_APPENDS:
         return guarded_appends(self, self.pop_mark())
     elif code == OP_SETITEMS:
@@ -139,11 +426,7 @@ cdef int load_guarded(Loader self, uint8_t code) except -1:
         return guarded_newobj(self)
     elif code == OP_REDUCE:
         know_reads(self)
-        if self.top - self.fence < 2:
-            self.underflow(2)
-        obj = ask(self).reduce(<object>self.top[-2], <object>self.top[-1])
-        was_asked(self)
-        return push_result(self, 2, obj)
+        return guarded_reduce(self)
     elif code == OP_SETITEM:
         if self.top - self.fence < 2:
             self.underflow(2)
@@ -210,14 +493,45 @@ cdef int load_guarded(Loader self, uint8_t code) except -1:
 
 
 cdef object find_guarded(Loader self, object module, object name):
-    guard = ask(self)
-    found = guard.find(
-        module, name, self.proto, self.fix_imports, partial_find_class(self), self.is_hooked
-    )
-    if not PyType_Check(<PyObject*>found):
-        may_be_foreign(self, found)
+    if self.guard is not None and not self.is_hooked and (self.proto >= 3 or not self.fix_imports):
+        known = self.guard.approved.get(module)
+        known = None if known is None else (<dict?>known).get(name)
+        if known is not None:
+            # The object that was approved under this name before, if it is still the same.
+            obj = known.obj
+            found = find_global(self, module, name)
+            if found is obj:
+                known.load = self.guard.load
+                if not PyType_Check(<PyObject*>found):
+                    may_be_foreign(self, found)
+                return found
+            return approve(self, module, name, found)
+    return approve(self, module, name, absent)
+
+
+@cython.final
+@cython.binding(False)
+cdef class Found:
+    """In the place of find_class() for what was found already."""
+    cdef object obj
+
+    def __cinit__(self, obj):
+        self.obj = obj
+
+    def __call__(self, module, name):
+        return self.obj
+
+
+cdef object approve(Loader self, object module, object name, object found):
+    """Ask the Guard for an object with this name, which may have been found already."""
+    find = partial_find_class(self) if found is absent else Found(found)
+    obj = ask(self).find(module, name, self.proto, self.fix_imports, find, self.is_hooked)
+    if not PyType_Check(<PyObject*>obj):
+        may_be_foreign(self, obj)
+    if self.is_hooked:
+        forget_quick_rules(self)  # an object with two names may do what both may
     was_asked(self)
-    return found
+    return obj
 
 
 cdef int guarded_extension(Loader self, long code) except -1:
@@ -234,19 +548,50 @@ cdef int guarded_extension(Loader self, long code) except -1:
 # Calls
 
 
+cdef int guarded_reduce(Loader self) except -1:
+    cdef PyObject* args
+    cdef PyObject* function
+    if self.top - self.fence < 2:
+        self.underflow(2)
+    args = self.top[-1]
+    function = self.top[-2]
+    if PyTuple_CheckExact_(args) and may_call(
+        self, function, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args), OP_REDUCE
+    ):
+        self.copied += cost_of(quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
+        is_any = quick_rule(self, function).call == ANYTHING
+        self.close_window()
+        obj = <object>PyObject_Call_(function, args, NULL)
+        Py_DECREF(<PyObject*>obj)
+        if is_any and Py_REFCNT(<PyObject*>obj) > 1:
+            is_foreign(self, obj)
+        self.open_window()
+    else:
+        obj = ask(self).reduce(<object>function, <object>args)
+        was_asked(self)
+    return push_result(self, 2, obj)
+
+
 cdef int guarded_newobj(Loader self) except -1:
     cdef PyObject* args
     cdef PyObject* cls
+    cdef bint is_new
     if self.top - self.fence < 2:
         self.underflow(2)
     args = self.top[-1]
     cls = self.top[-2]
-    if (
-        PyType_Check(cls) and PyTuple_CheckExact_(args) and PyTuple_GET_SIZE(args) == 0
-        and is_approved(self, <PyTypeObject*>cls)
-        and quickpickle_is_plainly_made(<PyTypeObject*>cls)
+    if PyType_Check(cls) and PyTuple_CheckExact_(args) and may_call(
+        self, cls, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args), OP_NEWOBJ
     ):
-        return load_newobj(self)
+        self.copied += cost_of(quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
+        is_new = quickpickle_is_plainly_made(<PyTypeObject*>cls)
+        load_newobj(self)
+        if not is_new and Py_REFCNT(self.top[-1]) > 1:
+            obj = <object>self.top[-1]
+            self.close_window()
+            is_foreign(self, obj)
+            self.open_window()
+        return 0
     obj = ask(self).newobj(<object>cls, <object>args)
     was_asked(self)
     return push_result(self, 2, obj)
@@ -281,9 +626,60 @@ cdef int guarded_obj(Loader self) except -1:
 cdef int guarded_build(Loader self) except -1:
     if self.top - self.fence < 2:
         self.underflow(2)
-    ask(self).build(<object>self.top[-2], <object>self.top[-1])
-    was_asked(self)
+    if not build_here(self):
+        self.close_window()
+        forget_tables(self)  # the Guard looks at the references to the __dict__ of an instance
+        ask(self).build(<object>self.top[-2], <object>self.top[-1])
+        was_asked(self)
     return self.drop_in_window(self.top - self.bottom - 1)
+
+
+cdef bint build_here(Loader self) except -1:
+    """A state for an instance of a class that the user lists; False where the Guard is to be asked.
+    """
+    cdef PyObject* state = self.top[-1]
+    cdef PyObject* obj = self.top[-2]
+    cdef PyTypeObject* cls = Py_TYPE(obj)
+    cdef PyObject* found
+    cdef Py_ssize_t cost = cost_of_one(state)
+    cdef bint is_done = False
+    if self.has_foreign or not is_approved(self, cls):
+        return False
+    if Py_TYPE(state) == &PyDict_Type and not are_light_keys(state):
+        return False
+    if PyTuple_CheckExact_(state):
+        cost = cost_of(quickpickle_tuple_items(state), PyTuple_GET_SIZE(state))
+    if self.copied + cost > self.most_copied:
+        return False
+    self.copied += cost
+    if Py_TYPE(state) == &PyList_Type:
+        is_done = set_fields(self, obj, state)
+    elif Py_TYPE(state) == &PyDict_Type:
+        is_done = build_from(self, obj, state, False)
+    if is_done:
+        return True
+    if self.has_foreign or Py_TYPE(obj) != cls or not quickpickle_has_plain_attributes(cls):
+        self.copied -= cost
+        return False
+    found = _PyType_Lookup(cls, SETSTATE)
+    if found != NULL and Py_TYPE(found) == function_type:
+        method = <object>found  # that of the class, whatever the pickle has put into the instance
+        self.close_window()
+        method(<object>obj, <object>state)
+        self.open_window()
+        return True
+    self.copied -= cost
+    return False
+
+
+cdef bint are_light_keys(PyObject* state) except -1:
+    cdef PyObject* key
+    cdef PyObject* value
+    cdef Py_ssize_t position = 0
+    while PyDict_Next(state, &position, &key, &value):
+        if not is_light_key(key):
+            return False
+    return True
 
 
 cdef int guarded_appends(Loader self, Py_ssize_t height) except -1:
@@ -291,7 +687,10 @@ cdef int guarded_appends(Loader self, Py_ssize_t height) except -1:
     if items > self.top or items <= self.fence:
         self.underflow(self.top - items + 1)
         items = self.bottom + height
-    if Py_TYPE(items[-1]) == &PyList_Type and not self.has_foreign_containers:
+    if not self.has_foreign_containers and (
+        Py_TYPE(items[-1]) == &PyList_Type
+        or Py_TYPE(items[-1]) == deque_type and not has_nesting(self, height, 1)
+    ):
         return load_appends(self, height)
     owner = <object>items[-1]
     listed = take_list(self, height)
@@ -323,6 +722,10 @@ cdef int guarded_additems(Loader self) except -1:
 
 cdef int guarded_empty_dict(Loader self) except -1:
     cdef const uint8_t* p = self.p
+    cdef PyObject* made
+    if is_near_limits(self, 1):
+        made = PyDict_New()
+        return -1 if made == NULL else self.push(made)
     load_empty_dict(self)
     if self.p != p:
         self.objects += 1  # the PUT behind it
@@ -342,13 +745,17 @@ cdef int guarded_setitems(Loader self, Py_ssize_t height) except -1:
         self.make_pending()
         self.set_fence()
         is_pending = False
+    if is_pending and is_near_limits(self, 4):
+        self.make_pending()
+        self.set_fence()
+        is_pending = False
     if not is_pending:
         if items > self.top or items <= self.fence:
             self.underflow(count + 1)
             items = self.bottom + height
         if count & 1:
             raise self.fault().odd_items("SETITEMS")
-        if Py_TYPE(items[-1]) != &PyDict_Type or self.has_foreign_containers:
+        if not takes_items(self, items[-1], height):
             owner = <object>items[-1]
             listed = take_list(self, height)
             ask(self).set_items(owner, listed)
@@ -361,15 +768,38 @@ cdef int guarded_setitems(Loader self, Py_ssize_t height) except -1:
     if self.p != p:
         # Opcodes that were done as well: TUPLE2, MEMOIZE and BUILD.
         self.copied += OBJECT_SIZE * (count >> 1)
-        while p < self.p:
-            self.objects += counted[p[0]]
-            if p[0] == OP_TUPLE2:
-                self.copied += 2 * OBJECT_SIZE
-            p += 1
-        self.offset = self.base + (p - self.start) - 1
+        if p[0] == OP_TUPLE2:
+            self.copied += 2 * OBJECT_SIZE
+        if self.is_counted:
+            while p < self.p:
+                self.objects += counted[p[0]]
+                p += 1
+        self.offset = self.base + (self.p - self.start) - 1
         if self.copied > self.most_copied:
             ask(self).check_copied()
     return 0
+
+
+cdef bint takes_items(Loader self, PyObject* obj, Py_ssize_t height) except -1:
+    """Whether items may be set in a container, but for what their hashes cost."""
+    cdef PyTypeObject* cls = Py_TYPE(obj)
+    if cls == &PyDict_Type or cls == &PyODict_Type:
+        return not self.has_foreign_containers
+    if cls == defaultdict_type:
+        return not self.has_foreign_containers and not has_nesting(self, height + 1, 2)
+    return PyDict_Check_(obj) and not self.has_foreign and is_approved(self, cls)
+
+
+cdef bint has_nesting(Loader self, Py_ssize_t height, Py_ssize_t step) noexcept:
+    """Whether a deque or defaultdict is among these: see Guard._nest."""
+    cdef PyObject** place = self.bottom + height
+    while place < self.top:
+        if is_object(place[0]) and (
+            Py_TYPE(place[0]) == deque_type or Py_TYPE(place[0]) == defaultdict_type
+        ):
+            return True
+        place += step
+    return False
 
 
 cdef inline bint is_light_key(PyObject* key) except -1:
@@ -377,13 +807,12 @@ cdef inline bint is_light_key(PyObject* key) except -1:
     of one word."""
     cdef PyTypeObject* cls = Py_TYPE(key)
     cdef int overflow
+    if cls == &PyUnicode_Type or cls == &PyBytes_Type or cls == &PyFloat_Type:
+        return True
     if cls == &PyLong_Type:
         PyLong_AsLongLongAndOverflow(key, &overflow)
         return overflow == 0
-    return (
-        cls == &PyUnicode_Type or cls == &PyBytes_Type or cls == &PyFloat_Type or key == Py_None
-        or key == Py_True or key == Py_False
-    )
+    return key == Py_None or key == Py_True or key == Py_False
 
 
 cdef int weigh(Loader self, Py_ssize_t height, Py_ssize_t step) except -1:

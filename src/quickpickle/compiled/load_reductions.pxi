@@ -132,9 +132,14 @@ cdef bint date_at_once(Loader self, Py_ssize_t size) except -1:
         self.is_read(self.memo_count) or self.is_read(self.memo_count + numbered - 1)
     ):
         return False
+    if self.policy is not None and not may_make_date(self, cls, size, tzinfo, 4):
+        return False
     made = quickpickle_make_date(<PyTypeObject*>cls, self.p, size, tzinfo)
     if made == NULL:
         return False
+    if self.policy is not None:
+        self.copied += size + OBJECT_SIZE * (1 if tzinfo == NULL else 2)
+        self.objects += numbered + (2 if tzinfo == NULL else 3)
     while numbered:
         self.put_unread(self.memo_count)
         numbered -= 1
@@ -162,9 +167,15 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
     if self.top - self.fence < count + 1:
         return False
     function = self.top[-1 - count]
+    if p[0] != OP_REDUCE and p[0] != OP_NEWOBJ:
+        return False
+    if self.policy is not None and (
+        is_near_limits(self, 2) or not may_call(self, function, self.top - count, count, p[0])
+    ):
+        return False
     if p[0] == OP_REDUCE:
         made = call_quietly(self, function, self.top - count, count)
-    elif p[0] == OP_NEWOBJ and PyType_Check(function) and (
+    elif PyType_Check(function) and (
         quickpickle_is_tuple_class(<PyTypeObject*>function)
         and is_namedtuple(self, <PyTypeObject*>function, count)
     ):
@@ -173,6 +184,9 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
         return False
     if made == NULL:
         return False
+    if self.policy is not None:
+        self.copied += cost_of(self.top - count, count)
+        self.objects += numbered + 1
     self.p = p + 1
     obj = <object>made
     Py_DECREF(made)

@@ -72,10 +72,12 @@ cdef class Loader:
     cdef object owner  # a subclass's Unpickler, which is asked for find_class(); or None
     cdef object persistent_load  # absent: there is none
     # load_policy.pxi
-    cdef object guard  # of a load under a policy; or None
-    cdef set approved  # the addresses of classes whose instances may be made and built here
-    cdef PyTypeObject* last_approved
+    cdef object policy  # of the loads; or None
+    cdef object guard  # made when it is asked for the first time; or None
+    cdef QuickRule* quick_rules
+    cdef bint has_quick_rules
     cdef bint is_hooked  # the owner has a find_class() of its own
+    cdef bint is_counted  # whether the limits may be reached
     cdef bint has_foreign, has_foreign_containers
     cdef Py_ssize_t objects, most_objects, most_memory, copied, most_copied
     cdef Py_ssize_t offset  # of the opcode
@@ -103,6 +105,7 @@ cdef class Loader:
         PyMem_Free(self.buffer)
         PyMem_Free(self.plans)
         PyMem_Free(self.key_tables)
+        PyMem_Free(self.quick_rules)
         Py_XDECREF(self.marker)
 
     cdef int begin(self) except -1:
@@ -441,7 +444,7 @@ cdef class Loader:
         cdef const uint8_t* left
         cdef bint is_found = True
         self.reads_are_known = True
-        self.calls_at_once = self.guard is None
+        self.calls_at_once = True
         if self.memo_is_seen or self.is_file and not self.is_plain_file:
             return 0
         quickpickle_begin_reads(&self.reads, self.memo_count)
@@ -528,7 +531,6 @@ cdef void free_memo(PyObject** memo, Py_ssize_t room) noexcept:
 
 cdef void forget_plans(Loader self) noexcept:
     """Give up what was learned of classes and keys. May run other code."""
-    cdef PyObject* table
     cdef ClassPlan plan
     cdef int place
     while self.used_plan_count:
@@ -537,6 +539,13 @@ cdef void forget_plans(Loader self) noexcept:
         plan = self.plans[place]
         memset(&self.plans[place], 0, sizeof(ClassPlan))
         forget_plan(&plan)
+    forget_tables(self)
+
+
+cdef void forget_tables(Loader self) noexcept:
+    """Give up the dicts whose keys may be used again. May run other code."""
+    cdef PyObject* table
+    cdef int place
     while self.used_table_count:
         self.used_table_count -= 1
         place = self.used_tables[self.used_table_count]

@@ -14,7 +14,7 @@ cdef object run(Loader loader):
     try:
         loader.begin()
         loader.open_window()
-        if loader.guard is None:
+        if loader.policy is None:
             made = load_pickle(loader, <int>0)
         else:
             made = load_under_policy(loader)
@@ -59,6 +59,7 @@ cdef object loads_once(
     loader.buffers = buffers
     if policy is not None:
         use_policy(loader, policy)
+        use_spare_guard(loader)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         loader.p = loader.start = <const uint8_t*>view.buf
@@ -69,7 +70,9 @@ cdef object loads_once(
     finally:
         loader.p = loader.end = loader.frame_end = NULL
         PyBuffer_Release(&view)
-    loader.encoding = loader.errors = loader.buffers = loader.guard = None
+        if loader.guard is not None:
+            keep_guard(loader)
+    loader.encoding = loader.errors = loader.buffers = loader.policy = None
     spare = loader
     return obj
 
@@ -136,7 +139,7 @@ cdef class UnpicklerCore:
             )
         ):
             loader.persistent_load = self.persistent_load
-        if loader.guard is not None:
+        if loader.policy is not None:
             loader.is_hooked = loader.owner is not None and (
                 type(self).find_class is not UnpicklerCore.find_class
                 or (
@@ -172,7 +175,7 @@ cdef class UnpicklerCore:
         loader = self._loader
         loader.clear_memo()
         for number, obj in contents.items():
-            if loader.guard is not None:  # these are not of its loads
+            if loader.policy is not None:  # these are not of its loads
                 is_foreign(loader, obj)
             loader.keep(number, <PyObject*>obj)
 
@@ -277,7 +280,8 @@ cdef int open_file(
 
 cdef int forget_file(Loader loader) except -1:
     loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
-    loader.encoding = loader.errors = loader.buffers = loader.mapping = loader.guard = None
+    loader.encoding = loader.errors = loader.buffers = loader.mapping = None
+    loader.policy = loader.guard = None
     loader.is_file = loader.is_plain_file = loader.looks_up_later = False
     loader.p = loader.end = loader.start = NULL
     loader.ahead = 0

@@ -27,7 +27,7 @@ from .errors import c_type_name
 from .hashing import Hashes, is_light
 from .policy import Policy, PolicyError
 from .policy_arguments import complaint_of, enum_complaint, is_endless, owner_of
-from .policy_names import FACTORIES, HASHED_BY_THEMSELVES, MEMBERS, PLAIN, VALUES, Rule
+from .policy_names import FACTORIES, HASHED_BY_THEMSELVES, MEMBERS, PLAIN, VALUES, Quick, Rule
 from .policy_objects import (
     NEW,
     article,
@@ -40,6 +40,7 @@ from .policy_objects import (
 from .versions import HEAP_TYPE
 
 _MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash others
+_MOST_KNOWN: Final = 1000  # names that a Guard keeps from one load to the next
 _NESTING: Final = (deque, defaultdict)  # the interpreter frees these by recursion
 _CONTAINERS: Final = frozenset({list, dict, set, bytearray})  # a name never stands for these
 
@@ -51,19 +52,25 @@ def check_policy(policy: object) -> Policy:
     return policy
 
 
-class _Known:
-    """A name that this load has found."""
+class Known:
+    """A name that a load has found."""
 
-    __slots__ = ("full", "obj", "rule")
+    __slots__ = ("full", "load", "obj", "quick", "rule")
 
-    def __init__(self, obj: Any, rule: Rule, full: str) -> None:
+    def __init__(self, obj: Any, rule: Rule, full: str, load: int) -> None:
         self.obj = obj
         self.rule = rule
         self.full = full
+        self.load = load  # the load that has found it
+        self.quick: Any = None  # load_policy.pxi: Guard.quick_rules, and the version of a class
 
 
 class Guard:
-    """What a load has found so far, and what it may do."""
+    """What a load has found so far, and what it may do.
+
+    The compiled loads() uses a Guard for several loads in turn, so that names are approved once. An
+    object counts as found only if this load has named it (`Known.load`).
+    """
 
     __slots__ = (
         "_constructors",
@@ -71,26 +78,28 @@ class Guard:
         "_foreign",
         "_hashed",
         "_hashes",
-        "_known",
         "_objects",
         "_placed",
         "approved",
         "copied",
+        "known",
+        "load",
         "policy",
     )
 
     def __init__(self, policy: Policy, by: Any = policy_objects) -> None:
         self.policy = policy
         self._objects = by  # what makes objects of classes that the user lists, and changes them
+        self.load = 0
+        # What was approved under its own name: by the module, and the name in it.
+        self.approved: dict[str, dict[str, Known]] = {}
         # By address; each entry keeps its object alive.
-        self._known: dict[int, _Known] = {}
+        self.known: dict[int, Known] = {}
         self._foreign: dict[int, Any] = {}
         self._depths: dict[int, tuple[Any, int]] = {}
         self._placed: dict[int, Any] = {}
         self._constructors: dict[type, Any] = {}
-        # The addresses of classes that the user lists, for load_policy.pxi.
-        self.approved: set[int] = set()
-        self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
+        self._hashes: Hashes | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -101,6 +110,20 @@ class Guard:
     def goes_on(self, error: PolicyError, code: int, stack: list[Any]) -> bool:
         """Whether the pure loop goes on after a refusal: a load never does."""
         return False
+
+    def begin_anew(self) -> bool:
+        """For a load that shares nothing with those before, but what was approved.
+
+        Returns whether the Guard can be used for it.
+        """
+        self.load += 1
+        self._foreign.clear()
+        self._depths.clear()
+        self._placed.clear()
+        self._constructors.clear()
+        self._hashes = None
+        self.begin()
+        return len(self.known) < _MOST_KNOWN
 
     # --- names
 
@@ -119,20 +142,46 @@ class Guard:
         full = f"{real[0]}.{real[1]}"
         if not is_hook:
             rule, full = self._check_found(*real, obj, rule)
-        known = self._known.get(id(obj))
+        known = self._note(obj, rule, full)
+        if not is_hook and known.rule is rule:
+            self.approved.setdefault(real[0], {})[real[1]] = known
+        return obj
+
+    def _note(self, obj: Any, rule: Rule, full: str) -> Known:
+        known = self._find(obj)
         if known is None:
-            self._known[id(obj)] = _Known(obj, rule, full)
-            if (
-                rule.is_any
-                and isinstance(obj, type)
-                and not isinstance(obj, EnumMeta)
-                and obj.__flags__ & HEAP_TYPE
-            ):
-                self.approved.add(id(obj))
+            known = self.known[id(obj)] = Known(obj, rule, full, self.load)
         elif known.rule is not rule and known.full != full:
             # One object under two names, by a hook: it may do what both may.
             known.rule = rule if known.rule.is_any else known.rule
-        return obj
+        return known
+
+    def _find(self, obj: Any) -> Known | None:
+        known = self.known.get(id(obj))
+        return known if known is not None and known.load == self.load else None
+
+    def quick_rules(self, known: Known) -> tuple[int, int, int, int]:
+        """What needs no question: arguments of a call, arguments of NEWOBJ, states, what it is.
+
+        The numbers are of policy_names.Quick.
+        """
+        rule, obj = known.rule, known.obj
+        itself = Quick.FACTORY if self.is_factory(obj) else 0
+        if not rule.is_any:
+            return rule.quick_call, rule.quick_new, rule.quick_state, itself
+        if isinstance(obj, EnumMeta):
+            return 0, 0, 0, itself
+        if not isinstance(obj, type):
+            return Quick.ANYTHING, 0, 0, itself
+        made_by, set_by = self._constructor(obj)
+        is_made = made_by is None or made_by is object
+        is_set = set_by is None or set_by is object
+        return (
+            Quick.ANYTHING if is_made and is_set else Quick.NOTHING,
+            Quick.ANYTHING if is_made else Quick.NOTHING,
+            Quick.ANYTHING if obj.__flags__ & HEAP_TYPE else 0,
+            itself,
+        )
 
     def extension(self, code: int, proto: int, fix_imports: bool, find: Any, is_hook: bool) -> Any:
         """EXT: by the names that the registry has, not by its cache, which stays as it is."""
@@ -211,7 +260,7 @@ class Guard:
             self._foreign[id(result)] = result
         return result
 
-    def _call_special(self, function: Any, args: tuple[Any, ...], known: _Known) -> Any:
+    def _call_special(self, function: Any, args: tuple[Any, ...], known: Known) -> Any:
         if function is getattr:
             return self._member(args, known)
         if function is copyreg.__newobj__ and args:  # type: ignore[attr-defined]
@@ -257,8 +306,8 @@ class Guard:
             self._foreign[id(result)] = result
         return result
 
-    def _callable(self, function: Any) -> _Known:
-        known = self._known.get(id(function))
+    def _callable(self, function: Any) -> Known:
+        known = self._find(function)
         if known is None:
             self._refuse(
                 "calls",
@@ -266,7 +315,7 @@ class Guard:
             )
         return known
 
-    def _arguments(self, args: Any, known: _Known) -> tuple[Any, ...]:
+    def _arguments(self, args: Any, known: Known) -> tuple[Any, ...]:
         if type(args) is not tuple:
             self._refuse_call(known, "with what is no tuple")
         for arg in args:
@@ -274,7 +323,7 @@ class Guard:
         self._charge(args)
         return args
 
-    def _check(self, known: _Known, check: Any, args: tuple[Any, ...], verb: str) -> None:
+    def _check(self, known: Known, check: Any, args: tuple[Any, ...], verb: str) -> None:
         if check is None:
             self._refuse(
                 "calls",
@@ -291,14 +340,14 @@ class Guard:
                 self._advice(known),
             )
 
-    def _refuse_call(self, known: _Known, how: str) -> NoReturn:
+    def _refuse_call(self, known: Known, how: str) -> NoReturn:
         self._refuse("calls", f"it calls {known.full} {how}", known.full)
 
-    def _advice(self, known: _Known) -> str:
+    def _advice(self, known: Known) -> str:
         return f"policy.allow({known.full!r}, dangerous=True)"
 
     def _check_class(
-        self, known: _Known, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_called: bool
+        self, known: Known, args: tuple[Any, ...], kwargs: dict[str, Any], *, is_called: bool
     ) -> None:
         """The arguments of what the user has listed: sizes, where a type of C takes them."""
         cls = known.obj
@@ -321,7 +370,7 @@ class Guard:
         if complaint is not None:
             self._refuse_arguments(known, complaint)
 
-    def _refuse_arguments(self, known: _Known, complaint: str) -> NoReturn:
+    def _refuse_arguments(self, known: Known, complaint: str) -> NoReturn:
         self._refuse("arguments", f"it calls {known.full} with {complaint}", known.full)
 
     def _constructor(self, cls: type) -> tuple[type | None, type | None]:
@@ -333,9 +382,9 @@ class Guard:
         made: tuple[type | None, type | None] = found
         return made
 
-    def _member(self, args: tuple[Any, ...], known: _Known) -> Any:
+    def _member(self, args: tuple[Any, ...], known: Known) -> Any:
         """getattr(cls, name), by which protocols below 4 name a class in a class, or a member."""
-        owner = self._known.get(id(args[0])) if len(args) == 2 else None
+        owner = self._find(args[0]) if len(args) == 2 else None
         if owner is None or not isinstance(owner.obj, type) or type(args[1]) is not str:
             self._refuse_call(known, "of what is no listed class")
         cls, name = owner.obj, args[1]
@@ -348,14 +397,15 @@ class Guard:
         rule = self._listed(module, path)
         found = getattr(cls, name)
         rule, full = self._check_found(module, path, found, rule)
-        self._known.setdefault(id(found), _Known(found, rule, full))
+        if self._find(found) is None:
+            self._note(found, rule, full)
         return found
 
     # --- what the checks of rules/policy_names.py ask
 
     def may_be_made(self, cls: Any) -> str | None:
         """What is wrong with making an instance of a class past its __new__."""
-        known = self._known.get(id(cls))
+        known = self._find(cls)
         if known is None or not isinstance(cls, type):
             return "the class is no listed name"
         if isinstance(known.obj, EnumMeta):
@@ -366,7 +416,7 @@ class Guard:
 
     def is_factory(self, obj: Any) -> bool:
         """Whether a defaultdict may call this."""
-        known = self._known.get(id(obj))
+        known = self._find(obj)
         return known is not None and (known.rule.is_any or known.full in FACTORIES)
 
     def is_listed_instance(self, obj: Any) -> bool:
@@ -377,6 +427,8 @@ class Guard:
     def weigh(self, keys: Any) -> None:
         """Before these are hashed: what it would cost."""
         hashes = self._hashes
+        if hashes is None:
+            hashes = self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
         for key in keys:
             if is_light(key):
                 continue
@@ -470,10 +522,10 @@ class Guard:
 
     def is_foreign(self, obj: Any) -> bool:
         """Whether somebody else may hold an object."""
-        return id(obj) in self._foreign or id(obj) in self._known
+        return id(obj) in self._foreign or self._find(obj) is not None
 
     def _refuse_foreign(self, obj: Any, opcode: str) -> None:
-        if id(obj) in self._foreign or id(obj) in self._known:
+        if self.is_foreign(obj):
             self._refuse(
                 "objects changed",
                 f"{opcode} would change an object that this load has not made:"
@@ -492,7 +544,7 @@ class Guard:
 
     def _rule_of(self, cls: type) -> Rule | None:
         """The rule of the class of an instance, by its own name."""
-        known = self._known.get(id(cls))
+        known = self._find(cls)
         if known is not None:
             return known.rule
         module, name = module_of(cls), qualname_of(cls)

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import date, timezone, tzinfo
+from enum import IntFlag
 from typing import Any, Final, NamedTuple
 
 Check = Callable[[Any, tuple[Any, ...]], "str | None"]
@@ -28,6 +29,34 @@ class Rule(NamedTuple):
     items: str = ""  # what an instance may get: "a" by APPEND, "s" by SETITEM
     is_any: bool = False  # listed by the user: whatever the pickle says
     is_class: bool = False  # the name is to be that of a class
+    quick_call: int = 0  # see Quick
+    quick_new: int = 0
+    quick_state: int = 0
+
+
+class Quick(IntFlag):
+    """Arguments that a check always lets through, and hashes nothing of: exact types, small sizes.
+
+    The compiled implementation looks for these itself, and asks the check about all others.
+    """
+
+    ANYTHING = 1 << 0  # any that are no range
+    NOTHING = 1 << 1
+    TEXT = 1 << 2  # a str of up to 200 characters
+    TEXTS = 1 << 3  # any number of str
+    NUMBER = 1 << 4  # an int from 0 to 2**63 - 1; as a state, that of a UUID
+    INTS_2 = 1 << 5  # two ints of at most 63 bits
+    INTS_3 = 1 << 6
+    FLOATS_2 = 1 << 7
+    BYTES = 1 << 8
+    LATIN1 = 1 << 9  # a str, and 'latin1'
+    DICT = 1 << 10
+    EMPTY = 1 << 11  # (), or () and None, or () and an int from 0 on
+    INSTANCE = 1 << 12  # a class that the user lists, made by object.__new__; object; None
+    MOMENT_4 = 1 << 13  # the bytes of a date
+    MOMENT_6 = 1 << 14  # of a time; and no tzinfo, or a timezone
+    MOMENT_10 = 1 << 15  # of a datetime; the same
+    FACTORY = 1 << 16  # what a defaultdict may call
 
 
 def _are_short(values: Any) -> bool:
@@ -291,12 +320,12 @@ def _special(guard: Any, args: tuple[Any, ...]) -> str | None:
 _NAMED: Final = Rule()  # may be named, as an argument; is not called
 
 PLAIN: Final[dict[str, Rule]] = {
-    "_codecs.encode": Rule(_encode),
-    "builtins.bytearray": Rule(_bytearray),
-    "builtins.bytes": Rule(_nothing),
-    "builtins.complex": Rule(_complex),
+    "_codecs.encode": Rule(_encode, quick_call=Quick.LATIN1),
+    "builtins.bytearray": Rule(_bytearray, quick_call=Quick.BYTES | Quick.NOTHING),
+    "builtins.bytes": Rule(_nothing, quick_call=Quick.NOTHING),
+    "builtins.complex": Rule(_complex, quick_call=Quick.FLOATS_2),
     "builtins.frozenset": Rule(_hashed(frozenset)),
-    "builtins.range": Rule(_range),
+    "builtins.range": Rule(_range, quick_call=Quick.INTS_3),
     "builtins.set": Rule(_hashed(set)),
     "builtins.slice": Rule(_slice),
     "builtins.bool": _NAMED,
@@ -307,29 +336,33 @@ PLAIN: Final[dict[str, Rule]] = {
     "builtins.object": _NAMED,
     "builtins.str": _NAMED,
     "builtins.tuple": _NAMED,
-    "collections.Counter": Rule(_only(dict)),
-    "collections.OrderedDict": Rule(_ordered, items="s"),
-    "collections.defaultdict": Rule(_defaultdict, items="s"),
-    "collections.deque": Rule(_deque, items="a"),
-    "copyreg._reconstructor": Rule(_reconstructor),
-    "datetime.date": Rule(_moment(4, True, False)),
-    "datetime.datetime": Rule(_moment(10, True, True)),
-    "datetime.time": Rule(_moment(6, False, True)),
-    "datetime.timedelta": Rule(_timedelta),
+    "collections.Counter": Rule(_only(dict), quick_call=Quick.DICT | Quick.NOTHING),
+    "collections.OrderedDict": Rule(_ordered, items="s", quick_call=Quick.NOTHING),
+    "collections.defaultdict": Rule(
+        _defaultdict, items="s", quick_call=Quick.NOTHING | Quick.FACTORY
+    ),
+    "collections.deque": Rule(_deque, items="a", quick_call=Quick.NOTHING | Quick.EMPTY),
+    "copyreg._reconstructor": Rule(_reconstructor, quick_call=Quick.INSTANCE),
+    "datetime.date": Rule(_moment(4, True, False), quick_call=Quick.MOMENT_4),
+    "datetime.datetime": Rule(_moment(10, True, True), quick_call=Quick.MOMENT_10),
+    "datetime.time": Rule(_moment(6, False, True), quick_call=Quick.MOMENT_6),
+    "datetime.timedelta": Rule(_timedelta, quick_call=Quick.INTS_3),
     "datetime.timezone": Rule(_timezone),
-    "decimal.Decimal": Rule(_decimal),
-    "fractions.Fraction": Rule(_fraction),
-    "ipaddress.IPv4Address": Rule(_address),
-    "ipaddress.IPv4Interface": Rule(_address),
-    "ipaddress.IPv4Network": Rule(_address),
-    "ipaddress.IPv6Address": Rule(_address),
-    "ipaddress.IPv6Interface": Rule(_address),
-    "ipaddress.IPv6Network": Rule(_address),
-    "pathlib.PurePosixPath": Rule(_path),
-    "pathlib.PureWindowsPath": Rule(_path),
-    "pathlib._local.PurePosixPath": Rule(_path),  # by 3.13
-    "pathlib._local.PureWindowsPath": Rule(_path),
-    "uuid.UUID": Rule(None, _nothing, _uuid_state),
+    "decimal.Decimal": Rule(_decimal, quick_call=Quick.TEXT),
+    "fractions.Fraction": Rule(_fraction, quick_call=Quick.INTS_2),
+    "ipaddress.IPv4Address": Rule(_address, quick_call=Quick.TEXT | Quick.NUMBER),
+    "ipaddress.IPv4Interface": Rule(_address, quick_call=Quick.TEXT | Quick.NUMBER),
+    "ipaddress.IPv4Network": Rule(_address, quick_call=Quick.TEXT | Quick.NUMBER),
+    "ipaddress.IPv6Address": Rule(_address, quick_call=Quick.TEXT | Quick.NUMBER),
+    "ipaddress.IPv6Interface": Rule(_address, quick_call=Quick.TEXT | Quick.NUMBER),
+    "ipaddress.IPv6Network": Rule(_address, quick_call=Quick.TEXT | Quick.NUMBER),
+    "pathlib.PurePosixPath": Rule(_path, quick_call=Quick.TEXTS),
+    "pathlib.PureWindowsPath": Rule(_path, quick_call=Quick.TEXTS),
+    "pathlib._local.PurePosixPath": Rule(_path, quick_call=Quick.TEXTS),  # by 3.13
+    "pathlib._local.PureWindowsPath": Rule(_path, quick_call=Quick.TEXTS),
+    "uuid.UUID": Rule(
+        None, _nothing, _uuid_state, quick_new=Quick.NOTHING, quick_state=Quick.NUMBER
+    ),
 }
 """The names of `Policy.plain()`."""
 
