@@ -398,7 +398,8 @@ def test_what_a_call_has_made_may_be_changed(unpickling):
 
 
 def test_attributes_that_instances_share(unpickling):
-    refused(unpickling, "objects changed", new("Borg") + state(a=number(1)) + op.BUILD)
+    for given in (state(a=number(1)), op.NONE + state(a=number(1)) + op.TUPLE2):
+        refused(unpickling, "objects changed", new("Borg") + given + op.BUILD)
     assert listed.Borg.shared == {}
 
 

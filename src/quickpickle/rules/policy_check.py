@@ -60,14 +60,14 @@ class Checker(Guard):
         return self._double(super()._member(args, known))
 
     def _double(self, obj: Any) -> Any:
-        known = self._known.get(id(obj))
+        known = self.known.get(id(obj))
         if known is not None and not known.rule.is_any:
             return obj
         double = self._objects.double(obj)
         if known is None:  # a member of an enum
             self.foreign(double)
         else:
-            self._known[id(double)] = known
+            self.known[id(double)] = known
         return double
 
     # --- what is not known

@@ -207,6 +207,9 @@ class Doubles:
             raise AttributeError(f"'{c_type_name(type(obj))}' object has no attribute '__dict__'")
         return object.__getattribute__(obj, "__dict__")
 
+    def shares_attributes(self, obj: Any) -> bool:
+        return False
+
     def is_slot(self, obj: Any, name: str) -> bool:
         return is_slot_of(self._classes.get(id(type(obj)), type(obj)), name)
 

@@ -3,7 +3,7 @@
 Methods are those of the class, never what the pickle has put into an object. The Guard calls some
 of these functions on this module, or on what takes its place where nothing may run
 (rules/policy_doubles.py): reduce, newobj, newobj_ex, instantiate, set_items, find_method,
-attributes_of, is_slot, set_slot.
+attributes_of, shares_attributes, is_slot, set_slot.
 """
 
 from __future__ import annotations
@@ -124,9 +124,7 @@ def set_state(by: Any, obj: Any, state: Any) -> None:
             raise _refused("states", "a state that is no dict", cls)
         attributes = by.attributes_of(obj)
         if type(attributes) is not dict or count_of(attributes) > NEW_DICT:
-            raise _refused(
-                "objects changed", f"the attributes of {article(cls)} are not its own", cls
-            )
+            raise _shared(cls)
         intern = sys.intern
         for key, value in list(state.items()):
             attributes[intern(key) if type(key) is str else key] = value
@@ -138,7 +136,13 @@ def set_state(by: Any, obj: Any, state: Any) -> None:
                 key.startswith("__") and key.endswith("__") and not by.is_slot(obj, key)
             ):
                 raise _refused("states", "a slot without a common name", cls)
+            if not by.is_slot(obj, key) and by.shares_attributes(obj):
+                raise _shared(cls)
             by.set_slot(obj, key, value)
+
+
+def _shared(cls: type) -> PolicyError:
+    return _refused("objects changed", f"the attributes of {article(cls)} are not its own", cls)
 
 
 def _refused(rule: str, refused: str, cls: type) -> PolicyError:
@@ -148,6 +152,15 @@ def _refused(rule: str, refused: str, cls: type) -> PolicyError:
 def attributes_of(obj: Any) -> Any:
     """The dict of an instance."""
     return object.__getattribute__(obj, "__dict__")
+
+
+def shares_attributes(obj: Any) -> bool:
+    """Whether somebody else has the dict of an instance too."""
+    try:
+        attributes = attributes_of(obj)
+    except AttributeError:  # it has none
+        return False
+    return count_of(attributes) > NEW_DICT
 
 
 def is_slot(obj: Any, name: str) -> bool:
