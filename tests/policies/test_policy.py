@@ -524,6 +524,58 @@ def test_large_numbers_as_keys(unpickling):
         refused(unpickling, "hashing", keys)
 
 
+def with_equal_hashes(kind, i):
+    multiple = (i + 1) * ((1 << 61) - 1)
+    if kind == "ints":
+        return number(multiple << 10)
+    if kind == "uuids":
+        return (
+            stack_global("uuid:UUID")
+            + op.EMPTY_TUPLE
+            + op.NEWOBJ
+            + state(int=number(multiple))
+            + b"b"
+        )
+    if kind == "decimals":
+        return call(stack_global("decimal:Decimal"), text(str(multiple)))
+    return number(multiple) + op.TUPLE1
+
+
+@pytest.mark.parametrize("kind", ["ints", "uuids", "decimals", "tuples"])
+@pytest.mark.parametrize("way", ["set", "sets", "dict", "setitem", "DICT", "frozenset", "list"])
+def test_keys_with_equal_hashes(unpickling, kind, way):
+    """To put n of them into a dict or set takes n**2 / 2 comparisons."""
+    keys = [with_equal_hashes(kind, i) for i in range(5000)]
+    if way == "set":
+        parts = [op.EMPTY_SET, op.MARK, *keys, op.ADDITEMS]
+    elif way == "sets":
+        parts = [op.EMPTY_SET]
+        for i in range(0, len(keys), 100):
+            parts += [op.MARK, *keys[i : i + 100], op.ADDITEMS]
+    elif way == "dict":
+        parts = [op.EMPTY_DICT, op.MARK, *(key + op.NONE for key in keys), op.SETITEMS]
+    elif way == "setitem":
+        parts = [op.EMPTY_DICT, *(key + op.NONE + op.SETITEM for key in keys)]
+    elif way == "DICT":
+        parts = [op.MARK, *(key + op.NONE for key in keys), op.DICT]
+    elif way == "frozenset":
+        parts = [op.MARK, *keys, op.FROZENSET]
+    else:
+        listed_keys = op.EMPTY_LIST + op.MARK + b"".join(keys) + op.APPENDS
+        parts = [call(stack_global("builtins:frozenset"), listed_keys)]
+    refused(unpickling, "hashing", *parts)
+
+
+@pytest.mark.parametrize("step", [1, 3, 1 << 40, (1 << 62) + 1, (1 << 80) + 1])
+def test_many_keys_with_their_own_hashes(unpickling, step):
+    for value in (
+        {i * step: i for i in range(20_000)},
+        {(i * step, "a"): i for i in range(20_000)},
+        {frozenset({i * step}) for i in range(20_000)},
+    ):
+        assert unpickling.loads(pickle.dumps(value), policy=Policy.plain()) == value
+
+
 # --- honest pickles
 
 

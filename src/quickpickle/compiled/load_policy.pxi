@@ -449,13 +449,13 @@ cdef int load_guarded(Loader self, uint8_t code) except -1:
         return guarded_additems(self)
     elif code == OP_FROZENSET:
         if self.mark_count:
-            weigh(self, self.marks[self.mark_count - 1], 1)
+            weigh(self, self.marks[self.mark_count - 1], 1, NULL)
         return load_frozenset(self)
     elif code == OP_DICT:
         if self.mark_count and not (
             self.top - self.bottom - self.marks[self.mark_count - 1]
         ) & 1:
-            weigh(self, self.marks[self.mark_count - 1], 2)
+            weigh(self, self.marks[self.mark_count - 1], 2, NULL)
         return load_dict(self)
     elif code == OP_NEWOBJ_EX:
         if self.top - self.fence < 3:
@@ -706,7 +706,7 @@ cdef int guarded_additems(Loader self) except -1:
         height = self.marks[self.mark_count - 1]
         items = self.bottom + height
         if items > self.bottom and is_object(items[-1]) and PySet_CheckExact_(items[-1]):
-            weigh(self, height, 1)
+            weigh(self, height, 1, items[-1])
             return load_additems(self)
     height = self.pop_mark()
     items = self.bottom + height
@@ -762,7 +762,7 @@ cdef int guarded_setitems(Loader self, Py_ssize_t height) except -1:
             del listed
             return was_asked(self)
     if not count & 1:
-        weigh(self, height, 2)
+        weigh(self, height, 2, NULL if is_pending else self.bottom[height - 1])
     p = self.p
     load_setitems(self, height)
     if self.p != p:
@@ -815,8 +815,11 @@ cdef inline bint is_light_key(PyObject* key) except -1:
     return key == Py_None or key == Py_True or key == Py_False
 
 
-cdef int weigh(Loader self, Py_ssize_t height, Py_ssize_t step) except -1:
-    """Before these are hashed: every object from `height` on, or every second one."""
+cdef int weigh(Loader self, Py_ssize_t height, Py_ssize_t step, PyObject* target) except -1:
+    """Before these are hashed: every object from `height` on, or every second one.
+
+    They become keys of `target`, or of a new container.
+    """
     cdef PyObject** place = self.bottom + height
     cdef PyObject* key
     cdef list keys = None
@@ -828,7 +831,10 @@ cdef int weigh(Loader self, Py_ssize_t height, Py_ssize_t step) except -1:
                 keys = []
             keys.append(<object>key)
     if keys is not None:
-        ask(self).weigh(keys)
+        if target == NULL:
+            ask(self).weigh(keys)
+        else:
+            ask(self).weigh(keys, <object>target)
         del keys
         was_asked(self)
     return 0

@@ -39,7 +39,8 @@ from .policy_objects import (
 )
 from .versions import HEAP_TYPE
 
-_MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash others
+_MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash and to compare others
+_FEW_KEYS: Final = 256  # whose comparisons are not worth counting
 _MOST_KNOWN: Final = 1000  # names that a Guard keeps from one load to the next
 _NESTING: Final = (deque, defaultdict)  # the interpreter frees these by recursion
 _CONTAINERS: Final = frozenset({list, dict, set, bytearray})  # a name never stands for these
@@ -75,6 +76,7 @@ class Guard:
     __slots__ = (
         "_constructors",
         "_depths",
+        "_equal_hashes",
         "_foreign",
         "_hashed",
         "_hashes",
@@ -98,6 +100,8 @@ class Guard:
         self._foreign: dict[int, Any] = {}
         self._depths: dict[int, tuple[Any, int]] = {}
         self._placed: dict[int, Any] = {}
+        # By the address of a container: it, and how many of its keys have which hash.
+        self._equal_hashes: dict[int, tuple[Any, dict[int, int]]] = {}
         self._constructors: dict[type, Any] = {}
         self._hashes: Hashes | None = None
         self.begin()
@@ -120,6 +124,7 @@ class Guard:
         self._foreign.clear()
         self._depths.clear()
         self._placed.clear()
+        self._equal_hashes.clear()
         self._constructors.clear()
         self._hashes = None
         self.begin()
@@ -424,20 +429,45 @@ class Guard:
         rule = self._rule_of(type(obj))
         return rule is not None and rule.is_any
 
-    def weigh(self, keys: Any) -> None:
-        """Before these are hashed: what it would cost."""
+    def weigh(self, keys: Any, target: Any = ()) -> None:
+        """Before these are hashed, to be keys of a container: what it would cost."""
         hashes = self._hashes
         if hashes is None:
             hashes = self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
+        costs = []
         for key in keys:
             if is_light(key):
                 continue
             cost, depth = hashes.cost(key)
             if depth > self.policy.limits.depth:
                 self._refuse("depth", f"it hashes what lies {depth} deep in one another")
-            self._hashed += cost
-            if self._hashed > _MOST_HASHES:
-                self._refuse("hashing", "to hash its keys would take too long")
+            self._spend(cost)
+            costs.append((key, cost))
+        if len(costs) + _length(target) > _FEW_KEYS:
+            self._count_equal_hashes(costs, target)
+
+    def _spend(self, cost: int) -> None:
+        self._hashed += cost
+        if self._hashed > _MOST_HASHES:
+            self._refuse("hashing", "to hash and to compare its keys would take too long")
+
+    def _count_equal_hashes(self, costs: list[tuple[Any, int]], target: Any) -> None:
+        """Each key is compared with all that have the same hash and are there already.
+
+        Of light keys only a few can have the same hash.
+        """
+        if type(target) is tuple:
+            counts: dict[int, int] = {}
+        else:
+            counts = self._equal_hashes.setdefault(id(target), (target, {}))[1]
+        for key, cost in costs:
+            try:
+                number = hash(key)
+            except TypeError:  # it will be raised again
+                return
+            found = counts.get(number, 0)
+            counts[number] = found + 1
+            self._spend(found * cost)
 
     # --- changes of objects
 
@@ -498,14 +528,14 @@ class Guard:
             if not issubclass(cls, dict) and any(type(key) is slice for key in items[::2]):
                 # list(range(10**12)) under another name
                 self._refuse("arguments", "it sets a slice", full_name(cls))
-        self.weigh(items[::2])
+        self.weigh(items[::2], obj if issubclass(cls, dict) else ())
         self._objects.set_items(obj, items)
 
     def add_items(self, obj: Any, items: list[Any]) -> None:
         """ADDITEMS."""
         self._refuse_foreign(obj, "ADDITEMS")
         cls = type(obj)
-        self.weigh(items)
+        self.weigh(items, obj if issubclass(cls, set) else ())
         if cls is set:
             obj.update(items)
             return
@@ -605,6 +635,12 @@ class Guard:
         self, rule: str, refused: str, name: str | None = None, advice: str | None = None
     ) -> NoReturn:
         raise PolicyError(refused, rule=rule, name=name, advice=advice)
+
+
+def _length(container: Any) -> int:
+    """How many keys it has, whatever its class says."""
+    base: Any = next(base for base in (tuple, dict, set) if issubclass(type(container), base))
+    return int(base.__len__(container))
 
 
 def _classes_of(names: tuple[str, ...]) -> list[type]:
