@@ -78,7 +78,7 @@ PAIRS = [
     ("a zone", "a zone"),
 ]  # fmt: skip
 TRIPLES = [
-    *itertools.product(["0", "2**63 - 1", "2**63", "a str"], repeat=3),
+    *itertools.product(["0", "2**63 - 1", "2**63", "a str", "None", "()"], repeat=3),
     ("Plain", "object", "None"),
     ("Bytes", "object", "None"),
     ("list", "object", "None"),

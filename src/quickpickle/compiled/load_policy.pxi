@@ -19,7 +19,7 @@ cdef extern from "Python.h":
     bint PyObject_IS_GC(PyObject*) noexcept
     Py_ssize_t Py_SIZE_ "Py_SIZE"(PyObject*) noexcept
     int PyObject_RichCompareBool_ "PyObject_RichCompareBool"(PyObject*, PyObject*, int) except -1
-    int Py_GE, Py_LT
+    int Py_LT
     long long LLONG_MIN
 
 cdef extern from *:
@@ -36,14 +36,14 @@ cdef Py_ssize_t _counted_code
 for _counted_code in range(256):
     counted[_counted_code] = COUNTED[_counted_code]
 
-cdef object uuid_limit = 1 << 128, zero = 0
+cdef object uuid_limit = 1 << 128
 cdef PyTypeObject* defaultdict_type = <PyTypeObject*>defaultdict
 cdef PyTypeObject* deque_type = <PyTypeObject*>deque
 
 # Set when there is a policy for the first time.
 cdef object enforcement = None  # the module
 cdef int ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES, LATIN1, DICT
-cdef int EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY
+cdef int EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
 
 cdef object last_policy = None  # whose limits these are
 cdef Py_ssize_t last_objects, last_memory
@@ -52,7 +52,7 @@ cdef object spare_guard = None  # of a loads() that has ended
 
 cdef int import_enforcement() except -1:
     global enforcement, ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES
-    global LATIN1, DICT, EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY
+    global LATIN1, DICT, EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
     from ..rules import enforcement as imported
     from ..rules.policy_names import Quick
     ANYTHING = Quick.ANYTHING
@@ -72,6 +72,7 @@ cdef int import_enforcement() except -1:
     MOMENT_6 = Quick.MOMENT_6
     MOMENT_10 = Quick.MOMENT_10
     FACTORY = Quick.FACTORY
+    PARTS_3 = Quick.PARTS_3
     enforcement = imported
     return 0
 
@@ -87,18 +88,10 @@ cdef int use_policy(Loader self, object policy) except -1:
         last_memory = limits.memory
     self.policy = policy
     self.guard = None
+    self.keeps_guard = False
     self.is_hooked = self.has_foreign = self.has_foreign_containers = False
     self.most_objects = last_objects
     self.most_memory = last_memory
-    return 0
-
-
-cdef int use_spare_guard(Loader self) except -1:
-    """That of the last loads(), if it was under the same policy."""
-    global spare_guard
-    if spare_guard is not None and spare_guard.policy is self.policy:
-        self.guard = spare_guard
-        spare_guard = None
     return 0
 
 
@@ -113,15 +106,21 @@ cdef int keep_guard(Loader self) except -1:
 
 cdef object guard_of(Loader self):
     """The Guard. No window is open."""
+    global spare_guard
     if self.guard is None:
-        self.guard = enforcement.Guard(self.policy)
+        # That of the last loads(), if it was under the same policy.
+        if self.keeps_guard and spare_guard is not None and spare_guard.policy is self.policy:
+            self.guard, spare_guard = spare_guard, None
+        else:
+            self.guard = enforcement.Guard(self.policy)
     return self.guard
 
 
 cdef PyObject* load_under_policy(Loader self) except NULL:
-    self.close_window()
-    if self.guard is not None:
+    if self.guard is not None:  # of the last load of an Unpickler
+        self.close_window()
         self.guard.begin()
+        self.open_window()
     if self.quick_rules == NULL:
         self.quick_rules = <QuickRule*>allocate(QUICK_RULES, sizeof(QuickRule))
         self.has_quick_rules = True
@@ -133,7 +132,6 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
         self.end - self.p > self.most_objects
         or self.end - self.p > self.most_memory // (OBJECT_SIZE + 1)
     )
-    self.open_window()
     try:
         if self.is_counted:
             return load_pickle(self, <long>0)
@@ -295,11 +293,19 @@ cdef bint are_quick(Loader self, int kinds, PyObject** args, Py_ssize_t count) e
             or is_moment(kinds, args[0], args[1])
         )
     if count == 3:
-        return kinds & INTS_3 and are_numbers(args, 3) or (
+        return kinds & INTS_3 and are_numbers(args, 3) or kinds & PARTS_3 and (
+            is_part(args[0]) and is_part(args[1]) and is_part(args[2])
+        ) or (
             kinds & INSTANCE and PyType_Check(args[0]) and is_approved(self, <PyTypeObject*>args[0])
             and args[1] == <PyObject*>&PyBaseObject_Type and args[2] == Py_None
         )
     return False
+
+
+cdef inline bint is_part(PyObject* obj) noexcept:
+    return (
+        obj == Py_None or Py_TYPE(obj) == &PyUnicode_Type or is_number(obj, LLONG_MIN)
+    )
 
 
 cdef inline bint is_empty(PyObject* obj) noexcept:
@@ -333,12 +339,15 @@ cdef bint may_make_date(
     )
 
 
-cdef inline bint is_uuid_number(PyObject* obj) except -1:
-    return (
-        Py_TYPE(obj) == &PyLong_Type
-        and PyObject_RichCompareBool_(obj, <PyObject*>zero, Py_GE)
-        and PyObject_RichCompareBool_(obj, <PyObject*>uuid_limit, Py_LT)
-    )
+cdef bint is_uuid_number(PyObject* obj) except -1:
+    cdef int overflow
+    cdef long long value
+    if Py_TYPE(obj) != &PyLong_Type:
+        return False
+    value = PyLong_AsLongLongAndOverflow(obj, &overflow)
+    if overflow > 0:
+        return PyObject_RichCompareBool_(obj, <PyObject*>uuid_limit, Py_LT)
+    return overflow == 0 and value >= 0
 
 
 cdef inline Py_ssize_t cost_of_one(PyObject* obj) noexcept:
@@ -493,7 +502,11 @@ cdef int load_guarded(Loader self, uint8_t code) except -1:
 
 
 cdef object find_guarded(Loader self, object module, object name):
-    if self.guard is not None and not self.is_hooked and (self.proto >= 3 or not self.fix_imports):
+    if self.guard is None:
+        self.close_window()
+        guard_of(self)
+        self.open_window()
+    if not self.is_hooked and (self.proto >= 3 or not self.fix_imports):
         known = self.guard.approved.get(module)
         known = None if known is None else (<dict?>known).get(name)
         if known is not None:

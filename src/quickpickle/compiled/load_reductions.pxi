@@ -167,7 +167,10 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
     if self.top - self.fence < count + 1:
         return False
     function = self.top[-1 - count]
-    if p[0] != OP_REDUCE and p[0] != OP_NEWOBJ:
+    if not PyType_Check(function) or not (
+        quickpickle_is_of_datetime(<PyTypeObject*>function) if p[0] == OP_REDUCE
+        else p[0] == OP_NEWOBJ and quickpickle_is_tuple_class(<PyTypeObject*>function)
+    ):
         return False
     if self.policy is not None and (
         is_near_limits(self, 2) or not may_call(self, function, self.top - count, count, p[0])
@@ -175,10 +178,7 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
         return False
     if p[0] == OP_REDUCE:
         made = call_quietly(self, function, self.top - count, count)
-    elif PyType_Check(function) and (
-        quickpickle_is_tuple_class(<PyTypeObject*>function)
-        and is_namedtuple(self, <PyTypeObject*>function, count)
-    ):
+    elif is_namedtuple(self, <PyTypeObject*>function, count):
         made = quickpickle_tuple_of(<PyTypeObject*>function, self.top - count, count)
     else:
         return False

@@ -76,6 +76,7 @@ cdef class Loader:
     cdef object guard  # made when it is asked for the first time; or None
     cdef QuickRule* quick_rules
     cdef bint has_quick_rules
+    cdef bint keeps_guard  # for the next loads()
     cdef bint is_hooked  # the owner has a find_class() of its own
     cdef bint is_counted  # whether the limits may be reached
     cdef bint has_foreign, has_foreign_containers

@@ -59,7 +59,7 @@ cdef object loads_once(
     loader.buffers = buffers
     if policy is not None:
         use_policy(loader, policy)
-        use_spare_guard(loader)
+        loader.keeps_guard = True
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         loader.p = loader.start = <const uint8_t*>view.buf

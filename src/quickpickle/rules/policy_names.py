@@ -57,6 +57,7 @@ class Quick(IntFlag):
     MOMENT_6 = 1 << 14  # of a time; and no tzinfo, or a timezone
     MOMENT_10 = 1 << 15  # of a datetime; the same
     FACTORY = 1 << 16  # what a defaultdict may call
+    PARTS_3 = 1 << 17  # three of None, str, and ints of at most 63 bits
 
 
 def _are_short(values: Any) -> bool:
@@ -327,7 +328,7 @@ PLAIN: Final[dict[str, Rule]] = {
     "builtins.frozenset": Rule(_hashed(frozenset)),
     "builtins.range": Rule(_range, quick_call=Quick.INTS_3),
     "builtins.set": Rule(_hashed(set)),
-    "builtins.slice": Rule(_slice),
+    "builtins.slice": Rule(_slice, quick_call=Quick.PARTS_3),
     "builtins.bool": _NAMED,
     "builtins.dict": _NAMED,
     "builtins.float": _NAMED,
