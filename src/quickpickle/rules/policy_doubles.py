@@ -204,7 +204,7 @@ class Doubles:
     def attributes_of(self, obj: Any) -> Any:
         cls = self._classes.get(id(type(obj)))
         if cls is not None and not _has_dict(cls):
-            raise AttributeError(f"'{c_type_name(type(obj))}' object has no attribute '__dict__'")
+            obj = _bare(cls)  # which has the error of the interpreter
         return object.__getattribute__(obj, "__dict__")
 
     def shares_attributes(self, obj: Any) -> bool:
@@ -219,7 +219,7 @@ class Doubles:
             setattr(obj, name, value)
             return
         if not _has_dict(cls) and find_definition(cls, name) is None:
-            raise AttributeError(f"'{c_type_name(type(obj))}' object has no attribute '{name}'")
+            setattr(_bare(cls), name, value)  # an error
         vars(obj)[name] = value
 
 
@@ -233,6 +233,11 @@ def _layout_of(cls: type) -> type:
 
 def find_definition(cls: type, name: str) -> type | None:
     return next((base for base in cls.__mro__ if name in vars(base)), None)
+
+
+def _bare(cls: type) -> Any:
+    """An instance without any attributes, of a class of the same name."""
+    return type(c_type_name(cls), (), {"__slots__": ()})()
 
 
 def _has_dict(cls: type) -> bool:
