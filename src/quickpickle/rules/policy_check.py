@@ -38,7 +38,7 @@ class Checker(Guard):
         """An opcode was refused: note that, and mend the stack. A limit ends the check too."""
         self.violations.append(error.with_traceback(None))
         error.__context__ = None
-        if error.rule in _LIMITS:
+        if error.rule in _LIMITS or code == op.STOP[0]:
             return False
         if code in _PUSHING:
             stack.append(UNKNOWN)

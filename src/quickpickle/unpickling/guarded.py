@@ -31,7 +31,7 @@ def read_guarded(stream: Stream) -> Any:
     begin = stream.base + stream.pos
     offset = objects = 0
     code = -1
-    while code != _STOP:
+    while True:
         try:
             while True:
                 pos = stream.pos
@@ -46,6 +46,10 @@ def read_guarded(stream: Stream) -> Any:
                 if code == _STOP:
                     break
                 dispatch[code](stream)
+            stream.skip_consumed()
+            if not stream.stack:
+                raise stream.underflow()
+            return stream.stack.pop()
         except PolicyError as error:
             if error.offset is None:
                 error.offset = offset
@@ -54,10 +58,6 @@ def read_guarded(stream: Stream) -> Any:
             if type(guard) is Guard:  # a check looks for all of its paths at once
                 error.path = find_path(stream, begin, offset)
             raise
-    stream.skip_consumed()
-    if not stream.stack:
-        raise stream.underflow()
-    return stream.stack.pop()
 
 
 def find_path(stream: Stream, begin: int, offset: int) -> str | None:
