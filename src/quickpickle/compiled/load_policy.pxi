@@ -16,6 +16,7 @@ cdef extern from "Python.h":
     PyTypeObject PyODict_Type, PyRange_Type, PyByteArray_Type, PySet_Type, PyFrozenSet_Type
     PyTypeObject PyBaseObject_Type
     bint PyDict_Check_ "PyDict_Check"(PyObject*) noexcept
+    Py_ssize_t PyDict_GET_SIZE_ "PyDict_GET_SIZE"(object) noexcept
     bint PyObject_IS_GC(PyObject*) noexcept
     Py_ssize_t Py_SIZE_ "Py_SIZE"(PyObject*) noexcept
     int PyObject_RichCompareBool_ "PyObject_RichCompareBool"(PyObject*, PyObject*, int) except -1
@@ -89,7 +90,7 @@ cdef int use_policy(Loader self, object policy) except -1:
     self.policy = policy
     self.guard = None
     self.keeps_guard = False
-    self.is_hooked = self.has_foreign = self.has_foreign_containers = False
+    self.is_hooked = self.has_foreign = self.has_foreign_containers = self.has_fresh = False
     self.most_objects = last_objects
     self.most_memory = last_memory
     return 0
@@ -219,7 +220,7 @@ cdef bint may_call(
     cdef QuickRule* rule = quick_rule(self, function)
     cdef int kinds = rule.new if code == OP_NEWOBJ else rule.call if code == OP_REDUCE else 0
     return (
-        kinds != 0 and are_quick(self, kinds, args, count)
+        kinds != 0 and not self.has_fresh and are_quick(self, kinds, args, count)
         and self.copied + cost_of(args, count) <= self.most_copied
     )
 
@@ -331,7 +332,7 @@ cdef bint may_make_date(
     """The same for the next bytes, of which a date is made by `count` opcodes more."""
     cdef int kinds = quick_rule(self, cls).call
     return (
-        kinds & (MOMENT_4 if size == 4 else MOMENT_10 if size == 10 else 0)
+        not self.has_fresh and kinds & (MOMENT_4 if size == 4 else MOMENT_10 if size == 10 else 0)
         and (tzinfo == NULL or quickpickle_is_timezone(tzinfo))
         and quickpickle_is_moment(self.p, size)
         and not is_near_limits(self, count)
@@ -387,6 +388,7 @@ cdef object ask(Loader self):
 
 cdef int was_asked(Loader self) except -1:
     self.most_copied = self.most_memory - <Py_ssize_t>self.guard.copied
+    self.has_fresh = PyDict_GET_SIZE_(self.guard.fresh) > 0
     self.open_window()
     return 0
 
@@ -656,7 +658,7 @@ cdef bint build_here(Loader self) except -1:
     cdef PyObject* found
     cdef Py_ssize_t cost = cost_of_one(state)
     cdef bint is_done = False
-    if self.has_foreign or not is_approved(self, cls):
+    if self.has_foreign or self.has_fresh or not is_approved(self, cls):
         return False
     if Py_TYPE(state) == &PyDict_Type and not are_light_keys(state):
         return False
@@ -753,7 +755,7 @@ cdef int guarded_setitems(Loader self, Py_ssize_t height) except -1:
         self.pending_count and self.pending[self.pending_count - 1].place == height - 1
         and not (self.mark_count and self.marks[self.mark_count - 1] == height)
     )
-    if is_pending and self.has_foreign:
+    if is_pending and (self.has_foreign or self.has_fresh):
         # Its items do not become the state of an instance, which may be somebody else's.
         self.make_pending()
         self.set_fence()
@@ -800,7 +802,10 @@ cdef bint takes_items(Loader self, PyObject* obj, Py_ssize_t height) except -1:
         return not self.has_foreign_containers
     if cls == defaultdict_type:
         return not self.has_foreign_containers and not has_nesting(self, height + 1, 2)
-    return PyDict_Check_(obj) and not self.has_foreign and is_approved(self, cls)
+    return (
+        PyDict_Check_(obj) and not self.has_foreign and not self.has_fresh
+        and is_approved(self, cls)
+    )
 
 
 cdef bint has_nesting(Loader self, Py_ssize_t height, Py_ssize_t step) noexcept:

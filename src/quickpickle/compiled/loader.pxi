@@ -80,6 +80,7 @@ cdef class Loader:
     cdef bint is_hooked  # the owner has a find_class() of its own
     cdef bint is_counted  # whether the limits may be reached
     cdef bint has_foreign, has_foreign_containers
+    cdef bint has_fresh  # objects of a preset wait for their state: the Guard sees all calls
     cdef Py_ssize_t objects, most_objects, most_memory, copied, most_copied
     cdef Py_ssize_t offset  # of the opcode
     cdef Py_ssize_t base  # how many bytes of this load lie before `start`

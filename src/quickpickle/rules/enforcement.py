@@ -37,7 +37,10 @@ from .policy_objects import (
     module_of,
     qualname_of,
 )
+from .presets import import_all
 from .versions import HEAP_TYPE
+
+import_all()
 
 _MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash and to compare others
 _FEW_KEYS: Final = 256  # whose comparisons are not worth counting
@@ -84,9 +87,12 @@ class Guard:
         "_placed",
         "approved",
         "copied",
+        "fresh",
         "known",
         "load",
+        "notes",
         "policy",
+        "unfinished",
     )
 
     def __init__(self, policy: Policy, by: Any = policy_objects) -> None:
@@ -104,6 +110,11 @@ class Guard:
         self._equal_hashes: dict[int, tuple[Any, dict[int, int]]] = {}
         self._constructors: dict[type, Any] = {}
         self._hashes: Hashes | None = None
+        # For the presets: objects that a call has made, which may get their state as long as
+        # nothing else was called; objects that wait for their state; and what checks remember.
+        self.fresh: dict[int, Any] = {}
+        self.unfinished: dict[int, Any] = {}
+        self.notes: dict[Any, Any] = {}
         self.begin()
 
     def begin(self) -> None:
@@ -125,6 +136,9 @@ class Guard:
         self._depths.clear()
         self._placed.clear()
         self._equal_hashes.clear()
+        self.fresh.clear()
+        self.unfinished.clear()
+        self.notes.clear()
         self._constructors.clear()
         self._hashes = None
         self.begin()
@@ -258,7 +272,13 @@ class Guard:
             if known.full in MEMBERS:
                 return self._call_special(function, args, known)
             self._check(known, known.rule.call, args, "call")
-            return function(*args)
+            rule = known.rule
+            result = function(*args)
+            if rule.may_be_held and count_of(result) > NEW:
+                self._foreign[id(result)] = result
+            if rule.made is not None:
+                rule.made(self, result)
+            return result
         self._check_class(known, args, {}, is_called=True)
         result = self._objects.reduce(function, args)
         if count_of(result) > NEW:
@@ -323,6 +343,8 @@ class Guard:
     def _arguments(self, args: Any, known: Known) -> tuple[Any, ...]:
         if type(args) is not tuple:
             self._refuse_call(known, "with what is no tuple")
+        if self.fresh and not known.rule.is_idle:
+            self.fresh.clear()
         for arg in args:
             self._charge(arg)
         self._charge(args)
@@ -424,6 +446,11 @@ class Guard:
         known = self._find(obj)
         return known is not None and (known.rule.is_any or known.full in FACTORIES)
 
+    def name_of(self, obj: Any) -> str | None:
+        """The listed name that this load has found an object by."""
+        known = self._find(obj)
+        return None if known is None else known.full
+
     def is_listed_instance(self, obj: Any) -> bool:
         """Whether the class of an object is one that the user lists."""
         rule = self._rule_of(type(obj))
@@ -479,10 +506,17 @@ class Guard:
         complaint = None
         if rule is None:
             complaint = "the class is not listed"
-        elif rule.state is None:
-            complaint = "it has none"
         else:
-            complaint = rule.state(self, state)
+            if not rule.is_idle:
+                self.fresh.clear()
+            if rule.built is not None:
+                if type(state) is dict:
+                    state = state.copy()  # a __setstate__ may keep it, and the pickle change it
+                complaint = rule.built(self, obj, state)
+            elif rule.state is not None:
+                complaint = rule.state(self, state)
+            else:
+                complaint = "it has none"
         if complaint is not None:
             self._refuse(
                 "states",
@@ -564,6 +598,7 @@ class Guard:
             )
 
     def _check_items(self, cls: type, kind: str, opcode: str) -> None:
+        self.fresh.clear()
         rule = self._rule_of(cls)
         if rule is None or kind not in rule.items:
             self._refuse(

@@ -7,13 +7,14 @@ standard library, and rules/enforcement.py asks a Policy while a pickle is loade
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pickle import UnpicklingError
 from typing import Any, Final, NamedTuple
 
 from .dangers import danger_of
 from .policy_names import ANY, CLASSES, MEMBERS, PLAIN, Rule, danger_in_calls
+from .presets import find_rule, implied, needed, preset_with, table_of
 from .tracebacks import drop_frames, make_public
 
 
@@ -108,10 +109,11 @@ class Policy:
     Policy.plain().allow('myapp.models.*', 'myapp.orders.Order')
     """
 
-    __slots__ = ("_content", "_patterns")
+    __slots__ = ("_content", "_patterns", "_tables")
 
     _content: _Content
     _patterns: tuple[str, ...]
+    _tables: tuple[Mapping[str, Rule], ...]
 
     def __new__(cls) -> Policy:
         return _policy(_Content())
@@ -124,7 +126,16 @@ class Policy:
         Fraction, UUID, pure paths, IP addresses and networks, OrderedDict, Counter, deque, and
         defaultdict with a factory that is listed. Members of enums, if `allow` has the enum.
         """
-        return _policy(_Content(presets=frozenset({"plain"})))
+        return _policy(_Content(presets=needed("plain")))
+
+    @classmethod
+    def numpy(cls) -> Policy:
+        """What NumPy writes: arrays, scalars, dtypes, random generators; and `plain()`.
+
+        Arrays of any dtype of NumPy's own, structured ones, masked arrays, record arrays and
+        matrices; ufuncs and types by name. See docs/policies.md for what is checked.
+        """
+        return _policy(_Content(presets=needed("numpy")))
 
     def allow(self, *what: Any, dangerous: bool = False) -> Policy:
         """Also these: classes, functions, dotted names, or patterns.
@@ -301,15 +312,19 @@ class Policy:
             if full in content.dangerous:
                 return ANY
             # The checks of its arguments stay, and what is no value of its own is not called.
-            found: Rule = PLAIN.get(full, ANY)
-            return found
-        if "plain" in content.presets and full in PLAIN:
-            return PLAIN[full]
+            checked: Rule | None = PLAIN.get(full) or find_rule(full)
+            return checked or ANY
+        for table in self._tables:
+            if full in table:
+                return table[full]
         if full in MEMBERS:
             # What protocols below 4 use for members of classes that are allowed.
             return MEMBERS[full] if content.presets or content.names else None
         for pattern in self._patterns:
             if _covers(pattern, module) and (pattern in content.dangerous or _danger(full) is None):
+                known = find_rule(full)
+                if known is not None:
+                    return known._replace(is_class=True)
                 rule: Rule = PLAIN.get(full, CLASSES)
                 return rule
         return None
@@ -317,7 +332,10 @@ class Policy:
     def advice_for(self, module: str, name: str) -> str:
         """The line that allows a name."""
         full = f"{module}.{name}"
-        is_dangerous = _danger(full) is not None or full in PLAIN
+        preset = preset_with(full)
+        if preset is not None and preset not in self._content.presets:
+            return f"policy | Policy.{preset}()"
+        is_dangerous = _danger(full) is not None or full in PLAIN or preset is not None
         return f"policy.allow({full!r}{', dangerous=True' if is_dangerous else ''})"
 
     def __or__(self, other: object) -> Policy:
@@ -342,7 +360,10 @@ class Policy:
 
     def __repr__(self) -> str:
         content = self._content
-        text = "Policy.plain()" if "plain" in content.presets else "Policy()"
+        presets = sorted(content.presets - implied(content.presets))
+        text = " | ".join(f"Policy.{preset}()" for preset in presets) or "Policy()"
+        if len(presets) > 1 and content != _Content(content.presets):
+            text = f"({text})"
         if content.names - content.dangerous:
             text += f".allow({_listed(content.names - content.dangerous)})"
         if content.dangerous:
@@ -376,6 +397,8 @@ def _policy(content: _Content) -> Policy:
     object.__setattr__(policy, "_content", content)
     patterns = tuple(sorted(name for name in content.names if name.endswith(".*")))
     object.__setattr__(policy, "_patterns", patterns)
+    tables = tuple(table_of(preset) for preset in sorted(content.presets))
+    object.__setattr__(policy, "_tables", tables)
     return policy
 
 
@@ -423,6 +446,8 @@ def _check_in_file(name: str, is_dangerous: bool) -> None:
 
 def _danger(full: str) -> str | None:
     """The danger of a name, however it is divided into that of a module and the rest."""
+    if find_rule(full) is not None:
+        return None  # its checks stay
     parts = full.split(".")
     if any(part.startswith("__") and part.endswith("__") for part in parts[1:]):
         return "reaches any attribute, and so any function"

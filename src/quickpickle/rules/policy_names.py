@@ -32,6 +32,12 @@ class Rule(NamedTuple):
     quick_call: int = 0  # see Quick
     quick_new: int = 0
     quick_state: int = 0
+    # What the presets of rules/presets/ need: the check of a state that looks at the instance too;
+    # what a call returns is handed on; others may hold it; a call that uses none of its arguments.
+    built: Callable[[Any, Any, Any], str | None] | None = None
+    made: Callable[[Any, Any], None] | None = None
+    may_be_held: bool = False
+    is_idle: bool = False
 
 
 class Quick(IntFlag):
@@ -321,7 +327,7 @@ def _special(guard: Any, args: tuple[Any, ...]) -> str | None:
 _NAMED: Final = Rule()  # may be named, as an argument; is not called
 
 PLAIN: Final[dict[str, Rule]] = {
-    "_codecs.encode": Rule(_encode, quick_call=Quick.LATIN1),
+    "_codecs.encode": Rule(_encode, is_idle=True, quick_call=Quick.LATIN1),
     "builtins.bytearray": Rule(_bytearray, quick_call=Quick.BYTES | Quick.NOTHING),
     "builtins.bytes": Rule(_nothing, quick_call=Quick.NOTHING),
     "builtins.complex": Rule(_complex, quick_call=Quick.FLOATS_2),

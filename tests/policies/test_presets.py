@@ -1,0 +1,330 @@
+"""The presets for libraries: what the libraries write loads, and attacks by their names do not."""
+
+from __future__ import annotations
+
+import copyreg
+import importlib
+import pickle
+import random
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from functools import cache, partial
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import quickpickle
+from conftest import UNPICKLERS
+from quickpickle import Policy, PolicyError
+from quickpickle.rules.presets import table_of
+
+from .attacks import ATTACKS
+from .test_attacks import HARMLESS, _watched
+
+LIBRARIES = {"numpy": ["numpy"]}
+"""The presets, and what has to be installed for their tests."""
+
+
+@pytest.fixture(params=LIBRARIES)
+def preset(request) -> str:
+    for library in LIBRARIES[request.param]:
+        pytest.importorskip(library)
+    return request.param
+
+
+def honest(preset: str) -> ModuleType:
+    return importlib.import_module(f".honest_{preset}", __package__)
+
+
+@cache
+def values(preset: str, kind: str = "values") -> list[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some are out of fashion
+        return getattr(honest(preset), kind)()
+
+
+@cache
+def attacks(preset: str) -> dict[str, bytes]:
+    return {**ATTACKS, **importlib.import_module(f".attacks_{preset}", __package__).ATTACKS}
+
+
+def policy_of(preset: str) -> Policy:
+    return getattr(Policy, preset)()
+
+
+def same(one: Any, other: Any, protocol: int) -> bool:
+    return pickle.dumps(one, protocol) == pickle.dumps(other, protocol)
+
+
+# --- honest pickles
+
+
+@pytest.mark.parametrize("writer", [pickle.dumps, quickpickle.dumps])
+def test_what_the_library_writes(unpickling, preset, protocol, writer):
+    policy = policy_of(preset)
+    for value in values(preset):
+        data = writer([value, value], protocol)
+        copy = unpickling.loads(data, policy=policy)
+        expected = pickle.loads(data)
+        assert type(copy[0]) is type(expected[0])
+        assert copy[0] is copy[1]
+        assert same(copy, expected, protocol), value
+
+
+def test_buffers(unpickling, preset):
+    policy = policy_of(preset)
+    for value in values(preset, "arrays"):
+        buffers: list[pickle.PickleBuffer] = []
+        data = pickle.dumps(value, 5, buffer_callback=buffers.append)
+        for given in (buffers, [bytearray(part) for part in buffers], [bytes(b) for b in buffers]):
+            copy = unpickling.loads(data, buffers=given, policy=policy)
+            assert same(copy, pickle.loads(data, buffers=given), 4), value
+
+
+def test_nothing_is_imported_for_a_policy(preset):
+    code = (
+        "import sys, quickpickle\n"
+        f"policy = quickpickle.Policy.{preset}()\n"
+        "policy.rule_for('numpy', 'ndarray'), policy.allow('numpy.x')\n"
+        "assert not {'numpy', 'pandas', 'sklearn', 'torch'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_load_is_the_first_that_imports(preset, implementation_name):
+    value = values(preset, "arrays")[0]
+    module = "quickpickle.pure" if implementation_name == "python" else "quickpickle"
+    code = (
+        f"import {module} as implementation, quickpickle\n"
+        f"data = {pickle.dumps(value)!r}\n"
+        f"value = implementation.loads(data, policy=quickpickle.Policy.{preset}())\n"
+        f"assert type(value).__name__ == {type(value).__name__!r}\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture(params=["python", "native"])
+def implementation_name(request):
+    return request.param
+
+
+# --- attacks
+
+
+def state_of(classes: list[Any]) -> Any:
+    return (
+        [dict(getattr(cls, "__dict__", {})) for cls in classes],
+        dict(copyreg._inverted_registry),
+        dict(copyreg.dispatch_table),
+        set(sys.modules),
+        dict(vars(sys.modules["os"])),
+    )
+
+
+def classes_of(preset: str) -> list[Any]:
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for full in table_of(preset):
+            module, _, name = full.rpartition(".")
+            try:
+                found.append(getattr(importlib.import_module(module), name))
+            except (ImportError, AttributeError):  # of another version
+                continue
+    return found
+
+
+def test_attacks(preset):
+    """Each is refused by both, with the same words; nothing was run, imported or changed."""
+    policy = policy_of(preset)
+    for value in values(preset):  # what is imported when a value is loaded or written
+        data = pickle.dumps(value)
+        pickle.loads(data)
+        for module in UNPICKLERS.values():
+            module.loads(data, policy=policy)
+    copyreg.add_extension("os", "system", 0xF0)
+    classes = classes_of(preset)
+    attacks(preset)
+    before = state_of(classes)
+    try:
+        for name, data in attacks(preset).items():
+            found = set()
+            for module in UNPICKLERS.values():
+                events: list[str] = []
+                _watched.append(events)
+                try:
+                    with pytest.raises(PolicyError) as caught:
+                        module.loads(data, policy=policy)
+                finally:
+                    _watched.pop()
+                assert set(events) <= HARMLESS, (name, events)
+                found.add((str(caught.value), caught.value.name, caught.value.offset))
+            assert len(found) == 1, (name, found)
+        after = state_of(classes)
+        assert after[3] - before[3] == set()
+        assert after == before
+    finally:
+        copyreg.remove_extension("os", "system", 0xF0)
+
+
+def test_there_are_many(preset):
+    found = attacks(preset)
+    assert len(found) - len(ATTACKS) > 100
+    assert len(set(found.values())) == len(found)
+
+
+def damaged(preset: str, count: int, seed: int):
+    rng = random.Random(seed)
+    sources = [
+        *(pickle.dumps(value, p) for value in values(preset) for p in range(6)),
+        *attacks(preset).values(),
+    ]
+    sources = [data for data in sources if len(data) < 4000]
+    for _ in range(count):
+        data = bytearray(rng.choice(sources))
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(data))
+            kind = rng.randrange(4)
+            if kind == 0:
+                data[at] = rng.randrange(256)
+            elif kind == 1:
+                data[at] = (data[at] + rng.choice((1, -1, 128))) % 256
+            elif kind == 2:
+                del data[at : at + rng.randrange(1, 4)]
+            else:
+                other = rng.choice(sources)
+                start = rng.randrange(len(other))
+                data[at:at] = other[start : start + rng.randrange(1, 60)]
+            data = data or bytearray(b".")
+        yield bytes(data) + b"."
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", range(2))
+def test_damaged_pickles(preset, seed):
+    """Both do the same, and what was loaded can be used."""
+    policy = policy_of(preset).limit(memory=20_000_000, objects=100_000)
+    outcomes: Counter[str] = Counter()
+    for data in damaged(preset, 1500, seed):
+        found = []
+        for module in UNPICKLERS.values():
+            made: Any = None
+            try:
+                made = module.loads(data, policy=policy)
+                found.append(repr(type(made)))
+            except Exception as error:
+                found.append(f"{type(error).__name__}: {error}")
+                outcomes[type(error).__name__] += 1
+            try:
+                honest(preset).use(made)
+            except Exception as error:  # what the library makes of odd values
+                outcomes[f"use: {type(error).__name__}"] += 1
+        assert len(set(found)) == 1, (data, found)
+    assert outcomes[PolicyError.__name__] > 300
+
+
+# --- NumPy
+
+NUMPY_NAMES = [
+    (b"numpy._core.", b"numpy.core."),
+    (b"cnumpy.rec\nrecarray", b"cnumpy\nrecarray"),
+    (b"cnumpy.rec\nrecarray", b"cnumpy.core.records\nrecarray"),
+    (b"cnumpy.ma\nMaskedArray", b"cnumpy.ma.core\nMaskedArray"),
+    (b"cnumpy\nmatrix", b"cnumpy.matrixlib.defmatrix\nmatrix"),
+    (b"cnumpy.char\nchararray", b"cnumpy.core.defchararray\nchararray"),
+]
+
+
+@pytest.mark.parametrize(("new", "old"), NUMPY_NAMES)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_names_of_older_releases_of_numpy(unpickling, new, old):
+    numpy = pytest.importorskip("numpy")
+    count = 0
+    for value in values("numpy", "arrays") + values("numpy", "scalars"):
+        data = pickle.dumps(value, 2)
+        if new not in data:
+            continue
+        count += 1
+        copy = unpickling.loads(data.replace(new, old), policy=Policy.numpy())
+        assert same(copy, pickle.loads(data), 2)
+    assert count or not numpy.__version__.startswith("2.")
+
+
+def test_what_python_2_wrote_of_numpy(unpickling):
+    numpy = pytest.importorskip("numpy")
+    data = (
+        b"cnumpy.core.multiarray\n_reconstruct\np0\n(cnumpy\nndarray\np1\n(I0\ntp2\nS'b'\np3\ntp4\n"
+        b"Rp5\n(I1\n(I2\ntp6\ncnumpy\ndtype\np7\n(S'f8'\np8\nI0\nI1\ntp9\nRp10\n(I3\nS'<'\np11\n"
+        b"NNNI-1\nI-1\nI0\ntp12\nbI00\nS'\\x00\\x00\\x00\\x00\\x00\\x00\\xf0?\\x00\\x00\\x00\\x00"
+        b"\\x00\\x00\\x00@'\np13\ntp14\nb."
+    )
+    array = unpickling.loads(data, policy=Policy.numpy(), encoding="latin1")
+    assert numpy.array_equal(array, [1.0, 2.0])
+
+
+def test_what_old_generators_wrote(unpickling):
+    numpy = pytest.importorskip("numpy")
+    old = numpy.random.RandomState(3)
+    _, words, place, has_gauss, gauss = old.get_state()
+    data = (
+        b"\x80\2cnumpy.random\n__RandomState_ctor\n)R("
+        b"X\7\0\0\0MT19937"
+        + pickle.dumps(words, 2)[2:-1]
+        + pickle.dumps(place, 2)[2:-1]
+        + pickle.dumps(has_gauss, 2)[2:-1]
+        + pickle.dumps(gauss, 2)[2:-1]
+        + b"tb."
+    )
+    new = unpickling.loads(data, policy=Policy.numpy())
+    assert new.random_sample() == old.random_sample()
+
+
+def test_an_object_array_that_contains_itself(unpickling):
+    numpy = pytest.importorskip("numpy")
+    array = numpy.array([None, 1], dtype=object)
+    array[0] = array
+    copy = unpickling.loads(pickle.dumps(array), policy=Policy.numpy())
+    assert copy[0] is copy
+
+
+def test_large_arrays(unpickling):
+    numpy = pytest.importorskip("numpy")
+    array = numpy.arange(1_000_000).reshape(1000, -1)
+    for protocol in (2, 4, 5):
+        copy = unpickling.loads(pickle.dumps(array, protocol), policy=Policy.numpy())
+        assert numpy.array_equal(copy, array)
+    with pytest.raises(PolicyError, match="memory"):
+        unpickling.loads(pickle.dumps(array), policy=Policy.numpy().limit(memory=1_000_000))
+
+
+# --- class Policy
+
+
+def test_what_contains_what():
+    assert Policy.numpy() | Policy.plain() == Policy.numpy()
+    assert Policy.numpy() != Policy.plain()
+    assert repr(Policy.plain() | Policy.numpy()) == "Policy.numpy()"
+    assert eval(repr(Policy.numpy().allow("a.b"))) == Policy.numpy().allow("a.b")
+    assert pickle.loads(pickle.dumps(Policy.numpy())) == Policy.numpy()
+
+
+def test_the_advice_names_the_preset(unpickling):
+    data = b"cnumpy\nndarray\n."
+    with pytest.raises(PolicyError, match=r"policy \| Policy\.numpy\(\)"):
+        unpickling.loads(data, policy=Policy.plain())
+    with pytest.raises(PolicyError, match="not listed"):
+        unpickling.loads(data, policy=Policy.numpy().forbid("numpy.*"))
+
+
+def test_a_listed_name_keeps_its_checks(unpickling):
+    pytest.importorskip("numpy")
+    found = importlib.import_module(".attacks_numpy", __package__).ATTACKS
+    policy = Policy.plain().allow(*table_of("numpy"))
+    load = partial(unpickling.loads, policy=policy)
+    for name in ("pointers", "an array with two states", "an array with few bytes"):
+        data = found.get(name) or found[f"an array with {name}"]
+        with pytest.raises(PolicyError):
+            load(data)
