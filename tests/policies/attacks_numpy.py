@@ -439,6 +439,22 @@ for _name, _args in {
 }.items():
     attack(f"_mareconstruct of {_name}", called("numpy.ma.core._mareconstruct", *_args))
 
+_outer = array(OBJECT, (1,), [get(1)])
+attack("deep arrays", put(array(OBJECT, (1,), [1]), 1) + put(_outer, 1) * 20_000)
+attack(
+    "deep arrays, from outside",
+    put(NEW, 1)
+    + (get(1) + value((1, (1,), OBJECT, False, [put(NEW, 2)])) + op.BUILD + put(get(2), 1))
+    * 20_000,
+)
+_structure = array(dtype("V8", *_POINTERS), (1,), [(get(1),)])
+attack("deep structures", put(array(OBJECT, (1,), [1]), 1) + put(_structure, 1) * 20_000)
+_scalar = called(
+    "numpy._core.multiarray.scalar",
+    *(dtype("V8", *_POINTERS), array(dtype("V8", *_POINTERS), (), [(get(1),)])),
+)
+attack("deep scalars", put(array(OBJECT, (1,), [1]), 1) + put(_scalar, 1) * 20_000)
+
 for _name, _args in {
     "pointers": (b"A" * 8, OBJECT, (1,), "C"),
     "structures of pointers": (b"A" * 8, dtype("V8", *_POINTERS), (1,), "C"),
@@ -590,3 +606,31 @@ attack("a class of NumPy past its __new__", call(
 attack("a scalar past its __new__", call(
     glob("copyreg._reconstructor"), glob("numpy.float64"), glob("builtins.float"), HARM
 ))  # fmt: skip
+
+# --- the same parts as they should be, which load: so the attacks are refused for what is wrong
+
+HONEST: dict[str, bytes] = {
+    _name: proto(4, _made)
+    for _name, _made in {
+        "a structure": dtype("V8", 3, "|", None, ("a",), {"a": (FLOAT, 0)}, 8, 1, 16),
+        "a structure of objects": dtype("V8", *_POINTERS),
+        "a deep dtype": put(FLOAT, 1) + put(dtype("V8", *_one), 1) * 20,
+        "a dtype of a unit": (
+            dtype("M8", 4, "<", None, None, None, -1, -1, 0, (None, (b"D", 3, 1, 1)))
+        ),
+        "an array": array(FLOAT, (2, 1), b"x" * 16),
+        "an array of objects": array(OBJECT, (2,), [1, "x"]),
+        "an array of structures": array(dtype("V8", *_POINTERS), (1,), [(1,)]),
+        "a masked array": built(masked, (1, (1,), INT8, False, b"x", b"\1", None)),
+        "a buffer": called("numpy._core.numeric._frombuffer", b"x" * 8, FLOAT, (1, 1), "K", (1, 0)),
+        "a scalar": called("numpy._core.multiarray.scalar", FLOAT, b"x" * 8),
+        "MT19937": built(generator("MT19937"), bits("MT19937", {"key": WORDS, "pos": 624})),
+        "Philox": built(
+            generator("Philox"),
+            bits("Philox", {"counter": _four, "key": _two_words}, buffer=_four, buffer_pos=4),
+        ),
+        "SFC64": built(generator("SFC64"), bits("SFC64", {"state": _four})),
+        "a seed": built(_seed, (1, 0, array(UINT32, (4,), b"x" * 16), 4, (1,))),
+        "a polynomial": built(_poly, {"coeffs": array(FLOAT, (1,), b"x" * 8)}),
+    }.items()
+}

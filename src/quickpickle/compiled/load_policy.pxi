@@ -118,6 +118,7 @@ cdef object guard_of(Loader self):
 
 
 cdef PyObject* load_under_policy(Loader self) except NULL:
+    cdef PyObject* made
     if self.guard is not None:  # of the last load of an Unpickler
         self.close_window()
         self.guard.begin()
@@ -135,8 +136,19 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
     )
     try:
         if self.is_counted:
-            return load_pickle(self, <long>0)
-        return load_pickle(self, <short>0)
+            made = load_pickle(self, <long>0)
+        else:
+            made = load_pickle(self, <short>0)
+        if self.guard is not None and PyDict_GET_SIZE_(self.guard.unfinished):
+            result = <object>made
+            Py_DECREF(made)
+            self.offset = self.base + (self.p - self.start) - 1
+            self.close_window()
+            self.guard.finish()
+            self.open_window()
+            made = <PyObject*>result
+            Py_INCREF_(made)
+        return made
     except enforcement.PolicyError as error:
         self.close_window()
         if error.offset is None:
@@ -388,7 +400,9 @@ cdef object ask(Loader self):
 
 cdef int was_asked(Loader self) except -1:
     self.most_copied = self.most_memory - <Py_ssize_t>self.guard.copied
-    self.has_fresh = PyDict_GET_SIZE_(self.guard.fresh) > 0
+    self.has_fresh = (
+        PyDict_GET_SIZE_(self.guard.fresh) > 0 or PyDict_GET_SIZE_(self.guard.unfinished) > 0
+    )
     self.open_window()
     return 0
 

@@ -122,6 +122,12 @@ class Guard:
         self.copied = 0
         self._hashed = 0
 
+    def finish(self) -> None:
+        """At the end: what waits for its state is not whole, and compiled code may crash on it."""
+        if self.unfinished:
+            cls = type(next(iter(self.unfinished.values())))
+            self._refuse("states", f"{article(cls)} gets no state", full_name(cls))
+
     def goes_on(self, error: PolicyError, code: int, stack: list[Any]) -> bool:
         """Whether the pure loop goes on after a refusal: a load never does."""
         return False
@@ -304,6 +310,8 @@ class Guard:
         result = self._objects.newobj(cls, args)
         if count_of(result) > NEW and not is_plainly_made(known.obj):
             self._foreign[id(result)] = result
+        if known.rule.made is not None:
+            known.rule.made(self, result)
         return result
 
     def newobj_ex(self, cls: Any, args: Any, kwargs: Any) -> Any:
@@ -380,6 +388,8 @@ class Guard:
         cls = known.obj
         if is_endless(args) or is_endless(kwargs.values()):
             self._refuse_arguments(known, "a range of millions")
+        if self.unfinished and any(id(arg) in self.unfinished for arg in args):
+            self._refuse_arguments(known, "an object that waits for its state")
         if not isinstance(cls, type):
             return
         if isinstance(cls, EnumMeta):
@@ -440,6 +450,12 @@ class Guard:
         if known.rule.is_any or known.rule.new is not None:
             return None
         return f"{known.full} is not made like this"
+
+    def was_made(self, obj: Any) -> None:
+        """Past the `__new__` of its class."""
+        rule = self._rule_of(type(obj))
+        if rule is not None and rule.made is not None:
+            rule.made(self, obj)
 
     def is_factory(self, obj: Any) -> bool:
         """Whether a defaultdict may call this."""

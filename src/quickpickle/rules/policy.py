@@ -137,6 +137,15 @@ class Policy:
         """
         return _policy(_Content(presets=needed("numpy")))
 
+    @classmethod
+    def pandas(cls) -> Policy:
+        """What pandas writes: frames, series, indexes, arrays, dtypes, scalars; and `numpy()`.
+
+        Zones of zoneinfo, pytz and dateutil by their names; texts of Arrow. See docs/policies.md
+        for what is checked.
+        """
+        return _policy(_Content(presets=needed("pandas")))
+
     def allow(self, *what: Any, dangerous: bool = False) -> Policy:
         """Also these: classes, functions, dotted names, or patterns.
 

@@ -49,6 +49,10 @@ class Checker(Guard):
         self.copied += _VIOLATION_SIZE
         return self.copied <= self.policy.limits.memory
 
+    def finish(self) -> None:
+        if not self.violations:  # else it may have been refused the state
+            super().finish()
+
     # --- names: doubles stand for what the user lists
 
     def find(

@@ -297,6 +297,10 @@ def _reconstructor(guard: Any, args: tuple[Any, ...]) -> str | None:
     return None
 
 
+def _reconstructed(guard: Any, obj: Any) -> None:
+    guard.was_made(obj)
+
+
 VALUES: Final = frozenset(
     {int, str, bytes, bytearray, float, complex, tuple, list, dict, set, frozenset}
 )
@@ -349,7 +353,9 @@ PLAIN: Final[dict[str, Rule]] = {
         _defaultdict, items="s", quick_call=Quick.NOTHING | Quick.FACTORY
     ),
     "collections.deque": Rule(_deque, items="a", quick_call=Quick.NOTHING | Quick.EMPTY),
-    "copyreg._reconstructor": Rule(_reconstructor, quick_call=Quick.INSTANCE),
+    "copyreg._reconstructor": Rule(
+        _reconstructor, made=_reconstructed, quick_call=Quick.INSTANCE
+    ),
     "datetime.date": Rule(_moment(4, True, False), quick_call=Quick.MOMENT_4),
     "datetime.datetime": Rule(_moment(10, True, True), quick_call=Quick.MOMENT_10),
     "datetime.time": Rule(_moment(6, False, True), quick_call=Quick.MOMENT_6),

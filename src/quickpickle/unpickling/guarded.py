@@ -49,7 +49,9 @@ def read_guarded(stream: Stream) -> Any:
             stream.skip_consumed()
             if not stream.stack:
                 raise stream.underflow()
-            return stream.stack.pop()
+            result = stream.stack.pop()
+            guard.finish()
+            return result
         except PolicyError as error:
             if error.offset is None:
                 error.offset = offset

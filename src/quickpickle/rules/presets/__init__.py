@@ -16,9 +16,13 @@ from ..policy_names import PLAIN, Rule
 _CONTAINS: Final[dict[str, tuple[str, ...]]] = {
     "plain": (),
     "numpy": ("plain",),
+    "pandas": ("numpy",),
 }
 
-ROOTS: Final = {"numpy": "numpy"}
+ROOTS: Final = {
+    "numpy": "numpy",
+    **dict.fromkeys(("pandas", "pyarrow", "pytz", "dateutil", "zoneinfo"), "pandas"),
+}
 """The first part of a name, and the preset that may have a check for it."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from math import prod
 from pickle import PickleBuffer
@@ -23,6 +23,7 @@ from .states import only, words
 _MOST_DIMENSIONS: Final = 64
 _MOST_FIELDS: Final = 10_000  # of a dtype, with those of its fields
 _DEEPEST: Final = 32  # fields in fields, which NumPy compares by recursion
+_DEEPEST_ARRAYS: Final = 32  # arrays of objects in one another, which NumPy frees by recursion
 _ALIGNMENTS: Final = frozenset({-1, 1, 2, 4, 8, 16, 32, 64})
 _LISTED: Final = 0x02  # of the flags: arrays are pickled as lists of objects
 _ALIGNED: Final = 0x80  # of the flags: left by align=True, and only shown
@@ -89,7 +90,8 @@ def _dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
     if (
         written[1:6] != state[1:6]
         or (written[6] < 0) != (state[6] < 0)
-        or written[7] & ~_ALIGNED != state[7] & ~_ALIGNED
+        or not -128 <= state[7] < 256  # a char, which NumPy 1 writes with a sign
+        or (written[7] & ~_ALIGNED) & 0xFF != (state[7] & ~_ALIGNED) & 0xFF
     ):
         return "NumPy does not write this"
     if weight[0] > _DEEPEST or weight[1] > _MOST_FIELDS:
@@ -278,8 +280,50 @@ def _array_state(guard: Any, array: Any, state: Any) -> str | None:
         return "the version is another one"
     complaint = array_complaint(guard, *state[-4:])
     if complaint is None:
+        complaint = _nesting_complaint(guard, array, state[-3], state[-1])
+    if complaint is None:
         del guard.unfinished[id(array)]
     return complaint
+
+
+def _nesting_complaint(guard: Any, array: Any, dtype: Any, data: Any) -> str | None:
+    """Arrays that lie in one another, with nothing between them."""
+    if type(data) is not list:
+        return None
+    depth = 0
+    for item in data if dtype.kind == "O" else _objects(dtype, data):
+        if not isinstance(item, (_numpy().ndarray, _numpy().void)) or item is array:
+            continue
+        depth = max(depth, _depth_of(guard, item))
+        if id(item) in guard.unfinished:
+            guard.notes["placed", id(item)] = item
+    if depth and ("placed", id(array)) in guard.notes:
+        return "arrays in an array that is in another one"
+    if depth >= _DEEPEST_ARRAYS:
+        return f"more than {_DEEPEST_ARRAYS} arrays in one another"
+    guard.notes["depth", id(array)] = array, depth + 1
+    return None
+
+
+def _depth_of(guard: Any, array: Any) -> int:
+    depth: int = guard.notes.get(("depth", id(array)), (None, 1))[1]
+    return depth
+
+
+def _objects(dtype: Any, items: Any) -> Iterator[Any]:
+    """What the structures of an array hold, that are known to fit their dtype."""
+    for item in items:
+        if dtype.kind == "O":
+            yield item
+        elif dtype.names is not None:
+            for name, part in zip(dtype.names, item, strict=True):
+                yield from _objects(dtype[name], [part])
+        elif dtype.subdtype is not None and dtype.hasobject:
+            base, shape = dtype.subdtype
+            parts = item.ravel().tolist() if isinstance(item, _numpy().ndarray) else item
+            for _ in shape[1:] if parts is item else ():
+                parts = [inner for part in parts for inner in part]
+            yield from _objects(base, parts)
 
 
 def _masked_state(guard: Any, array: Any, state: Any) -> str | None:
@@ -303,8 +347,10 @@ def _masked_state(guard: Any, array: Any, state: Any) -> str | None:
         or (is_array(guard, fill_value) and fill_value.shape == ())
     ):
         return "the fill value is none"
-    del guard.unfinished[id(array)]
-    return None
+    complaint = _nesting_complaint(guard, array, dtype, data)
+    if complaint is None:
+        del guard.unfinished[id(array)]
+    return complaint
 
 
 def array_complaint(guard: Any, shape: Any, dtype: Any, order: Any, data: Any) -> str | None:
@@ -445,9 +491,9 @@ def _scalar(guard: Any, args: tuple[Any, ...]) -> str | None:
     if not is_dtype(dtype) or dtype.subdtype is not None or dtype.kind in ("O", "T"):
         return "a dtype that is none of bytes"
     if dtype.flags & _LISTED:  # one with fields of objects
-        if is_array(guard, data) and data.shape == () and data.dtype == dtype:
-            return None
-        return "expected an array without dimensions"
+        if not is_array(guard, data) or data.shape != () or data.dtype != dtype:
+            return "expected an array without dimensions"
+        return None if _depth_of(guard, data) == 1 else "arrays in a scalar"
     return array_complaint(guard, (), dtype, False, data)
 
 
