@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import importlib
+import io
 import pickle
 import random
 import subprocess
@@ -24,12 +25,20 @@ from quickpickle.rules.presets import table_of
 from .attacks import ATTACKS
 from .test_attacks import HARMLESS, _watched
 
-LIBRARIES = {"numpy": ["numpy"], "pandas": ["pandas", "pyarrow"]}
+LIBRARIES = {"numpy": ["numpy"], "pandas": ["pandas", "pyarrow"], "torch": ["torch"]}
 """The presets, and what has to be installed for their tests."""
 
 
 @pytest.fixture(params=LIBRARIES)
 def preset(request) -> str:
+    for library in LIBRARIES[request.param]:
+        pytest.importorskip(library)
+    return request.param
+
+
+@pytest.fixture(params=[name for name in LIBRARIES if name != "torch"])
+def pickled(request) -> str:
+    """The presets of libraries whose values are pickled as they are."""
     for library in LIBRARIES[request.param]:
         pytest.importorskip(library)
     return request.param
@@ -58,6 +67,11 @@ def policy_of(preset: str) -> Policy:
     return getattr(Policy, preset)()
 
 
+def load(preset: str, module: ModuleType, data: bytes, policy: Policy) -> Any:
+    loads = getattr(honest(preset), "loads", None)
+    return module.loads(data, policy=policy) if loads is None else loads(module, data, policy)
+
+
 def same(one: Any, other: Any, protocol: int, preset: str = "numpy") -> bool:
     own = getattr(honest(preset), "same", None)
     if own is not None:
@@ -69,9 +83,9 @@ def same(one: Any, other: Any, protocol: int, preset: str = "numpy") -> bool:
 
 
 @pytest.mark.parametrize("writer", [pickle.dumps, quickpickle.dumps])
-def test_what_the_library_writes(unpickling, preset, protocol, writer):
-    policy = policy_of(preset)
-    for value in values(preset):
+def test_what_the_library_writes(unpickling, pickled, protocol, writer):
+    policy = policy_of(pickled)
+    for value in values(pickled):
         try:
             data = writer([value, value], protocol)
         except TypeError:  # slots, which protocols 0 and 1 do not write
@@ -81,17 +95,17 @@ def test_what_the_library_writes(unpickling, preset, protocol, writer):
         expected = pickle.loads(data)
         assert type(copy[0]) is type(expected[0])
         assert copy[0] is copy[1]
-        assert same(copy, expected, protocol, preset), value
+        assert same(copy, expected, protocol, pickled), value
 
 
-def test_buffers(unpickling, preset):
-    policy = policy_of(preset)
-    for value in values(preset, "arrays"):
+def test_buffers(unpickling, pickled):
+    policy = policy_of(pickled)
+    for value in values(pickled, "arrays"):
         buffers: list[pickle.PickleBuffer] = []
         data = pickle.dumps(value, 5, buffer_callback=buffers.append)
         for given in (buffers, [bytearray(part) for part in buffers], [bytes(b) for b in buffers]):
             copy = unpickling.loads(data, buffers=given, policy=policy)
-            assert same(copy, pickle.loads(data, buffers=given), 4, preset), value
+            assert same(copy, pickle.loads(data, buffers=given), 4, pickled), value
 
 
 def test_nothing_is_imported_for_a_policy(preset):
@@ -104,13 +118,13 @@ def test_nothing_is_imported_for_a_policy(preset):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_load_is_the_first_that_imports(preset, implementation_name):
-    value = values(preset, "arrays")[0]
+def test_a_load_is_the_first_that_imports(pickled, implementation_name):
+    value = values(pickled, "arrays")[0]
     module = "quickpickle.pure" if implementation_name == "python" else "quickpickle"
     code = (
         f"import {module} as implementation, quickpickle\n"
         f"data = {pickle.dumps(value)!r}\n"
-        f"value = implementation.loads(data, policy=quickpickle.Policy.{preset}())\n"
+        f"value = implementation.loads(data, policy=quickpickle.Policy.{pickled}())\n"
         f"assert type(value).__name__ == {type(value).__name__!r}\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -150,11 +164,9 @@ def classes_of(preset: str) -> list[Any]:
 def test_attacks(preset):
     """Each is refused by both, with the same words; nothing was run, imported or changed."""
     policy = policy_of(preset)
-    for value in values(preset):  # what is imported when a value is loaded or written
-        data = pickle.dumps(value)
-        pickle.loads(data)
+    for data in honest_pickles(preset):  # what is imported when a value is loaded
         for module in UNPICKLERS.values():
-            module.loads(data, policy=policy)
+            load(preset, module, data, policy)
     copyreg.add_extension("os", "system", 0xF0)
     classes = classes_of(preset)
     attacks(preset)
@@ -166,7 +178,7 @@ def test_attacks(preset):
                 events: list[str] = []
                 _watched.append(events)
                 try:
-                    made = module.loads(data, policy=policy)
+                    made = load(preset, module, data, policy)
                 except PolicyError as error:
                     found.add((str(error), error.name, error.offset))
                 else:
@@ -188,22 +200,26 @@ def test_there_are_many(preset):
     assert len(set(found.values())) == len(found)
 
 
+def honest_pickles(preset: str) -> list[bytes]:
+    made = importlib.import_module(f".attacks_{preset}", __package__).HONEST.values()
+    if preset == "torch":
+        return list(made)
+    return [*made, *(pickle.dumps(value, p) for value in values(preset) for p in range(2, 6))]
+
+
 def test_what_attacks_are_made_of(unpickling, preset):
     policy = policy_of(preset)
     found = importlib.import_module(f".attacks_{preset}", __package__).HONEST
     for name, data in found.items():
         try:
-            unpickling.loads(data, policy=policy)
+            load(preset, unpickling, data, policy)
         except PolicyError as error:
             pytest.fail(f"{name}: {error}")
 
 
 def damaged(preset: str, count: int, seed: int):
     rng = random.Random(seed)
-    sources = [
-        *(pickle.dumps(value, p) for value in values(preset) for p in range(2, 6)),
-        *attacks(preset).values(),
-    ]
+    sources = [*honest_pickles(preset), *attacks(preset).values()]
     sources = [data for data in sources if len(data) < 4000]
     for _ in range(count):
         data = bytearray(rng.choice(sources))
@@ -235,7 +251,7 @@ def test_damaged_pickles(preset, seed):
         for module in UNPICKLERS.values():
             made: Any = None
             try:
-                made = module.loads(data, policy=policy)
+                made = load(preset, module, data, policy)
                 found.append(repr(type(made)))
             except Exception as error:
                 found.append(f"{type(error).__name__}: {error}")
@@ -375,6 +391,38 @@ def test_zones_open_no_other_file(unpickling):
         with pytest.raises(PolicyError):
             unpickling.loads(data % key, policy=Policy.pandas())
     assert opened == []
+
+
+# --- PyTorch: not installed by any extra, as it takes gigabytes. `pip install torch` runs these.
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_what_torch_saves(unpickling, is_zip):
+    torch = pytest.importorskip("torch")
+    module = honest("torch")
+    for value in values("torch"):
+        if not is_zip and getattr(value, "dtype", None) in module.NOT_IN_OLD_FILES:
+            continue
+        for protocol in range(2, 6):
+            data = module.saved(value, is_zip=is_zip, protocol=protocol)
+            copy = module.loaded(data, unpickling, Policy.torch())
+            assert module.same(copy, value), value
+            if protocol == 2:
+                assert module.same(torch.load(io.BytesIO(data), weights_only=True), copy)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torch_after_install():
+    torch = pytest.importorskip("torch")
+    data = honest("torch").saved({"a": torch.ones(3)})
+    quickpickle.install(policy=Policy.torch())
+    try:
+        assert torch.load(io.BytesIO(data), weights_only=False)["a"].sum() == 3
+        with pytest.raises(PolicyError):
+            torch.load(io.BytesIO(honest("torch").saved(print)), weights_only=False)
+    finally:
+        quickpickle.uninstall()
 
 
 # --- class Policy

@@ -146,6 +146,16 @@ class Policy:
         """
         return _policy(_Content(presets=needed("pandas")))
 
+    @classmethod
+    def torch(cls) -> Policy:
+        """What `torch.load(weights_only=True)` takes: tensors, parameters and state dicts.
+
+        Storages are loaded by the `persistent_load` of `torch.load`, which has to be of a release
+        of PyTorch without known faults: 2.10 or later. See docs/policies.md for how to use it, and
+        what is not listed.
+        """
+        return _policy(_Content(presets=needed("torch")))
+
     def allow(self, *what: Any, dangerous: bool = False) -> Policy:
         """Also these: classes, functions, dotted names, or patterns.
 
@@ -406,7 +416,9 @@ def _policy(content: _Content) -> Policy:
     object.__setattr__(policy, "_content", content)
     patterns = tuple(sorted(name for name in content.names if name.endswith(".*")))
     object.__setattr__(policy, "_patterns", patterns)
-    tables = tuple(table_of(preset) for preset in sorted(content.presets))
+    # The one for plain values comes last: others have more for some names.
+    tables = tuple(table_of(preset) for preset in sorted(content.presets - {"plain"}))
+    tables += tuple(table_of(preset) for preset in content.presets & {"plain"})
     object.__setattr__(policy, "_tables", tables)
     return policy
 

@@ -17,10 +17,12 @@ _CONTAINS: Final[dict[str, tuple[str, ...]]] = {
     "plain": (),
     "numpy": ("plain",),
     "pandas": ("numpy",),
+    "torch": ("plain",),
 }
 
 ROOTS: Final = {
     "numpy": "numpy",
+    "torch": "torch",
     **dict.fromkeys(("pandas", "pyarrow", "pytz", "dateutil", "zoneinfo"), "pandas"),
 }
 """The first part of a name, and the preset that may have a check for it."""
