@@ -231,6 +231,18 @@ def test_what_an_earlier_load_has_named_is_not_called(unpickling):
         assert caught.value.rule == "calls"
 
 
+def test_one_object_by_two_names_in_turn(unpickling):
+    """The name by which an earlier load has found an object says nothing about this one."""
+    one, other = "collections:OrderedDict", f"{HERE}:OrderedDict"
+    policy = ALL.allow(f"{HERE}.OrderedDict")
+    for name in (one, other, one, other, other, one):
+        data = proto(4, call(stack_global(name)))
+        assert unpickling.loads(data, policy=policy) == {}
+    data = proto(4, call(stack_global(one)) + call(stack_global(other)) + op.TUPLE2)
+    for _ in range(2):
+        assert unpickling.loads(data, policy=policy) == ({}, {})
+
+
 def test_a_name_that_stands_for_another_object_meanwhile(unpickling, monkeypatch):
     data = proto(4, here("Plain"))
     for _ in range(2):

@@ -529,13 +529,25 @@ cdef object find_guarded(Loader self, object module, object name):
             # The object that was approved under this name before, if it is still the same.
             obj = known.obj
             found = find_global(self, module, name)
-            if found is obj:
-                known.load = self.guard.load
+            if found is obj and knows_by(self, known):
                 if not PyType_Check(<PyObject*>found):
                     may_be_foreign(self, found)
                 return found
             return approve(self, module, name, found)
     return approve(self, module, name, absent)
+
+
+cdef bint knows_by(Loader self, object known) except -1:
+    """This load knows the object by this name; or False where it has found it by another one."""
+    cdef dict all_known = self.guard.known
+    address = <size_t><PyObject*>known.obj
+    current = all_known.get(address)
+    if current is not known:
+        if current is not None and current.load == self.guard.load:
+            return False
+        all_known[address] = known
+    known.load = self.guard.load
+    return True
 
 
 @cython.final

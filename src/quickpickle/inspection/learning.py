@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from ..format import table
 from ..format.costs import OBJECT_SIZE
-from ..rules.policy import PRESETS, Limits, Policy, _danger
+from ..rules.policy import Limits, Policy, _danger
 from ..rules.policy_names import MEMBERS
+from ..rules.presets import PRESETS
 from ..scanning.labels import Labels
 from ..scanning.read import scan
 from ..scanning.scan import Scanner

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Final
 
 from .dangers import danger_of
-from .policy import PRESETS, Policy
+from .policy import Policy
+from .presets import PRESETS
 
 DANGEROUS: Final = "dangerous"
 UNKNOWN: Final = "unknown"

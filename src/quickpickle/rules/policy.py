@@ -10,11 +10,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pickle import UnpicklingError
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from .dangers import danger_of
 from .policy_names import ANY, CLASSES, MEMBERS, PLAIN, Rule, danger_in_calls
-from .presets import find_rule, implied, needed, preset_with, table_of
+from .presets import PRESETS, find_rule, implied, needed, preset_with, table_of
 from .tracebacks import drop_frames, make_public
 
 
@@ -85,10 +85,6 @@ class _Content(NamedTuple):
     dangerous: frozenset[str] = frozenset()  # those of them that were allowed as such
     forbidden: frozenset[str] = frozenset()
     limits: Limits = Limits()
-
-
-PRESETS: Final = ("plain",)
-"""The classmethods of Policy without arguments: lists of names that this package knows."""
 
 
 class Policy:

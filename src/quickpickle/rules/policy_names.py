@@ -353,9 +353,7 @@ PLAIN: Final[dict[str, Rule]] = {
         _defaultdict, items="s", quick_call=Quick.NOTHING | Quick.FACTORY
     ),
     "collections.deque": Rule(_deque, items="a", quick_call=Quick.NOTHING | Quick.EMPTY),
-    "copyreg._reconstructor": Rule(
-        _reconstructor, made=_reconstructed, quick_call=Quick.INSTANCE
-    ),
+    "copyreg._reconstructor": Rule(_reconstructor, made=_reconstructed, quick_call=Quick.INSTANCE),
     "datetime.date": Rule(_moment(4, True, False), quick_call=Quick.MOMENT_4),
     "datetime.datetime": Rule(_moment(10, True, True), quick_call=Quick.MOMENT_10),
     "datetime.time": Rule(_moment(6, False, True), quick_call=Quick.MOMENT_6),

@@ -20,6 +20,9 @@ _CONTAINS: Final[dict[str, tuple[str, ...]]] = {
     "torch": ("plain",),
 }
 
+PRESETS: Final = tuple(_CONTAINS)
+"""The classmethods of Policy without arguments, smaller ones first."""
+
 ROOTS: Final = {
     "numpy": "numpy",
     "torch": "torch",
