@@ -21,13 +21,12 @@ from enum import EnumMeta
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
-from ..format.costs import OBJECT_SIZE
 from . import policy_objects
 from .errors import c_type_name
-from .hashing import Hashes, is_light
 from .policy import Policy, PolicyError
 from .policy_arguments import complaint_of, enum_complaint, is_endless, owner_of
-from .policy_names import FACTORIES, HASHED_BY_THEMSELVES, MEMBERS, PLAIN, VALUES, Quick, Rule
+from .policy_costs import Costs
+from .policy_names import FACTORIES, MEMBERS, PLAIN, Quick, Rule
 from .policy_objects import (
     NEW,
     article,
@@ -42,10 +41,7 @@ from .versions import HEAP_TYPE
 
 import_all()
 
-_MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash and to compare others
-_FEW_KEYS: Final = 256  # whose comparisons are not worth counting
 _MOST_KNOWN: Final = 1000  # names that a Guard keeps from one load to the next
-_NESTING: Final = (deque, defaultdict)  # the interpreter frees these by recursion
 _CONTAINERS: Final = frozenset({list, dict, set, bytearray})  # a name never stands for these
 
 
@@ -69,7 +65,7 @@ class Known:
         self.quick: Any = None  # load_policy.pxi: Guard.quick_rules, and the version of a class
 
 
-class Guard:
+class Guard(Costs):
     """What a load has found so far, and what it may do.
 
     The compiled loads() uses a Guard for several loads in turn, so that names are approved once. An
@@ -78,25 +74,18 @@ class Guard:
 
     __slots__ = (
         "_constructors",
-        "_depths",
-        "_equal_hashes",
         "_foreign",
-        "_hashed",
-        "_hashes",
         "_objects",
-        "_placed",
         "approved",
-        "copied",
         "fresh",
         "known",
         "load",
         "notes",
-        "policy",
         "unfinished",
     )
 
     def __init__(self, policy: Policy, by: Any = policy_objects) -> None:
-        self.policy = policy
+        super().__init__(policy)
         self._objects = by  # what makes objects of classes that the user lists, and changes them
         self.load = 0
         # What was approved under its own name: by the module, and the name in it.
@@ -104,23 +93,12 @@ class Guard:
         # By address; each entry keeps its object alive.
         self.known: dict[int, Known] = {}
         self._foreign: dict[int, Any] = {}
-        self._depths: dict[int, tuple[Any, int]] = {}
-        self._placed: dict[int, Any] = {}
-        # By the address of a container: it, and how many of its keys have which hash.
-        self._equal_hashes: dict[int, tuple[Any, dict[int, int]]] = {}
         self._constructors: dict[type, Any] = {}
-        self._hashes: Hashes | None = None
         # For the presets: objects that a call has made, which may get their state as long as
         # nothing else was called; objects that wait for their state; and what checks remember.
         self.fresh: dict[int, Any] = {}
         self.unfinished: dict[int, Any] = {}
         self.notes: dict[Any, Any] = {}
-        self.begin()
-
-    def begin(self) -> None:
-        """Before each load: nothing was spent yet."""
-        self.copied = 0
-        self._hashed = 0
 
     def finish(self) -> None:
         """At the end: what waits for its state is not whole, and compiled code may crash on it."""
@@ -137,17 +115,13 @@ class Guard:
 
         Returns whether the Guard can be used for it.
         """
+        self.forget()
         self.load += 1
         self._foreign.clear()
-        self._depths.clear()
-        self._placed.clear()
-        self._equal_hashes.clear()
         self.fresh.clear()
         self.unfinished.clear()
         self.notes.clear()
         self._constructors.clear()
-        self._hashes = None
-        self.begin()
         return len(self.known) < _MOST_KNOWN
 
     # --- names
@@ -472,46 +446,6 @@ class Guard:
         rule = self._rule_of(type(obj))
         return rule is not None and rule.is_any
 
-    def weigh(self, keys: Any, target: Any = ()) -> None:
-        """Before these are hashed, to be keys of a container: what it would cost."""
-        hashes = self._hashes
-        if hashes is None:
-            hashes = self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
-        costs = []
-        for key in keys:
-            if is_light(key):
-                continue
-            cost, depth = hashes.cost(key)
-            if depth > self.policy.limits.depth:
-                self._refuse("depth", f"it hashes what lies {depth} deep in one another")
-            self._spend(cost)
-            costs.append((key, cost))
-        if len(costs) + _length(target) > _FEW_KEYS:
-            self._count_equal_hashes(costs, target)
-
-    def _spend(self, cost: int) -> None:
-        self._hashed += cost
-        if self._hashed > _MOST_HASHES:
-            self._refuse("hashing", "to hash and to compare its keys would take too long")
-
-    def _count_equal_hashes(self, costs: list[tuple[Any, int]], target: Any) -> None:
-        """Each key is compared with all that have the same hash and are there already.
-
-        Of light keys only a few can have the same hash.
-        """
-        if type(target) is tuple:
-            counts: dict[int, int] = {}
-        else:
-            counts = self._equal_hashes.setdefault(id(target), (target, {}))[1]
-        for key, cost in costs:
-            try:
-                number = hash(key)
-            except TypeError:  # it will be raised again
-                return
-            found = counts.get(number, 0)
-            counts[number] = found + 1
-            self._spend(found * cost)
-
     # --- changes of objects
 
     def build(self, obj: Any, state: Any) -> None:
@@ -638,68 +572,3 @@ class Guard:
         for part in name.split("."):
             found = getattr(found, part, None)
         return rule if found is cls else None
-
-    def _nest(self, target: Any, items: list[Any]) -> None:
-        """Deques and defaultdicts in one another: up to 3.13 they are freed by recursion."""
-        for item in items:
-            if type(item) not in _NESTING or item is target:
-                continue
-            depth = self._depths.get(id(item), (None, 1))[1] + 1
-            if depth > self.policy.limits.depth or id(target) in self._placed:
-                self._refuse("depth", f"it puts a {type(item).__name__} deep into others")
-            if depth > self._depths.get(id(target), (None, 1))[1]:
-                self._depths[id(target)] = target, depth
-            self._placed[id(item)] = item
-
-    # --- costs
-
-    def _charge(self, value: Any) -> None:
-        """A call may copy a value: what a copy would take."""
-        kind = type(value)
-        if kind is str or kind is bytes or kind is bytearray:
-            self.copied += len(value)
-        elif kind in VALUES and kind not in (int, float, complex):
-            self.copied += OBJECT_SIZE * len(value)
-        else:
-            return
-        if self.copied > self.policy.limits.memory:
-            self.check_copied()
-
-    def check_copied(self) -> None:
-        """What calls and states have copied."""
-        if self.copied > self.policy.limits.memory:
-            self._refuse("memory", f"its calls copy more than {self.policy.limits.memory} bytes")
-
-    def check_length(self, count: int) -> None:
-        """A payload of so many bytes is about to be read from a file."""
-        if count > self.policy.limits.memory:
-            self._refuse("memory", f"it declares {count} bytes")
-
-    def too_many(self, objects: int) -> NoReturn:
-        """The loop has counted more objects, or more memory, than the limits allow."""
-        limits = self.policy.limits
-        if objects > limits.objects:
-            self._refuse("objects", f"it has more than {limits.objects} objects")
-        self._refuse("memory", f"it takes more than {limits.memory} bytes")
-
-    def _refuse(
-        self, rule: str, refused: str, name: str | None = None, advice: str | None = None
-    ) -> NoReturn:
-        raise PolicyError(refused, rule=rule, name=name, advice=advice)
-
-
-def _length(container: Any) -> int:
-    """How many keys it has, whatever its class says."""
-    base: Any = next(base for base in (tuple, dict, set) if issubclass(type(container), base))
-    return int(base.__len__(container))
-
-
-def _classes_of(names: tuple[str, ...]) -> list[type]:
-    """Those that are imported by now: no instance of another one can be in the pickle."""
-    found = []
-    for full in names:
-        module, _, name = full.rpartition(".")
-        cls = getattr(sys.modules.get(module), name, None)
-        if isinstance(cls, type):
-            found.append(cls)
-    return found
