@@ -25,7 +25,12 @@ from quickpickle.rules.presets import table_of
 from .attacks import ATTACKS
 from .test_attacks import HARMLESS, _watched
 
-LIBRARIES = {"numpy": ["numpy"], "pandas": ["pandas", "pyarrow"], "torch": ["torch"]}
+LIBRARIES = {
+    "numpy": ["numpy"],
+    "pandas": ["pandas", "pyarrow"],
+    "sklearn": ["sklearn"],
+    "torch": ["torch"],
+}
 """The presets, and what has to be installed for their tests."""
 
 
@@ -161,6 +166,7 @@ def classes_of(preset: str) -> list[Any]:
     return found
 
 
+@pytest.mark.filterwarnings("ignore")  # of an attribute with the version that is not there
 def test_attacks(preset):
     """Each is refused by both, with the same words; nothing was run, imported or changed."""
     policy = policy_of(preset)

@@ -143,6 +143,14 @@ class Policy:
         return _policy(_Content(presets=needed("pandas")))
 
     @classmethod
+    def sklearn(cls) -> Policy:
+        """Fitted estimators of scikit-learn without functions of one's own; and `numpy()`.
+
+        See docs/policies.md for which estimators load, what of them is checked, and what is not.
+        """
+        return _policy(_Content(presets=needed("sklearn")))
+
+    @classmethod
     def torch(cls) -> Policy:
         """What `torch.load(weights_only=True)` takes: tensors, parameters and state dicts.
 

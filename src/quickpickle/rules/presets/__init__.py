@@ -17,6 +17,7 @@ _CONTAINS: Final[dict[str, tuple[str, ...]]] = {
     "plain": (),
     "numpy": ("plain",),
     "pandas": ("numpy",),
+    "sklearn": ("numpy",),
     "torch": ("plain",),
 }
 
@@ -25,6 +26,8 @@ PRESETS: Final = tuple(_CONTAINS)
 
 ROOTS: Final = {
     "numpy": "numpy",
+    "sklearn": "sklearn",
+    "scipy": "sklearn",
     "torch": "torch",
     **dict.fromkeys(("pandas", "pyarrow", "pytz", "dateutil", "zoneinfo"), "pandas"),
 }

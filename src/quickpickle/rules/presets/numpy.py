@@ -633,10 +633,10 @@ def _seed_state(guard: Any, obj: Any, state: Any) -> str | None:
     if type(state) is not tuple or len(state) != 5:
         return "expected five values"
     entropy, children, pool, pool_size, spawn_key = state
-    if entropy is not None and not _is_ints(
-        entropy if type(entropy) in (list, tuple) else [entropy]
-    ):
-        return "entropy that is none"
+    if entropy is not None and not (is_array(guard, entropy) and entropy.dtype.kind in "iu"):
+        parts = entropy if type(entropy) in (list, tuple) else [entropy]
+        if not all(type(part) is int or isinstance(part, _numpy().integer) for part in parts):
+            return "entropy that is none"
     if not _is_number(children, (1 << 32) - 1) or not _is_number(pool_size, 1 << 16):
         return "a number out of its bounds"
     if not _has_words(guard, pool, pool_size, ("uint32",)) or pool_size < 4:
