@@ -48,9 +48,10 @@ debug:
 	build/debug/bin/python -m pytest $(DEBUG_ARGS)
 
 fuzz: $(VENV)/.installed-test,fuzz
-	$(BIN)/python tests/fuzzing/fuzz.py graphs --seconds $$(($(SECONDS) / 3))
-	$(BIN)/python tests/fuzzing/fuzz.py pickles --seconds $$(($(SECONDS) / 3))
-	$(BIN)/python tests/fuzzing/fuzz.py loads --seconds $$(($(SECONDS) / 3))
+	$(BIN)/python tests/fuzzing/fuzz.py graphs --seconds $$(($(SECONDS) / 4))
+	$(BIN)/python tests/fuzzing/fuzz.py pickles --seconds $$(($(SECONDS) / 4))
+	$(BIN)/python tests/fuzzing/fuzz.py loads --seconds $$(($(SECONDS) / 4))
+	$(BIN)/python tests/fuzzing/fuzz.py policies --seconds $$(($(SECONDS) / 4))
 
 leaks: $(VENV)/.installed-test,integration
 	$(BIN)/python tests/stress/leaks.py

@@ -3,6 +3,7 @@
     python tests/fuzzing/fuzz.py graphs --seconds 300
     python tests/fuzzing/fuzz.py pickles --seconds 300 -jobs=1
     python tests/fuzzing/fuzz.py loads --seconds 300
+    python tests/fuzzing/fuzz.py policies --seconds 300
 
 Further arguments go to libFuzzer. It begins with `tests/fuzzing/corpus`. New inputs go to
 `build/fuzz`, and so does an input that fails: run it again with
@@ -29,12 +30,18 @@ with atheris.instrument_imports(include=["quickpickle"]):
     import quickpickle.pure
     import quickpickle.scanning.scan  # noqa: F401
 
-from fuzzing import fuzz_graphs, fuzz_inspect, fuzz_loads, fuzz_pickles  # noqa: E402
+from fuzzing import (  # noqa: E402
+    fuzz_graphs,
+    fuzz_inspect,
+    fuzz_loads,
+    fuzz_pickles,
+    fuzz_policies,
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("target", choices=["graphs", "loads", "pickles"])
+    parser.add_argument("target", choices=["graphs", "loads", "pickles", "policies"])
     parser.add_argument("--seconds", type=int, default=300)
     arguments, rest = parser.parse_known_args()
     found = FOUND / arguments.target
@@ -44,6 +51,10 @@ def main() -> None:
     elif arguments.target == "loads":
         fuzz_inspect.limit_memory()
         check, seeds, longest = fuzz_loads.check, fuzz_loads.seeds(), 2000
+    elif arguments.target == "policies":
+        fuzz_inspect.limit_memory()
+        fuzz_policies.warm_up()
+        check, seeds, longest = fuzz_policies.check, fuzz_policies.seeds(), 2000
     else:
         fuzz_inspect.limit_memory()
         fuzz_inspect.warm_up()

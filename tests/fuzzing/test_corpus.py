@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import IMPLEMENTATIONS
-from fuzzing import fuzz_graphs, fuzz_inspect, fuzz_pickles
+from fuzzing import fuzz_graphs, fuzz_inspect, fuzz_pickles, fuzz_policies
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -35,6 +35,15 @@ def test_pickles_of_the_corpus():
     watch = fuzz_inspect.Watch()
     whole = [fuzz_pickles.check(data, watch) for data in corpus("pickles")]
     assert 10 < sum(whole) < len(whole)
+
+
+def test_policies_on_the_corpus(monkeypatch):
+    fuzz_policies.warm_up()
+    verdicts = {fuzz_policies.check(data) for data in corpus("pickles")}
+    assert verdicts == {"refused", "damaged", "loaded"}
+    monkeypatch.setattr(fuzz_policies.test_attacks, "HARMLESS", frozenset())
+    with pytest.raises(AssertionError, match=r"pickle\.find_class"):
+        fuzz_policies.check(b"ccollections\nOrderedDict\n.")
 
 
 @pytest.mark.parametrize("options", [{}, {"compact": True}, {"deterministic": True}], ids=str)
