@@ -488,6 +488,8 @@ def _scalar(guard: Any, args: tuple[Any, ...]) -> str | None:
     if len(args) != 2:
         return "expected a dtype and bytes"
     dtype, data = args
+    if type(data) is bytes and is_dtype(dtype) and dtype.kind in "iufc":  # most of them
+        return None if len(data) == dtype.itemsize else f"expected {dtype.itemsize} bytes"
     if not is_dtype(dtype) or dtype.subdtype is not None or dtype.kind in ("O", "T"):
         return "a dtype that is none of bytes"
     if dtype.flags & _LISTED:  # one with fields of objects
