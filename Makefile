@@ -25,7 +25,7 @@ DEBUG_ARGS ?= -m "not slow"
   unknown valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
-demo: $(VENV)/.installed-cli
+demo: $(VENV)/.installed-progress
 	$(BIN)/quickpickle demo
 
 test: $(VENV)/.installed-test,integration
