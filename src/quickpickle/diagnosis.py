@@ -250,12 +250,15 @@ class _Search:
         """Note a problem; what it returns is written in place of the object at fault."""
         if not isinstance(error, Exception) or isinstance(error, MemoryError):
             return None
-        place = find_place(root, read_steps(error, stack, work, obj), stream.protocol)
+        steps = read_steps(error, stack, work, obj)
+        place = find_place(root, steps, stream.protocol)
         if isinstance(error, _SurpriseError):
             return self.on_surprise(error, place, obj)
         # Where a reduction fails on its way the count of those around stays one too high.
         stream.reduction_limit += 1
-        self.add(place.text, place.obj, _without_frames(error), place_hint(place, error))
+        self.add(
+            place.text, place.obj, _without_frames(error), place_hint(root, steps, place, error)
+        )
         return iter(())
 
     def on_surprise(self, error: _SurpriseError, place: Place, obj: Any) -> Iterator[Any]:

@@ -3,188 +3,72 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import re
-from types import FunctionType
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from .reductions import mro_of
+from .advice import BY_TYPE, POINTER
+from .reductions import ABSENT, dict_of, find, mro_of
 
 _module_of: Final = type.__dict__["__module__"].__get__
 _qualname_of: Final = type.__dict__["__qualname__"].__get__
+_name_of: Final = type.__dict__["__name__"].__get__
+_dict_of_module: Final = vars(ModuleType)["__dict__"].__get__
 
-_LEAVE_OUT: Final = "leave it out in __getstate__, and make a new one in __setstate__"
-_PASS: Final = "leave it out in __getstate__, and give the loaded object the one in use there"
-
-_LOCK: Final = f"A lock works in the process that made it: {_LEAVE_OUT}."
-_THREAD: Final = f"A thread runs in one process only: {_LEAVE_OUT}."
-_QUEUE: Final = f"A queue holds locks: pickle list(q.queue) in its place, or {_LEAVE_OUT}."
-_FILE: Final = "An open file belongs to its process: keep its name and position, and open it again."
-_SOCKET: Final = "A connection belongs to its process: keep the address, and connect again."
-_GENERATOR: Final = (
-    "A generator has a running frame, which cannot be written: make a list of what it gives, or "
-    "keep what it was made from."
-)
-_COROUTINE: Final = (
-    "A coroutine has a running frame, which cannot be written: keep the function and its arguments."
-)
-_FRAME: Final = (
-    "Frames and tracebacks cannot be written: keep traceback.format_exception(error), or a "
-    "traceback.TracebackException."
-)
-_MODULE: Final = "A module is imported, not pickled: keep its name, and import it where it is used."
-_DATABASE: Final = (
-    "A database connection belongs to its process: keep what it was opened with, and connect again."
-)
-_CURSOR: Final = "A cursor belongs to its connection: keep the rows (fetchall()), or the query."
-_ASYNCIO: Final = f"This belongs to a running event loop: {_LEAVE_OUT}, or keep the result."
-_WEAKREF: Final = (
-    "A weak reference cannot be written: keep the object itself, or leave the reference out in "
-    "__getstate__ and make it anew in __setstate__."
-)
-_CONTEXT: Final = "A context variable is a global name: leave it out in __getstate__."
-_MAPPED: Final = "A memory map belongs to its process: keep the file's name, or bytes(m)."
-_MATCH: Final = "A match refers to a search: keep match.group() or match.groupdict() in its place."
-_PROCESS: Final = "A process cannot be handed on: keep its pid, arguments or output."
-_POINTER: Final = (
-    "A pointer has a meaning in this process only: keep what it points to, as bytes or a value."
-)
-_WINDOW: Final = (
-    "A window lives on the screen of its process: keep the values shown, not the widget."
-)
-_DESCRIPTOR: Final = f"An open descriptor belongs to its process: {_LEAVE_OUT}."
-_MAPPING_PROXY: Final = "A read-only view of a dict cannot be written: keep dict(view)."
-_DICT_VIEW: Final = "A view of a dict cannot be written: keep list(view)."
-_BUFFER_VIEW: Final = "A memoryview belongs to its buffer: keep bytes(view), or the buffer itself."
-_LOGGER: Final = (
-    "A stream handler holds a lock and a stream: keep the configuration, not the handler."
-)
-_CODE: Final = "Code objects cannot be written: keep the source, or use marshal within one version."
-_POOL: Final = f"A pool of workers belongs to its process: {_PASS}."
-_SSL: Final = f"A TLS context holds keys and sockets of its process: {_LEAVE_OUT}."
-_ITERATOR: Final = "This iterator cannot be written: keep list(it), or what it was made from."
-_CELL: Final = "This holds the variables of a closure: pickle the values themselves."
-
-# By the full names of types, of the object's or one of its bases; nothing is imported for it.
-_BY_TYPE: Final = {
-    "_thread.lock": _LOCK,
-    "_thread.RLock": _LOCK,
-    "threading.Condition": _LOCK,
-    "threading.Event": _LOCK,
-    "threading.Semaphore": _LOCK,
-    "threading.Barrier": _LOCK,
-    "multiprocessing.synchronize.SemLock": (
-        "A lock of multiprocessing goes to a child when the child is made: pass it as an argument."
-    ),
-    "threading.Thread": _THREAD,
-    "_thread._local": "Thread-local data is each thread's own: leave it out in __getstate__.",
-    "_thread._ThreadHandle": _THREAD,
-    "_queue.SimpleQueue": _QUEUE,
-    "queue.Queue": _QUEUE,
-    "multiprocessing.queues.Queue": _QUEUE,
-    "_io.TextIOWrapper": _FILE,
-    "_io.FileIO": _FILE,
-    "_io.BufferedReader": _FILE,
-    "_io.BufferedWriter": _FILE,
-    "_io.BufferedRandom": _FILE,
-    "_io.BufferedRWPair": _FILE,
-    "tempfile._TemporaryFileWrapper": _FILE,
-    "zipfile.ZipFile": _FILE,
-    "tarfile.TarFile": _FILE,
-    "posix.ScandirIterator": _ITERATOR,
-    "socket.socket": _SOCKET,
-    "_socket.socket": _SOCKET,
-    "ssl.SSLSocket": _SOCKET,
-    "_ssl._SSLSocket": _SOCKET,
-    "_ssl._SSLContext": _SSL,
-    "select.epoll": _DESCRIPTOR,
-    "select.poll": _DESCRIPTOR,
-    "builtins.generator": _GENERATOR,
-    "builtins.async_generator": _GENERATOR,
-    "builtins.coroutine": _COROUTINE,
-    "builtins.coroutine_wrapper": _COROUTINE,
-    "builtins.frame": _FRAME,
-    "builtins.traceback": _FRAME,
-    "builtins.module": _MODULE,
-    "builtins.code": _CODE,
-    "builtins.cell": _CELL,
-    "builtins.mappingproxy": _MAPPING_PROXY,
-    "builtins.dict_keys": _DICT_VIEW,
-    "builtins.dict_values": _DICT_VIEW,
-    "builtins.dict_items": _DICT_VIEW,
-    "builtins.memoryview": _BUFFER_VIEW,
-    "sqlite3.Connection": _DATABASE,
-    "sqlite3.Cursor": _CURSOR,
-    "sqlite3.Row": "A row refers to its cursor: keep tuple(row) or dict(row).",
-    "psycopg.Connection": _DATABASE,
-    "psycopg.Cursor": _CURSOR,
-    "psycopg2.extensions.connection": _DATABASE,
-    "psycopg2.extensions.cursor": _CURSOR,
-    "pymysql.connections.Connection": _DATABASE,
-    "MySQLdb.connections.Connection": _DATABASE,
-    "duckdb.DuckDBPyConnection": _DATABASE,
-    "_duckdb.DuckDBPyConnection": _DATABASE,
-    "pymongo.synchronous.mongo_client.MongoClient": _DATABASE,
-    "redis.client.Redis": _DATABASE,
-    "sqlalchemy.engine.base.Engine": _DATABASE,
-    "sqlalchemy.engine.base.Connection": _DATABASE,
-    "asyncio.events.AbstractEventLoop": _ASYNCIO,
-    "asyncio.locks._ContextManagerMixin": _ASYNCIO,
-    "asyncio.mixins._LoopBoundMixin": _ASYNCIO,
-    "_asyncio.Future": _ASYNCIO,
-    "_asyncio.Task": _ASYNCIO,
-    "asyncio.futures.Future": _ASYNCIO,
-    "asyncio.tasks.Task": _ASYNCIO,
-    "concurrent.futures._base.Future": "Wait for a future, and keep its result().",
-    "concurrent.futures._base.Executor": _POOL,
-    "multiprocessing.pool.Pool": _POOL,
-    "multiprocessing.process.BaseProcess": _PROCESS,
-    "subprocess.Popen": _PROCESS,
-    "weakref.ReferenceType": _WEAKREF,
-    "builtins.weakref": _WEAKREF,
-    "builtins.weakproxy": _WEAKREF,
-    "builtins.weakcallableproxy": _WEAKREF,
-    "weakref.ProxyType": _WEAKREF,
-    "weakref.CallableProxyType": _WEAKREF,
-    "weakref.WeakMethod": _WEAKREF,
-    "weakref.WeakSet": _WEAKREF,
-    "_weakrefset.WeakSet": _WEAKREF,
-    "weakref.WeakKeyDictionary": _WEAKREF,
-    "weakref.WeakValueDictionary": _WEAKREF,
-    "_contextvars.ContextVar": _CONTEXT,
-    "_contextvars.Context": _CONTEXT,
-    "_contextvars.Token": _CONTEXT,
-    "mmap.mmap": _MAPPED,
-    "re.Match": _MATCH,
-    "re.Scanner": _MATCH,
-    "_sre.SRE_Scanner": _MATCH,
-    "_ctypes._Pointer": _POINTER,
-    "_ctypes.CFuncPtr": _POINTER,
-    "_ctypes._SimpleCData": _POINTER,
-    "builtins.PyCapsule": _POINTER,
-    "_tkinter.tkapp": _WINDOW,
-    "tkinter.Misc": _WINDOW,
-    "logging.StreamHandler": _LOGGER,
-    "_csv.reader": _ITERATOR,
-    "_csv.writer": _FILE,
-    "_hashlib.HASH": "A running hash cannot be written: keep its hexdigest().",
-    "_random.Random": "Keep the generator's getstate(), and give it to setstate().",
-    "pickle.Pickler": "A Pickler belongs to its file: make a new one.",
-    "_pickle.Pickler": "A Pickler belongs to its file: make a new one.",
-    "_pickle.Unpickler": "An Unpickler belongs to its file: make a new one.",
-}
+_INSTALLED: Final = re.compile(r"[/\\\\](?:site|dist)-packages[/\\\\]")
 
 _LAMBDA: Final = (
-    "A lambda has no name to be found under: write a function with def at the top of a module, "
-    "or functools.partial of one."
+    "A lambda has no name to be found under: write a function with def at the top of a module. "
+    "quickpickle.cloud pickles functions by value."
 )
 _LOCAL_FUNCTION: Final = (
     "Functions are pickled by name, and this one is inside another: move it to the top of its "
-    "module."
+    "module. quickpickle.cloud pickles functions by value."
 )
 _LOCAL_CLASS: Final = (
     "Classes are pickled by name, and this one is inside a function: move it to the top of its "
-    "module."
+    "module. quickpickle.cloud pickles classes by value."
+)
+_OF_A_LIBRARY: Final = (
+    "{0} makes it inside a function, so that it has no name: leave out what holds it in "
+    "__getstate__. quickpickle.cloud pickles it by value."
+)
+_HIDDEN_BY_FUNCTION: Final = (
+    "It is pickled by its name, under which is what a decorator has made of it: pickle that. "
+    "quickpickle.cloud pickles it by value."
+)
+_HIDDEN_BY_OBJECT: Final = (
+    "It is pickled by its name, under which is the {0} that wraps it: let a __reduce__ of {0} "
+    "return that name, {1!r}. quickpickle.cloud pickles it by value."
+)
+_HIDDEN_CLASS: Final = (
+    "Classes are pickled by name, and a decorator has put something else under the name of this "
+    "one: let it return the class itself. quickpickle.cloud pickles classes by value."
+)
+_MADE_AGAIN_CLASS: Final = (
+    "Its class was made again, by a reload of the module or a second run of a cell: make the "
+    "object anew, of the class that has the name now."
+)
+_MADE_AGAIN: Final = (
+    "It was made again, by a reload of the module or a second run of a cell: use the one that has "
+    "the name now."
+)
+_OTHER_VARIABLE: Final = (
+    "It is pickled by its own name, {0!r}, and its module has it as {1!r}: make both names the "
+    "same."
+)
+_MADE_AT_RUN_TIME: Final = (
+    "The class was made at run time, and is not found by its name: assign it to {0!r} at the top "
+    "of the module that its __module__ names. quickpickle.cloud pickles classes by value."
+)
+_TYPE_PARAMETER: Final = (
+    "A type parameter has no name in a module: leave out what refers to it, or make it with "
+    "typing.{0}() at the top of the module."
 )
 _OTHER_NAME: Final = (
     "It is pickled by its name, which leads elsewhere: let its __module__ and __qualname__ say "
@@ -198,11 +82,22 @@ _CHANGED: Final = (
     "Another thread, or a __reduce__, changes it meanwhile: pickle a copy, or hold a lock."
 )
 
-_NOT_FOUND: Final = re.compile(r"not found as|not the same object as|attribute lookup .* failed$")
+_NOT_FOUND: Final = re.compile(
+    r"not found as|not the same object as|attribute lookup .* failed$|Can't (?:pickle|get) local "
+)
+_HAS_POINTERS: Final = "ctypes objects containing pointers cannot be pickled"
+# What takes care of the pickling of a class's instances.
+_OWN_WAYS: Final = frozenset(("__reduce_ex__", "__reduce__", "__getstate__"))
+_TYPE_PARAMETERS: Final = ("typing.TypeVar", "typing.ParamSpec", "typing.TypeVarTuple")
+# Types, not from a module of the user, whose instances say under what name they are to be found.
+_NAMED: Final = (*_TYPE_PARAMETERS, "typing.NewType", "functools._lru_cache_wrapper")
 
 
-def find_hint(obj: Any, error: BaseException) -> str | None:
+def find_hint(obj: Any, error: BaseException, around: Iterable[Any] = ()) -> str | None:
     """A line that says what to do about an object that could not be pickled, if there is one.
+
+    `around` are the objects that it is in, beginning with the outermost. The first of them that
+    is of a known type decides: it could not be pickled even without what it holds.
 
     >>> import threading
     >>> find_hint(threading.Lock(), TypeError("cannot pickle '_thread.lock' object"))
@@ -211,23 +106,154 @@ __setstate__.'
     """
     if not isinstance(error, Exception):
         return None  # Ctrl-C is nobody's fault
-    cls = type(obj)
     message = error.args[0] if error.args and type(error.args[0]) is str else ""
     if type(error) is RecursionError and "nested reductions" in message:
         return _ENDLESS
     if type(error) is RuntimeError and message.endswith("changed size during iteration"):
         return _CHANGED
-    if cls is FunctionType or issubclass(cls, type):
-        name = obj.__qualname__ if cls is FunctionType else _qualname_of(obj)
-        if cls is FunctionType and obj.__name__ == "<lambda>":
-            return _LAMBDA
-        if "<locals>" in name:
-            return _LOCAL_FUNCTION if cls is FunctionType else _LOCAL_CLASS
-    for base in mro_of(cls):
-        hint = _BY_TYPE.get(_full_name(base))
+    for outer in (*around, obj):
+        hint = _known(type(outer))
         if hint is not None:
             return hint
-    return _OTHER_NAME if _NOT_FOUND.search(message) else None
+    if message == _HAS_POINTERS:
+        return POINTER
+    return _name_hint(obj) if _NOT_FOUND.search(message) else None
+
+
+def _known(cls: type) -> str | None:
+    """The advice for the instances of a class, unless it pickles them in a way of its own."""
+    for base in mro_of(cls):
+        hint = BY_TYPE.get(_full_name(base))
+        if hint is not None:
+            return hint
+        if base is not object and not _OWN_WAYS.isdisjoint(dict_of(base)):
+            return None
+    return None
+
+
+# --- what is not found by its name
+
+
+def _name_hint(obj: Any) -> str | None:
+    """The advice for what is not found under its name, or for an instance of such a class."""
+    cls = type(obj)
+    has_name = issubclass(cls, type) or cls is FunctionType or _full_name(cls) in _NAMED
+    named: Any = obj if has_name else cls
+    is_class = issubclass(type(named), type)
+    name, module_name = _names_of(named)
+    if name is None:
+        return _OTHER_NAME
+    library = _library(module_name)
+    is_lambda = name.rpartition(".")[2] == "<lambda>"
+    if is_lambda or "<locals>" in name:
+        if library is not None:
+            hint = _OF_A_LIBRARY.format(library)
+        else:
+            hint = _LAMBDA if is_lambda else _LOCAL_CLASS if is_class else _LOCAL_FUNCTION
+        # Of other kinds cloudpickle takes the name too.
+        return hint if is_class or type(named) is FunctionType else hint.partition(" quick")[0]
+    if _full_name(type(named)) in _TYPE_PARAMETERS and module_name == "typing":
+        # Of PEP 695; what typing.TypeVar() makes says in which module.
+        return _TYPE_PARAMETER.format(_name_of(type(named)))
+    attributes = _attributes_of_module(module_name)
+    found = _look_up(attributes, name)
+    if found is not ABSENT:
+        return _hint_for_another(named, found, name, module_name)
+    for variable, value in attributes.items():
+        if value is named and type(variable) is str:
+            return _OTHER_VARIABLE.format(name, variable)
+    # Classes made by the standard library's types.new_class() are of this module, before 3.12.
+    if is_class and "." not in name and (library is None or module_name == "types"):
+        return _MADE_AT_RUN_TIME.format(name)
+    return _OTHER_NAME if library is None else None
+
+
+def _hint_for_another(obj: Any, found: Any, name: str, module_name: str | None) -> str | None:
+    """The advice where another object has the name."""
+    is_class = issubclass(type(obj), type)
+    if _wraps(found, obj):
+        if is_class:
+            return _HIDDEN_CLASS
+        if type(found) is FunctionType:
+            return _HIDDEN_BY_FUNCTION
+        if _library(_text(_module_of(type(found)))) is None:
+            return _HIDDEN_BY_OBJECT.format(_name_of(type(found)), name)
+    elif _is_another(found, obj) and _names_of(found) == (name, module_name):
+        return _MADE_AGAIN_CLASS if is_class else _MADE_AGAIN
+    return _OTHER_NAME if _library(module_name) is None else None
+
+
+def _is_another(found: Any, obj: Any) -> bool:
+    """Whether both are classes, or both made by one `def`."""
+    if issubclass(type(obj), type):
+        # A subclass that goes by its base's name is made by some library.
+        return issubclass(type(found), type) and not _is_in(found, mro_of(obj))
+    both = type(found) is type(obj) is FunctionType
+    return both and bool(found.__code__.co_name == obj.__code__.co_name)
+
+
+def _names_of(obj: Any) -> tuple[str | None, str | None]:
+    """The qualified name of a class, a function or an instance of one of _NAMED, and its module."""
+    cls = type(obj)
+    if issubclass(cls, type):
+        return _text(_qualname_of(obj)), _text(_module_of(obj))
+    name = getattr(obj, "__qualname__", None)
+    if type(name) is not str:
+        name = getattr(obj, "__name__", None)
+    return _text(name), _text(getattr(obj, "__module__", None))
+
+
+def _text(name: Any) -> str | None:
+    return name if type(name) is str else None
+
+
+def _attributes_of_module(name: str | None) -> dict[Any, Any]:
+    module = sys.modules.get(name) if name is not None else None
+    return _dict_of_module(module) if isinstance(module, ModuleType) else {}
+
+
+def _look_up(attributes: dict[Any, Any], name: str) -> Any:
+    """What is under a dotted name, without a call of anyone's __getattr__."""
+    first, *others = name.split(".")
+    found = attributes.get(first, ABSENT)
+    for part in others:
+        if not issubclass(type(found), type):
+            return ABSENT
+        found = find(found, part)
+    return found
+
+
+def _wraps(wrapper: Any, obj: Any) -> bool:
+    """Whether an object holds another in the ways of a decorator."""
+    if issubclass(type(wrapper), type):
+        return False
+    if type(wrapper) is FunctionType:
+        held = list(wrapper.__dict__.values())
+        for cell in wrapper.__closure__ or ():
+            with suppress(ValueError):  # empty
+                held.append(cell.cell_contents)
+    else:
+        # To ask an object for its dict may make one: see rules/paths.py.
+        held = gc.get_referents(wrapper)
+        for inner in held[:]:
+            if type(inner) is dict:
+                held += inner.values()
+    return _is_in(obj, held)
+
+
+def _is_in(obj: Any, objects: Iterable[Any]) -> bool:
+    return any(other is obj for other in objects)
+
+
+def _library(module_name: str | None) -> str | None:
+    """The package that a module is of, where it is not the user's own but an installed one."""
+    if module_name is None:
+        return None
+    package = module_name.partition(".")[0]
+    if package in sys.stdlib_module_names:
+        return package
+    file = _attributes_of_module(module_name).get("__file__")
+    return package if type(file) is str and _INSTALLED.search(file) else None
 
 
 _TEXT_FILE: Final = (

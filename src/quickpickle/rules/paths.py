@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from pickle import PicklingError
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final, NamedTuple
 
@@ -95,7 +94,7 @@ def add_path(
         described = [] if place.obj is UNKNOWN else [f"type {full_name(type(place.obj))}"]
         described += _describe_keys(steps)
         where = f"{place.text} ({', '.join(described)})" if described else place.text
-        _annotate(error, place.text, HEAD + where, place_hint(place, error))
+        _annotate(error, place.text, HEAD + where, place_hint(root, steps, place, error))
     except Exception:  # out of memory, or at the recursion limit: what matters is the error
         pass
 
@@ -135,12 +134,14 @@ def _at_fault(place: Place) -> Place:
     return place.owner if place.is_class and place.owner is not None else place
 
 
-def place_hint(place: Place, error: BaseException) -> str | None:
-    """The hint for the object at a place; for its class, if the class has failed."""
-    hint = find_hint(place.obj, error)
-    if hint is None and isinstance(error, (PicklingError, AttributeError)):
-        return find_hint(type(place.obj), error)
-    return hint
+def place_hint(root: Any, steps: list[Step], place: Place, error: BaseException) -> str | None:
+    """The hint for the object at a place to which the steps lead."""
+    around = []
+    for parent, step in zip([root, *[step.child for step in steps]], steps, strict=False):
+        # What a hook or a table takes care of is pickled in another way than its type's.
+        if step.source == 0 and step.kind not in (PERSISTENT_ID, GAP):
+            around.append(parent)
+    return find_hint(place.obj, error, around)
 
 
 def _describe_keys(steps: list[Step]) -> list[str]:

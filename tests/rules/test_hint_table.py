@@ -1,0 +1,614 @@
+"""A table of objects that cannot be pickled: where the error says so, and what it advises.
+
+What a hint tells to keep in place of the object is pickled, and where it says that
+quickpickle.cloud pickles the object, that is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import bz2
+import collections
+import concurrent.futures
+import contextlib
+import csv
+import ctypes
+import functools
+import gzip
+import hashlib
+import hmac
+import io
+import json
+import logging
+import lzma
+import multiprocessing
+import multiprocessing.managers
+import multiprocessing.pool
+import multiprocessing.process
+import multiprocessing.sharedctypes
+import os
+import queue
+import random
+import re
+import selectors
+import socketserver
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import types
+import unittest.mock
+import weakref
+import zipfile
+import zlib
+import zoneinfo
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import pytest
+
+from differential import PYPY
+from quickpickle.rules import advice
+
+OPENED = ExitStack()  # what has to be closed
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    OPENED.close()
+
+
+def opened(resource):
+    OPENED.callback(resource.close)
+    return resource
+
+
+class Row(NamedTuple):
+    make: Any
+    path: str  # a regular expression: for what is behind obj['x'], or for all with @ for that
+    hint: str  # the beginning
+    instead: Any = None  # from the object to what the hint says to keep
+    cloud: bool = False  # whether the hint says that quickpickle.cloud pickles it
+
+
+# --- names that lead elsewhere: a module of the user's
+
+
+WORKSHOP = """if True:
+    import collections, dataclasses, enum, functools, typing
+
+    class Again:
+        pass
+
+    def again():
+        pass
+
+    Pair = collections.namedtuple("Couple", "a b")
+    Hue = enum.Enum("Colour", "RED")
+    UserId = typing.NewType("UserNumber", int)
+    T = typing.TypeVar("U")
+
+    def wraps(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return function(*args)
+        return wrapper
+
+    def hides(function):
+        def wrapper(*args):
+            return function(*args)
+        return wrapper
+
+    class Task:
+        def __init__(self, run):
+            self.run = run
+
+    class Named:
+        def __init__(self, run):
+            self.run = run
+        def __reduce__(self):
+            return self.run.__qualname__
+
+    @wraps
+    def wrapped():
+        pass
+
+    @hides
+    def hidden():
+        pass
+
+    @Task
+    def task():
+        pass
+
+    @Named
+    def named():
+        pass
+
+    @hides
+    class Hidden:
+        pass
+
+    class Owner:
+        @property
+        def width(self):
+            return 1
+
+    def local_function():
+        def inner():
+            pass
+        return inner
+
+    def local_class():
+        class Inner:
+            pass
+        return Inner
+
+    def local_wrapped():
+        return functools.lru_cache(local_function())
+
+    def made_class():
+        return type("Made", (), {"__module__": __name__})
+
+    def made_dataclass():
+        return dataclasses.make_dataclass("Made", ["a"])
+
+    nameless = lambda: 0
+    renamed = again
+    del again
+"""
+
+
+def load_workshop():
+    module = sys.modules["workshop"]
+    exec(WORKSHOP, vars(module))
+    return module
+
+
+@pytest.fixture(autouse=True)
+def workshop(monkeypatch):
+    monkeypatch.setitem(sys.modules, "workshop", types.ModuleType("workshop"))
+    return load_workshop()
+
+
+def reloaded(name):
+    before = getattr(sys.modules["workshop"], name)
+    load_workshop()
+    return before
+
+
+def reloaded_function():
+    module = sys.modules["workshop"]
+    before = module.local_class
+    load_workshop()
+    return before
+
+
+def of_workshop(name):
+    return getattr(sys.modules["workshop"], name)
+
+
+NAMES = {
+    "lambda": Row(lambda: of_workshop("nameless"), "", "A lambda has no name", cloud=True),
+    "local function": Row(
+        lambda: of_workshop("local_function")(), "", "Functions are pickled by name", cloud=True
+    ),
+    "local class": Row(
+        lambda: of_workshop("local_class")(), "", "Classes are pickled by name", cloud=True
+    ),
+    "instance of a local class": Row(
+        lambda: of_workshop("local_class")()(), "", "Classes are pickled by name", cloud=True
+    ),
+    "cached local function": Row(
+        lambda: of_workshop("local_wrapped")(), "", "Functions are pickled by name"
+    ),
+    "class of before a reload": Row(
+        lambda: reloaded("Again"), "", "Its class was made again, by a reload", cloud=False
+    ),
+    "instance of before a reload": Row(
+        lambda: reloaded("Again")(),
+        "",
+        "Its class was made again, by a reload",
+        lambda obj: of_workshop(type(obj).__name__)(),
+    ),
+    "function of before a reload": Row(
+        reloaded_function,
+        "",
+        "It was made again, by a reload",
+        lambda obj: of_workshop(obj.__name__),
+    ),
+    "function under functools.wraps": Row(
+        lambda: of_workshop("wrapped").__wrapped__,
+        "",
+        "It is pickled by its name, under which is what a decorator has made of it",
+        lambda obj: of_workshop("wrapped"),
+        cloud=True,
+    ),
+    "function in a wrapper": Row(
+        lambda: of_workshop("hidden").__closure__[0].cell_contents,
+        "",
+        "It is pickled by its name, under which is what a decorator has made of it",
+        cloud=True,
+    ),
+    "object of a class that decorates": Row(
+        lambda: of_workshop("task"),
+        r"\.run",
+        "It is pickled by its name, under which is the Task that wraps it: let a __reduce__ of "
+        "Task return that name, 'task'.",
+        lambda obj: of_workshop("named"),
+        cloud=True,
+    ),
+    "class under a decorator": Row(
+        lambda: of_workshop("Hidden").__closure__[0].cell_contents(),
+        "",
+        "Classes are pickled by name, and a decorator",
+        cloud=True,
+    ),
+    "getter of a property": Row(
+        lambda: of_workshop("Owner").width.fget, "", "It is pickled by its name, which leads"
+    ),
+    "namedtuple": Row(
+        lambda: of_workshop("Pair")(1, 2),
+        "",
+        "It is pickled by its own name, 'Couple', and its module has it as 'Pair'",
+    ),
+    "enumeration": Row(
+        lambda: of_workshop("Hue").RED,
+        "",
+        "It is pickled by its own name, 'Colour', and its module has it as 'Hue'",
+    ),
+    "NewType": Row(
+        lambda: of_workshop("UserId"),
+        "",
+        "It is pickled by its own name, 'UserNumber', and its module has it as 'UserId'",
+    ),
+    "type variable": Row(
+        lambda: of_workshop("T"),
+        "",
+        "It is pickled by its own name, 'U', and its module has it as 'T'",
+    ),
+    "function that was renamed": Row(
+        lambda: of_workshop("renamed"),
+        "",
+        "It is pickled by its own name, 'again', and its module has it as 'renamed'",
+    ),
+    "class made at run time": Row(
+        lambda: of_workshop("made_class")()(),
+        "",
+        "The class was made at run time, and is not found by its name: assign it to 'Made'",
+        cloud=True,
+    ),
+    "dataclass made at run time": Row(
+        lambda: of_workshop("made_dataclass")()(1),
+        "",
+        "The class was made at run time",
+        cloud=True,
+    ),
+}
+if sys.version_info >= (3, 12):
+
+    def type_parameter():
+        namespace = {"__name__": "workshop"}
+        exec("class Box[T]: pass", namespace)
+        return namespace["Box"].__type_params__[0]
+
+    NAMES["type parameter"] = Row(type_parameter, "", "A type parameter has no name in a module")
+    NAMES["alias with a type parameter"] = Row(
+        lambda: list[type_parameter()], ".*", "A type parameter has no name in a module"
+    )
+
+
+# --- objects of the standard library
+
+
+def future():
+    result = concurrent.futures.Future()
+    result.set_result(42)
+    return result
+
+
+def process_of_a_command():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process
+
+
+def event_loop():
+    return opened(asyncio.new_event_loop())
+
+
+def task_of_a_loop():
+    async def main():
+        task = asyncio.ensure_future(asyncio.sleep(0, 42))
+        await task
+        return task
+
+    return asyncio.run(main())
+
+
+def executor(cls):
+    made = cls(1)
+    OPENED.callback(made.shutdown)
+    return made
+
+
+def thread_pool():
+    pool = multiprocessing.pool.ThreadPool(1)
+    OPENED.callback(pool.join)
+    OPENED.callback(pool.close)
+    return pool
+
+
+def temporary_file(open_, *args):
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        OPENED.callback(os.unlink, file.name)
+    return opened(open_(file.name, *args))
+
+
+def first_entry():
+    with os.scandir(os.path.dirname(__file__)) as entries:
+        return next(entries)
+
+
+def zone_from_a_file():
+    # Version 1 of the format, UTC.
+    file = io.BytesIO(
+        b"TZif" + bytes(16) + struct.pack(">6l", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
+    )
+    return zoneinfo.ZoneInfo.from_file(file)
+
+
+def server():
+    made = socketserver.TCPServer(("localhost", 0), None)
+    OPENED.callback(made.server_close)
+    return made
+
+
+class WithPointer(ctypes.Structure):
+    _fields_ = [("next", ctypes.c_void_p)]
+
+
+@contextlib.contextmanager
+def a_context():
+    yield
+
+
+class Referred:
+    """What weak references refer to."""
+
+
+REFERRED = Referred()
+SHARED = "This is shared with a child process"
+POOL = "A pool of workers"
+FILE = "An open file belongs"
+HASH = "A running hash"
+COMPRESSOR = "A compressor at work"
+WEAK = r"list\(@\.data\)\[0\]|@\._remove"
+POINTER = "A pointer has a meaning"
+
+OBJECTS = {
+    "thread": Row(lambda: threading.Thread(target=print), ".*", "A thread runs"),
+    "timer": Row(lambda: threading.Timer(1, print), ".*", "A thread runs"),
+    "event": Row(threading.Event, r"\._cond(\..*)?", "A lock works"),
+    "condition": Row(threading.Condition, r"\..*", "A lock works"),
+    "semaphore": Row(threading.Semaphore, r"\._cond(\..*)?", "A lock works"),
+    "queue": Row(
+        queue.Queue, r"\.mutex|\.not_empty.*", "A queue holds locks", lambda obj: list(obj.queue)
+    ),
+    "priority queue": Row(queue.PriorityQueue, r"\..*", "A queue holds locks"),
+    "simple queue": Row(queue.SimpleQueue, ".*", "A queue holds locks"),
+    "zip file": Row(lambda: opened(zipfile.ZipFile(io.BytesIO(), "w")), r"\..*", FILE),
+    "zip file on disk": Row(lambda: temporary_file(zipfile.ZipFile, "w"), r"\..*", FILE),
+    "gzip file": Row(lambda: temporary_file(gzip.GzipFile, "wb"), r"\..*", FILE),
+    "bz2 file": Row(lambda: temporary_file(bz2.BZ2File, "wb"), r".*", FILE),
+    "lzma file": Row(lambda: temporary_file(lzma.LZMAFile, "wb"), r".*", FILE),
+    "future": Row(future, r"\._condition\..*", "Wait for a future", lambda obj: obj.result()),
+    "thread executor": Row(lambda: executor(concurrent.futures.ThreadPoolExecutor), r"\..*", POOL),
+    "process executor": Row(
+        lambda: executor(concurrent.futures.ProcessPoolExecutor), r"\..*", POOL
+    ),
+    "thread pool": Row(thread_pool, "", POOL),
+    "process of a command": Row(
+        process_of_a_command, r"\._.*", "A process cannot be handed on", lambda obj: obj.pid
+    ),
+    "process": Row(
+        lambda: multiprocessing.Process(target=print),
+        r"\._config\['authkey'\]",
+        "A process cannot be handed on",
+        lambda obj: obj.pid,
+    ),
+    "key of a process": Row(
+        lambda: multiprocessing.current_process().authkey, "", "It is the key to this program's"
+    ),
+    "manager": Row(
+        multiprocessing.managers.BaseManager, r"\._authkey", "A manager belongs to the process"
+    ),
+    "queue between processes": Row(lambda: multiprocessing.Queue(), "", SHARED),
+    "simple queue between processes": Row(lambda: multiprocessing.SimpleQueue(), "", SHARED),
+    "lock between processes": Row(lambda: multiprocessing.Lock(), "", SHARED),
+    "event between processes": Row(lambda: multiprocessing.Event(), r"\._cond", SHARED),
+    "value between processes": Row(lambda: multiprocessing.Value("i"), "", SHARED),
+    "array between processes": Row(lambda: multiprocessing.Array("i", 3), "", SHARED),
+    "bare value between processes": Row(
+        lambda: multiprocessing.sharedctypes.RawValue("i"), r"\._wrapper\..*", SHARED
+    ),
+    "weak set": Row(lambda: weakref.WeakSet([Referred]), WEAK, "A WeakSet", list, cloud=True),
+    "weak key dictionary": Row(
+        lambda: weakref.WeakKeyDictionary({Referred: 1}), WEAK, "A weak dictionary", dict
+    ),
+    "weak value dictionary": Row(
+        lambda: weakref.WeakValueDictionary({1: Referred}), r"\._remove", "A weak dictionary", dict
+    ),
+    "weak reference": Row(lambda: weakref.ref(REFERRED), "", "A weak reference", lambda obj: obj()),
+    "weak method": Row(lambda: weakref.WeakMethod(ARGUMENTS.parse_args), "", "A weak reference"),
+    "stream handler": Row(logging.StreamHandler, r"\.lock", "A logging handler"),
+    "file handler": Row(
+        lambda: temporary_file(logging.FileHandler), r"\.(lock|stream)", "A logging handler"
+    ),
+    "logger": Row(
+        lambda: logging.Logger("nobody"),
+        "",
+        "A logger is pickled by its name",
+        lambda obj: logging.getLogger(obj.name),
+        cloud=True,
+    ),
+    "adapter of a logger": Row(
+        lambda: logging.LoggerAdapter(logging.Logger("nobody"), {}),
+        r"\.logger",
+        "A logger is pickled by its name",
+        cloud=True,
+    ),
+    "event loop": Row(event_loop, r"\..*", "An event loop"),
+    "future of a loop": Row(lambda: event_loop().create_future(), "", "A future or task"),
+    "task of a loop": Row(task_of_a_loop, "", "A future or task", lambda obj: obj.result()),
+    "stream of a loop": Row(
+        lambda: asyncio.StreamReader(loop=event_loop()), r"\._loop\..*", "This belongs to an event"
+    ),
+    "environment": Row(
+        lambda: os.environ, r"\.encodekey", "The environment belongs", dict, cloud=True
+    ),
+    "argument parser": Row(
+        argparse.ArgumentParser,
+        r"\._registries\['type'\]\[None\]",
+        "A parser holds functions",
+        lambda obj: obj.parse_args([]),
+        cloud=True,
+    ),
+    "system's random numbers": Row(random.SystemRandom, "", "SystemRandom has no state"),
+    "time zone from a file": Row(
+        zone_from_a_file, "", "What ZoneInfo.from_file() has", lambda obj: zoneinfo.ZoneInfo("UTC")
+    ),
+    "property": Row(
+        lambda: property(len), "", "A property belongs", lambda obj: Referred, cloud=True
+    ),
+    "staticmethod": Row(
+        lambda: staticmethod(len), "", "A staticmethod", lambda obj: obj.__func__, cloud=True
+    ),
+    "classmethod": Row(
+        lambda: classmethod(len), "", "A classmethod", lambda obj: obj.__func__, cloud=True
+    ),
+    "Struct": Row(
+        lambda: struct.Struct("i"), "", "A Struct is made of its format", lambda obj: obj.format
+    ),
+    "entry of a directory": Row(first_entry, "", "An entry of a directory", lambda obj: obj.path),
+    "array of ctypes": Row(lambda: (ctypes.c_int * 3)(), "", "An array of ctypes", list),
+    "string buffer of ctypes": Row(
+        lambda: ctypes.create_string_buffer(3), "", "An array of ctypes", bytes
+    ),
+    "structure with a pointer": Row(WithPointer, "", POINTER),
+    "string of ctypes": Row(lambda: ctypes.c_char_p(b"a"), "", POINTER, lambda obj: obj.value),
+    "library": Row(lambda: ctypes.PyDLL(None), r"\._FuncPtr", "A loaded library"),
+    "function of a library": Row(lambda: ctypes.pythonapi.Py_IsInitialized, "", POINTER),
+    "hash": Row(hashlib.sha256, "", HASH, lambda obj: obj.hexdigest()),
+    "BLAKE2": Row(hashlib.blake2b, "", HASH, lambda obj: obj.hexdigest()),
+    "HMAC": Row(
+        lambda: hmac.new(b"", digestmod="sha256"), r"\..*", HASH, lambda obj: obj.hexdigest()
+    ),
+    "compressor": Row(zlib.compressobj, "", COMPRESSOR),
+    "decompressor": Row(zlib.decompressobj, "", COMPRESSOR),
+    "compressor of bz2": Row(bz2.BZ2Compressor, "", COMPRESSOR),
+    "compressor of lzma": Row(lzma.LZMACompressor, "", COMPRESSOR),
+    "reader of csv": Row(lambda: csv.reader([]), "", "This iterator", list),
+    "reader of dicts": Row(lambda: csv.DictReader([]), r"\.reader", "This iterator", list),
+    "writer of dicts": Row(
+        lambda: csv.DictWriter(io.StringIO(), ["a"]), r"\.writer", "A writer belongs to its file"
+    ),
+    "context manager": Row(a_context, r"\.gen", "It has a running generator"),
+    "TLS context": Row(lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "", "A TLS context"),
+    "selector": Row(lambda: opened(selectors.DefaultSelector()), r"\.\w+", "An open descriptor"),
+    "server": Row(server, r"\..*", "A server belongs"),
+    "mock": Row(unittest.mock.Mock, "", "A mock has a class of its own", cloud=True),
+    "magic mock": Row(unittest.mock.MagicMock, "", "A mock has a class of its own", cloud=True),
+    "matches": Row(lambda: re.finditer("a", "a"), ".*", "A search at work"),
+    "keys of the environment": Row(
+        lambda: os.environ.keys(), r"\._mapping\.encodekey", "The environment", cloud=True
+    ),
+    "module": Row(lambda: json, "", "A module is imported", lambda obj: obj.__name__, cloud=True),
+    "code": Row(lambda: a_context.__wrapped__.__code__, "", "Code objects", cloud=True),
+    "cell": Row(
+        lambda: types.CellType(1), "", "A cell holds", lambda obj: obj.cell_contents, cloud=True
+    ),
+    "read-only view": Row(
+        lambda: types.MappingProxyType({}), "", "A read-only view", dict, cloud=True
+    ),
+    "memoryview": Row(lambda: memoryview(b""), "", "A memoryview", bytes, cloud=True),
+    "items of an OrderedDict": Row(
+        lambda: collections.OrderedDict().items(), "", "A view of a dict", list, cloud=True
+    ),
+}
+ARGUMENTS = argparse.ArgumentParser()
+TABLE = {**NAMES, **OBJECTS}
+
+
+def failure(implementation, obj):
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        implementation.dumps(obj)
+    return caught.value
+
+
+def test_a_class_with_its_own_way_is_looked_into(implementation):
+    class Worker(threading.Thread):
+        def __getstate__(self):
+            return {"source": self.source}
+
+    worker = Worker()
+    worker.source = io.BufferedReader(io.BytesIO())
+    globals()["Worker"] = Worker
+    Worker.__qualname__ = "Worker"
+    try:
+        (note,) = failure(implementation, worker).__notes__
+    finally:
+        del globals()["Worker"]
+    assert note.endswith(f"obj.source (type _io.BufferedReader)\n{advice._FILE}")
+
+
+def test_a_class_that_goes_by_the_name_of_its_base(implementation):
+    """As those of SQLAlchemy's sessionmaker."""
+    session = type("OrderedDict", (collections.OrderedDict,), {"__module__": "collections"})
+    (note,) = failure(implementation, session).__notes__
+    assert "\n" not in note
+
+
+def test_a_function_of_a_library_that_has_no_name(implementation):
+    function = functools.singledispatch(len).register
+    (note,) = failure(implementation, function).__notes__
+    assert "\nfunctools makes it inside a function" in note
+
+
+@pytest.mark.skipif(PYPY, reason="its objects are made of others")
+@pytest.mark.parametrize("name", TABLE)
+def test_path_and_hint(implementation, name):
+    row = TABLE[name]
+    obj = {"x": row.make()}
+    error = failure(implementation, obj)
+    (note,) = error.__notes__
+    _, hint = note.split("\n")
+    assert hint.startswith(row.hint)
+    path = row.path if "@" in row.path else f"@(?:{row.path})"
+    assert re.fullmatch(path.replace("@", r"obj\['x'\]"), error.path)
+    # In an object of the user's it is the same.
+    error = failure(implementation, [types.SimpleNamespace(x=obj["x"])])
+    assert "obj[0].x" in error.path
+    assert error.__notes__[0].endswith(f"\n{hint}")
+
+
+@pytest.mark.skipif(PYPY, reason="its objects are made of others")
+@pytest.mark.parametrize("name", TABLE)
+def test_what_the_hint_says_is_so(implementation, name):
+    row = TABLE[name]
+    obj = row.make()
+    (note,) = failure(implementation, obj).__notes__
+    assert ("quickpickle.cloud" in note) == row.cloud
+    if row.instead is not None:
+        implementation.dumps(row.instead(obj))
+    if row.cloud:
+        cloud = pytest.importorskip("quickpickle.cloud")
+        cloud.loads(cloud.dumps(obj))
+
+
+def test_the_table_is_long_enough():
+    assert len(TABLE) >= 60
