@@ -455,7 +455,7 @@ TABLE = {
     "__getstate__ that copies": (lambda: CopiesDict(a=1, b=lock()), "obj.b", ALL),
     "__getnewargs__": (
         lambda: NewArguments(1, [lock()]),
-        "obj.__reduce_ex__({0})[1][2][0]",
+        "obj.args[1][0]",
         FROM_2,
     ),
     "__getnewargs_ex__": (lambda: NewKeywords(lock()), "obj.secret", FROM_2),

@@ -15,16 +15,23 @@ import gc
 import re
 import sys
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+)
 from typing import Any, Final, NamedTuple
 
 from .hints import find_file_hint, find_hint, full_name
 from .notation import LONGEST_KEY, can_follow_a_dot, literal
 from .reductions import ABSENT, COPYREG_TABLE, OVERRIDE, OWN_TABLE, dict_of, find, mro_of
+from .scientific import is_array, is_table, name_in_array, name_in_table
 from .sending import DIGESTING, REPORTING, WRITING
 from .steps import (
     ATTRIBUTE,
@@ -152,6 +159,7 @@ def _describe_keys(steps: list[Step]) -> list[str]:
 
 
 def _follow(place: Place, steps: list[Step], protocol: int) -> Place:
+    tables = [place] if is_table(place.obj) else []
     for i, step in enumerate(steps):
         if step.kind == GAP:
             end = _at_fault(_follow(Place(_BEFORE, step.child), steps[i + 1 :], protocol))
@@ -161,7 +169,20 @@ def _follow(place: Place, steps: list[Step], protocol: int) -> Place:
         following = _next_place(place, step, protocol)
         if following is None:
             break  # it is no longer where it was: the path ends with what it was in
+        if tables and step.kind == ITEM and place.owner is not None and is_array(place.owner.obj):
+            following = _cell(tables, following)
         place = following
+        if is_table(place.obj):
+            tables.append(place)
+    return place
+
+
+def _cell(tables: list[Place], place: Place) -> Place:
+    """An item of an array, by the row and column of the outermost table that shows it."""
+    for table in tables:
+        name = name_in_table(table.obj, place.obj)
+        if name is not None:
+            return Place(table.text + name, place.obj)
     return place
 
 
@@ -377,11 +398,67 @@ def _reached(
                 if not _is_of(obj, members, "__iter__"):
                     text = f"{full_name(members)}.copy({text})"
                 return Place(f"list({text})[{index}]", child)
+        if is_array(obj) and (name := name_in_array(obj, child, index)) is not None:
+            return Place(name.format(text), child)
     if issubclass(cls, dict):
         shown = literal(key)
         if shown is not None and dict.get(obj, key, UNKNOWN) is child:
             return Place(_call(text, obj, dict, "__getitem__", shown), child)
+    inner = _in_an_attribute(owner, child, index, key)
+    return None if inner is None else Place(inner, child, owner.owner)
+
+
+def _in_an_attribute(owner: Place, child: Any, index: int | None, key: Any) -> str | None:
+    """An expression for an object that is an item of a container in an attribute of the owner.
+
+    Its reduction has the items in another container, made for it.
+    """
+    text, obj, *_ = owner
+    if issubclass(type(obj), type) and type(key) is str and dict_of(obj).get(key) is child:
+        # What has a __get__ is another thing behind a dot; a function is not.
+        is_plain = type(child) is FunctionType or find(type(child), "__get__") is ABSENT
+        if is_plain and can_follow_a_dot(key) and find(type(obj), key) is ABSENT:
+            return f"{text}.{key}"
+        return f"{text}.__dict__[{key!r}]"
+    shown = literal(key)
+    for part, value in _parts_of(text, obj):
+        if value is child:
+            return part
+        if type(value) in (tuple, list) and index is not None:
+            found = _index(type(value), value, child, index)
+            if found is not None:
+                return f"{part}[{found}]"
+        elif type(value) is dict and shown and value.get(key, UNKNOWN) is child:
+            return f"{part}[{shown}]"
     return None
+
+
+# Attributes that do not lie in the instance dict, of types whose getters do nothing else.
+_PARTS: Final = {
+    "function": ("__globals__", "__closure__", "__defaults__", "__kwdefaults__"),
+    "cell": ("cell_contents",),
+    "type": ("__bases__",),
+    "datetime.datetime": ("tzinfo",),
+    "datetime.time": ("tzinfo",),
+    "types.GenericAlias": ("__origin__", "__args__"),
+    "types.UnionType": ("__args__",),
+    "typing.Union": ("__args__",),
+}
+
+
+def _parts_of(text: str, obj: Any) -> Iterator[tuple[str, Any]]:
+    """The attributes of an object: the expressions, and the values."""
+    for base in mro_of(type(obj)):
+        for name in _PARTS.get(full_name(base), ()):
+            descriptor = dict_of(base).get(name, ABSENT)
+            if descriptor is find(type(obj), name) and descriptor is not ABSENT:
+                with suppress(ValueError):  # an empty cell
+                    yield f"{text}.{name}", descriptor.__get__(obj)
+    if type(obj) is MappingProxyType:
+        yield text, gc.get_referents(obj)[0]
+    for name, value in islice((_instance_dict(obj) or {}).items(), _MOST_ATTRIBUTES):
+        if type(name) is str:
+            yield _attribute(text, obj, name), value
 
 
 def _attribute_name(obj: Any, child: Any, name: Any = UNKNOWN) -> str | None:

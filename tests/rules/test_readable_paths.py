@@ -1,0 +1,301 @@
+"""Paths to what a reduction hands out, by the attributes and items that people know."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import functools
+import io
+import sys
+import threading
+import types
+import typing
+
+import pytest
+
+LOCK = threading.Lock()
+
+
+class Zone(dt.tzinfo):
+    def __init__(self, lock=None):
+        self.lock = lock
+
+
+class CopiesItems:
+    """Its reductions have the items of its containers in others."""
+
+    def __init__(self, *items, **named):
+        self.items = items
+        self.named = named
+        self.count = len(items)
+
+    def __reduce__(self):
+        return CopiesItems, ([*self.items], 0), {**self.named}
+
+
+class CopiesAll(CopiesItems):
+    def __reduce__(self):
+        return CopiesAll, (0, *self.items)
+
+
+class Late(dt.datetime):
+    """Has another tzinfo than its base's."""
+
+    @property
+    def tzinfo(self):
+        raise AssertionError("not asked")
+
+
+def when(cls=dt.datetime):
+    return cls(2020, 1, 2, tzinfo=Zone(LOCK))
+
+
+def uses_a_global():
+    return LOCK
+
+
+def with_a_variable():
+    held = LOCK
+
+    def inner():
+        return held
+
+    return inner
+
+
+def with_defaults(first=LOCK):
+    pass
+
+
+def with_keyword_defaults(*, first=LOCK):
+    pass
+
+
+def local_class():
+    class Local:
+        lock = LOCK
+
+        def method(self):
+            return LOCK
+
+        @staticmethod
+        def static():
+            return LOCK
+
+    return Local
+
+
+def cannot_be_pickled():
+    """A class that is in no module, and is found again by no name."""
+    return type("Nowhere", (), {})
+
+
+PLAIN = {
+    "time zone": (when, "obj.tzinfo.lock"),
+    "time zone of a time": (lambda: when().timetz(), "obj.tzinfo.lock"),
+    "parameter of a generic alias": (lambda: list[cannot_be_pickled()], "obj.__args__[0]"),
+    "second parameter": (lambda: dict[int, cannot_be_pickled()], "obj.__args__[1]"),
+    "parameter of typing's": (lambda: list[cannot_be_pickled()], "obj.__args__[0]"),
+    "annotation": (lambda: typing.Annotated[int, LOCK], "obj.__metadata__[0]"),
+    "items in another list": (lambda: CopiesItems(1, LOCK), "obj.items[1]"),
+    "items after another": (lambda: CopiesAll(1, LOCK), "obj.items[1]"),
+    "values in another dict": (lambda: CopiesItems(first=LOCK), "obj.named['first']"),
+}
+if sys.version_info >= (3, 14):
+    PLAIN["union"] = (lambda: int | cannot_be_pickled(), "obj.__args__[1]")
+
+
+@pytest.mark.parametrize("case", PLAIN.values(), ids=PLAIN)
+@pytest.mark.parametrize("number", [2, 5])
+def test_a_path_to_an_attribute(implementation, case, number):
+    make, path = case
+    obj = make()
+    error = failure(lambda: implementation.dumps(obj, number))
+    assert error.path == path
+    found = eval(path, {"obj": obj})
+    assert found is LOCK or found.__name__ == "Nowhere"
+
+
+def failure(function):
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        function()
+    return caught.value
+
+
+def test_an_attribute_that_is_another_one(implementation):
+    error = failure(lambda: implementation.dumps(when(Late), 5))
+    assert "tzinfo" not in error.path
+    assert eval(error.path, {"obj": when(Late)}) is LOCK
+
+
+def test_an_attribute_that_is_not_asked(implementation):
+    class Guarded(CopiesItems):
+        def __getattribute__(self, name):
+            if name == "items" and armed:
+                raise AssertionError("asked")
+            return object.__getattribute__(self, name)
+
+        def __reduce__(self):
+            made = CopiesItems.__reduce__(self)
+            armed.append(1)
+            return made
+
+    armed = []
+    obj = Guarded(LOCK)
+    error = failure(lambda: implementation.dumps(obj))
+    assert error.path == "object.__getattribute__(obj, 'items')[0]"
+    assert eval(error.path, {"obj": obj}) is LOCK
+
+
+# --- functions and classes by value
+
+
+BY_VALUE = {
+    "global": (lambda: {"f": [by_value(uses_a_global)]}, "obj['f'][0].__globals__['LOCK']"),
+    "variable of a closure": (with_a_variable, "obj.__closure__[0].cell_contents"),
+    "default": (lambda: by_value(with_defaults), "obj.__defaults__[0]"),
+    "default of a keyword": (
+        lambda: by_value(with_keyword_defaults),
+        "obj.__kwdefaults__['first']",
+    ),
+    "attribute of a class": (lambda: without(local_class(), "method", "static"), "obj.lock"),
+    "method": (lambda: without(local_class(), "lock", "static"), "obj.method.__globals__['LOCK']"),
+    "static method": (
+        lambda: without(local_class(), "lock", "method"),
+        "obj.__dict__['static'].__func__.__globals__['LOCK']",
+    ),
+    "class of an instance": (
+        lambda: [without(local_class(), "method", "static")()],
+        "type(obj[0]).lock",
+    ),
+    "cell": (lambda: types.CellType(LOCK), "obj.cell_contents"),
+    "read-only view": (lambda: types.MappingProxyType({"a": LOCK}), "obj['a']"),
+    "wrapped function": (
+        lambda: functools.wraps(by_value(uses_a_global))(lambda: 0),
+        "obj.__wrapped__.__globals__['LOCK']",
+    ),
+    "property": (lambda: property(by_value(uses_a_global)), "obj.fget.__globals__['LOCK']"),
+}
+
+
+def by_value(function):
+    """A copy that has no name to be found under."""
+    copied = types.FunctionType(
+        function.__code__, {"LOCK": LOCK}, "<lambda>", function.__defaults__, function.__closure__
+    )
+    copied.__kwdefaults__ = function.__kwdefaults__
+    return copied
+
+
+def without(cls, *names):
+    for name in names:
+        delattr(cls, name)
+    return cls
+
+
+@pytest.mark.parametrize("case", BY_VALUE.values(), ids=BY_VALUE)
+def test_a_path_in_what_is_pickled_by_value(implementation, case):
+    cloud = pytest.importorskip("quickpickle.cloud")
+
+    class Pickler(cloud._Reducers, implementation.Pickler):
+        pass
+
+    make, path = case
+    obj = make()
+    pickler = Pickler(io.BytesIO(), 5)
+    pickler.globals_ref, pickler.proto = {}, 5
+    error = failure(lambda: pickler.dump(obj))
+    assert error.path == path
+    assert eval(path, {"obj": obj}) is LOCK
+    assert failure(lambda: cloud.dumps(obj)).path == path
+
+
+# --- arrays and tables
+
+
+def table(pandas, **columns):
+    return pandas.DataFrame(columns)
+
+
+def array(numpy, items, **options):
+    made = numpy.empty(len(items), dtype=object)
+    made[:] = items
+    return made
+
+
+ARRAYS = {
+    "array": (lambda numpy: array(numpy, [1, LOCK]), "obj.flat[1]"),
+    "two axes": (
+        lambda numpy: array(numpy, [1, 2, 3, 4, LOCK, 6]).reshape(2, 3),
+        "obj.flat[4]",
+    ),
+    "in another order": (
+        lambda numpy: numpy.asfortranarray(array(numpy, [1, 2, 3, 4, LOCK, 6]).reshape(2, 3)),
+        "obj.flat[4]",
+    ),
+    "part of another": (lambda numpy: array(numpy, [1, 2, LOCK])[1:], "obj.flat[1]"),
+    "no axis": (lambda numpy: numpy.array(LOCK, dtype=object), "obj.flat[0]"),
+    "within": (lambda numpy: array(numpy, [[1], [2, {"a": LOCK}]]), "obj.flat[1][1]['a']"),
+    "masked": (
+        lambda numpy: numpy.ma.array([1, LOCK], dtype=object),
+        "numpy.ndarray.flat.__get__(obj)[1]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ARRAYS.values(), ids=ARRAYS)
+@pytest.mark.parametrize("number", [2, 5])
+def test_a_path_in_an_array(implementation, case, number):
+    numpy = pytest.importorskip("numpy")
+    make, path = case
+    obj = make(numpy)
+    assert failure(lambda: implementation.dumps(obj, number)).path == path
+    assert eval(path, {"obj": obj, "numpy": numpy}) is LOCK
+
+
+def test_an_array_of_records(implementation):
+    numpy = pytest.importorskip("numpy")
+    obj = numpy.array([(1, LOCK)], dtype=[("a", int), ("b", object)])
+    error = failure(lambda: implementation.dumps(obj))
+    assert eval(error.path, {"obj": obj}) is LOCK
+
+
+TABLES = {
+    "frame": (lambda pandas: table(pandas, a=[1, 2], b=[1, LOCK]), "obj['b'].iloc[1]"),
+    "one of two columns": (
+        lambda pandas: table(pandas, a=["x", "y"], b=[LOCK, 1], c=[1, None]),
+        "obj['b'].iloc[0]",
+    ),
+    "columns by number": (
+        lambda pandas: pandas.DataFrame([[1, "x"], [2, LOCK]]),
+        "obj[1].iloc[1]",
+    ),
+    "columns of one name": (
+        lambda pandas: pandas.DataFrame([["x", "y"], ["z", LOCK]], columns=["a", "a"]),
+        "obj.iloc[:, 1].iloc[1]",
+    ),
+    "label of a row": (
+        lambda pandas: pandas.DataFrame({"a": [1, 2]}, index=pandas.Index([1, LOCK], dtype=object)),
+        "obj.index[1]",
+    ),
+    "series": (lambda pandas: pandas.Series([1, LOCK]), "obj.iloc[1]"),
+    "index": (lambda pandas: pandas.Index([1, LOCK], dtype=object), "obj[1]"),
+    "categories": (
+        lambda pandas: pandas.Series([LOCK, 1], dtype="category"),
+        "obj.cat.categories[0]",
+    ),
+    "in something else": (
+        lambda pandas: table(pandas, a=[collections.OrderedDict(x=[0, LOCK])]),
+        "obj['a'].iloc[0]['x'][1]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLES.values(), ids=TABLES)
+def test_a_path_in_a_table(implementation, case):
+    pandas = pytest.importorskip("pandas")
+    make, path = case
+    obj = {"t": make(pandas)}
+    path = path.replace("obj", "obj['t']")
+    assert failure(lambda: implementation.dumps(obj)).path == path
+    assert eval(path, {"obj": obj}) is LOCK
