@@ -11,6 +11,7 @@ import json
 import logging
 import logging.config
 import pickle
+import random
 import subprocess
 import sys
 import types
@@ -22,7 +23,7 @@ import pytest
 import quickpickle
 from differential import only_counted, only_cpython
 from models import Endless, Plain
-from quickpickle import diagnose
+from quickpickle import diagnose, diagnosis
 from quickpickle.diagnosis import Problem, Problems
 from rules.test_paths import NAMES, TABLE, Dict, List, Reduced, lock, slots
 
@@ -592,3 +593,77 @@ def test_a_pandas_accessor():
     assert found({"accessor": frame.__class__}) == []
     path = found({"accessor": Accessor(pandas.DataFrame())})[0]
     assert path == "obj['accessor']"
+
+
+# --- what the compiled implementation tests first
+
+
+def a_graph(random, size):
+    """Containers and objects within one another, shared, some of which cannot be pickled."""
+    made = [lock(), lambda: 0, Plain(), *range(5), "a", (1,), frozenset([2])]
+    for number in range(size):
+        members = [random.choice(made[-20:] + made[:3]) for _ in range(random.choice([1, 2, 9]))]
+        kind = random.randrange(6)
+        if kind == 0:
+            made.append(members)
+        elif kind == 1:
+            made.append(dict(enumerate(members)))
+        elif kind == 2:
+            made.append(tuple(members))
+        elif kind == 3:
+            made.append(Plain(a=members[0], b=members[-1]))
+        elif kind == 4:
+            made.append([made[-1], *range(number)])
+        elif type(made[-1]) is list:
+            made[-1].append(made[-1])  # in its own cycle
+    return made
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_it_finds_what_the_walk_alone_finds(monkeypatch, seed):
+    if diagnosis.implementation != "native":
+        pytest.skip("there is no compiled implementation here")
+    monkeypatch.setattr(diagnosis, "_AT_ONCE", [3, 4096][seed % 2])
+    obj = a_graph(random.Random(seed), 40)
+    problems = diagnose(obj, max_problems=None)
+    monkeypatch.setattr(diagnosis, "implementation", "python")
+    walked = diagnose(obj, max_problems=None)
+    shown = [(problem.path, problem.type, problem.hint) for problem in problems]
+    assert shown == [(problem.path, problem.type, problem.hint) for problem in walked]
+    assert len(shown) > 1
+
+
+def test_most_items_are_not_walked(monkeypatch):
+    if diagnosis.implementation != "native":
+        pytest.skip("there is no compiled implementation here")
+    walked = []
+    watch = diagnosis._Tester.watch
+    monkeypatch.setattr(
+        diagnosis._Tester, "watch", lambda self, obj: (walked.append(obj), watch(self, obj))[1]
+    )
+    obj = {"a": [{"n": number} for number in range(10_000)], "b": lock()}
+    obj["a"].insert(7000, [lambda: 0])
+    assert found(obj) == ["obj['a'][7000][0]", "obj['b']"]
+    assert len(walked) < 20
+
+
+def test_a_list_that_loses_items_while_it_is_walked():
+    class Thief:
+        def __reduce__(self):
+            if len(obj) > 5:
+                del obj[5:]
+            raise ValueError("no")
+
+    obj = [Thief(), *[lock() for _ in range(10)]]
+    paths = [problem.path for problem in diagnose(obj)]
+    assert paths[:2] == ["obj[0]", "obj[1]"]
+
+
+def test_an_error_with_a_path_of_its_own():
+    class Raises:
+        def __reduce__(self):
+            error = ValueError("no")
+            error.path = "obj[9]"
+            raise error
+
+    assert [problem.path for problem in diagnose([1, Raises(), 2, lock()])] == ["obj[1]", "obj[3]"]

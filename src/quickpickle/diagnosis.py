@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import html
 import marshal
+import re
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from pickle import PickleBuffer
+from time import perf_counter
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
+from . import _implementation
+from ._implementation import implementation
 from .pickling.loop import write_pickle
 from .pickling.memo import Memo
 from .pickling.pickler import Pickler
@@ -18,7 +23,7 @@ from .pickling.stream import Stream
 from .rules.globals import find_global
 from .rules.hints import full_name
 from .rules.options import check_protocol
-from .rules.paths import Place, find_place, place_hint
+from .rules.paths import HEAD, Place, find_place, place_hint
 from .rules.reductions import ABSENT
 from .rules.steps import UNKNOWN
 from .rules.tracebacks import drop_frames, drops_frames, make_public
@@ -26,6 +31,8 @@ from .rules.tracebacks import drop_frames, drops_frames, make_public
 _LARGE: Final = 64 * 1024  # bytes: equal copies of what is smaller are not worth a word
 _MANY: Final = 1000  # items of a container and of those in it, the same
 _MOST_NOTED: Final = 10_000  # large objects whose paths are kept, to be compared with
+_AT_ONCE: Final = 4096  # members of a container that are tested in one dump
+_ITEM_IN_A_NOTE: Final = re.compile(rf"{HEAD}\W*(?:[a-z_.]+\()*obj\[(\d+)\]")
 _MAIN: Final = ("__main__", "__mp_main__")
 
 _FROM_MAIN: Final = (
@@ -142,7 +149,8 @@ def diagnose(
 
     The object is walked as `dumps` walks it, and what would be written is thrown away. Where
     something cannot be pickled, that is noted and the walk goes on behind it. The object stays
-    as it is; its own `__reduce__`, `__getstate__` and the like are called, as pickling does.
+    as it is; its own `__reduce__`, `__getstate__` and the like are called, as pickling does,
+    maybe more than once.
 
     Parameters
     ----------
@@ -194,7 +202,9 @@ in __setstate__.
         reduction_limit=Pickler.reduction_limit,
     )
     search = _Search(stream, max_problems)
-    watch = search.watch if strict else ABSENT
+    watch: Any = search.watch if strict else ABSENT
+    if not strict and implementation == "native":
+        watch = _Tester(stream).watch
     try:
         write_pickle(stream, obj, watch, ABSENT, ABSENT, search.on_failure)
     except _EndError:
@@ -215,6 +225,13 @@ class _SurpriseError(Exception):
     def __init__(self, hint: str = "", key: Any = None) -> None:
         self.hint = hint
         self.key = key  # of a large object: what its equals have too
+
+
+class _PartsError(Exception):
+    """Raised at a list of which only some items need to be walked."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        self.numbers = numbers
 
 
 class _Search:
@@ -250,6 +267,8 @@ class _Search:
         """Note a problem; what it returns is written in place of the object at fault."""
         if not isinstance(error, Exception) or isinstance(error, MemoryError):
             return None
+        if isinstance(error, _PartsError):
+            return _save_list_items(obj, error.numbers)
         steps = read_steps(error, stack, work, obj)
         place = find_place(root, steps, stream.protocol)
         if isinstance(error, _SurpriseError):
@@ -332,6 +351,82 @@ class _Search:
             raise _SurpriseError(_FROM_MAIN)
         if issubclass(type(obj), type) and name_of(obj) != found.name.rpartition(".")[2]:
             raise _SurpriseError(_OTHER_NAME.format(f"{found.module_name}.{found.name}"))
+
+
+class _Nowhere:
+    def write(self, data: Any) -> None:
+        """Throw it away."""
+
+
+class _Tester:
+    """Pickles the members of containers, to find those that need not be walked one by one.
+
+    That is for the compiled implementation, which pickles much faster than the walk goes. What can
+    be pickled counts as written: it is in the walk's memo.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.numbers = stream.memo.numbers
+        self.pickler = _implementation.Pickler(_Nowhere(), stream.protocol)
+        self.kept: list[Any] = []  # so that nothing else gets the addresses in the memo
+        self.limit: float | None = None
+        self.lost = 0.0  # seconds, in dumps that have failed
+
+    def watch(self, obj: Any) -> None:
+        """Test the members of an object, as a Pickler's persistent_id, before it is walked."""
+        if type(obj) not in _CONTAINERS or id(obj) in self.numbers:
+            return
+        if self.limit is not None and self.lost >= self.limit:
+            return
+        failing = self.test(_members(obj))
+        if type(obj) is list and failing is not None:
+            self.kept.append(obj)
+            self.numbers[id(obj)] = 0
+            raise _PartsError(failing)
+
+    def test(self, members: list[Any]) -> list[int] | None:
+        """The numbers of the members that cannot be pickled; None if that would take too long."""
+        failing = []
+        start = 0
+        while start < len(members):
+            part = members[start : start + _AT_ONCE]
+            began = perf_counter()
+            try:
+                self.pickler.dump(part)
+            except MemoryError:
+                raise
+            except Exception as error:
+                spent = perf_counter() - began
+                self.lost += spent
+                if self.limit is None:  # such a dump may be repeated at every level
+                    self.limit = 3 * spent + 0.05
+                clean = _failed_item(error)
+                if not 0 <= clean < len(part) or self.lost >= self.limit:
+                    return None
+                failing.append(start + clean)
+                del part[clean:]
+                start += 1
+            self.kept.append(part)
+            self.numbers.update(zip(map(id, part), repeat(0)))
+            start += len(part)
+        return failing
+
+
+def _failed_item(error: Exception) -> int:
+    """The number of the item at which the dump of a list has failed, from the note; -1 without."""
+    notes = vars(error).get("__notes__")
+    for note in notes if type(notes) is list else ():
+        found = _ITEM_IN_A_NOTE.match(note) if type(note) is str else None
+        if found is not None:
+            return int(found[1])
+    return -1
+
+
+def _save_list_items(obj: list[Any], numbers: list[int]) -> Iterator[Any]:
+    """Some items of a list; by this name pickling/steps.py reads which one it is at."""
+    for done in numbers:
+        if done < len(obj):  # a __reduce__ may take some away
+            yield obj[done]
 
 
 def _without_frames(error: Exception) -> Exception:
