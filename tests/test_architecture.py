@@ -25,7 +25,7 @@ ROWS = [
     {"digest"},
     {"pure"},
     {"_implementation"},
-    {"loading", "checking"},
+    {"loading", "checking", "round_trip"},
     {"inspection", "diagnosis", "installation", "cloud"},
     {""},  # the package itself
     {"integrations"},

@@ -20,6 +20,7 @@ from .pickling.memo import Memo
 from .pickling.pickler import Pickler
 from .pickling.steps import read_steps
 from .pickling.stream import Stream
+from .round_trip import find_faults
 from .rules.globals import find_global
 from .rules.hints import full_name
 from .rules.options import check_protocol
@@ -57,20 +58,29 @@ class Problem:
     type : type or None
         The type of the object at that place; None where it is not at hand.
     exception : Exception or None
-        Raised by pickling it, without its traceback; None if it can be pickled, with a surprise.
+        Raised by pickling or loading it, without its traceback; None if neither fails, but it
+        comes back as a surprise.
+    on_load : bool
+        Whether it can be pickled, and was found by loading that: see `round_trip`.
     hint : str or None
         The advice for it.
     """
 
-    __slots__ = ("exception", "hint", "path", "type")
+    __slots__ = ("exception", "hint", "on_load", "path", "type")
 
     def __init__(
-        self, path: str, cls: _Type | None, exception: Exception | None, hint: str | None
+        self,
+        path: str,
+        cls: _Type | None,
+        exception: Exception | None,
+        hint: str | None,
+        on_load: bool = False,
     ) -> None:
         self.path = path
         self.type: _Type | None = cls
         self.exception = exception
         self.hint = hint
+        self.on_load = on_load
 
     def _lines(self) -> list[str]:
         kind = "" if self.type is None else f"  (type {full_name(self.type)})"
@@ -96,16 +106,19 @@ class Problems(list[Problem]):
     def _summary(self) -> str:
         if not self:
             return "No problems: it can be pickled."
-        failures = sum(problem.exception is not None for problem in self)
-        surprises = len(self) - failures
+        failing = [problem.on_load for problem in self if problem.exception is not None]
+        surprises = len(self) - len(failing)
         counts = []
-        if failures:
-            places = "place" if failures == 1 else "places"
-            counts.append(f"{failures} {places} that cannot be pickled")
+        for number, what in (
+            (failing.count(False), "cannot be pickled"),
+            (failing.count(True), f"do{'es' if failing.count(True) == 1 else ''} not load"),
+        ):
+            if number:
+                counts.append(f"{number} place{'' if number == 1 else 's'} that {what}")
         if surprises:
             counts.append(f"{surprises} surprise{'' if surprises == 1 else 's'}")
         more = "" if self.complete else ", and more (see max_problems)"
-        return f"{' and '.join(counts)}{more}:"
+        return f"{', '.join(counts[:-1])}{' and ' if counts[1:] else ''}{counts[-1]}{more}:"
 
     def __repr__(self) -> str:
         return "\n".join([self._summary(), *map(repr, self)])
@@ -144,6 +157,7 @@ def diagnose(
     max_problems: int | None = 100,
     strict: bool = False,
     protocol: int | None = None,
+    round_trip: bool = False,
 ) -> Problems:
     """Find every place in an object that keeps it from being pickled.
 
@@ -165,6 +179,10 @@ def diagnose(
         bytes of memory for each container.
     protocol
         As for `dumps`: what can be pickled may depend on it.
+    round_trip
+        Also load what was pickled, part by part, and find what does not load, comes back as
+        another type, or comes back with another pickle. This runs the code that a load runs, and
+        takes several dumps and loads. What a `__getstate__` leaves out is not missed.
 
     Returns
     -------
@@ -207,6 +225,9 @@ in __setstate__.
         watch = _Tester(stream).watch
     try:
         write_pickle(stream, obj, watch, ABSENT, ABSENT, search.on_failure)
+        if round_trip:
+            for steps, part, error, hint in find_faults(obj, number):
+                search.add(find_place(obj, steps, number).text, part, error, hint, True)
     except _EndError:
         search.found.complete = False
     return search.found
@@ -245,7 +266,14 @@ class _Search:
         self.copies: dict[int, Any] = {}  # of them, by their addresses
         self.contents = _Contents()
 
-    def add(self, path: str, obj: Any, error: Exception | None, hint: str | None) -> None:
+    def add(
+        self,
+        path: str,
+        obj: Any,
+        error: Exception | None,
+        hint: str | None,
+        on_load: bool = False,
+    ) -> None:
         if path in self.paths:
             return  # a reduction that hands out the same thing twice
         if " … " not in path:
@@ -253,7 +281,7 @@ class _Search:
         if len(self.found) == self.max_problems:
             raise _EndError
         cls = None if obj is UNKNOWN else type(obj)
-        self.found.append(Problem(path, cls, error, hint))
+        self.found.append(Problem(path, cls, error, hint, on_load))
 
     def on_failure(
         self,
