@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _bench(arguments.file, arguments.protocol, arguments.rounds)
         if arguments.command == "inspect":
             return _inspect(arguments)
+        if arguments.command == "diagnose":
+            return _diagnose(arguments.file, arguments.strict)
         if arguments.command == "policy":
             return _policy_learn(arguments)
         return _demo(arguments.modules, arguments.output)
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_bench(commands)
     _add_inspect(commands)
+    _add_diagnose(commands)
     _add_policy(commands)
     return parser
 
@@ -170,6 +173,21 @@ def _add_inspect(commands: argparse._SubParsersAction[Any]) -> None:
     )
 
 
+def _add_diagnose(commands: argparse._SubParsersAction[Any]) -> None:
+    text = "load a pickle, and say what in it cannot be pickled again or comes back different"
+    diagnose = commands.add_parser(
+        "diagnose",
+        help=text,
+        description=f"{text.capitalize()}: quickpickle.diagnose(obj, round_trip=True). The exit "
+        "code is 1 if there is anything. Loading a pickle runs what is in it: only for files that "
+        "you trust. As python -m quickpickle it finds the modules of the current directory, too.",
+    )
+    diagnose.add_argument("file", metavar="FILE", help="a pickle, or several: the first")
+    diagnose.add_argument(
+        "--strict", action="store_true", help="also say what may surprise whoever reads it"
+    )
+
+
 def _add_policy(commands: argparse._SubParsersAction[Any]) -> None:
     text = "make a policy, which says what a pickle may name and call"
     policy = commands.add_parser("policy", help=text, description=f"{text.capitalize()}.")
@@ -277,6 +295,24 @@ def _inspect(arguments: argparse.Namespace) -> int:
         if policy is not None and inspection.error is None and not arguments.json:
             print_violations(screen, violations, name, arguments.policy)
     return 1 if violations else code
+
+
+def _diagnose(file: str, strict: bool) -> int:
+    from .. import diagnose, load
+    from .terminal import until_closed
+
+    try:
+        obj = load(file)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        message = printable(f"{type(error).__qualname__}: {error}")
+        return _complain(f"{printable(file)} does not load: {message}", 1)
+    problems = diagnose(obj, strict=strict, round_trip=True)
+    with until_closed():
+        for line in repr(problems).split("\n"):
+            print(printable(line))
+    return 1 if problems else 0
 
 
 def _policy_learn(arguments: argparse.Namespace) -> int:
