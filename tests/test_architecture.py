@@ -26,7 +26,8 @@ ROWS = [
     {"pure"},
     {"_implementation"},
     {"loading", "checking", "round_trip"},
-    {"inspection", "diagnosis", "installation", "cloud"},
+    {"inspection", "diagnosis", "installation"},
+    {"cloud"},
     {""},  # the package itself
     {"integrations"},
     {"cli"},

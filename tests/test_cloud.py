@@ -19,6 +19,7 @@ import random
 import re
 import subprocess
 import sys
+import threading
 import types
 import typing
 
@@ -822,7 +823,7 @@ def test_deterministic_data(cloud, protocol):
 
 
 def test_the_names_are_those_of_cloudpickle(cloud):
-    assert {*cloud.__all__, "__version__"} == set(cloudpickle.__all__)
+    assert {*cloud.__all__, "__version__"} == {*cloudpickle.__all__, "diagnose"}
     assert cloud.CloudPickler is cloud.Pickler
     assert cloud.load is quickpickle.load
     assert cloud.loads is quickpickle.loads
@@ -919,3 +920,41 @@ def test_loky(tmp_path, monkeypatch, loky, environment):
     run = [sys.executable, str(script)]
     result = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
     assert (result.stdout, result.stderr) == ("{'quickpickle.cloud'}\n", "")
+
+
+# --- diagnose
+
+
+def test_diagnose_knows_what_is_pickled_by_value(cloud):
+    lock = threading.Lock()
+
+    def with_lock():
+        return lock
+
+    class Local:
+        held = lock
+
+    obj = {"a": [lambda: 0, with_lock], "b": Local(), "c": memoryview(b""), "d": [lock]}
+    problems = cloud.diagnose(obj)
+    assert [problem.path for problem in problems] == [
+        "obj['a'][1].__closure__[0].cell_contents",
+        "type(obj['b']).held",
+        "obj['d'][0]",
+    ]
+    for problem in problems:
+        assert eval(problem.path, {"obj": obj}) is lock
+    with pytest.raises(TypeError) as caught:
+        cloud.dumps(obj)
+    assert caught.value.path == problems[0].path
+    assert cloud.diagnose([lambda: 0, Local.__init__]) == []
+    assert len(quickpickle.diagnose(obj)) > 3
+
+
+def test_the_limits_of_diagnose(cloud):
+    obj = [threading.Lock(), threading.Lock()]
+    problems = cloud.diagnose(obj, max_problems=1)
+    assert len(problems) == 1
+    assert not problems.complete
+    with pytest.raises(ValueError, match="pickle protocol must be"):
+        cloud.diagnose(obj, protocol=99)
+    assert len(cloud.diagnose(obj, protocol=2)) == 2

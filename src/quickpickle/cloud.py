@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pickle import PickleBuffer, PicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle as _theirs  # so that `cloudpickle` is what it is in theirs, see __getattr__
 from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
@@ -19,13 +19,18 @@ from ._implementation import loads
 from .files.writing import FilePath, dump_to_path
 from .loading import load
 from .pickling.pickler import SupportsWrite
+from .rules.options import check_protocol
 from .rules.progress import Report
 from .rules.reductions import only_globals
 from .rules.tracebacks import drop_frames, drops_frames
 
+if TYPE_CHECKING:
+    from .diagnosis import Problems
+
 __all__ = [
     "CloudPickler",
     "Pickler",
+    "diagnose",
     "dump",
     "dumps",
     "load",
@@ -212,6 +217,26 @@ def dumps(
     except BaseException as error:
         drop_frames(error)
         raise
+
+
+@drops_frames
+def diagnose(obj: Any, *, max_problems: int | None = 100, protocol: int | None = None) -> Problems:
+    """Find every place in an object that keeps `dumps` of this module from pickling it.
+
+    As `quickpickle.diagnose`, which see; what cloudpickle pickles by value is walked too.
+
+    >>> import threading
+    >>> lock = threading.Lock()
+    >>> diagnose([lambda: 0, lambda held=lock: held])[0].path
+    'obj[1].__defaults__[0]'
+    """
+    from .diagnosis import Nowhere, diagnose_with  # only now: most programs have no use for it
+
+    number = check_protocol(_theirs.DEFAULT_PROTOCOL if protocol is None else protocol)
+    reducers = _Reducers()
+    reducers.globals_ref = {}
+    reducers.dispatch_table = Pickler.dispatch_table
+    return diagnose_with(Pickler(Nowhere(), number), obj, number, max_problems, reducers)
 
 
 @drops_frames

@@ -209,6 +209,40 @@ def diagnose(
 in __setstate__.
     """
     number = check_protocol(protocol)
+    search = _new_search(number, max_problems)
+    watch: Any = search.watch if strict else ABSENT
+    if not strict and implementation == "native":
+        watch = _Tester(search.stream, _implementation.Pickler(Nowhere(), number)).watch
+    try:
+        write_pickle(search.stream, obj, watch, ABSENT, ABSENT, search.on_failure)
+        if round_trip:
+            for steps, part, error, hint in find_faults(obj, number):
+                search.add(find_place(obj, steps, number).text, part, error, hint, True)
+    except _EndError:
+        search.found.complete = False
+    return search.found
+
+
+def diagnose_with(
+    pickler: Any, obj: Any, number: int, max_problems: int | None, reducers: Any
+) -> Problems:
+    """The Problems of an object for a Pickler with hooks, for quickpickle.cloud.
+
+    `reducers` has the hooks for the walk; `pickler` writes to a Nowhere, and tests what to walk.
+    """
+    search = _new_search(number, max_problems)
+    watch: Any = ABSENT
+    if implementation == "native":
+        watch = _Tester(search.stream, pickler).watch
+    hook, table = reducers.reducer_override, reducers.dispatch_table
+    try:
+        write_pickle(search.stream, obj, watch, hook, table, search.on_failure)
+    except _EndError:
+        search.found.complete = False
+    return search.found
+
+
+def _new_search(number: int, max_problems: int | None) -> _Search:
     if max_problems is not None and max_problems < 1:
         raise ValueError("max_problems must be at least 1, or None")
     stream = Stream(
@@ -219,18 +253,7 @@ in __setstate__.
         buffer_callback=None,
         reduction_limit=Pickler.reduction_limit,
     )
-    search = _Search(stream, max_problems)
-    watch: Any = search.watch if strict else ABSENT
-    if not strict and implementation == "native":
-        watch = _Tester(stream).watch
-    try:
-        write_pickle(stream, obj, watch, ABSENT, ABSENT, search.on_failure)
-        if round_trip:
-            for steps, part, error, hint in find_faults(obj, number):
-                search.add(find_place(obj, steps, number).text, part, error, hint, True)
-    except _EndError:
-        search.found.complete = False
-    return search.found
+    return _Search(stream, max_problems)
 
 
 make_public(Problem, diagnose)
@@ -381,7 +404,9 @@ class _Search:
             raise _SurpriseError(_OTHER_NAME.format(f"{found.module_name}.{found.name}"))
 
 
-class _Nowhere:
+class Nowhere:
+    """A file that keeps nothing."""
+
     def write(self, data: Any) -> None:
         """Throw it away."""
 
@@ -393,9 +418,9 @@ class _Tester:
     be pickled counts as written: it is in the walk's memo.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, pickler: Any) -> None:
         self.numbers = stream.memo.numbers
-        self.pickler = _implementation.Pickler(_Nowhere(), stream.protocol)
+        self.pickler = pickler
         self.kept: list[Any] = []  # so that nothing else gets the addresses in the memo
         self.limit: float | None = None
         self.lost = 0.0  # seconds, in dumps that have failed
