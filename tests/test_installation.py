@@ -8,6 +8,7 @@ import io
 import logging
 import logging.handlers
 import multiprocessing
+import multiprocessing.pool
 import os
 import pickle
 import shelve
@@ -316,3 +317,44 @@ assert not pickle.dumps.__module__.startswith("quickpickle")
 """
     environment = os.environ | {"QUICKPICKLE_PURE": pure}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def make_a_lock(_):
+    return {"a": [1, threading.Lock()]}
+
+
+class OddError(Exception):
+    def __repr__(self):
+        raise ValueError("no repr")
+
+
+class RaisesOddError:
+    def __reduce__(self):
+        raise OddError
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+def test_a_pool_keeps_the_note_on_what_it_cannot_send():
+    context = multiprocessing.get_context("fork")
+    with quickpickle.install(), context.Pool(1) as pool:
+        with pytest.raises(multiprocessing.pool.MaybeEncodingError) as caught:
+            pool.apply(make_a_lock, (1,))
+        assert pool.apply(abs, (-1,)) == 1
+    (note,) = caught.value.__notes__
+    where, hint = note.split("\n")
+    # obj[2][1] is what the function has returned, in what the pool sends.
+    assert where == "pickling failed at obj[2][1]['a'][1] (type _thread.lock)"
+    assert hint.startswith("A lock")
+    assert caught.value.exc.startswith("TypeError(")
+
+
+def test_an_encoding_error_that_is_of_another_exception():
+    with quickpickle.install():
+        for obj in ([threading.Lock()], [RaisesOddError()]):
+            with pytest.raises((TypeError, OddError)):
+                reduction.ForkingPickler.dumps(obj)
+        error = multiprocessing.pool.MaybeEncodingError(ValueError("other"), 1)
+        copy = pickle.loads(reduction.ForkingPickler.dumps(error))
+    assert (copy.exc, copy.value) == (error.exc, error.value)
+    assert not getattr(copy, "__notes__", None)

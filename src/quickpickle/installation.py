@@ -6,6 +6,8 @@ import copyreg
 import pickle
 import sys
 import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import reduction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -50,6 +52,37 @@ class _QuickForkingPickler(Pickler):
         super().__init__(*args)
         reducers: dict[type, Any] = _ForkingPickler._extra_reducers
         self.dispatch_table = {**copyreg.dispatch_table, **reducers}
+        pool = sys.modules.get("multiprocessing.pool")
+        if pool is not None:
+            self.dispatch_table[pool.MaybeEncodingError] = _reduce_encoding_error
+
+    @drops_frames
+    def dump(self, obj: Any) -> None:
+        try:
+            super().dump(obj)
+        except Exception as error:
+            with suppress(Exception):  # of its own repr
+                _failed.shown = repr(error)
+                _failed.notes = [*vars(error).get("__notes__", ())]
+            raise
+
+
+class _Failed(threading.local):
+    """What the last dump in this thread has raised."""
+
+    shown = ""
+    notes: Sequence[str] = ()
+
+
+_failed: Final = _Failed()
+
+
+def _reduce_encoding_error(error: Any) -> Any:
+    """With the notes of the exception that it stands for: it has no more of that than its repr."""
+    state = {**vars(error)}
+    if error.exc == _failed.shown and "__notes__" not in state:
+        state["__notes__"] = [*_failed.notes]
+    return type(error), error.args, state
 
 
 @drops_frames
