@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import threading
 
 import pytest
@@ -170,3 +171,53 @@ def test_the_limit():
     problems = diagnose([FailureError(1, ""), FailureError(2, "")], round_trip=True, max_problems=1)
     assert len(problems) == 1
     assert not problems.complete
+
+
+# --- what strict=True finds of these, without loading
+
+
+class ReducesError(FailureError):
+    def __reduce__(self):
+        return ReducesError, (1, "no")
+
+
+def raised(error, cause=None):
+    try:
+        raise error from cause
+    except Exception as caught:
+        return caught
+
+
+def strict(obj):
+    return [(problem.path, problem.hint) for problem in diagnose(obj, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("make", "hint"),
+    [
+        (lambda: FailureError(1, "no"), EXCEPTION),
+        (lambda: raised(ValueError()), "Pickling loses its __traceback__:"),
+        (
+            lambda: raised(ValueError(), KeyError()),
+            "Pickling loses its __cause__ and __traceback__:",
+        ),
+        (lambda: raised(FineError(1, "no")), "Pickling loses its __traceback__:"),
+    ],
+)
+def test_exceptions_that_surprise(make, hint):
+    ((path, found),) = strict({"e": [make()]})
+    assert path == "obj['e'][0]"
+    assert found.startswith(hint)
+
+
+@pytest.mark.parametrize("error", [FineError(1, "no"), ReducesError(1, "no"), ValueError(1, 2)])
+def test_exceptions_that_do_not(error):
+    assert strict([error]) == []
+    assert diagnose([error], round_trip=True) == []
+
+
+def test_paths_of_one_platform():
+    ((path, hint),) = strict([pathlib.PurePosixPath("a"), pathlib.Path("a")])
+    assert path == "obj[1]"
+    assert hint.startswith("It loads on systems of this kind only")
+    assert ("pathlib._local" in hint) == (pathlib.Path.__module__ == "pathlib._local")

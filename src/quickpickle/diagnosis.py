@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import html
+import inspect
 import marshal
 import re
 from collections.abc import Callable, Iterator
@@ -20,12 +22,12 @@ from .pickling.memo import Memo
 from .pickling.pickler import Pickler
 from .pickling.steps import read_steps
 from .pickling.stream import Stream
-from .round_trip import find_faults
+from .round_trip import EXCEPTION, find_faults
 from .rules.globals import find_global
 from .rules.hints import full_name
 from .rules.options import check_protocol
 from .rules.paths import HEAD, Place, find_place, place_hint
-from .rules.reductions import ABSENT
+from .rules.reductions import ABSENT, find
 from .rules.steps import UNKNOWN
 from .rules.tracebacks import drop_frames, drops_frames, make_public
 
@@ -43,6 +45,17 @@ _OTHER_NAME: Final = "It is pickled as {0}, so whoever reads it gets what is the
 _COPY: Final = "It equals {0}: let both be one object, and it is written once."
 
 
+_LOST: Final = "Pickling loses its {0}: keep traceback.format_exception(error), too."
+_ONE_PLATFORM: Final = (
+    "It loads on systems of this kind only, Windows or the others: keep str(path), or a pure path."
+)
+_FROM_313: Final = "Its module, pathlib._local, is not there before Python 3.13."
+
+_NOT_PICKLED: Final = ("__cause__", "__context__", "__traceback__")
+_PATHS: Final = ("pathlib.PosixPath", "pathlib.WindowsPath")
+_LOCAL_PATHS: Final = ("pathlib._local.PosixPath", "pathlib._local.WindowsPath")
+
+_args_of: Final = vars(BaseException)["args"].__get__
 name_of: Final = type.__dict__["__name__"].__get__
 
 _Type = type
@@ -175,8 +188,10 @@ def diagnose(
     strict
         Also find what can be pickled, but may surprise: classes and functions from `__main__`,
         those that are found under another name than their own, equal copies of one large object
-        (from 64 KiB on, or 1000 items with those of the containers in it). That takes about 250
-        bytes of memory for each container.
+        (from 64 KiB on, or 1000 items with those of the containers in it), exceptions that lose
+        their cause, context or traceback, or whose `args` their `__init__` does not take, and
+        paths, which load on one kind of system. That takes about 250 bytes of memory for each
+        container.
     protocol
         As for `dumps`: what can be pickled may depend on it.
     round_trip
@@ -361,8 +376,15 @@ class _Search:
             content = self.contents.of(obj)
             if content is not None and content.is_large and id(obj) not in self.copies:
                 self.watch_large(obj, content.digest)
-        elif cls in _MEASURES and _MEASURES[cls](obj) and id(obj) not in self.copies:
-            self.watch_large(obj, _digest(obj))
+        elif cls in _MEASURES:
+            if _MEASURES[cls](obj) and id(obj) not in self.copies:
+                self.watch_large(obj, _digest(obj))
+        elif issubclass(cls, BaseException):
+            _watch_exception(obj)
+        elif full_name(cls) in _PATHS:
+            raise _SurpriseError(_ONE_PLATFORM)
+        elif full_name(cls) in _LOCAL_PATHS:
+            raise _SurpriseError(f"{_ONE_PLATFORM} {_FROM_313}")
 
     def watch_large(self, obj: Any, digest: Any) -> None:
         key = (type(obj), digest)
@@ -402,6 +424,29 @@ class _Search:
             raise _SurpriseError(_FROM_MAIN)
         if issubclass(type(obj), type) and name_of(obj) != found.name.rpartition(".")[2]:
             raise _SurpriseError(_OTHER_NAME.format(f"{found.module_name}.{found.name}"))
+
+
+def _watch_exception(error: BaseException) -> None:
+    cls = type(error)
+    if _is_made_of_args(cls):
+        init = find(cls, "__init__")
+        args = _args_of(error)
+        if type(init) is FunctionType and type(args) is tuple:
+            try:
+                inspect.signature(init).bind(error, *args)
+            except (TypeError, ValueError):
+                raise _SurpriseError(EXCEPTION) from None
+    held = vars(BaseException)
+    lost = [name for name in _NOT_PICKLED if held[name].__get__(error) is not None]
+    if lost:
+        raise _SurpriseError(_LOST.format(" and ".join(lost)))
+
+
+def _is_made_of_args(cls: type) -> bool:
+    """Whether the exceptions of a class are loaded by a call of it with their args."""
+    names = ("__reduce__", "__reduce_ex__")
+    is_plain = all(find(cls, name) is find(BaseException, name) for name in names)
+    return is_plain and cls not in copyreg.dispatch_table
 
 
 class Nowhere:

@@ -15,7 +15,7 @@ _DIFFERENT: Final = (
     "__reduce__, __getstate__ and __setstate__."
 )
 _OTHER_TYPE: Final = "It comes back as another type, {0}."
-_EXCEPTION: Final = (
+EXCEPTION: Final = (
     "An exception is made again with its args: let __init__ hand all its arguments to "
     "super().__init__(), or write a __reduce__."
 )
@@ -117,7 +117,7 @@ def _hint(obj: Any, error: Exception) -> str | None:
     if isinstance(error, RecursionError) and find(cls, "__getattr__") is not ABSENT:
         return _GETATTR
     if isinstance(error, TypeError) and issubclass(cls, BaseException):
-        return _EXCEPTION
+        return EXCEPTION
     if isinstance(error, TypeError) and "__new__" in str(error):
         return _NEW
     if isinstance(error, AttributeError) and find(cls, "__hash__") is not find(object, "__hash__"):
