@@ -26,7 +26,7 @@ from .round_trip import EXCEPTION, find_faults
 from .rules.globals import find_global
 from .rules.hints import full_name
 from .rules.options import check_protocol
-from .rules.paths import HEAD, Place, find_place, place_hint
+from .rules.paths import Place, find_place, place_hint
 from .rules.reductions import ABSENT, find
 from .rules.steps import UNKNOWN
 from .rules.tracebacks import drop_frames, drops_frames, make_public

@@ -12,7 +12,6 @@ hash, no property; keys are shown where they are of a builtin type, else by thei
 from __future__ import annotations
 
 import gc
-import re
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -30,9 +29,10 @@ from typing import Any, Final, NamedTuple
 
 from .hints import find_file_hint, find_hint, full_name
 from .notation import LONGEST_KEY, can_follow_a_dot, literal
+from .notes import DUMP_HEAD, annotate, fault_line
 from .reductions import ABSENT, COPYREG_TABLE, OVERRIDE, OWN_TABLE, dict_of, find, mro_of
 from .scientific import is_array, is_table, name_in_array, name_in_table
-from .sending import DIGESTING, REPORTING, WRITING
+from .sending import REPORTING, WRITING
 from .steps import (
     ATTRIBUTE,
     DICT_KEY,
@@ -49,13 +49,6 @@ from .steps import (
     Step,
 )
 
-HEAD: Final = "pickling failed at "
-_INNER: Final = ", in whose own dump "
-_INNER_HEAD: Final = "it failed at "
-_FAULT: Final = re.compile(
-    rf"(?:{WRITING}|{DIGESTING}|{re.escape(REPORTING)}) (?:failed|was interrupted)"
-)
-
 _LONGEST_PATH: Final = 4000  # characters
 _STEPS_AT_END: Final = 20  # of a path that is longer
 _MOST_ATTRIBUTES: Final = 1000  # of an object that are looked through for one
@@ -65,14 +58,8 @@ _BEFORE: Final = "\0"  # stands for the path up to a gap
 _FIELD_TYPE: Final = getattr(sys.modules.get("_collections"), "_tuplegetter", None)
 
 _args_of: Final = vars(BaseException)["args"].__get__
-# The types of ImportError.path; the second is that of PyPy.
-_OWN_PATH: Final = {
-    MemberDescriptorType,
-    GetSetDescriptorType if sys.implementation.name == "pypy" else MemberDescriptorType,
-}
 _flags_of: Final = type.__dict__["__flags__"].__get__
 _MANAGED_DICT: Final = 1 << 4  # Py_TPFLAGS_MANAGED_DICT: attributes may do without a dict
-_get_dict: Final = vars(BaseException)["__dict__"].__get__
 
 
 class Place(NamedTuple):
@@ -101,7 +88,8 @@ def add_path(
         described = [] if place.obj is UNKNOWN else [f"type {full_name(type(place.obj))}"]
         described += _describe_keys(steps)
         where = f"{place.text} ({', '.join(described)})" if described else place.text
-        _annotate(error, place.text, HEAD + where, place_hint(root, steps, place, error))
+        hint = place_hint(root, steps, place, error)
+        annotate(error, DUMP_HEAD + where, hint, path=place.text)
     except Exception:  # out of memory, or at the recursion limit: what matters is the error
         pass
 
@@ -112,11 +100,11 @@ def add_fault(error: BaseException, what: str, size: int) -> None:
     `what` is one of those in rules/sending.py. There is no `path`, which would name an object.
     """
     try:
-        line = f"{what} {'failed' if isinstance(error, Exception) else 'was interrupted'}"
+        line = fault_line(error, what)
         if what != REPORTING:  # which was told
             line += f" after {size:,} bytes"
         hint = find_file_hint(error) if what == WRITING else None
-        _annotate(error, None, line, hint)
+        annotate(error, line, hint)
     except Exception:  # out of memory, or at the recursion limit: what matters is the error
         pass
 
@@ -526,54 +514,3 @@ def _attribute(text: str, obj: Any, name: str) -> str:
     if type(getattribute) is FunctionType and getattribute is not object.__getattribute__:
         return f"object.__getattribute__({text}, {name!r})"
     return f"{text}.{name}"
-
-
-# --- the note and the attribute
-
-
-def _annotate(error: BaseException, path: str | None, line: str, hint: str | None) -> None:
-    attributes = _get_dict(error)
-    notes = attributes.get("__notes__")
-    if notes is None:
-        notes = []
-    elif type(notes) is not list:
-        return  # whatever it is, it is not ours
-    earlier, number = None, 0
-    for number, note in enumerate(notes):  # noqa: B007
-        if type(note) is str and (note.startswith(HEAD) or _FAULT.match(note)):
-            earlier = note
-            break
-    if earlier is None:
-        lines = [line, *([hint] if hint else [])]
-    else:
-        # Of a dump inside this one. Its root is known to nobody here, so the path is ours.
-        first, *lines = earlier.split("\n")
-        inner = _as_inner(first.rpartition(_INNER)[2])
-        lines = [line + ("" if inner == _as_inner(line) else _INNER + inner), *lines]
-    own = find(type(error), "path")
-    own_path = attributes.get("path") if own is ABSENT else UNKNOWN
-    if type(own) in _OWN_PATH:
-        with suppress(AttributeError):  # not set
-            own_path = own.__get__(error)
-    is_ours = earlier is not None and type(own_path) is str and earlier.startswith(HEAD + own_path)
-    note = "\n".join(lines)
-    if earlier is None:
-        notes.append(note)
-        # Past any __setattr__ of the exception's class, which may refuse, or do anything else.
-        BaseException.__setattr__(error, "__notes__", notes)
-    else:
-        notes[number] = note
-    if own is not ABSENT:
-        if is_ours or own_path is None:
-            own.__set__(error, path)  # ImportError has one, mostly unused
-    elif path is None:
-        if is_ours:
-            BaseException.__delattr__(error, "path")
-    elif "path" not in attributes or is_ours:
-        # Past any __setattr__ of the exception's class, which may refuse, or do anything else.
-        BaseException.__setattr__(error, "path", path)
-
-
-def _as_inner(line: str) -> str:
-    """The first line of a note as it is told of a dump inside another one."""
-    return _INNER_HEAD + line.removeprefix(HEAD) if line.startswith(HEAD) else line
