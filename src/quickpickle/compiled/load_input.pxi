@@ -143,7 +143,7 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
         skip_consumed(self)
     have = self.end - self.p
     while have < count:
-        append(self, self.file_read(min(count - have, max(have, PIECE))))
+        append(self, read_file(self, min(count - have, max(have, PIECE))))
         if self.end - self.p == have:
             raise self.fault().truncated()
         have = self.end - self.p
@@ -172,25 +172,37 @@ cdef int skip_consumed(Loader self) except -1:
     self.end -= unused
     self.ahead = 0
     if used:
-        self.file_read(used)
+        read_file(self, used)
     return 0
+
+
+cdef bytes read_file(Loader self, Py_ssize_t count):
+    """Bytes of the file. While it is asked it is known that a fault is its own."""
+    self.is_reading = True
+    data = self.file_read(count)
+    content = data if type(data) is bytes else loading.as_bytes(data)
+    self.is_reading = False
+    return content
 
 
 cdef int peek(Loader self) except -1:
     cdef Py_ssize_t have
+    self.is_reading = True
     try:
         shown = self.file_peek(PEEKED)
     except NotImplementedError:
+        self.is_reading = False
         self.file_peek = None
         return 0
+    content = shown if type(shown) is bytes else loading.as_bytes(shown)
+    self.is_reading = False
     have = self.end - self.p
-    append(self, shown)
+    append(self, content)
     self.ahead = self.end - self.p - have
     return 0
 
 
-cdef int append(Loader self, object data) except -1:
-    cdef bytes content = data if type(data) is bytes else loading.as_bytes(data)
+cdef int append(Loader self, bytes content) except -1:
     cdef Py_ssize_t size = len(content)
     make_room(self, size)
     if size:
@@ -269,7 +281,11 @@ cdef int read_line(Loader self) except -1:
     skip_consumed(self)
     drop_rest(self)
     look_up_rest(self)
-    append(self, self.file_readline())
+    self.is_reading = True
+    line = self.file_readline()
+    content = line if type(line) is bytes else loading.as_bytes(line)
+    self.is_reading = False
+    append(self, content)
     return 0
 
 
@@ -334,7 +350,6 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     look_up_rest(self)
     skip_consumed(self)
     have = self.end - self.p
-    self.base += count - have  # what does not go through the buffer
     if as_bytearray and self.file_readinto is not None:
         PyByteArray_Resize(target, have)
         if have:
@@ -344,6 +359,7 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
             PyByteArray_Resize(target, min(count, have + max(have, PIECE)))
             view = memoryview(target)
             part = view[have:]
+            self.is_reading = True
             try:
                 size = self.file_readinto(part)
             finally:
@@ -353,20 +369,24 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
                 raise ValueError("readinto() returned negative size")
             if size > len(target) - have:
                 raise ValueError("readinto() returned too much")
+            self.is_reading = False
             if size == 0:
                 raise self.fault().truncated()
             have += size
+            self.passed += size
         PyByteArray_Resize(target, count)
+        count_passed(self)
         self.open_window()
         return target
     if self.file_readinto is not None and not as_bytearray and is_plain(self):
         result = read_bytes(self, have, count)
+        count_passed(self)
         self.open_window()
         return result
     pieces = [self.p[:have]] if have else []
     self.p = self.end
     while have < count:
-        data = loading.as_bytes(self.file_read(min(count - have, max(have, PIECE))))
+        data = read_file(self, min(count - have, max(have, PIECE)))
         if not data:
             raise self.fault().truncated()
         size = len(data)
@@ -376,6 +396,8 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
             size = count - have
         pieces.append(data)
         have += size
+        self.passed += size
+    count_passed(self)
     result = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     if len(result) == 1:
         result = new_bytes(PyBytes_AS_STRING(result), 1)
@@ -384,6 +406,12 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     del pieces
     self.open_window()
     return result
+
+
+cdef void count_passed(Loader self) noexcept:
+    """A payload is whole, of which so many bytes did not go through the buffer."""
+    self.base += self.passed
+    self.passed = 0
 
 
 cdef object read_mapped(Loader self, Py_ssize_t count, bint as_bytearray):
@@ -436,13 +464,16 @@ cdef bytes read_bytes(Loader self, Py_ssize_t have, Py_ssize_t count):
             view = PyMemoryView_FromMemory(
                 PyBytes_AS_STRING_(made) + have, room - have, PyBUF_WRITE
             )
+            self.is_reading = True
             try:
                 size = self.file_readinto(view)
             finally:
                 view.release()
+            self.is_reading = False
             if size == 0:
                 raise self.fault().truncated()
             have += size
+            self.passed += size
     except BaseException:
         Py_XDECREF(made)
         raise

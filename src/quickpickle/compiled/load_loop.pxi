@@ -321,8 +321,11 @@ cdef PyObject* load_pickle(Loader self, Watched watched) except NULL:
 
 cdef int read_opcode(Loader self) except -1:
     """The next byte of the file. The end is an EOFError here, as there is no pickle at all."""
+    self.is_between = True
     try:
         read_more(self, 1)
+        self.is_between = False
+        self.known = self.base + (self.p - self.start)
         return 0
     except UnpicklingError:
         pass
@@ -525,6 +528,7 @@ cdef int load_frame(Loader self) except -1:
     if count > <uint64_t>LARGEST:
         raise self.fault().too_large("FRAME")
     need(self, count)
+    self.known = self.base + (self.p - self.start)
     if frames_are_checked:
         leave_frame(self)
         self.data_end = self.end

@@ -90,6 +90,11 @@ cdef class Loader:
     cdef char* buffer
     cdef Py_ssize_t buffer_room, ahead
     cdef bint is_file, is_plain_file, looks_up_later
+    # load_faults.pxi
+    cdef bint is_between  # the last opcode is done, and the next is not read
+    cdef bint is_reading  # the file is asked for something
+    cdef Py_ssize_t known  # where an opcode begins, counted as `base` is
+    cdef Py_ssize_t passed  # bytes of the payload that is being read, which are not in the buffer
 
     def __cinit__(self):
         self.window.is_open = False
@@ -121,6 +126,7 @@ cdef class Loader:
         self.fence = self.bottom
         self.proto = self.dict_count = 0
         self.base = -(self.p - self.start)
+        self.known = 0
         self.notes_numbers = self.memo_is_seen and self.memo_count
         self.has_puts = False
         self.new_count = 0

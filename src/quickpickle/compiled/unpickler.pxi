@@ -28,11 +28,15 @@ cdef object run(Loader loader):
         is_loaded = True
     finally:
         loader.close_window()  # if it is open
-        if not is_loaded:
-            loader.window.marker = NULL
-            loader.forget_pending()
-            loader.forget_new()
-        loader.clear()
+        try:
+            if not is_loaded:
+                note_fault(loader)
+        finally:
+            if not is_loaded:
+                loader.window.marker = NULL
+                loader.forget_pending()
+                loader.forget_new()
+            loader.clear()
     if loader.window.marker != NULL:
         # The collector looks at its counts where an object is made, and lists may be taken from
         # those that were freed. So one is made that cannot.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..format import table
+from ..format.decode import walk
 from ..rules.errors import InspectionError
 from .labels import Labels, is_rebuilder
 from .read import find_line_end
@@ -20,6 +21,27 @@ from .source import Data, Part, Source
 MOST_OBJECTS: Final = 300_000  # of a pickle that is read once more, with all behind the opcode
 _MOST_PIECES: Final = 16  # of a megabyte, that are read behind the last opcode
 _FARTHEST: Final = 1 << 28  # bytes behind it, payloads included
+_CHANGES: Final = {
+    table.APPEND,
+    table.APPENDS,
+    table.ADDITEMS,
+    table.SETITEM,
+    table.SETITEMS,
+    table.BUILD,
+}
+_MOST_WALKED: Final = 1 << 22  # bytes that are looked through for the beginning of an opcode
+
+
+_Target = tuple[int, int, int]  # see _target
+
+
+class Found(NamedTuple):
+    """What is known of an opcode."""
+
+    offset: int
+    path: str | None = None
+    names: tuple[str, str] | None = None  # the module and name of what it is about
+    code: int = -1  # -1 where its first byte is not known
 
 
 def path_in_data(scanner_class: Any, data: Any, offset: int) -> str | None:
@@ -65,6 +87,48 @@ def paths_in_file(
         return unknown
 
 
+def locate(scanner_class: Any, source: Source, known: int, reached: int, is_between: bool) -> Found:
+    """The opcode that was being read when so many bytes of a pickle had been taken.
+
+    `known` is the offset of this or an earlier opcode. With `is_between` none had begun.
+    """
+    if not reached:
+        return Found(0)
+    # The last payload may be cut off, and has its place all the same.
+    scanner = scanner_class(Part.size, partial(is_rebuilder, source), False, MOST_OBJECTS)
+    # It has the last of the bytes, so without that byte it is not whole.
+    end = reached if is_between else reached - 1
+    try:
+        offset = position = _read_to(scanner, source, 0, end)
+        if position > end:  # payloads are not looked at, but their opcode is the last that was
+            offset = int(scanner.offset[len(scanner.kind) - 1])
+    except InspectionError as error:
+        found = Found(reached) if is_between else find_opcode(source, known, reached)
+        if error.offset != found.offset:  # too many objects, or another pickle's memo
+            return found
+        offset = position = error.offset
+    first = b"" if is_between else source.read(offset, 1)
+    code = first[0] if first else -1
+    target = _target(scanner, offset, code)
+    scanner.abandon(_read_behind(scanner, source, position))
+    scanner.finish()
+    labels = Labels(source, scanner, is_first=True)
+    return Found(offset, _path(labels, target), _names(labels, target, code), code)
+
+
+def find_opcode(source: Source, known: int, reached: int) -> Found:
+    """The same without the path: the opcodes are only counted, from a known one on."""
+    if not 0 <= reached - known <= _MOST_WALKED:
+        return Found(reached - 1)
+    data = source.read(known, reached - known)
+    offset = end = 0
+    for _, offset, end in walk(data):  # noqa: B007
+        pass
+    if end < len(data):
+        offset = end
+    return Found(known + offset, code=data[offset] if data else -1)
+
+
 def _find_paths(scanner_class: Any, source: Source, offsets: Sequence[int]) -> list[str | None]:
     scanner = scanner_class(source.size, partial(is_rebuilder, source), False, MOST_OBJECTS)
     targets = _read(scanner, source, list(offsets))
@@ -73,31 +137,44 @@ def _find_paths(scanner_class: Any, source: Source, offsets: Sequence[int]) -> l
     return [_path(labels, target) for target in targets]
 
 
-def _read(scanner: Any, source: Source, offsets: list[int]) -> list[tuple[int, int, int] | None]:
-    """For each opcode its offset, and a node with the offset of that, if it makes none itself."""
-    targets: list[tuple[int, int, int] | None] = [None] * len(offsets)
+def _read(scanner: Any, source: Source, offsets: list[int]) -> list[_Target | None]:
+    """What each opcode is about."""
+    targets: list[_Target | None] = [None] * len(offsets)
     position = 0
     try:
         for i, offset in enumerate(offsets):
             position = _read_to(scanner, source, position, offset)
             if position != offset or scanner.pickles:
                 break
-            node = scanner.target(table.ACTION_OF[source.read(offset, 1)[0]])
-            found = 0 if node == table.NOTHING else int(scanner.offset[node])
-            targets[i] = offset, node, found
+            targets[i] = _target(scanner, offset, source.read(offset, 1)[0])
         else:
-            last = position
-            for _ in range(_MOST_PIECES):
-                if scanner.pickles or position - last > _FARTHEST:
-                    break
-                reached = _feed(scanner, source, position, source.size)
-                if reached == position:
-                    break
-                position = reached
+            position = _read_behind(scanner, source, position)
     except InspectionError as error:
         position = error.offset
     scanner.abandon(position)
     return targets
+
+
+def _target(scanner: Any, offset: int, code: int) -> _Target:
+    """An opcode's offset, and a node with the offset of that, if it makes none itself."""
+    node = scanner.target(table.ACTION_OF[code] if code >= 0 else table.UNKNOWN)
+    return offset, node, 0 if node == table.NOTHING else int(scanner.offset[node])
+
+
+def _read_behind(scanner: Any, source: Source, position: int) -> int:
+    """Read what puts the last object into another one; returns how far it came."""
+    last = position
+    try:
+        for _ in range(_MOST_PIECES):
+            if scanner.pickles or position - last > _FARTHEST:
+                break
+            reached = _feed(scanner, source, position, source.size)
+            if reached == position:
+                break
+            position = reached
+    except InspectionError as error:
+        position = error.offset
+    return position
 
 
 def _read_to(scanner: Any, source: Source, position: int, offset: int) -> int:
@@ -121,7 +198,7 @@ def _feed(scanner: Any, source: Source, position: int, end: int) -> int:
     return int(reached)
 
 
-def _path(labels: Labels, target: tuple[int, int, int] | None) -> str | None:
+def _path(labels: Labels, target: _Target | None) -> str | None:
     if target is None:
         return None
     offset, node, found = target
@@ -133,6 +210,27 @@ def _path(labels: Labels, target: tuple[int, int, int] | None) -> str | None:
         return None  # one of a long row of numbers, which have no nodes
     path = labels.path(node)
     return None if path.startswith("<") else path
+
+
+def _names(labels: Labels, target: _Target | None, code: int) -> tuple[str, str] | None:
+    """The module and name of what an opcode calls, looks up or changes."""
+    if target is None:
+        return None
+    offset, node, found = target
+    scanner = labels.scanner
+    made = _last_at(scanner, offset)
+    if made is not None:
+        node = made
+    elif (
+        table.ACTION_OF[code] not in _CHANGES
+        or node >= len(scanner.kind)
+        or scanner.offset[node] != found
+    ):
+        return None
+    number = scanner.type[node]
+    if number == table.NOTHING or scanner.kind[node] not in (table.GLOBAL, table.OBJECT):
+        return None
+    return labels.names_of(number)
 
 
 def _last_at(scanner: Any, offset: int) -> int | None:

@@ -77,7 +77,7 @@ def find_paths(
 
     if stream.read is None:
         return places.paths_in_data(scanner_class, stream.data[begin:], offsets)
-    consumed = stream.base + stream.prefetched - begin
+    consumed = stream.base + stream.passed + stream.prefetched - begin
     return places.paths_in_file(scanner_class, stream.read, consumed, offsets)
 
 

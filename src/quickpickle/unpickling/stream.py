@@ -44,10 +44,14 @@ class Stream:
         "fix_imports",
         "frame_end",
         "guard",
+        "is_between",
         "is_hooked",
+        "is_reading",
+        "known",
         "mapping",
         "memo",
         "objects",
+        "passed",
         "peek",
         "persistent_load",
         "pos",
@@ -82,6 +86,11 @@ class Stream:
         self.readinto: Any = None
         self.peek: Any = None
         self.mapping: Mapping | None = None  # of the file
+        # For errors: see scanning/faults.py.
+        self.is_between = False  # the last opcode is done, and the next is not read
+        self.is_reading = False  # the file is asked for something
+        self.known = 0  # where an opcode begins, counted as `base` is
+        self.passed = 0  # bytes of the payload that is being read, which are not in `data`
         self.fix_imports = fix_imports
         self.encoding = encoding
         self.errors = errors
@@ -114,11 +123,15 @@ class Stream:
         self.check_length(count)
         self.skip_consumed()
         if self.peek is not None and count < _PEEKED:
+            self.is_reading = True
             try:
-                self._take(as_bytes(self.peek(_PEEKED)), 0)
+                data = as_bytes(self.peek(_PEEKED))
             except NotImplementedError:
+                self.is_reading = False
                 self.peek = None
             else:
+                self.is_reading = False
+                self._take(data, 0)
                 if count <= self.size:
                     return 0
         data = self._read(count)
@@ -129,10 +142,15 @@ class Stream:
 
     def next_opcode(self) -> int:
         """Have one more byte at hand, and return where it is."""
+        self.is_between = True
         try:
-            return self.fill(1)
+            pos = self.fill(1)
         except UnpicklingError:
             pass
+        else:
+            self.is_between = False
+            self.known = self.base + pos
+            return pos
         raise end_of_file()
 
     def line(self) -> bytes:
@@ -146,7 +164,9 @@ class Stream:
             if self.read is None:
                 raise truncated()
             self.skip_consumed()
+            self.is_reading = True
             data = as_bytes(self.readline())
+            self.is_reading = False
             self._take(data, len(data))
             pos = 0
             end = len(data) - 1
@@ -171,9 +191,10 @@ class Stream:
         self.pos = len(self.data)
         self.skip_consumed()
         rest = self._read(count - len(start))
-        self.base += len(rest)
         if len(rest) != count - len(start):
+            self.passed = len(rest)
             raise truncated()
+        self.base += len(rest)
         return start + rest if start else rest
 
     def payload_into(self, target: bytearray, count: int) -> None:
@@ -190,16 +211,20 @@ class Stream:
             done = len(target)
             end = min(count, done + max(_PIECE, done))
             target += bytes(end - done)
+            self.is_reading = True
             with memoryview(target) as view, view[done:] as part:
                 taken = self.readinto(part)
             if not isinstance(taken, int):
                 raise TypeError("an integer is required")
             if taken < 0:
                 raise ValueError("readinto() returned negative size")
+            self.is_reading = False
             if taken == 0:
                 raise truncated()
-            self.base += taken
+            self.passed += taken
             del target[done + taken :]
+        self.base += self.passed
+        self.passed = 0
 
     def mapped(self, count: int, is_writable: bool) -> memoryview | None:
         """The same as a view of the mapped file; None where they have to be read.
@@ -233,7 +258,9 @@ class Stream:
         """Read from the file what was peeked at and used, so that its position is right."""
         consumed = self.pos - self.prefetched
         if consumed > 0 and self.read is not None:
+            self.is_reading = True
             self.read(consumed)
+            self.is_reading = False
             self.prefetched = self.pos
 
     def _take(self, data: bytes, prefetched: int) -> None:
@@ -250,8 +277,10 @@ class Stream:
         much was there: what was declared may be a lie.
         """
         assert self.read is not None
+        self.is_reading = True
         data = as_bytes(self.read(min(count, _PIECE)))
         if len(data) >= count or not data:
+            self.is_reading = False
             return data
         pieces = [data]
         done = len(data)
@@ -261,6 +290,7 @@ class Stream:
                 break
             pieces.append(data)
             done += len(data)
+        self.is_reading = False
         return b"".join(pieces)
 
     # --- frames
@@ -269,6 +299,7 @@ class Stream:
         """Have a frame of `count` bytes at hand."""
         if count > self.size - self.pos:
             self.pos = self.fill(count)
+        self.known = self.base + self.pos
         if PY314:
             self.frame_end = self.size = self.pos + count
 

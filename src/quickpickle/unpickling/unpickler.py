@@ -36,6 +36,9 @@ class _Stateful:
     __slots__ = ("_quickpickle_persistent_load", "_quickpickle_state")
 
 
+# The opcodes that leave what they call or change on the stack.
+_WITH_TARGET: Final = ("REDUCE", "NEWOBJ", "NEWOBJ_EX", "BUILD")
+
 # Read and set past any __getattribute__ and __setattr__ of a subclass.
 _read_state: Final[Callable[[Unpickler], _State]] = vars(_Stateful)["_quickpickle_state"].__get__
 _set_state: Final = vars(_Stateful)["_quickpickle_state"].__set__
@@ -262,11 +265,50 @@ def new_guard(policy: Policy) -> Guard:
 
 def read_stream(stream: Stream) -> Any:
     """Read one pickle, under a policy if there is one."""
-    if stream.guard is None:
-        return read_pickle(stream)
-    from .guarded import read_guarded
+    begin = stream.base + stream.pos
+    try:
+        if stream.guard is None:
+            return read_pickle(stream)
+        from .guarded import read_guarded
 
-    return read_guarded(stream)
+        return read_guarded(stream)
+    except BaseException as error:
+        _note_fault(stream, begin, error)
+        raise
+
+
+def _note_fault(stream: Stream, begin: int, error: BaseException) -> None:
+    """Let an exception out with the place of what was being read."""
+    is_reading, stream.is_reading = stream.is_reading, False
+    is_between, stream.is_between = stream.is_between, False
+    passed, stream.passed = stream.passed, 0
+    base = stream.base
+    stream.base += passed
+    try:
+        from ..scanning.faults import (  # only now: most programs have no use for it
+            Fault,
+            note_fault,
+        )
+        from ..scanning.scan import Scanner
+    except Exception:  # no import at the end of a program: what matters is the error
+        return
+    start = max(base, begin) - base
+    fault = Fault(
+        reached=stream.base + stream.pos - begin,
+        is_between=is_between,
+        is_reading=is_reading,
+        data=memoryview(stream.data)[start:],
+        start=base + start - begin,
+        known=max(stream.known - begin, 0),
+        read=stream.read,
+        consumed=stream.base + stream.prefetched - begin,
+        has_policy=stream.guard is not None,
+        targets=dict.fromkeys(_WITH_TARGET, stream.stack[-1]) if stream.stack else {},
+        proto=stream.proto,
+        fix_imports=stream.fix_imports,
+        encoding=stream.encoding,
+    )
+    note_fault(error, Scanner, fault)
 
 
 def _load(unpickler: Unpickler, stream: Stream) -> Any:

@@ -1,0 +1,120 @@
+"""What is no pickle, recognised by its first bytes: for the errors of loads, `inspect` and `bench`.
+
+Only what no pickle begins with, or what fails at its very first opcode, is recognised.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+LOOKED_AT: Final = 4096  # bytes at the beginning
+
+_COMPRESSED: Final = "The data is compressed with {0}: load(path) reads such a file, {1} opens one."
+
+# By what the bytes begin with.
+_BY_START: Final[list[tuple[bytes, str]]] = [
+    (
+        b"version https://git-lfs",
+        "This is a pointer of Git LFS, not the file that it stands for: run `git lfs pull`.",
+    ),
+    (b"\x1f\x8b", _COMPRESSED.format("gzip", "gzip.open")),
+    (b"BZh", _COMPRESSED.format("bzip2", "bz2.open")),
+    (b"\xfd7zXZ\0", _COMPRESSED.format("xz", "lzma.open")),
+    (b"\x28\xb5\x2f\xfd", _COMPRESSED.format("zstd", "compression.zstd.open")),
+    (b"\x04\x22\x4d\x18", "The data is compressed with LZ4: use lz4.frame.open."),
+    (b"\xff\x06\0\0sNaPpY", "The data is compressed with Snappy: decompress it first."),
+    (b"7z\xbc\xaf\x27\x1c", "This is a 7-Zip archive: unpack it first."),
+    (b"Rar!\x1a\x07", "This is a RAR archive: unpack it first."),
+    (b"\x93NUMPY", "This is an array of NumPy (.npy): use numpy.load."),
+    (b"\x89HDF\r\n\x1a\n", "This is an HDF5 file: use h5py, pandas.read_hdf or keras."),
+    (b"PAR1", "This is a Parquet file: use pandas.read_parquet."),
+    (b"ARROW1\0\0", "This is an Arrow file: use pyarrow.ipc.open_file, or pandas.read_feather."),
+    (b"SQLite format 3\0", "This is an SQLite database: use sqlite3.connect."),
+    (b"\x89PNG\r\n\x1a\n", "This is a PNG image."),
+    (b"\xff\xd8\xff", "This is a JPEG image."),
+    (b"%PDF-", "This is a PDF document."),
+    (b"\x7fELF", "This is a program or library (ELF)."),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "This is a file of PyTorch: use torch.load."),
+    (b"\xef\xbb\xbf", "This is text, as it begins with the mark of UTF-8."),
+]
+
+_TEXT_MODE: Final = (
+    "The pickle went through text: its bytes were written or read as characters, and are damaged. "
+    'Open files in binary mode ("wb", "rb").'
+)
+_REPR: Final = "This is what repr() shows of bytes: ast.literal_eval makes bytes of it."
+
+_BY_PATTERN: Final[list[tuple[re.Pattern[bytes], str]]] = [
+    (re.compile(rb"\xc2\x80[\x02-\x05]"), _TEXT_MODE),
+    (re.compile(rb"\xef\xbf\xbd[\x02-\x05]"), _TEXT_MODE),
+    (re.compile(rb"b(['\"])\\x80\\x0[2-5]"), _REPR),
+    (re.compile(rb"gA[I-X][A-Za-z0-9+/\r\n_-]*=*\s*\Z"), "This is base64: base64.b64decode it."),
+    (re.compile(rb"800[2-5][0-9a-fA-F]+\s*\Z"), "This is hexadecimal: bytes.fromhex reads it."),
+    (
+        re.compile(rb"\s*<(?:!doctype html|html|head|body)", re.IGNORECASE),
+        "This is HTML, such as the page of a download that has failed.",
+    ),
+    (re.compile(rb"\s*<\?xml|\s*<[a-zA-Z][\w:-]*[\s/>]"), "This is XML or HTML."),
+    (
+        re.compile(rb"\s*(?:[\[{]\s*(?:[\[{\"\]}]|-?\d|true|false|null)|\")"),
+        "This looks like JSON: use json.load.",
+    ),
+    (re.compile(rb"#!.*python|import |from \w+ import "), "This is the source of a program."),
+]
+
+_JOBLIB: Final = "This was written by joblib: use joblib.load."
+_TORCH: Final = "This is a ZIP archive as PyTorch writes them: use torch.load."
+_NPZ: Final = "This is an archive of arrays of NumPy (.npz): use numpy.load."
+_ZIP: Final = "This is a ZIP archive: zipfile.ZipFile opens it."
+_TAR: Final = "This is a tar archive: tarfile.open opens it."
+
+
+def recognise(start: Any) -> str | None:
+    """What the bytes are that begin so, and what reads them; None where that is not known.
+
+    >>> recognise(b"\\x93NUMPY\\1\\0"), recognise(b"\\x80\\4N.")
+    ('This is an array of NumPy (.npy): use numpy.load.', None)
+    """
+    start = bytes(start[:LOOKED_AT])
+    for prefix, text in _BY_START:
+        if start.startswith(prefix):
+            return text
+    if start.startswith((b"PK\3\4", b"PK\5\6")):
+        return _recognise_zip(start)
+    if start[257:262] == b"ustar":
+        return _TAR
+    if start[:2] in (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"):
+        return "The data is compressed with zlib: zlib.decompress it (joblib.load reads it too)."
+    for pattern, text in _BY_PATTERN:
+        if pattern.match(start):
+            return text
+    return None
+
+
+def _recognise_zip(start: bytes) -> str:
+    size = int.from_bytes(start[26:28], "little")
+    name = start[30 : 30 + size]
+    if name.endswith((b"/data.pkl", b"/.format_version", b"/byteorder")) or b"/data.pkl" in start:
+        return _TORCH
+    return _NPZ if name.endswith(b".npy") else _ZIP
+
+
+def is_of_joblib(start: Any) -> bool:
+    """Whether a pickle is followed by the bytes of its arrays, as joblib writes it."""
+    return b"joblib.numpy_pickle" in bytes(start)
+
+
+def went_through_text(start: Any) -> bool:
+    r"""Whether each newline byte of a binary pickle has become "\r\n".
+
+    >>> went_through_text(b"\x80\2K\r\nK\r\n\x86."), went_through_text(b"\x80\2K\nK\r\n\x86.")
+    (True, False)
+    """
+    data = bytes(start)
+    newlines = data.count(b"\n")
+    return data[:1] == b"\x80" and newlines >= 2 and data.count(b"\r\n") == newlines
+
+
+TEXT_MODE: Final = _TEXT_MODE
+JOBLIB: Final = _JOBLIB

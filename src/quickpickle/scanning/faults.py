@@ -1,0 +1,231 @@
+"""What is said of an exception that ends a load: where in the object, and at which opcode.
+
+A load that succeeds pays nothing for it: of one that has failed is known how many bytes it has
+taken, and the pickle is read once more (places.py). Where that cannot be done, the bytes that are
+still at hand tell less: the opcode, without the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pickle import UnpicklingError
+from typing import Any, Final, NamedTuple
+
+from ..format import foreign
+from ..format.decode import ARGUMENT_OF, LINE, TWO_LINES
+from ..format.table import OPCODE_NAMES
+from ..rules.loading_hints import Facts, find_load_hint, find_read_hint
+from ..rules.notes import LOAD_HEAD, READING, annotate, fault_line
+from ..rules.policy import PolicyError
+from .places import Found, find_opcode, locate
+from .source import Data, Part, Source
+
+# The end of a line about an opcode, with the name of the class or function that it is about.
+_ACTIONS: Final = {
+    "GLOBAL": "looking up {}",
+    "STACK_GLOBAL": "looking up {}",
+    "EXT1": "looking up {}",
+    "EXT2": "looking up {}",
+    "EXT4": "looking up {}",
+    "REDUCE": "calling {}",
+    "OBJ": "calling {}",
+    "INST": "calling {}",
+    "NEWOBJ": "calling {}.__new__",
+    "NEWOBJ_EX": "calling {}.__new__",
+    "BUILD": "setting the state of {}",
+    "APPEND": "appending to {}",
+    "APPENDS": "appending to {}",
+    "ADDITEMS": "adding to {}",
+    "SETITEM": "setting items of {}",
+    "SETITEMS": "setting items of {}",
+    "DICT": "making {}",
+    "FROZENSET": "making {}",
+}
+_BUILTIN: Final = {
+    "APPEND": "a list",
+    "APPENDS": "a list",
+    "ADDITEMS": "a set",
+    "SETITEM": "a dict",
+    "SETITEMS": "a dict",
+    "DICT": "a dict",
+    "FROZENSET": "a frozenset",
+    "EXT1": "an extension code",
+    "EXT2": "an extension code",
+    "EXT4": "an extension code",
+}
+_OTHER_ACTIONS: Final = {
+    "PERSID": "loading a persistent id",
+    "BINPERSID": "loading a persistent id",
+    "NEXT_BUFFER": "taking an out-of-band buffer",
+    "READONLY_BUFFER": "taking an out-of-band buffer",
+}
+_UNKNOWN: Final = "an object"
+
+_MOST_LOOKED_AT: Final = 1 << 16  # bytes
+_MOST_MISSING: Final = 1 << 40
+# What errors of the loader itself are, and of names and numbers that were damaged.
+_OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
+
+
+class Fault(NamedTuple):
+    """How far a load came that has failed. Offsets are counted from where it began."""
+
+    reached: int  # how many bytes it has taken; the last of them is of the opcode that failed
+    is_between: bool  # no opcode had begun
+    is_reading: bool  # the file has failed
+    data: Any  # the bytes that are at hand
+    start: int  # the offset of the first of them
+    known: int  # the offset of an opcode, not behind the one that failed
+    read: Any  # of the file; None: what is at hand is all there is
+    consumed: int  # how many bytes the file has given
+    has_policy: bool
+    targets: dict[str, Any]  # by the name of an opcode: what it was about to call or to change
+    proto: int
+    fix_imports: bool
+    encoding: str
+
+
+def note_fault(error: BaseException, scanner_class: Any, fault: Fault) -> None:
+    """Note on an exception where in the pickle it comes from, or that the file has failed.
+
+    Where that cannot be done the exception stays as it is.
+    """
+    try:
+        if fault.is_reading:
+            line = f"{fault_line(error, READING)} after {fault.consumed:,} bytes"
+            annotate(error, line, find_read_hint(error, getattr(fault.read, "__self__", None)))
+        elif not fault.has_policy or not isinstance(error, PolicyError):
+            # A PolicyError of this load has all of it in its message.
+            _with_source(fault, lambda source: _note_place(error, scanner_class, fault, source))
+    except Exception:  # out of memory, or at the recursion limit: what matters is the error
+        pass
+
+
+def _with_source(fault: Fault, use: Callable[[Source | None], None]) -> None:
+    """Call a function with all the bytes of the pickle; with None where they cannot be had."""
+    if fault.read is None:
+        use(Data(fault.data))
+        return
+    file = getattr(fault.read, "__self__", None)
+    position = None
+    try:
+        if file is not None and file.seekable() is True:
+            position = file.tell()
+    except Exception:  # the file's own code, which must not hide the error of the load
+        pass
+    if file is None or position is None or position < fault.consumed:
+        use(None)
+        return
+    try:
+        use(Part(file, position - fault.consumed))
+    finally:
+        file.seek(position)
+
+
+def _note_place(
+    error: BaseException, scanner_class: Any, fault: Fault, source: Source | None
+) -> None:
+    found = _find(scanner_class, fault, source)
+    action = _action(found)
+    place = f"byte {found.offset:,}"
+    where = f"{place} ({action})" if found.path is None else f"{found.path} ({place}, {action})"
+    hint = None
+    if isinstance(error, Exception):
+        hint = _foreign_hint(error, fault, source, found) or _hint(error, fault, found)
+    annotate(error, LOAD_HEAD + where, hint, path=found.path, offset=found.offset)
+
+
+def _hint(error: Exception, fault: Fault, found: Found) -> str | None:
+    opcode = OPCODE_NAMES.get(found.code)
+    module, name = found.names or (None, None)
+    facts = Facts(opcode, module, name, proto=fault.proto, fix_imports=fault.fix_imports)
+    if opcode in fault.targets:
+        facts = facts._replace(target=fault.targets[opcode])
+    return find_load_hint(error, facts._replace(encoding=fault.encoding))
+
+
+def _foreign_hint(
+    error: Exception, fault: Fault, source: Source | None, found: Found
+) -> str | None:
+    """What is said of bytes that are no pickle, or only a part of one, or were damaged."""
+    if source is None:
+        if fault.start:
+            return None
+        source = Data(fault.data)
+    start = source.read(0, foreign.LOOKED_AT)
+    if found.offset <= 1 and fault.reached and (text := foreign.recognise(start)) is not None:
+        return text
+    if foreign.is_of_joblib(source.read(0, min(fault.reached, _MOST_LOOKED_AT))):
+        return foreign.JOBLIB
+    if isinstance(error, EOFError) and fault.is_between:
+        return _ends_early(fault)
+    if type(error) is UnpicklingError and error.args == ("pickle data was truncated",):
+        if foreign.went_through_text(source.read(0, _MOST_LOOKED_AT)):
+            return foreign.TEXT_MODE
+        return _missing(fault, source, found, start)
+    if isinstance(error, _OF_FORMAT):
+        argument = ARGUMENT_OF[found.code] if found.code >= 0 else 0
+        if argument in (LINE, TWO_LINES):
+            line = source.read(found.offset, foreign.LOOKED_AT).partition(b"\n")[0]
+            return foreign.TEXT_MODE if line.endswith(b"\r") else None
+        if foreign.went_through_text(source.read(0, _MOST_LOOKED_AT)):
+            return foreign.TEXT_MODE
+    return None
+
+
+def _ends_early(fault: Fault) -> str:
+    if fault.reached:
+        return (
+            f"The pickle is cut off: it ends after {fault.reached:,} bytes, at the end of an "
+            "opcode, so how much is missing is not known."
+        )
+    file = getattr(fault.read, "__self__", None)
+    try:
+        if file is not None and file.seekable() is True and file.tell():
+            return "The file's position is at its end: file.seek(0) goes back to its beginning."
+    except Exception:  # the file's own code
+        pass
+    return "There is nothing in it." if fault.read is None else "The file is empty, or at its end."
+
+
+def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | None:
+    """How many bytes are not there, of those that the last opcode says it has."""
+    size = source.size if fault.read is None else fault.consumed
+    header = source.read(found.offset, 9)
+    argument = ARGUMENT_OF[header[0]] if header else LINE
+    if header[:1] == b"\x95" and len(header) == 9:  # FRAME
+        end = found.offset + 9 + int.from_bytes(header[1:], "little")
+    elif argument <= 8:
+        end = found.offset + 1 + argument
+    elif argument < LINE and len(header) > argument & 0xF:
+        width = argument & 0xF
+        end = found.offset + 1 + width + int.from_bytes(header[1 : 1 + width], "little")
+    else:
+        return f"The pickle is cut off after {size:,} bytes." if start[:1] == b"\x80" else None
+    if not 0 < end - size < _MOST_MISSING or start[:1] != b"\x80":
+        return None  # the length itself is damaged
+    return (
+        f"The pickle is cut off: {size:,} bytes are there, and at least {end - size:,} are missing."
+    )
+
+
+def _find(scanner_class: Any, fault: Fault, source: Source | None) -> Found:
+    if source is not None:
+        return locate(scanner_class, source, fault.known, fault.reached, fault.is_between)
+    if fault.is_between:
+        return Found(fault.reached)
+    if fault.known < fault.start:
+        return Found(max(fault.reached - 1, 0))
+    found = find_opcode(Data(fault.data), fault.known - fault.start, fault.reached - fault.start)
+    return found._replace(offset=found.offset + fault.start)
+
+
+def _action(found: Found) -> str:
+    """What the opcode was doing."""
+    name = OPCODE_NAMES.get(found.code)
+    if name is None:
+        return "reading an opcode"
+    if name in _ACTIONS:
+        what = _BUILTIN.get(name, _UNKNOWN) if found.names is None else ".".join(found.names)
+        return _ACTIONS[name].format(what.removeprefix("builtins."))
+    return _OTHER_ACTIONS.get(name, f"reading {name}")
