@@ -35,7 +35,7 @@ _LARGE: Final = 64 * 1024  # bytes: equal copies of what is smaller are not wort
 _MANY: Final = 1000  # items of a container and of those in it, the same
 _MOST_NOTED: Final = 10_000  # large objects whose paths are kept, to be compared with
 _AT_ONCE: Final = 4096  # members of a container that are tested in one dump
-_ITEM_IN_A_NOTE: Final = re.compile(rf"{HEAD}\W*(?:[a-z_.]+\()*obj\[(\d+)\]")
+_ITEM_IN_A_NOTE: Final = re.compile(rf"{DUMP_HEAD}\W*(?:[a-z_.]+\()*obj\[(\d+)\]")
 _MAIN: Final = ("__main__", "__mp_main__")
 
 _FROM_MAIN: Final = (

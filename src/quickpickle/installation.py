@@ -6,7 +6,7 @@ import copyreg
 import pickle
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import reduction
 from types import TracebackType
@@ -41,7 +41,7 @@ _lock: Final = threading.RLock()
 _current: Installation | None = None  # what install() returned that has put ours in its place
 _installed: dict[str, Any] = _OURS  # what it has put there
 _forking_loads: Any = None  # in place of the standard `loads` of ForkingPickler
-_policy: Policy | None = None  # under which all is loaded meanwhile
+_options: dict[str, Any] = {}  # with which all is loaded meanwhile
 
 
 class _QuickForkingPickler(Pickler):
@@ -125,7 +125,9 @@ class Installation:
         )
 
 
-def install(*, policy: Policy | None = None) -> Installation:
+def install(
+    *, policy: Policy | None = None, renames: Mapping[str, str] | None = None
+) -> Installation:
     """Put quickpickle in the place of `pickle`: from now on, all that uses it is faster.
 
     `pickle.dump`, `pickle.dumps`, `pickle.load`, `pickle.loads`, `pickle.Pickler` and
@@ -141,7 +143,8 @@ def install(*, policy: Policy | None = None) -> Installation:
     With a `policy`, `pickle.load`, `pickle.loads` and `pickle.Unpickler` load under it, if they are
     not called with another one; and so does what other processes send. Names that are held already
     (`unreached`) do not, nor does the C module `_pickle`. While another policy, or none, is
-    installed, a policy is refused with a RuntimeError; install() without one changes nothing.
+    installed, a policy is refused with a RuntimeError; install() without one changes nothing. All
+    of that goes for `renames` too, which are those of `load`.
 
     Returns an object for a with statement, at whose end all is as it was before this call.
 
@@ -154,14 +157,21 @@ def install(*, policy: Policy | None = None) -> Installation:
     >>> pickle.dumps is quickpickle.dumps
     False
     """
-    global _current, _installed, _forking_loads, _policy
+    global _current, _installed, _forking_loads, _options
     installation = Installation()
     with _lock:
-        if _current is not None and policy is not None and policy != _policy:
-            raise RuntimeError("quickpickle is installed with another policy: uninstall() it first")
+        options = {"policy": policy, "renames": renames}
+        options = {name: value for name, value in options.items() if value is not None}
+        for name, value in options.items():
+            if _current is not None and value != _options.get(name):
+                raise RuntimeError(
+                    f"quickpickle is installed with another {name}: uninstall() it first"
+                    if name == "policy"
+                    else "quickpickle is installed with other renames: uninstall() it first"
+                )
         if _current is None:
-            _installed = _OURS if policy is None else {**_OURS, **_under(policy)}
-            _policy = policy
+            _installed = {**_OURS, **_under(options)} if options else _OURS
+            _options = options
             _forking_loads = staticmethod(_installed["loads"])
             _swap(_STANDARD, _installed)
             if "__new__" not in vars(_ForkingPickler):  # else it is somebody else's, and stays
@@ -179,7 +189,7 @@ def uninstall() -> None:
     imported meanwhile (`from pickle import dumps`), and classes that were derived from
     `pickle.Pickler` and `pickle.Unpickler`.
     """
-    global _current, _policy
+    global _current, _options
     with _lock:
         if _current is not None:
             _swap(_installed, _STANDARD)
@@ -187,33 +197,35 @@ def uninstall() -> None:
                 del _ForkingPickler.__new__
             if vars(_ForkingPickler).get("loads") is _forking_loads:
                 _ForkingPickler.loads = _STANDARD["loads"]
-            _current = _policy = None
+            _current = None
+            _options = {}
 
 
 make_public(install, uninstall)
 
 
-def _under(policy: Policy) -> dict[str, Any]:
-    """load, loads and Unpickler that load under a policy."""
+def _under(defaults: dict[str, Any]) -> dict[str, Any]:
+    """load, loads and Unpickler with other options than usual: a policy, or renames."""
     from .rules.enforcement import check_policy
+    from .rules.renames import make_renames
 
-    check_policy(policy)
+    if "policy" in defaults:
+        check_policy(defaults["policy"])
+    if "renames" in defaults:
+        make_renames(defaults["renames"])
 
     @drops_frames
     def load_under(file: Any, **options: Any) -> Any:
-        options.setdefault("policy", policy)
-        return load(file, **options)
+        return load(file, **{**defaults, **options})
 
     @drops_frames
     def loads_under(data: Any, /, **options: Any) -> Any:
-        options.setdefault("policy", policy)
-        return loads(data, **options)
+        return loads(data, **{**defaults, **options})
 
     class PolicyUnpickler(Unpickler):
         @drops_frames
         def __init__(self, file: Any, **options: Any) -> None:
-            options.setdefault("policy", policy)
-            super().__init__(file, **options)
+            super().__init__(file, **{**defaults, **options})
 
     for made, name in (
         (load_under, "load"),

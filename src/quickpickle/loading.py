@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ._implementation import load_file, load_mapped, loads
 from .files.compression import decompressed, with_its_start
 from .files.writing import FilePath, is_path
 from .rules.loading import SupportsRead
-from .rules.mapping import LEAST_MAPPED, Mapping
+from .rules.mapping import LEAST_MAPPED
+from .rules.mapping import Mapping as MappedFile
 from .rules.tracebacks import drop_frames, make_public
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def load(
     buffers: Iterable[Any] | None = None,
     mmap: bool = False,
     policy: Policy | None = None,
+    renames: Mapping[str, str] | None = None,
 ) -> Any:
     """Read an object from a file, as `Unpickler(file, ...).load()`, or from a path.
 
@@ -41,7 +43,7 @@ def load(
         A file, or a path (str or os.PathLike). An object with a `readline` is a file. The file
         of a path may be compressed with gzip, bzip2, xz or zstd, whatever its name is; then it is
         read to its end, so that the checksum there is looked at.
-    fix_imports, encoding, errors, buffers, policy
+    fix_imports, encoding, errors, buffers, policy, renames
         Those of `Unpickler`.
     mmap
         Leave large NumPy arrays in the file, of which they become views: they are read where they
@@ -85,12 +87,14 @@ def load(
                 errors=errors,
                 buffers=buffers,
                 policy=policy,
+                renames=renames,
             )
         options: dict[str, Any] = {
             "fix_imports": fix_imports,
             "encoding": encoding,
             "errors": errors,
             "buffers": buffers,
+            "renames": renames,
         }
         path = os.fspath(file)
         # Bytes that are in the buffer already are not left in the file.
@@ -100,7 +104,7 @@ def load(
                 start = with_its_start(opened)
                 content = decompressed(start)
                 if mmap and _check_mappable(opened, content is not start):
-                    obj = load_mapped(Mapping(opened), **options)
+                    obj = load_mapped(MappedFile(opened), **options)
                 elif content is start and _is_small(opened):
                     obj = loads(opened.read(), **options, policy=policy)
                 else:

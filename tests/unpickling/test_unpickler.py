@@ -42,15 +42,15 @@ def test_it_is_public(unpickling):
         assert (obj.__module__, obj.__qualname__) == ("quickpickle", name)
         assert obj.__doc__
     assert list(inspect.signature(unpickling.loads).parameters) == [
-        *("data", "fix_imports", "encoding", "errors", "buffers", "policy")
+        *("data", "fix_imports", "encoding", "errors", "buffers", "policy", "renames")
     ]
     for name in ("load", "Unpickler"):
         parameters = inspect.signature(getattr(unpickling, name)).parameters
         assert list(parameters) == [
-            *("file", "fix_imports", "encoding", "errors", "buffers", "policy")
+            *("file", "fix_imports", "encoding", "errors", "buffers", "policy", "renames")
         ]
         kinds = [p.kind.name for p in parameters.values()]
-        assert kinds == ["POSITIONAL_OR_KEYWORD"] + ["KEYWORD_ONLY"] * 5
+        assert kinds == ["POSITIONAL_OR_KEYWORD"] + ["KEYWORD_ONLY"] * 6
 
 
 def test_what_is_in_use():

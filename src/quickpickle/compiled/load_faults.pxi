@@ -36,6 +36,7 @@ cdef int note_fault(Loader self) except -1:
             proto=self.proto,
             fix_imports=self.fix_imports,
             encoding=self.encoding,
+            renames=self.renames,
         )
         note(error, Scanner, fault)
     except Exception:

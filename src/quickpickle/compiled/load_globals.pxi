@@ -9,6 +9,20 @@ cdef dict IMPORT_MAPPING = loading.IMPORT_MAPPING, NAME_MAPPING = loading.NAME_M
 
 
 cdef object find_global(Loader self, object module, object name):
+    """The object that an opcode names."""
+    if self.renames is not None:
+        module, name = new_names(self, module, name)
+    return find_named(self, module, name)
+
+
+cdef tuple new_names(Loader self, object module, object name):
+    self.close_window()
+    found = self.renames(module, name)
+    self.open_window()
+    return found
+
+
+cdef object find_named(Loader self, object module, object name):
     """The object with this name, by find_class() of the Unpickler."""
     self.close_window()
     if self.owner is not None:

@@ -518,6 +518,8 @@ cdef int load_guarded(Loader self, uint8_t code) except -1:
 
 
 cdef object find_guarded(Loader self, object module, object name):
+    if self.renames is not None:
+        module, name = new_names(self, module, name)
     if self.guard is None:
         self.close_window()
         guard_of(self)
@@ -528,7 +530,7 @@ cdef object find_guarded(Loader self, object module, object name):
         if known is not None:
             # The object that was approved under this name before, if it is still the same.
             obj = known.obj
-            found = find_global(self, module, name)
+            found = find_named(self, module, name)
             if found is obj and knows_by(self, known):
                 if not PyType_Check(<PyObject*>found):
                     may_be_foreign(self, found)

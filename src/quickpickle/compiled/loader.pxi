@@ -69,6 +69,7 @@ cdef class Loader:
     cdef uint8_t used_plans[CLASS_PLANS]
     cdef int used_table_count, used_plan_count, dict_count
     cdef object encoding, errors, buffers
+    cdef object renames  # of names (rules/renames.py); None for most
     cdef object owner  # a subclass's Unpickler, which is asked for find_class(); or None
     cdef object persistent_load  # absent: there is none
     # load_policy.pxi

@@ -49,7 +49,8 @@ cdef object run(Loader loader):
 
 
 cdef object loads_once(
-    object data, bint fix_imports, object encoding, object errors, object buffers, object policy
+    object data, bint fix_imports, object encoding, object errors, object buffers, object policy,
+    object renames
 ):
     cdef Loader loader
     cdef Py_buffer view
@@ -64,6 +65,8 @@ cdef object loads_once(
     if policy is not None:
         use_policy(loader, policy)
         loader.keeps_guard = True
+    if renames is not None:
+        use_renames(loader, renames)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         loader.p = loader.start = <const uint8_t*>view.buf
@@ -77,6 +80,8 @@ cdef object loads_once(
         if loader.guard is not None:
             keep_guard(loader)
     loader.encoding = loader.errors = loader.buffers = loader.policy = None
+    if renames is not None:
+        loader.renames = None
     spare = loader
     return obj
 
@@ -96,11 +101,13 @@ cdef class UnpicklerCore:
 
     def __init__(
         self, file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None,
-        policy=None
+        policy=None, renames=None
     ):
         cdef Loader loader, old
         loader = Loader()
-        open_file(loader, "Unpickler", file, fix_imports, encoding, errors, buffers, policy)
+        open_file(
+            loader, "Unpickler", file, fix_imports, encoding, errors, buffers, policy, renames
+        )
         loader.memo_is_seen = True
         if self._is_loading:  # last, as the lines before may run other code
             raise loading_errors.unpickler_already_used()
@@ -265,7 +272,7 @@ class Unpickler(UnpicklerCore):
 
 cdef int open_file(
     Loader loader, str function, object file, object fix_imports, object encoding, object errors,
-    object buffers, object policy
+    object buffers, object policy, object renames
 ) except -1:
     """Let a Loader read a file; `function` was called with these options."""
     loader.fix_imports = fix_imports
@@ -279,13 +286,22 @@ cdef int open_file(
     loader.buffers = None if buffers is None else iter(buffers)
     if policy is not None:
         use_policy(loader, policy)
+    if renames is not None:
+        use_renames(loader, renames)
+    return 0
+
+
+cdef int use_renames(Loader loader, object renames) except -1:
+    from ..rules.renames import make_renames  # most programs have no use for it
+
+    loader.renames = make_renames(renames)
     return 0
 
 
 cdef int forget_file(Loader loader) except -1:
     loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
     loader.encoding = loader.errors = loader.buffers = loader.mapping = None
-    loader.policy = loader.guard = None
+    loader.policy = loader.guard = loader.renames = None
     loader.is_file = loader.is_plain_file = loader.looks_up_later = False
     loader.p = loader.end = loader.start = NULL
     loader.ahead = 0
@@ -297,14 +313,15 @@ cdef int forget_file(Loader loader) except -1:
 
 
 def load(
-    file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, policy=None
+    file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, policy=None,
+    renames=None
 ):
     cdef Loader loader
     global spare
     loader, spare = spare, None
     if loader is None:
         loader = Loader()
-    open_file(loader, "load", file, fix_imports, encoding, errors, buffers, policy)
+    open_file(loader, "load", file, fix_imports, encoding, errors, buffers, policy, renames)
     obj = run(loader)
     forget_file(loader)
     spare = loader
@@ -315,10 +332,10 @@ load.__doc__ = LOAD_DOC
 
 
 def load_mapped(
-    mapping, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None
+    mapping, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, renames=None
 ):
     cdef Loader loader = Loader()
-    open_file(loader, "load", mapping.file, fix_imports, encoding, errors, buffers, None)
+    open_file(loader, "load", mapping.file, fix_imports, encoding, errors, buffers, None, renames)
     loader.mapping = mapping
     return run(loader)
 
@@ -328,13 +345,14 @@ load_mapped.__doc__ = LOAD_MAPPED_DOC
 
 def loads(
     data, /, *, bint fix_imports=True, encoding="ASCII", errors="strict", buffers=None,
-    policy=None
+    policy=None, renames=None
 ):
     if encoding is not ascii_encoding or errors is not strict:
         check_text("loads", "encoding", encoding)
         check_text("loads", "errors", errors)
     return loads_once(
-        data, fix_imports, encoding, errors, None if buffers is None else iter(buffers), policy
+        data, fix_imports, encoding, errors, None if buffers is None else iter(buffers), policy,
+        renames,
     )
 
 

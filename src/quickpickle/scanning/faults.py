@@ -83,6 +83,7 @@ class Fault(NamedTuple):
     proto: int
     fix_imports: bool
     encoding: str
+    renames: Callable[[str, str], tuple[str, str]] | None
 
 
 def note_fault(error: BaseException, scanner_class: Any, fault: Fault) -> None:
@@ -127,6 +128,11 @@ def _note_place(
 ) -> None:
     found = _find(scanner_class, fault, source)
     action = _action(found)
+    if fault.renames is not None and found.names is not None:
+        new = fault.renames(*found.names)
+        if new != found.names:
+            action += f" as {'.'.join(new)}"
+            found = found._replace(names=new)
     place = f"byte {found.offset:,}"
     where = f"{place} ({action})" if found.path is None else f"{found.path} ({place}, {action})"
     hint = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..rules.loading import SupportsRead, as_bytes
-from ..rules.mapping import Mapping
+from ..rules.mapping import Mapping as MappedFile
 from ..rules.options import check_text
 from ..rules.tracebacks import drop_frames, make_public
 from .stream import Stream
-from .unpickler import new_guard, open_stream, read_stream
+from .unpickler import new_guard, new_renames, open_stream, read_stream
 
 if TYPE_CHECKING:
     from ..rules.policy import Policy
@@ -24,6 +24,7 @@ def load(
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
     policy: Policy | None = None,
+    renames: Mapping[str, str] | None = None,
 ) -> Any:
     """Read an object from a file: `Unpickler(file, ...).load()`."""
     try:
@@ -35,6 +36,7 @@ def load(
             errors=errors,
             buffers=buffers,
             policy=policy,
+            renames=renames,
         )
         return read_stream(stream)
     except BaseException as error:
@@ -43,12 +45,13 @@ def load(
 
 
 def load_mapped(
-    mapping: Mapping,
+    mapping: MappedFile,
     *,
     fix_imports: bool = True,
     encoding: str = "ASCII",
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
+    renames: Mapping[str, str] | None = None,
 ) -> Any:
     """Read an object from a file that is mapped: arrays may stay in it (rules/mapping.py)."""
     try:
@@ -59,6 +62,7 @@ def load_mapped(
             encoding=encoding,
             errors=errors,
             buffers=buffers,
+            renames=renames,
         )
         stream.mapping = mapping
         return read_stream(stream)
@@ -76,6 +80,7 @@ def loads(
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
     policy: Policy | None = None,
+    renames: Mapping[str, str] | None = None,
 ) -> Any:
     """Return the object that a pickle describes.
 
@@ -101,6 +106,8 @@ def loads(
         )
         if policy is not None:
             stream.guard = stream.objects = new_guard(policy)
+        if renames is not None:
+            stream.renames = new_renames(renames)
         return read_stream(stream)
     except BaseException as error:
         drop_frames(error)

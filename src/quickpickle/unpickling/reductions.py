@@ -30,15 +30,15 @@ def load_stack_global(stream: Stream) -> None:
 
 
 def load_ext1(stream: Stream) -> None:
-    stream.stack.append(get_extension(count1(stream), stream.find_class))
+    stream.stack.append(get_extension(count1(stream), stream.find_anything))
 
 
 def load_ext2(stream: Stream) -> None:
-    stream.stack.append(get_extension(count2(stream), stream.find_class))
+    stream.stack.append(get_extension(count2(stream), stream.find_anything))
 
 
 def load_ext4(stream: Stream) -> None:
-    stream.stack.append(get_extension(signed4(stream), stream.find_class))
+    stream.stack.append(get_extension(signed4(stream), stream.find_anything))
 
 
 def load_reduce(stream: Stream) -> None:

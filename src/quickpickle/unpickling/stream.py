@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pickle import UnpicklingError
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..rules import objects
 from ..rules.loading import as_bytes, find_class
@@ -27,6 +27,9 @@ from ..rules.loading_errors import (
 )
 from ..rules.mapping import LEAST_MAPPED, Mapping
 from ..rules.versions import PY314
+
+if TYPE_CHECKING:
+    from ..rules.renames import Renames
 
 _PEEKED: Final = 128 * 1024  # what is asked of peek(); more than that is read at once
 _PIECE: Final = 1024 * 1024  # what is read at once of a length that may be a lie
@@ -60,6 +63,7 @@ class Stream:
         "read",
         "readinto",
         "readline",
+        "renames",
         "size",
         "stack",
         "stacks",
@@ -98,6 +102,7 @@ class Stream:
         self.unpickler: Any = None  # asked for find_class(), if it is there
         self.is_hooked = False  # whether that has a find_class() of its own
         self.persistent_load: Any = ABSENT
+        self.renames: Renames | None = None
         self.guard: Any = None  # rules/enforcement.py: of a load under a policy
         self.objects: Any = objects  # what makes objects, and gives them their states; or the guard
         self.proto = 0
@@ -327,7 +332,9 @@ class Stream:
     # --- hooks
 
     def find_class(self, module_name: str, name: str) -> Any:
-        """Find a class or function; under a policy only if that lists it."""
+        """Find a class or function that an opcode names; under a policy only if that lists it."""
+        if self.renames is not None:
+            module_name, name = self.renames(module_name, name)
         if self.guard is None:
             return self.find_anything(module_name, name)
         return self.guard.find(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +20,7 @@ from .stream import Stream
 if TYPE_CHECKING:
     from ..rules.enforcement import Guard
     from ..rules.policy import Policy
+    from ..rules.renames import Renames
 
 
 class _State:
@@ -104,11 +105,18 @@ class Unpickler(_Stateful):
         The buffers that the Pickler's `buffer_callback` was called with, in their order (PEP 574).
     policy
         What the pickle may name, call and cost: a `Policy`. It counts for every load().
+    renames
+        Modules, classes and functions that have another name now, as a dict:
+        `{"old.module": "new.module", "old.module.Class": "new.module.Other"}`. The pickle is read
+        as if it had the new names; so a policy and `find_class` get these. What is in a renamed
+        module or class is renamed too, and the longest name that fits counts. A class in a class is
+        "new.module:Outer.Inner".
 
     Raises
     ------
     TypeError
-        `file` has no `read` or `readline`; `encoding` or `errors` is no str, or `policy` no Policy.
+        `file` has no `read` or `readline`; `encoding` or `errors` is no str, `policy` no Policy, or
+        `renames` no dict of str. A ValueError if a name in that is none.
 
     Example
     -------
@@ -133,6 +141,7 @@ class Unpickler(_Stateful):
         errors: str = "strict",
         buffers: Iterable[Any] | None = None,
         policy: Policy | None = None,
+        renames: Mapping[str, str] | None = None,
     ) -> None:
         stream = open_stream(
             "Unpickler",
@@ -142,6 +151,7 @@ class Unpickler(_Stateful):
             errors=errors,
             buffers=buffers,
             policy=policy,
+            renames=renames,
         )
         if _get_state(self).running:  # it may be called once more
             raise already_used()
@@ -229,6 +239,7 @@ def open_stream(
     errors: Any,
     buffers: Iterable[Any] | None,
     policy: Policy | None = None,
+    renames: Mapping[str, str] | None = None,
 ) -> Stream:
     """A stream from a file; `function` is what was called with these options."""
     fixes_imports = bool(fix_imports)
@@ -249,6 +260,8 @@ def open_stream(
     )
     if policy is not None:
         stream.guard = stream.objects = new_guard(policy)
+    if renames is not None:
+        stream.renames = new_renames(renames)
     stream.read = read
     stream.readline = readline
     stream.readinto = readinto
@@ -261,6 +274,13 @@ def new_guard(policy: Policy) -> Guard:
     from ..rules.enforcement import Guard, check_policy
 
     return Guard(check_policy(policy))
+
+
+def new_renames(renames: Mapping[str, str]) -> Renames | None:
+    """What renames names, which most programs do not import."""
+    from ..rules.renames import make_renames
+
+    return make_renames(renames)
 
 
 def read_stream(stream: Stream) -> Any:
@@ -307,6 +327,7 @@ def _note_fault(stream: Stream, begin: int, error: BaseException) -> None:
         proto=stream.proto,
         fix_imports=stream.fix_imports,
         encoding=stream.encoding,
+        renames=stream.renames,
     )
     note_fault(error, Scanner, fault)
 

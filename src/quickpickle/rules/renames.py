@@ -1,0 +1,67 @@
+"""Names in a pickle that stand for others: the `renames` of loads.
+
+The pickle is read as if it had the new names: a policy, a `find_class` and the names of Python 2
+(`fix_imports`) come after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_EXAMPLE: Final = "such as {'old.module': 'new.module', 'old.module.Class': 'new.module.Other'}"
+
+
+class Renames:
+    """Old dotted names and the new ones. The longest name that fits is the one that counts.
+
+    >>> Renames({"a": "b", "a.C": "d.E"})("a.x", "C"), Renames({"a": "b", "a.C": "d.E"})("a", "C.D")
+    (('b.x', 'C'), ('d', 'E.D'))
+    """
+
+    __slots__ = ("_found", "_names")
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = dict(names)
+        self._found: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def __call__(self, module: str, name: str) -> tuple[str, str]:
+        """The module and the name to look for."""
+        key = module, name
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._find(module, name)
+        return found
+
+    def _find(self, module: str, name: str) -> tuple[str, str]:
+        old = f"{module}.{name}"
+        while old not in self._names:
+            old = old.rpartition(".")[0]
+            if not old:
+                return module, name
+        new = self._names[old]
+        if len(old) <= len(module):
+            return new + module[len(old) :], name
+        rest = name[len(old) - len(module) - 1 :]
+        if ":" in new:
+            module, _, name = new.partition(":")
+        else:
+            module, _, name = new.rpartition(".")
+        return module, name + rest
+
+
+def make_renames(renames: Mapping[str, str]) -> Renames | None:
+    """Of the argument `renames`, which is checked; None where there are none.
+
+    Raises TypeError where it is no mapping of dotted names to dotted names, ValueError where a name
+    is empty.
+    """
+    if not isinstance(renames, Mapping):
+        raise TypeError(f"renames must be a dict, {_EXAMPLE}, not {type(renames).__name__}")
+    for old, new in renames.items():
+        if not isinstance(old, str) or not isinstance(new, str):
+            raise TypeError(f"renames must have names as str, {_EXAMPLE}")
+        for name in (old, new):
+            if not all(name.replace(":", ".", 1).split(".")):
+                raise ValueError(f"renames has {name!r}, which is no dotted name: {_EXAMPLE}")
+    return Renames(renames) if renames else None
