@@ -287,3 +287,12 @@ def test_classes_of_the_current_directory(tmp_path: Path, file: Path) -> None:
         timeout=120,
     )
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_what_is_no_pickle_is_named(capsys: Output, file: Path) -> None:
+    file.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    assert main(["bench", str(file)]) == 1
+    assert "run `git lfs pull`" in capsys.readouterr().err
+    file.write_bytes(b"cno_such_module\nName\n.")
+    assert main(["bench", str(file)]) == 1
+    assert "This is" not in capsys.readouterr().err

@@ -316,3 +316,15 @@ def test_no_other_library_is_needed(own: str, command: str) -> None:
     }
     assert names <= {"quickpickle", "__main__", "cython_runtime"}
     assert result.stdout
+
+
+def test_of_what_is_no_pickle_there_is_no_table(file: Path, capsys: Output) -> None:
+    for data, text in ((b"<html>", "This is HTML"), (b"\x93NUMPY\1", "numpy.load"), (b"", "")):
+        file.write_bytes(data)
+        assert main(["inspect", str(file)]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert text in printed.err
+    file.write_bytes(pickle.dumps([1, 2])[:-1])  # what there is of a damaged one is shown
+    assert main(["inspect", str(file)]) == 1
+    assert "The largest objects" in capsys.readouterr().out

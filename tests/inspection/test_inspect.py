@@ -653,7 +653,19 @@ def test_the_readable_part_is_reported(inspect: Any) -> None:
     ("data", "message", "offset"),
     [
         (b"", "this is no pickle: there is nothing in it, at offset 0", 0),
-        (b"\xff\xd8\xff\xe0", "this is no pickle: no opcode is 0xff, at offset 0", 0),
+        (b"\xff\xd8\xfe\xe0", "this is no pickle: no opcode is 0xff, at offset 0", 0),
+        (
+            b"<html>",
+            "this is no pickle: no opcode is 0x3c, at offset 0. This is HTML, such as the page of "
+            "a download that has failed",
+            0,
+        ),
+        (
+            b"PK\3\4" + b"\0" * 22 + b"\5\0\0\0a.npy",
+            "this is no pickle: the file ends in the middle of PERSID, at offset 0. This is an "
+            "archive of arrays of NumPy (.npz): use numpy.load",
+            0,
+        ),
         (
             b"PK\x03\x04",
             "this is no pickle, but a ZIP archive: unpack it (that of torch.save has a data.pkl)",

@@ -290,7 +290,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
         elif arguments.html is not None:
             written = arguments.html.stat().st_size / 1e6
             screen.line(f"wrote {arguments.html} ({written:.1f} MB): open it in a browser")
-        elif policy is None:
+        elif policy is None and not _is_unread(inspection):
             print_report(screen, inspection, name, depth=arguments.tree, top=arguments.top)
         if policy is not None and inspection.error is None and not arguments.json:
             print_violations(screen, violations, name, arguments.policy)
@@ -336,6 +336,11 @@ def _policy_learn(arguments: argparse.Namespace) -> int:
     with until_closed():
         policy.to_file(sys.stdout)
     return 0
+
+
+def _is_unread(inspection: Inspection) -> bool:
+    """Whether it is no pickle from its beginning on, so that there is nothing to show."""
+    return inspection.error is not None and inspection.error.offset <= 1
 
 
 def _verdict(inspection: Inspection, name: str, arguments: argparse.Namespace) -> int:

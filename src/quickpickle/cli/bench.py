@@ -19,6 +19,7 @@ from typing import Any
 import quickpickle
 
 from ..files.compression import decompressed, with_its_start
+from ..format.foreign import recognise
 from ..inspection.printable import printable
 from . import timing
 from .terminal import Cell, Screen, Status, Text
@@ -193,7 +194,9 @@ def _load(path: Path, data: bytes) -> tuple[Any, int]:
     try:
         obj = pickle.load(file)
     except Exception as error:  # a wrong pickle can raise any
-        raise BenchError(f"cannot load {path}: {_line(error)}") from error
+        text = recognise(data)
+        advice = "" if text is None else f". {text.rstrip('.')}"
+        raise BenchError(f"cannot load {path}: {_line(error)}{advice}") from error
     return obj, len(data) - file.tell()
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..files.compression import name_of_compression
+from ..format import foreign
 from ..rules.tracebacks import drops_frames, make_public
 
 if TYPE_CHECKING:
@@ -110,10 +111,13 @@ def _describe(malformed: Any, source: Any, scanner: Any) -> str:
     what = f"{malformed.message}, at offset {malformed.offset:,}"
     if scanner.pickles:
         return what
-    start = source.read(0, 6)
-    if start.startswith(b"PK\3\4"):
+    start = source.read(0, foreign.LOOKED_AT)
+    text = foreign.recognise(start) if malformed.offset <= 1 else None
+    if start.startswith(b"PK\3\4") and (text is None or "zipfile" in text):
         return "this is no pickle, but a ZIP archive: unpack it (that of torch.save has a data.pkl)"
     compression = name_of_compression(start)
     if compression is not None:
         return f"this is no pickle, but compressed with {compression}: decompress it first"
-    return f"this is no pickle: {what}"
+    if text is None and foreign.is_of_joblib(start):
+        text = foreign.JOBLIB
+    return f"this is no pickle: {what}" + ("" if text is None else f". {text.rstrip('.')}")
