@@ -25,6 +25,7 @@ from .pickling.stream import Stream
 from .round_trip import EXCEPTION, find_faults
 from .rules.globals import find_global
 from .rules.hints import full_name
+from .rules.notes import DUMP_HEAD
 from .rules.options import check_protocol
 from .rules.paths import Place, find_place, place_hint
 from .rules.reductions import ABSENT, find
