@@ -471,13 +471,6 @@ OBJECTS = {
     "environment": Row(
         lambda: os.environ, r"\.encodekey", "The environment belongs", dict, cloud=True
     ),
-    "argument parser": Row(
-        argparse.ArgumentParser,
-        r"\._registries\['type'\]\[None\]",
-        "A parser holds functions",
-        lambda obj: obj.parse_args([]),
-        cloud=True,
-    ),
     "system's random numbers": Row(random.SystemRandom, "", "SystemRandom has no state"),
     "time zone from a file": Row(
         zone_from_a_file, "", "What ZoneInfo.from_file() has", lambda obj: zoneinfo.ZoneInfo("UTC")
@@ -541,6 +534,14 @@ OBJECTS = {
     ),
 }
 ARGUMENTS = argparse.ArgumentParser()
+if sys.version_info < (3, 14):  # it holds a lambda
+    OBJECTS["argument parser"] = Row(
+        argparse.ArgumentParser,
+        r"\._registries\['type'\]\[None\]",
+        "A parser holds functions",
+        lambda obj: obj.parse_args([]),
+        cloud=True,
+    )
 TABLE = {**NAMES, **OBJECTS}
 
 

@@ -199,7 +199,7 @@ CASES = {
         within(name("X", "json.nothing_like_it")),
         {},
         WITHIN,
-        "json 2.* is installed, but has no json.nothing_like_it: load with the version",
+        "json.* is installed, but has no json.nothing_like_it: load with the version",
     ),
     "a near miss of a module": (
         within(name("X", "json.decoders")),
