@@ -6,6 +6,8 @@ functions that run code are reached.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from quickpickle.format import opcodes as op
 
 from .attacks import HARM, STATE, proto, text
@@ -27,6 +29,7 @@ from .attacks_numpy import (
 )
 
 ATTACKS: dict[str, bytes] = {}
+HAS_PYTZ = find_spec("pytz") is not None  # pandas 3 does without
 
 
 def attack(name: str, *parts: bytes, version: int = 4) -> None:
@@ -225,9 +228,11 @@ for _name, _key in {
 }.items():
     attack(f"a zone of {_name}", called("zoneinfo:ZoneInfo._unpickle", _key, 1))
     attack(f"a zone of {_name}, not cached", called("zoneinfo:ZoneInfo._unpickle", _key, 0))
-    attack(f"a zone of pytz of {_name}", called("pytz._p", _key, 3600, 0, "CET"))
+    if HAS_PYTZ:
+        attack(f"a zone of pytz of {_name}", called("pytz._p", _key, 3600, 0, "CET"))
 attack("a zone by getattr", called("builtins.getattr", name("zoneinfo.ZoneInfo"), "from_file"))
-attack("an offset of pytz of days", called("pytz.FixedOffset", 10**9))
+if HAS_PYTZ:
+    attack("an offset of pytz of days", called("pytz.FixedOffset", 10**9))
 attack("an offset of dateutil of text", called("dateutil.tz.tz.tzoffset", "x", "y"))
 
 # --- scalars
@@ -338,6 +343,7 @@ for _name, _given in {
 
 # --- arrays
 
+_utc = called("zoneinfo:ZoneInfo._unpickle", "UTC", 1)
 _times = array(TIMES, (1,), b"\0" * 8)
 _mask = array(BOOL, (1,), b"\0")
 _strings = called("pandas.StringDtype", "python", name("pandas.NA"))
@@ -348,7 +354,7 @@ for _kind, _name, _given in (
     ("arrays.DatetimeArray", "another dtype", (SPANS, _times)),
     (
         *("arrays.DatetimeArray", "another unit"),
-        (state("pandas.DatetimeTZDtype", {"unit": "s", "tz": called("pytz._UTC")}), _times),
+        (state("pandas.DatetimeTZDtype", {"unit": "s", "tz": _utc}), _times),
     ),
     ("arrays.DatetimeArray", "a frequency of text", (TIMES, _times, {"_freq": "D"})),
     ("arrays.DatetimeArray", "three dimensions", (TIMES, array(TIMES, (1, 1, 1), b"\0" * 8))),
