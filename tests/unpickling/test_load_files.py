@@ -449,8 +449,7 @@ def test_declared_lengths_are_not_believed(unpickling, make):
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        # With the room of the scanner, which looks for the place of the error.
-        assert peak < 24 << 20, lie
+        assert peak < 8 << 20, lie
         if isinstance(file, OnlyNeeded):
             assert max(file.asked) <= 4 << 20
 

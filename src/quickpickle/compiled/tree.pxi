@@ -63,8 +63,8 @@ cdef class Tree:
     cdef int grow(self) except -1:
         cdef Py_ssize_t room = self.room + (self.room >> 1)
         cdef Node *nodes
-        if not room:  # what is not used of it is not paid for
-            room = 64 + min(self.size // 2, <uint64_t>1 << 18)
+        if self.room < 1 << 18:  # larger blocks grow without a copy
+            room = 4 * self.room + 1024
         if self.count >= MOST_NODES:
             raise MemoryError("more objects than can be counted")
         room = min(room, <Py_ssize_t>MOST_NODES)
