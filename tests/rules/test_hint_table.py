@@ -237,15 +237,15 @@ NAMES = {
     "object of a class that decorates": Row(
         lambda: of_workshop("task"),
         r"\.run",
-        "It is pickled by its name, under which is the Task that wraps it: let a __reduce__ of "
-        "Task return that name, 'task'.",
+        "It is pickled by its name, under which is the Task that wraps it: let "
+        "Task.__reduce__ return that name, 'task'.",
         lambda obj: of_workshop("named"),
         cloud=True,
     ),
     "class under a decorator": Row(
         lambda: of_workshop("Hidden").__closure__[0].cell_contents(),
         "",
-        "Classes are pickled by name, and a decorator",
+        "A decorator has put something else under the name of this class: let it return the class",
         cloud=True,
     ),
     "getter of a property": Row(
@@ -279,7 +279,7 @@ NAMES = {
     "class made at run time": Row(
         lambda: of_workshop("made_class")()(),
         "",
-        "The class was made at run time, and is not found by its name: assign it to 'Made'",
+        "The class was made at run time: assign it to 'Made' at the top of the module that its",
         cloud=True,
     ),
     "dataclass made at run time": Row(

@@ -211,7 +211,7 @@ def test_each_is_one_line_and_a_sentence():
     }
     for text in texts:
         assert "\n" not in text
-        assert len(text) <= 200
+        assert len(text) <= 150
 
 
 def test_a_metaclass_is_not_asked(implementation):

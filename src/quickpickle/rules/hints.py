@@ -43,12 +43,12 @@ _HIDDEN_BY_FUNCTION: Final = (
     "quickpickle.cloud pickles it by value."
 )
 _HIDDEN_BY_OBJECT: Final = (
-    "It is pickled by its name, under which is the {0} that wraps it: let a __reduce__ of {0} "
+    "It is pickled by its name, under which is the {0} that wraps it: let {0}.__reduce__ "
     "return that name, {1!r}. quickpickle.cloud pickles it by value."
 )
 _HIDDEN_CLASS: Final = (
-    "Classes are pickled by name, and a decorator has put something else under the name of this "
-    "one: let it return the class itself. quickpickle.cloud pickles classes by value."
+    "A decorator has put something else under the name of this class: let it return the class "
+    "itself. quickpickle.cloud pickles it by value."
 )
 _MADE_AGAIN_CLASS: Final = (
     "Its class was made again, by a reload of the module or a second run of a cell: make the "
@@ -63,8 +63,8 @@ _OTHER_VARIABLE: Final = (
     "same."
 )
 _MADE_AT_RUN_TIME: Final = (
-    "The class was made at run time, and is not found by its name: assign it to {0!r} at the top "
-    "of the module that its __module__ names. quickpickle.cloud pickles classes by value."
+    "The class was made at run time: assign it to {0!r} at the top of the module that its "
+    "__module__ names. quickpickle.cloud pickles it by value."
 )
 _TYPE_PARAMETER: Final = (
     "A type parameter has no name in a module: leave out what refers to it, or make it with "
@@ -86,7 +86,7 @@ _NOT_FOUND: Final = re.compile(
     r"not found as|not the same object as|attribute lookup .* failed$|Can't (?:pickle|get) local "
 )
 _HAS_POINTERS: Final = "ctypes objects containing pointers cannot be pickled"
-# What takes care of the pickling of a class's instances.
+# These take care of the pickling of a class's instances.
 _OWN_WAYS: Final = frozenset(("__reduce_ex__", "__reduce__", "__getstate__"))
 _TYPE_PARAMETERS: Final = ("typing.TypeVar", "typing.ParamSpec", "typing.TypeVarTuple")
 # Types, not from a module of the user, whose instances say under what name they are to be found.
