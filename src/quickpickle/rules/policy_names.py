@@ -32,7 +32,7 @@ class Rule(NamedTuple):
     quick_call: int = 0  # see Quick
     quick_new: int = 0
     quick_state: int = 0
-    # What the presets of rules/presets/ need: the check of a state that looks at the instance too;
+    # For the presets of rules/presets/: the check of a state that looks at the instance too;
     # what a call returns is handed on; others may hold it; a call that uses none of its arguments.
     built: Callable[[Any, Any, Any], str | None] | None = None
     made: Callable[[Any, Any], None] | None = None
@@ -80,11 +80,11 @@ CLASSES: Final = ANY._replace(is_class=True)
 # --- checks
 
 
-def _is_ints(values: Any) -> bool:
+def is_ints(values: Any) -> bool:
     return all(type(value) is int for value in values)
 
 
-def _nothing(guard: Any, args: tuple[Any, ...]) -> str | None:
+def nothing(guard: Any, args: tuple[Any, ...]) -> str | None:
     return "there are to be none" if args else None
 
 
@@ -140,7 +140,7 @@ def _complex(guard: Any, args: tuple[Any, ...]) -> str | None:
 
 
 def _range(guard: Any, args: tuple[Any, ...]) -> str | None:
-    if len(args) == 3 and _is_ints(args) and _are_short(args):
+    if len(args) == 3 and is_ints(args) and _are_short(args):
         return None
     return f"expected three ints, {_described(args)}"
 
@@ -163,7 +163,7 @@ _FRACTION: Final = re.compile(r"-?[0-9]{1,4000}(/[0-9]{1,4000})?", re.ASCII)
 
 
 def _fraction(guard: Any, args: tuple[Any, ...]) -> str | None:
-    if len(args) == 2 and _is_ints(args):
+    if len(args) == 2 and is_ints(args):
         return None if _are_short(args) else f"a number of more than {_MOST_BITS} bits"
     # Up to 3.11.? as a str. No exponent: Fraction("1e999999999") takes gigabytes.
     if len(args) == 1 and type(args[0]) is str and _FRACTION.fullmatch(args[0]):
@@ -195,7 +195,7 @@ def _address(guard: Any, args: tuple[Any, ...]) -> str | None:
 
 
 def _timedelta(guard: Any, args: tuple[Any, ...]) -> str | None:
-    if len(args) <= 3 and _is_ints(args) and all(abs(arg) < 1 << 64 for arg in args):
+    if len(args) <= 3 and is_ints(args) and all(abs(arg) < 1 << 64 for arg in args):
         return None
     return f"expected three ints, {_described(args)}"
 
@@ -333,7 +333,7 @@ _NAMED: Final = Rule()  # may be named, as an argument; is not called
 PLAIN: Final[dict[str, Rule]] = {
     "_codecs.encode": Rule(_encode, is_idle=True, quick_call=Quick.LATIN1),
     "builtins.bytearray": Rule(_bytearray, quick_call=Quick.BYTES | Quick.NOTHING),
-    "builtins.bytes": Rule(_nothing, quick_call=Quick.NOTHING),
+    "builtins.bytes": Rule(nothing, quick_call=Quick.NOTHING),
     "builtins.complex": Rule(_complex, quick_call=Quick.FLOATS_2),
     "builtins.frozenset": Rule(_hashed(frozenset)),
     "builtins.range": Rule(_range, quick_call=Quick.INTS_3),
@@ -372,7 +372,7 @@ PLAIN: Final[dict[str, Rule]] = {
     "pathlib._local.PurePosixPath": Rule(_path, quick_call=Quick.TEXTS),  # by 3.13
     "pathlib._local.PureWindowsPath": Rule(_path, quick_call=Quick.TEXTS),
     "uuid.UUID": Rule(
-        None, _nothing, _uuid_state, quick_new=Quick.NOTHING, quick_state=Quick.NUMBER
+        None, nothing, _uuid_state, quick_new=Quick.NOTHING, quick_state=Quick.NUMBER
     ),
 }
 """The names of `Policy.plain()`."""

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from math import prod
 from pickle import PickleBuffer
 from typing import Any, Final
 
-from ..policy_names import Rule, _nothing
-from .states import only, words
+from ..policy_names import Rule, is_ints, nothing
+from ..policy_objects import full_name
+from .states import called, only, wait_for_state, words
 
 _MOST_DIMENSIONS: Final = 64
 _MOST_FIELDS: Final = 10_000  # of a dtype, with those of its fields
@@ -29,13 +30,9 @@ _LISTED: Final = 0x02  # of the flags: arrays are pickled as lists of objects
 _ALIGNED: Final = 0x80  # of the flags: left by align=True, and only shown
 
 
-def _numpy() -> Any:
+def numpy_module() -> Any:
     """The module. A name of it was found already."""
     return sys.modules["numpy"]
-
-
-def _is_ints(values: Any) -> bool:
-    return all(type(value) is int for value in values)
 
 
 # --- dtypes
@@ -48,7 +45,7 @@ _UNIT: Final = re.compile(r"Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as|generic", re.ASCII)
 
 def is_dtype(value: Any) -> bool:
     """One of NumPy's own, not of a library that adds some."""
-    return isinstance(value, _numpy().dtype) and type(value).__module__ == "numpy.dtypes"
+    return isinstance(value, numpy_module().dtype) and type(value).__module__ == "numpy.dtypes"
 
 
 def _dtype(guard: Any, args: tuple[Any, ...]) -> str | None:
@@ -56,7 +53,7 @@ def _dtype(guard: Any, args: tuple[Any, ...]) -> str | None:
     if len(args) != 3 or any(type(arg) not in (bool, int) for arg in args[1:]) or args[2] != 1:
         return "expected a short text, False and True"
     first = args[0]
-    if first is _numpy().record or first is _numpy().void:
+    if first is numpy_module().record or first is numpy_module().void:
         return None
     if type(first) is str and _DTYPE.fullmatch(first):
         return None
@@ -68,16 +65,16 @@ def _keep_fresh(guard: Any, dtype: Any) -> None:
 
 
 def _dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
-    # Whoever uses a dtype relies on it: it gets its state before anybody has seen it.
+    # All that use a dtype rely on it: it gets its state before anything has seen it.
     if id(dtype) not in guard.fresh:
         return "the dtype is in use, or has its state"
-    if type(state) is not tuple or len(state) not in (8, 9) or not _is_ints(state[:1]):
+    if type(state) is not tuple or len(state) not in (8, 9) or not is_ints(state[:1]):
         return "expected eight or nine values"
     if state[0] != len(state) - 5:
         return "the version is another one"
     if type(state[1]) is not str or state[1] not in ("<", ">", "|", "="):
         return "the order of bytes is none"
-    if not _is_ints(state[5:8]) or state[6] not in _ALIGNMENTS:
+    if not is_ints(state[5:8]) or state[6] not in _ALIGNMENTS:
         return "a size, an alignment or flags that are none"
     weight = [0, 0]  # depth and fields
     try:
@@ -104,7 +101,7 @@ def _dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
 def _expected_dtype(guard: Any, dtype: Any, state: tuple[Any, ...], weight: list[int]) -> Any:
     """What NumPy makes of the description in a state; or a complaint."""
     order, subarray, names, fields, size = state[1:6]
-    numpy = _numpy()
+    numpy = numpy_module()
     found: Any = dtype
     if subarray is not None:
         if type(subarray) is not tuple or len(subarray) != 2 or names is not None:
@@ -174,7 +171,7 @@ def _expected_time(dtype: Any, order: str, state: tuple[Any, ...]) -> Any:
     metadata, unit = state[8]
     if metadata is not None and metadata != {}:
         return "metadata"
-    if type(unit) is not tuple or len(unit) not in (3, 4) or not _is_ints(unit[1:]):
+    if type(unit) is not tuple or len(unit) not in (3, 4) or not is_ints(unit[1:]):
         return "a unit that is none"
     name = unit[0]
     if type(name) is bytes:
@@ -186,7 +183,7 @@ def _expected_time(dtype: Any, order: str, state: tuple[Any, ...]) -> Any:
     full = f"{dtype.kind}8" if name == "generic" else f"{dtype.kind}8[{unit[1]}{name}]"
     if name == "generic" and unit[1] != 1:
         return "a unit that is none"
-    return _numpy().dtype(full).newbyteorder(order)
+    return numpy_module().dtype(full).newbyteorder(order)
 
 
 def _is_used(guard: Any, dtype: Any, weight: list[int]) -> bool:
@@ -235,7 +232,7 @@ def _is_shape(shape: Any) -> bool:
     return (
         type(shape) is tuple
         and len(shape) <= _MOST_DIMENSIONS
-        and _is_ints(shape)
+        and is_ints(shape)
         and all(0 <= length < 1 << 62 for length in shape)
     )
 
@@ -266,10 +263,6 @@ def _reconstruct_masked(guard: Any, args: tuple[Any, ...]) -> str | None:
     return None
 
 
-def _wait_for_state(guard: Any, array: Any) -> None:
-    guard.unfinished[id(array)] = array
-
-
 def _array_state(guard: Any, array: Any, state: Any) -> str | None:
     # NumPy frees the data of an array that gets another state, though others look at it.
     if guard.unfinished.get(id(array)) is not array:
@@ -292,7 +285,7 @@ def _nesting_complaint(guard: Any, array: Any, dtype: Any, data: Any) -> str | N
         return None
     depth = 0
     for item in data if dtype.kind == "O" else _objects(dtype, data):
-        if not isinstance(item, (_numpy().ndarray, _numpy().void)) or item is array:
+        if not isinstance(item, (numpy_module().ndarray, numpy_module().void)) or item is array:
             continue
         depth = max(depth, _depth_of(guard, item))
         if id(item) in guard.unfinished:
@@ -320,7 +313,7 @@ def _objects(dtype: Any, items: Any) -> Iterator[Any]:
                 yield from _objects(dtype[name], [part])
         elif dtype.subdtype is not None and dtype.hasobject:
             base, shape = dtype.subdtype
-            parts = item.ravel().tolist() if isinstance(item, _numpy().ndarray) else item
+            parts = item.ravel().tolist() if isinstance(item, numpy_module().ndarray) else item
             for _ in shape[1:] if parts is item else ():
                 parts = [inner for part in parts for inner in part]
             yield from _objects(base, parts)
@@ -335,7 +328,7 @@ def _masked_state(guard: Any, array: Any, state: Any) -> str | None:
     complaint = array_complaint(guard, shape, dtype, order, data)
     if complaint is not None:
         return complaint
-    mask_dtype = _numpy().ma.make_mask_descr(dtype)
+    mask_dtype = numpy_module().ma.make_mask_descr(dtype)
     complaint = array_complaint(guard, shape, mask_dtype, order, mask)
     if complaint is not None:
         return f"the mask: {complaint}"
@@ -343,7 +336,7 @@ def _masked_state(guard: Any, array: Any, state: Any) -> str | None:
         fill_value is None
         or type(fill_value) in _METADATA
         or type(fill_value) is complex
-        or isinstance(fill_value, _numpy().generic)
+        or isinstance(fill_value, numpy_module().generic)
         or (is_array(guard, fill_value) and fill_value.shape == ())
     ):
         return "the fill value is none"
@@ -399,7 +392,7 @@ def _is_item(dtype: Any, item: Any) -> bool:
         return True
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
-        if type(item) is _numpy().ndarray:
+        if type(item) is numpy_module().ndarray:
             return bool(item.shape == shape and item.dtype == base)
         return _is_nested(base, shape, item)
     if dtype.names is not None:
@@ -412,7 +405,7 @@ def _is_item(dtype: Any, item: Any) -> bool:
         )
     kind = type(item)
     return kind in _ITEMS or issubclass(kind, (date, timedelta)) or issubclass(
-        kind, _numpy().generic
+        kind, numpy_module().generic
     )  # fmt: skip
 
 
@@ -436,12 +429,12 @@ def _data_complaint(dtype: Any, data: Any) -> str | None:
         return None if not bytes(data).strip(b"\0\1") else "bools that are neither 0 nor 1"
     if kind not in "UV" or not memoryview(data).nbytes or not dtype.itemsize:
         return None
-    array = _numpy().frombuffer(data, dtype=dtype)
+    array = numpy_module().frombuffer(data, dtype=dtype)
     return None if _are_values(array) else "bytes that are no values of the dtype"
 
 
 def _are_values(array: Any) -> bool:
-    numpy = _numpy()
+    numpy = numpy_module()
     dtype = array.dtype
     if array.size == 0 or dtype.itemsize == 0:
         return True
@@ -466,7 +459,7 @@ def _frombuffer(guard: Any, args: tuple[Any, ...]) -> str | None:
         return "an order that is none"
     if len(args) == 5 and args[4] is not None:
         axes = args[4]
-        if type(axes) is not tuple or not _is_ints(axes) or sorted(axes) != list(range(len(shape))):
+        if type(axes) is not tuple or not is_ints(axes) or sorted(axes) != list(range(len(shape))):
             return "an order of axes that is none"
     # A view of an array would stay when the array's own data are freed.
     if type(data) not in (bytes, bytearray, PickleBuffer, memoryview) and not guard.is_foreign(
@@ -501,7 +494,7 @@ def _scalar(guard: Any, args: tuple[Any, ...]) -> str | None:
 
 def is_array(guard: Any, value: Any) -> bool:
     """An array of NumPy's own that has its state."""
-    return type(value) is _numpy().ndarray and id(value) not in guard.unfinished
+    return type(value) is numpy_module().ndarray and id(value) not in guard.unfinished
 
 
 # --- random generators. Their code reads at the places that a state says.
@@ -532,8 +525,7 @@ _NUMBERS_OUTSIDE: Final = {"Philox": {**_OUTSIDE, "buffer_pos": 4}}
 
 
 def _is_bit_generator(guard: Any, value: Any) -> bool:
-    cls = type(value)
-    return f"{cls.__module__}.{cls.__qualname__}" in _BIT_GENERATORS.values()
+    return full_name(type(value)) in _BIT_GENERATORS.values()
 
 
 def _bit_generator(guard: Any, args: tuple[Any, ...]) -> str | None:
@@ -561,7 +553,7 @@ def _generator(guard: Any, args: tuple[Any, ...]) -> str | None:
 def _bit_generator_state(guard: Any, obj: Any, state: Any) -> str | None:
     if type(state) is tuple and len(state) == 2:
         state, seed = state
-        if seed is not None and type(seed) is not _numpy().random.SeedSequence:
+        if seed is not None and type(seed) is not numpy_module().random.SeedSequence:
             return "the seed is none"
     return _bits_complaint(guard, type(obj).__name__, state)
 
@@ -610,7 +602,7 @@ def _bits_complaint(guard: Any, name: str, state: Any) -> str | None:
 
 def _is_number(value: Any, most: int) -> bool:
     """An int, also one of NumPy."""
-    if type(value) is not int and not isinstance(value, _numpy().integer):
+    if type(value) is not int and not isinstance(value, numpy_module().integer):
         return False
     return 0 <= int(value) <= most
 
@@ -637,13 +629,13 @@ def _seed_state(guard: Any, obj: Any, state: Any) -> str | None:
     entropy, children, pool, pool_size, spawn_key = state
     if entropy is not None and not (is_array(guard, entropy) and entropy.dtype.kind in "iu"):
         parts = entropy if type(entropy) in (list, tuple) else [entropy]
-        if not all(type(part) is int or isinstance(part, _numpy().integer) for part in parts):
+        if not all(type(part) is int or isinstance(part, numpy_module().integer) for part in parts):
             return "entropy that is none"
     if not _is_number(children, (1 << 32) - 1) or not _is_number(pool_size, 1 << 16):
         return "a number out of its bounds"
     if not _has_words(guard, pool, pool_size, ("uint32",)) or pool_size < 4:
         return "a pool that is none"
-    if type(spawn_key) is not tuple or not _is_ints(spawn_key):
+    if type(spawn_key) is not tuple or not is_ints(spawn_key):
         return "a key that is none"
     return None
 
@@ -685,7 +677,7 @@ _BITS: Final = Rule(built=_bit_generator_state)
 
 
 def _is_plain_array(value: Any) -> bool:
-    return type(value) is _numpy().ndarray
+    return type(value) is numpy_module().ndarray
 
 
 def _is_text(value: Any) -> bool:
@@ -693,7 +685,7 @@ def _is_text(value: Any) -> bool:
 
 
 _POLYNOMIAL: Final = Rule(
-    new=_nothing,
+    new=nothing,
     built=only(
         coef=_is_plain_array,
         domain=_is_plain_array,
@@ -703,7 +695,7 @@ _POLYNOMIAL: Final = Rule(
     ),
 )
 _POLY1D: Final = Rule(
-    new=_nothing,
+    new=nothing,
     built=only(
         coeffs=_is_plain_array,
         _coeffs=_is_plain_array,
@@ -718,12 +710,8 @@ def _pairs(modules: tuple[str, ...], names: list[str], rule: Rule) -> dict[str, 
     return {f"{module}.{name}": rule for module in modules for name in names}
 
 
-def _call(check: Callable[[Any, tuple[Any, ...]], str | None], **others: Any) -> Rule:
-    return Rule(check, may_be_held=True, **others)
-
-
 NAMES: Final[dict[str, Rule]] = {
-    "numpy.dtype": _call(_dtype, made=_keep_fresh, is_idle=True),
+    "numpy.dtype": called(_dtype, made=_keep_fresh, is_idle=True),
     **_pairs(
         ("numpy.dtypes",),
         [f"{name}DType" for name in _DTYPE_CLASSES],
@@ -735,31 +723,31 @@ NAMES: Final[dict[str, Rule]] = {
     **_pairs(("numpy", *(f"{module}._multiarray_umath" for module in _MODULES)), UFUNCS, _NAMED),
     **dict.fromkeys(ARRAYS, _ARRAY),
     **dict.fromkeys(_MASKED, _MASKED_ARRAY),
-    "numpy.ma.core._mareconstruct": _call(_reconstruct_masked, made=_wait_for_state),
-    "numpy.ma.core.MaskedConstant": _call(_nothing),
+    "numpy.ma.core._mareconstruct": called(_reconstruct_masked, made=wait_for_state),
+    "numpy.ma.core.MaskedConstant": called(nothing),
     **_pairs(
         tuple(f"{module}.multiarray" for module in _MODULES),
         ["_reconstruct"],
-        _call(_reconstruct, made=_wait_for_state),
+        called(_reconstruct, made=wait_for_state),
     ),
-    **_pairs(tuple(f"{module}.multiarray" for module in _MODULES), ["scalar"], _call(_scalar)),
+    **_pairs(tuple(f"{module}.multiarray" for module in _MODULES), ["scalar"], called(_scalar)),
     **_pairs(
-        tuple(f"{module}.numeric" for module in _MODULES), ["_frombuffer"], _call(_frombuffer)
+        tuple(f"{module}.numeric" for module in _MODULES), ["_frombuffer"], called(_frombuffer)
     ),
     **_pairs(
         tuple(f"{module}._internal" for module in _MODULES),
         ["_convert_to_stringdtype_kwargs"],
-        _call(_string_dtype),
+        called(_string_dtype),
     ),
     **dict.fromkeys(_BIT_GENERATORS.values(), _BITS),
-    _CONSTRUCTOR: _call(_bit_generator),
-    "numpy.random._pickle.__generator_ctor": _call(_generator),
-    "numpy.random._pickle.__randomstate_ctor": _call(_generator),
-    "numpy.random.__RandomState_ctor": _call(_nothing),
+    _CONSTRUCTOR: called(_bit_generator),
+    "numpy.random._pickle.__generator_ctor": called(_generator),
+    "numpy.random._pickle.__randomstate_ctor": called(_generator),
+    "numpy.random.__RandomState_ctor": called(nothing),
     "numpy.random._generator.Generator": Rule(built=_generator_state),
     "numpy.random.mtrand.RandomState": Rule(built=_generator_state),
     "numpy.random.bit_generator.SeedSequence": Rule(built=_seed_state),
-    "numpy.random.bit_generator.__pyx_unpickle_SeedSequence": _call(_seed),
+    "numpy.random.bit_generator.__pyx_unpickle_SeedSequence": called(_seed),
     "numpy.poly1d": _POLY1D,
     "numpy.lib.polynomial.poly1d": _POLY1D,
     **{

@@ -2,15 +2,14 @@
 
 Pandas does not check again what it has checked when a frame was made: the codes of categories, the
 places of blocks, the offsets of Arrow's texts. Its compiled code then reads where they say. They
-are checked here. What is checked once has to stay so: an array, a dtype or a manager gets its
-state once, before anything uses it.
+are checked here, and have to stay so: an array, a dtype or a manager gets its state once, before
+anything uses it.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from functools import partial
@@ -18,9 +17,10 @@ from itertools import chain
 from typing import Any, Final
 
 from ..policy import PolicyError
-from ..policy_names import Rule, _nothing
-from .numpy import is_array, is_dtype
-from .states import words
+from ..policy_names import Rule, nothing
+from ..policy_objects import full_name
+from .numpy import is_array, is_dtype, numpy_module
+from .states import called, is_done, once, wait_for_state, words
 
 # --- classes, which have another module in each release
 
@@ -90,35 +90,12 @@ _KINDS: Final[dict[str, str]] = {
 
 def kind_of(obj: Any) -> str | None:
     """What an object of pandas is."""
-    cls = type(obj)
-    return _KINDS.get(f"{cls.__module__}.{cls.__qualname__}")
+    return _KINDS.get(full_name(type(obj)))
 
 
 def _named_kind(guard: Any, obj: Any) -> str | None:
     """What class a name has led to."""
     return _KINDS.get(guard.name_of(obj) or "")
-
-
-def _is_done(guard: Any, obj: Any) -> bool:
-    return id(obj) not in guard.unfinished
-
-
-def _wait_for_state(guard: Any, obj: Any) -> None:
-    guard.unfinished[id(obj)] = obj
-
-
-def _once(check: Callable[[Any, Any, Any], str | None]) -> Callable[[Any, Any, Any], str | None]:
-    """The state of what a call has made, which has none yet."""
-
-    def built(guard: Any, obj: Any, state: Any) -> str | None:
-        if guard.unfinished.get(id(obj)) is not obj:
-            return "it has its state"
-        complaint = check(guard, obj, state)
-        if complaint is None:
-            del guard.unfinished[id(obj)]
-        return complaint
-
-    return built
 
 
 def _is_dict(state: Any, *needed: str, maybe: tuple[str, ...] = ()) -> bool:
@@ -133,10 +110,6 @@ def _is_dict(state: Any, *needed: str, maybe: tuple[str, ...] = ()) -> bool:
 
 def _is_int(value: Any, least: int = -(1 << 63), most: int = (1 << 63) - 1) -> bool:
     return type(value) is int and least <= value <= most
-
-
-def _numpy() -> Any:
-    return sys.modules["numpy"]
 
 
 # --- zones
@@ -225,7 +198,7 @@ def _is_part(value: Any) -> bool:
         return len(value) <= 100
     if kind is tuple:
         return all(
-            type(part) in (time, date, datetime) or isinstance(part, _numpy().datetime64)
+            type(part) in (time, date, datetime) or isinstance(part, numpy_module().datetime64)
             for part in value
         )
     return value is None or kind in (bool, timedelta, time)
@@ -268,7 +241,7 @@ def _date_offset_state(guard: Any, obj: Any, state: Any) -> str | None:
     if (
         offset is None
         or type(offset) is timedelta
-        or (type(offset).__module__ == "dateutil.relativedelta" and _is_done(guard, offset))
+        or (type(offset).__module__ == "dateutil.relativedelta" and is_done(guard, offset))
     ):
         return None
     return "no relativedelta"
@@ -335,7 +308,7 @@ def _interval(guard: Any, args: tuple[Any, ...]) -> str | None:
     if len(args) != 3 or type(args[2]) is not str or args[2] not in _CLOSED:
         return "expected two ends and a side"
     if all(
-        type(end) in (int, float) or kind_of(end) in _ENDS or isinstance(end, _numpy().number)
+        type(end) in (int, float) or kind_of(end) in _ENDS or isinstance(end, numpy_module().number)
         for end in args[:2]
     ):
         return None
@@ -436,7 +409,7 @@ def _string_dtype_state(guard: Any, obj: Any, state: Any) -> str | None:
 def _wait_if_bare(guard: Any, dtype: Any) -> None:
     """Pandas 3 calls the class, pandas 2 gave a state."""
     if not vars(dtype):
-        _wait_for_state(guard, dtype)
+        wait_for_state(guard, dtype)
 
 
 _SIMPLE_DTYPES: Final = frozenset(
@@ -452,11 +425,11 @@ _DTYPES: Final = _SIMPLE_DTYPES | set(
 
 
 def _is_any_dtype(guard: Any, value: Any) -> bool:
-    return is_dtype(value) or (kind_of(value) in _DTYPES and _is_done(guard, value))
+    return is_dtype(value) or (kind_of(value) in _DTYPES and is_done(guard, value))
 
 
 def _is_dtype_of(guard: Any, value: Any, kind: str) -> bool:
-    return kind_of(value) == kind and _is_done(guard, value)
+    return kind_of(value) == kind and is_done(guard, value)
 
 
 # --- values
@@ -479,7 +452,7 @@ def is_scalar(guard: Any, value: Any) -> bool:
         type(value) in _SCALARS
         or is_missing(guard, value)
         or kind_of(value) in ("Timestamp", "Timedelta", "Period", "Interval")
-        or isinstance(value, _numpy().generic)
+        or isinstance(value, numpy_module().generic)
     )
 
 
@@ -578,7 +551,7 @@ _NAMES_OF_UNITS: Final = frozenset({"s", "ms", "us", "ns"})
 
 
 def _unit_of(dtype: Any) -> Any:
-    unit, count = _numpy().datetime_data(dtype)
+    unit, count = numpy_module().datetime_data(dtype)
     return unit if count == 1 else None
 
 
@@ -657,7 +630,7 @@ def _interval_state(guard: Any, obj: Any, state: Any) -> str | None:
         return "another dtype"
     for side in (left, right):
         if not _is_data(guard, side, "iuf", (1,)) and not (
-            kind_of(side) in ("DatetimeArray", "TimedeltaArray") and _is_done(guard, side)
+            kind_of(side) in ("DatetimeArray", "TimedeltaArray") and is_done(guard, side)
         ):
             return "a side that is none"
     if type(left) is not type(right) or left.shape != right.shape or left.dtype != right.dtype:
@@ -837,7 +810,7 @@ def _is_index(value: Any) -> bool:
 
 
 def is_extension(guard: Any, value: Any) -> bool:
-    return kind_of(value) in _ARRAY_KINDS and _is_done(guard, value)
+    return kind_of(value) in _ARRAY_KINDS and is_done(guard, value)
 
 
 def _index(guard: Any, args: tuple[Any, ...]) -> str | None:
@@ -861,7 +834,7 @@ def _index(guard: Any, args: tuple[Any, ...]) -> str | None:
         ):
             return "data that are none"
     elif kind in _ARRAY_OF:
-        if kind_of(data) != _ARRAY_OF[kind] or not _is_done(guard, data) or data.ndim != 1:
+        if kind_of(data) != _ARRAY_OF[kind] or not is_done(guard, data) or data.ndim != 1:
             return "data that are none"
     else:
         return "another function makes these"
@@ -920,7 +893,7 @@ def _time_index(kind: str, array: str, guard: Any, args: tuple[Any, ...]) -> str
     if guard.is_foreign(given) or not _is_dict(given, "data", "name", maybe=("freq", "tz")):
         return "expected data, a name and a frequency"
     data = given["data"]
-    if kind_of(data) != array or not _is_done(guard, data) or data.ndim != 1:
+    if kind_of(data) != array or not is_done(guard, data) or data.ndim != 1:
         return "data that are none"
     if given.get("freq") is not None and not _is_offset(given["freq"]):
         return "a frequency that is none"
@@ -1006,7 +979,7 @@ def _manager(guard: Any, args: tuple[Any, ...]) -> str | None:
         seen += len(block.mgr_locs)
     if seen != rows:
         return "blocks that do not fit"
-    numpy = _numpy()
+    numpy = numpy_module()
     places = [block.mgr_locs.as_array for block in blocks]
     found = numpy.sort(numpy.concatenate(places)) if places else numpy.arange(0)
     if not numpy.array_equal(found, numpy.arange(rows)):
@@ -1032,7 +1005,7 @@ def _single_manager_state(guard: Any, obj: Any, state: Any) -> str | None:
     if type(places) is slice:
         if (places.start, places.stop, places.step or 1) != (0, length, 1) and length:
             return "places that do not fit"
-    elif not _numpy().array_equal(places, _numpy().arange(length)):
+    elif not numpy_module().array_equal(places, numpy_module().arange(length)):
         return "places that do not fit"
     complaint = _values_complaint(guard, values, length, 1)
     if complaint is None and len(values) != length:
@@ -1050,7 +1023,7 @@ def _frame_state(kind: str, guard: Any, obj: Any, state: Any) -> str | None:
     if (
         type(found).__module__ != "pandas.core.internals.managers"
         or type(found).__qualname__ != wanted
-        or not _is_done(guard, found)
+        or not is_done(guard, found)
     ):
         return "a manager that is none"
     if type(state["_typ"]) is not str or state["_typ"] != kind:
@@ -1083,18 +1056,14 @@ def _frame_state(kind: str, guard: Any, obj: Any, state: Any) -> str | None:
 _NAMED: Final = Rule()
 
 
-def _call(check: Callable[[Any, tuple[Any, ...]], str | None], **others: Any) -> Rule:
-    return Rule(check, may_be_held=True, **others)
-
-
 def _made(check: Callable[[Any, Any, Any], str | None]) -> Rule:
     """An instance that NEWOBJ makes, and that gets its state afterwards."""
-    return Rule(new=_nothing, built=_once(check), made=_wait_for_state)
+    return Rule(new=nothing, built=once(check), made=wait_for_state)
 
 
 def _backed_rule(check: Callable[[Any, Any, Any], str | None]) -> Rule:
     """An instance that a function makes, and that gets its state afterwards."""
-    return Rule(built=_once(check))
+    return Rule(built=once(check))
 
 
 _RULES: Final[dict[str, Rule]] = {
@@ -1108,64 +1077,64 @@ _RULES: Final[dict[str, Rule]] = {
     "IntegerArray": _made(partial(_masked_state, "iu")),
     "FloatingArray": _made(partial(_masked_state, "f")),
     "BooleanArray": _made(partial(_masked_state, "b")),
-    **dict.fromkeys(_SIMPLE_DTYPES, Rule(new=_nothing, built=_simple_dtype_state)),
+    **dict.fromkeys(_SIMPLE_DTYPES, Rule(new=nothing, built=_simple_dtype_state)),
     "CategoricalDtype": _made(_categorical_dtype_state),
     "DatetimeTZDtype": _made(_zone_dtype_state),
     "IntervalDtype": _made(_interval_dtype_state),
     "SparseDtype": _made(_sparse_dtype_state),
     "NumpyEADtype": _made(_numpy_dtype_state),
-    "PeriodDtype": _call(_period_dtype),
+    "PeriodDtype": called(_period_dtype),
     "StringDtype": _made(_string_dtype_state)._replace(
         call=_string_dtype, made=_wait_if_bare, may_be_held=True
     ),
     "Timestamp": _NAMED,
     "Timedelta": _NAMED,
-    "Period": _call(_period),
-    "Interval": _call(_interval),
+    "Period": called(_period),
+    "Interval": called(_interval),
     "NA": _NAMED,
     "NAType": _NAMED,
     "NaTType": _NAMED,
 }
 
 _FUNCTIONS: Final[dict[str, Rule]] = {
-    "pandas.core.indexes.base._new_Index": _call(_index),
-    "pandas.core.indexes.datetimes._new_DatetimeIndex": _call(
+    "pandas.core.indexes.base._new_Index": called(_index),
+    "pandas.core.indexes.datetimes._new_DatetimeIndex": called(
         partial(_time_index, "DatetimeIndex", "DatetimeArray")
     ),
-    "pandas.core.indexes.timedeltas._new_TimedeltaIndex": _call(
+    "pandas.core.indexes.timedeltas._new_TimedeltaIndex": called(
         partial(_time_index, "TimedeltaIndex", "TimedeltaArray")
     ),
-    "pandas.core.indexes.interval._new_IntervalIndex": _call(_interval_index),
-    "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked": _call(_backed, made=_wait_for_state),
-    "pandas._libs.interval.__pyx_unpickle_IntervalMixin": _call(_mixed, made=_wait_for_state),
-    "pandas._libs.internals._unpickle_block": _call(_block),
-    "pandas._libs.sparse.IntIndex": _call(_int_index),
-    "pandas._libs.sparse.BlockIndex": _call(_block_index),
-    "pandas._libs.tslibs.nattype._nat_unpickle": _call(_not_a_time),
-    "pandas._libs.tslibs.nattype.__nat_unpickle": _call(_not_a_time),
-    "pandas._libs.tslibs.timedeltas._timedelta_unpickle": _call(_timedelta),
-    "pandas._libs.tslibs.timestamps._unpickle_timestamp": _call(_timestamp),
-    "pandas.core.internals.managers.BlockManager": _call(_manager),
+    "pandas.core.indexes.interval._new_IntervalIndex": called(_interval_index),
+    "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked": called(_backed, made=wait_for_state),
+    "pandas._libs.interval.__pyx_unpickle_IntervalMixin": called(_mixed, made=wait_for_state),
+    "pandas._libs.internals._unpickle_block": called(_block),
+    "pandas._libs.sparse.IntIndex": called(_int_index),
+    "pandas._libs.sparse.BlockIndex": called(_block_index),
+    "pandas._libs.tslibs.nattype._nat_unpickle": called(_not_a_time),
+    "pandas._libs.tslibs.nattype.__nat_unpickle": called(_not_a_time),
+    "pandas._libs.tslibs.timedeltas._timedelta_unpickle": called(_timedelta),
+    "pandas._libs.tslibs.timestamps._unpickle_timestamp": called(_timestamp),
+    "pandas.core.internals.managers.BlockManager": called(_manager),
     "pandas.core.internals.managers.SingleBlockManager": _made(_single_manager_state),
-    **{f"{_OFFSET_MODULE}.{name}": _call(_offset) for name in _OFFSETS},
+    **{f"{_OFFSET_MODULE}.{name}": called(_offset) for name in _OFFSETS},
     **dict.fromkeys(
         (f"{_OFFSET_MODULE}.DateOffset", "pandas.DateOffset"),
-        _made(_date_offset_state)._replace(call=_nothing),
+        _made(_date_offset_state)._replace(call=nothing),
     ),
     "dateutil.relativedelta.relativedelta": _made(_relativedelta_state),
     "dateutil._common.weekday": _made(_weekday_state),
-    "dateutil.tz.tz.tzutc": _call(_nothing),
-    "dateutil.tz.tz.tzoffset": _call(_dateutil_offset),
-    "pytz._UTC": _call(_nothing),
-    "pytz._p": _call(_pytz_zone),
-    "pytz.FixedOffset": _call(_pytz_offset),
+    "dateutil.tz.tz.tzutc": called(nothing),
+    "dateutil.tz.tz.tzoffset": called(_dateutil_offset),
+    "pytz._UTC": called(nothing),
+    "pytz._p": called(_pytz_zone),
+    "pytz.FixedOffset": called(_pytz_offset),
     "zoneinfo.ZoneInfo": _NAMED,
-    "zoneinfo.ZoneInfo._unpickle": _call(_zone),
-    "zoneinfo._zoneinfo.ZoneInfo._unpickle": _call(_zone),
-    "pyarrow.lib.type_for_alias": _call(_arrow_type),
-    "pyarrow.lib.py_buffer": _call(_arrow_buffer),
-    "pyarrow.lib._restore_array": _call(_arrow_array, made=_check_arrow),
-    "pyarrow.lib.chunked_array": _call(_arrow_chunks),
+    "zoneinfo.ZoneInfo._unpickle": called(_zone),
+    "zoneinfo._zoneinfo.ZoneInfo._unpickle": called(_zone),
+    "pyarrow.lib.type_for_alias": called(_arrow_type),
+    "pyarrow.lib.py_buffer": called(_arrow_buffer),
+    "pyarrow.lib._restore_array": called(_arrow_array, made=_check_arrow),
+    "pyarrow.lib.chunked_array": called(_arrow_chunks),
 }
 
 NAMES: Final[Mapping[str, Rule]] = dict(

@@ -8,38 +8,18 @@ copied, so that the pickle cannot change them afterwards. No attribute takes the
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from ..policy_names import Rule, _nothing
-from .numpy import is_array
-from .states import attributes, words
-
-Check = Callable[[Any, Any, Any], "str | None"]
-
-
-def _numpy() -> Any:
-    return sys.modules["numpy"]
-
-
-def _name_of(obj: Any) -> str:
-    cls = type(obj)
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _is_done(guard: Any, obj: Any) -> bool:
-    return id(obj) not in guard.unfinished
-
-
-def _wait_for_state(guard: Any, obj: Any) -> None:
-    guard.unfinished[id(obj)] = obj
+from ..policy_names import Rule, nothing
+from ..policy_objects import full_name
+from .numpy import is_array, numpy_module
+from .states import Built, attributes, called, is_done, once, wait_for_state, words
 
 
 def _is_int(value: Any, least: int, most: int = 1 << 62) -> bool:
     """An int, also one of NumPy's."""
-    if type(value) is not int and not isinstance(value, _numpy().integer):
+    if type(value) is not int and not isinstance(value, numpy_module().integer):
         return False
     return least <= int(value) <= most
 
@@ -53,19 +33,7 @@ def _is_data(guard: Any, value: Any, kinds: str, dimensions: int) -> bool:
     )
 
 
-def _once(check: Check) -> Check:
-    def built(guard: Any, obj: Any, state: Any) -> str | None:
-        if guard.unfinished.get(id(obj)) is not obj:
-            return "it has its state"
-        complaint = check(guard, obj, state)
-        if complaint is None:
-            del guard.unfinished[id(obj)]
-        return complaint
-
-    return built
-
-
-def _estimator(more: Check | None, guard: Any, obj: Any, state: Any) -> str | None:
+def _estimator(more: Built | None, guard: Any, obj: Any, state: Any) -> str | None:
     complaint = attributes(guard, obj, state)
     if complaint is not None:
         return complaint
@@ -75,17 +43,13 @@ def _estimator(more: Check | None, guard: Any, obj: Any, state: Any) -> str | No
     return None if more is None else more(guard, obj, state)
 
 
-def _instance(more: Check | None = None) -> Rule:
-    return Rule(new=_nothing, built=_once(partial(_estimator, more)), made=_wait_for_state)
+def _instance(more: Built | None = None) -> Rule:
+    return Rule(new=nothing, built=once(partial(_estimator, more)), made=wait_for_state)
 
 
-def _loose(check: Check | None = None) -> Rule:
+def _loose(check: Built | None = None) -> Rule:
     """An instance that is complete without a state, as it may have no attributes."""
-    return Rule(new=_nothing, built=partial(_estimator, check))
-
-
-def _call(check: Callable[[Any, tuple[Any, ...]], str | None], **others: Any) -> Rule:
-    return Rule(check, may_be_held=True, **others)
+    return Rule(new=nothing, built=partial(_estimator, check))
 
 
 # --- decision trees
@@ -145,7 +109,7 @@ _DEEPEST: Final = 10_000
 
 def _depth_of(left: Any, right: Any, is_leaf: Any) -> int | None:
     """How deep a tree is whose nodes follow those that they are children of, each once; or None."""
-    numpy = _numpy()
+    numpy = numpy_module()
     count = len(left)
     inner = numpy.flatnonzero(~is_leaf)
     children = numpy.concatenate([left[inner], right[inner]]).astype("i8")
@@ -170,7 +134,7 @@ def _decision_tree(guard: Any, obj: Any, state: Any) -> str | None:
     if "tree_" not in state:
         return None
     tree = state["tree_"]
-    if _name_of(tree) != _TREE or not _is_done(guard, tree):
+    if full_name(type(tree)) != _TREE or not is_done(guard, tree):
         return "a tree that is none"
     if not _is_int(state.get("n_features_in_"), tree.n_features, tree.n_features):
         return "another number of features than that of its tree"
@@ -180,8 +144,8 @@ def _decision_tree(guard: Any, obj: Any, state: Any) -> str | None:
 def _has_trees(guard: Any, estimators: Any, features: Any) -> bool:
     """Whether these are fitted trees for so many features."""
     return all(
-        _name_of(tree) in _TREES
-        and _is_done(guard, tree)
+        full_name(type(tree)) in _TREES
+        and is_done(guard, tree)
         and "tree_" in vars(tree)
         and _is_int(features, vars(tree)["tree_"].n_features, vars(tree)["tree_"].n_features)
         for tree in estimators
@@ -232,11 +196,12 @@ def _gradient_boosting(guard: Any, obj: Any, state: Any) -> str | None:
         return None
     # The predictions begin with those of init_, and have to be as many.
     loss, start = state.get("_loss"), state.get("init_")
-    if _name_of(loss) != "sklearn._loss.loss.HalfMultinomialLoss" or not _is_done(guard, loss):
+    name = full_name(type(loss))
+    if name != "sklearn._loss.loss.HalfMultinomialLoss" or not is_done(guard, loss):
         return "a loss that does not fit"
     if type(start) is str and start == "zero":
         return None
-    if _name_of(start) != "sklearn.dummy.DummyClassifier" or not _is_done(guard, start):
+    if full_name(type(start)) != "sklearn.dummy.DummyClassifier" or not is_done(guard, start):
         return "an estimator to begin with that is not the usual one"
     given = vars(start)
     if (
@@ -295,7 +260,7 @@ def _histograms(guard: Any, obj: Any, state: Any) -> str | None:
     if state.get("is_categorical_") is not None or state.get("_preprocessor") is not None:
         return "features of categories"
     mapper = state.get("_bin_mapper")
-    if _name_of(mapper) != _MAPPER or not _is_done(guard, mapper):
+    if full_name(type(mapper)) != _MAPPER or not is_done(guard, mapper):
         return "bins that are none"
     if len(vars(mapper).get("is_categorical_", ())) != features:
         return "bins that do not fit"
@@ -307,7 +272,7 @@ def _histograms(guard: Any, obj: Any, state: Any) -> str | None:
         if len(trees) != count:
             return "another number of trees"
         for tree in trees:
-            if _name_of(tree) != _PREDICTOR or not _is_done(guard, tree):
+            if full_name(type(tree)) != _PREDICTOR or not is_done(guard, tree):
                 return "a tree that is none"
             nodes = vars(tree)["nodes"]
             used = nodes["feature_idx"][nodes["is_leaf"] == 0]
@@ -353,7 +318,7 @@ def _metric_state(guard: Any, obj: Any, state: Any) -> str | None:
 
 def _spatial_state(guard: Any, obj: Any, state: Any) -> str | None:
     """(data, places, nodes, bounds, leaf size, levels, nodes, three counts, splits, metric, …)"""
-    numpy = _numpy()
+    numpy = numpy_module()
     if type(state) is not tuple or len(state) not in (12, 13):
         return "expected twelve or thirteen values"
     data, places, nodes, bounds = state[:4]
@@ -380,7 +345,7 @@ def _spatial_state(guard: Any, obj: Any, state: Any) -> str | None:
         return "bounds that do not fit"
     if bounds.shape[0] != (2 if "KDTree" in type(obj).__name__ else 1):
         return "bounds that do not fit"
-    if _name_of(state[11]) not in _METRICS or not _is_done(guard, state[11]):
+    if full_name(type(state[11])) not in _METRICS or not is_done(guard, state[11]):
         return "a metric that is none"
     weights = state[12] if len(state) == 13 else None
     if weights is not None and (not _is_data(guard, weights, "f", 1) or len(weights) != rows):
@@ -393,7 +358,7 @@ def _neighbors(guard: Any, obj: Any, state: Any) -> str | None:
         return None
     data, tree = state.get("_fit_X"), state.get("_tree")
     if not _is_data(guard, data, "f", 2) and not (
-        _name_of(data) in _SPARSE and _is_done(guard, data)
+        full_name(type(data)) in _SPARSE and is_done(guard, data)
     ):
         return "data that are none"
     rows, features = data.shape
@@ -402,7 +367,7 @@ def _neighbors(guard: Any, obj: Any, state: Any) -> str | None:
     ):
         return "data that do not fit"
     if tree is not None:
-        if _name_of(tree) not in _SPATIAL or not _is_done(guard, tree):
+        if full_name(type(tree)) not in _SPATIAL or not is_done(guard, tree):
             return "a tree that is none"
         if tuple(tree.data.shape) != (rows, features):
             return "a tree that does not fit"
@@ -445,7 +410,7 @@ def _targets_complaint(guard: Any, rows: int, state: dict[str, Any]) -> str | No
 
 def _density(guard: Any, obj: Any, state: Any) -> str | None:
     if "tree_" in state and (
-        _name_of(state["tree_"]) not in _SPATIAL or not _is_done(guard, state["tree_"])
+        full_name(type(state["tree_"])) not in _SPATIAL or not is_done(guard, state["tree_"])
     ):
         return "a tree that is none"
     return None
@@ -569,7 +534,7 @@ def _spline(guard: Any, obj: Any, state: Any) -> str | None:
         return "values that are none"
     if len(knots) != len(values) + int(degree) + 1 or not len(values):
         return "values that do not fit"
-    if not _numpy().isfinite(knots).all() or (knots[1:] < knots[:-1]).any():
+    if not numpy_module().isfinite(knots).all() or (knots[1:] < knots[:-1]).any():
         return "knots that are none"
     return None if _is_int(state.get("axis", 0), 0, values.ndim - 1) else "another axis"
 
@@ -577,7 +542,7 @@ def _spline(guard: Any, obj: Any, state: Any) -> str | None:
 def _function(guard: Any, obj: Any, state: Any) -> str | None:
     for name in ("func", "inverse_func"):
         value = state.get(name)
-        if value is not None and type(value) is not _numpy().ufunc:
+        if value is not None and type(value) is not numpy_module().ufunc:
             return "a function that is no ufunc"
     for name in ("kw_args", "inv_kw_args"):
         if state.get(name) not in (None, {}):
@@ -644,7 +609,7 @@ def _loss(guard: Any, obj: Any, state: Any) -> str | None:
     if "is_multiclass" in state:
         return "an attribute of its class"
     closs = state.get("closs")
-    if closs is not None and not _name_of(closs).startswith("sklearn._loss._loss.Cy"):
+    if closs is not None and not full_name(type(closs)).startswith("sklearn._loss._loss.Cy"):
         return "a loss that is none"
     return None
 
@@ -783,7 +748,7 @@ _ESTIMATORS: Final[dict[str, str]] = {
 }
 """Those whose predictions are made by Python and NumPy, and by code that looks at its arguments."""
 
-_CHECKED: Final[dict[str, tuple[str, Check]]] = {
+_CHECKED: Final[dict[str, tuple[str, Built]]] = {
     "tree._classes": (
         "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
         _decision_tree,
@@ -874,22 +839,22 @@ NAMES: Final[dict[str, Rule]] = {
         for name in words(names)
     },
     "sklearn.impute._iterative._ImputerTriplet": Rule(new=_three),
-    **{f"sklearn._loss._loss.{name}": _call(_numbers) for name in _LOSSES},
-    **{f"sklearn._loss._loss.__pyx_unpickle_{name}": _call(_cython_loss) for name in _LOSSES},
-    **{f"sklearn.linear_model._sgd_fast.{name}": _call(_numbers) for name in _SGD_LOSSES},
-    _TREE: _call(_tree, built=_once(_tree_state), made=_wait_for_state),
-    "sklearn.metrics._dist_metrics.newObj": _call(partial(_new_of, _METRICS), made=_wait_for_state),
-    **dict.fromkeys(_METRICS, Rule(built=_once(_metric_state))),
+    **{f"sklearn._loss._loss.{name}": called(_numbers) for name in _LOSSES},
+    **{f"sklearn._loss._loss.__pyx_unpickle_{name}": called(_cython_loss) for name in _LOSSES},
+    **{f"sklearn.linear_model._sgd_fast.{name}": called(_numbers) for name in _SGD_LOSSES},
+    _TREE: called(_tree, built=once(_tree_state), made=wait_for_state),
+    "sklearn.metrics._dist_metrics.newObj": called(partial(_new_of, _METRICS), made=wait_for_state),
+    **dict.fromkeys(_METRICS, Rule(built=once(_metric_state))),
     **{
-        f"sklearn.neighbors._{module}.newObj": _call(
-            partial(_new_of, _SPATIAL), made=_wait_for_state
+        f"sklearn.neighbors._{module}.newObj": called(
+            partial(_new_of, _SPATIAL), made=wait_for_state
         )
         for module in ("kd_tree", "ball_tree")
     },
-    **dict.fromkeys(_SPATIAL, Rule(built=_once(_spatial_state))),
-    **dict.fromkeys(_SPARSE, Rule(new=_nothing, built=_once(_sparse_state), made=_wait_for_state)),
+    **dict.fromkeys(_SPATIAL, Rule(built=once(_spatial_state))),
+    **dict.fromkeys(_SPARSE, Rule(new=nothing, built=once(_sparse_state), made=wait_for_state)),
     "scipy.interpolate._bsplines.BSpline": _instance(_spline),
-    "sklearn.utils._bunch.Bunch": Rule(new=_nothing, built=_bunch, items="s"),
-    "sklearn.utils.Bunch": Rule(new=_nothing, built=_bunch, items="s"),
+    "sklearn.utils._bunch.Bunch": Rule(new=nothing, built=_bunch, items="s"),
+    "sklearn.utils.Bunch": Rule(new=nothing, built=_bunch, items="s"),
 }
 """The names of `Policy.sklearn()`, beside those of `Policy.numpy()`."""

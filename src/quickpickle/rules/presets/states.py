@@ -1,12 +1,12 @@
-"""Checks of states that several libraries need: attributes of instances."""
+"""The presets of several libraries need this: rules of calls, states given once, attributes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Final
+from typing import Any
 
-_MEMBER: Final = type(vars(type("S", (), {"__slots__": ("slot",)}))["slot"])
+from ..policy_names import Check, Rule
 
 
 def words(text: str) -> list[str]:
@@ -15,6 +15,36 @@ def words(text: str) -> list[str]:
 
 
 Built = Callable[[Any, Any, Any], "str | None"]
+"""The check of a state: it gets the Guard, the object and the state, and returns what is wrong."""
+
+
+def called(check: Check, **others: Any) -> Rule:
+    """The rule of what a library's reductions call. Others may hold what it returns."""
+    return Rule(check, may_be_held=True, **others)
+
+
+def wait_for_state(guard: Any, obj: Any) -> None:
+    """An object that is not whole before it has its state."""
+    guard.unfinished[id(obj)] = obj
+
+
+def is_done(guard: Any, obj: Any) -> bool:
+    """Whether an object does not wait for its state."""
+    return id(obj) not in guard.unfinished
+
+
+def once(check: Built) -> Built:
+    """The state of an object that waits for it."""
+
+    def built(guard: Any, obj: Any, state: Any) -> str | None:
+        if guard.unfinished.get(id(obj)) is not obj:
+            return "it has its state"
+        complaint = check(guard, obj, state)
+        if complaint is None:
+            del guard.unfinished[id(obj)]
+        return complaint
+
+    return built
 
 
 def attributes(guard: Any, obj: Any, state: Any) -> str | None:

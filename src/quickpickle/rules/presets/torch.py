@@ -17,7 +17,8 @@ from math import prod
 from typing import Any, Final
 
 from ..policy_names import PLAIN, Rule
-from .states import words
+from ..policy_objects import full_name
+from .states import called, words
 
 _MOST_DIMENSIONS: Final = 64
 
@@ -51,8 +52,7 @@ def _view_complaint(
     guard: Any, storage: Any, offset: Any, size: Any, strides: Any, dtype: Any = None
 ) -> str | None:
     """What is wrong with a tensor as a view of a storage."""
-    cls = type(storage)
-    if f"{cls.__module__}.{cls.__qualname__}" != "torch.storage.TypedStorage":
+    if full_name(type(storage)) != "torch.storage.TypedStorage":
         return "a storage that is none"
     if dtype is None:
         dtype = storage.dtype
@@ -230,10 +230,6 @@ def _metadata_of_states(guard: Any, obj: Any, state: Any) -> str | None:
 _NAMED: Final = Rule()
 
 
-def _call(check: Callable[[Any, tuple[Any, ...]], str | None]) -> Rule:
-    return Rule(check, may_be_held=True)
-
-
 _FROM_TYPE: Final[dict[str, Callable[[Any, tuple[Any, ...]], str | None]]] = {
     "torch._utils._rebuild_tensor_v2": _tensor2,
     "torch._utils._rebuild_tensor_v3": _tensor3,
@@ -256,12 +252,12 @@ _STORAGES: Final = [
 ]
 
 NAMES: Final[dict[str, Rule]] = {
-    **{name: _call(check) for name, check in _FROM_TYPE.items()},
-    "torch._utils._rebuild_tensor": _call(_tensor),
-    "torch._utils._rebuild_parameter_with_state": _call(_parameter_with_state),
-    "torch._tensor._rebuild_from_type_v2": _call(_from_type),
-    "torch.Size": _call(_size),
-    "torch.device": _call(_device),
+    **{name: called(check) for name, check in _FROM_TYPE.items()},
+    "torch._utils._rebuild_tensor": called(_tensor),
+    "torch._utils._rebuild_parameter_with_state": called(_parameter_with_state),
+    "torch._tensor._rebuild_from_type_v2": called(_from_type),
+    "torch.Size": called(_size),
+    "torch.device": called(_device),
     "torch.Tensor": _NAMED,
     "torch._tensor.Tensor": _NAMED,
     "torch.nn.parameter.Parameter": _NAMED,
