@@ -118,6 +118,16 @@ class Reduced:
         return Reduced, self.args
 
 
+class Call:
+    """Is pickled as a call."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.function, self.arguments
+
+
 class ReducedWithItems:
     """Rebuilt from arguments, with state, list items and dict items."""
 

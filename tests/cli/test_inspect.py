@@ -14,18 +14,11 @@ from typing import Any
 import pytest
 
 import quickpickle
+from models import Call
 from quickpickle.cli import main
 from quickpickle.inspection.printable import printable
 
 Output = pytest.CaptureFixture[str]
-
-
-class Call:
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.function, self.arguments
 
 
 @pytest.fixture

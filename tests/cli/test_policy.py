@@ -16,19 +16,11 @@ from typing import Any
 import pytest
 
 import quickpickle
-from models import Data, Plain
+from models import Call, Data, Plain
 from quickpickle import Policy
 from quickpickle.cli import main
 
 Output = pytest.CaptureFixture[str]
-
-
-class Call:
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.function, self.arguments
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from inspection_checks import (
     every_node,
     inspect_with,
 )
-from models import Data, Plain, Slots
+from models import Call, Data, Plain, Slots
 from policies.attacks import ATTACKS
 from quickpickle.format import table
 from quickpickle.inspection import result
@@ -278,14 +278,6 @@ def test_discarded_objects_that_are_fetched_again(inspect: Any) -> None:
 
 
 # --- names
-
-
-class Call:
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.function, self.arguments
 
 
 @pytest.mark.parametrize(

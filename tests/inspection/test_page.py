@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import quickpickle
+from models import Call
 from quickpickle.cli import main
 
 pytest.importorskip("plotly", reason="the page is not tested: plotly is not installed")
@@ -43,14 +44,6 @@ HOSTILE = [
     "<b>bold</b> &amp; $x^2$ %{label}",
     "\u2028{{data}}{{script}}\u202e",
 ]
-
-
-class Call:
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.function, self.arguments
 
 
 def make_object() -> Any:
