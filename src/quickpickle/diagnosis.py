@@ -198,7 +198,7 @@ def diagnose(
     round_trip
         Also load what was pickled, part by part, and find what does not load, comes back as
         another type, or comes back with another pickle. This runs the code that a load runs, and
-        takes several dumps and loads. What a `__getstate__` leaves out is not missed.
+        takes several dumps and loads. It does not miss what a `__getstate__` leaves out.
 
     Returns
     -------
@@ -460,8 +460,8 @@ class Nowhere:
 class _Tester:
     """Pickles the members of containers, to find those that need not be walked one by one.
 
-    That is for the compiled implementation, which pickles much faster than the walk goes. What can
-    be pickled counts as written: it is in the walk's memo.
+    That is for the compiled implementation, which pickles much faster than the walk goes. Objects
+    that can be pickled count as written: they are in the walk's memo.
     """
 
     def __init__(self, stream: Stream, pickler: Any) -> None:

@@ -1,6 +1,6 @@
 """`quickpickle bench FILE`: times quickpickle and pickle, on the user's own data.
 
-The file is a pickle. What it holds is dumped and loaded.
+The file is a pickle. The object in it is dumped and loaded.
 """
 
 from __future__ import annotations

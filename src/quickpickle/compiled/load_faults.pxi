@@ -1,4 +1,4 @@
-# What is noted on an exception that ends a load: as unpickling/unpickler.py.
+# The note on an exception that ends a load: as unpickling/unpickler.py.
 #
 # Nothing here runs before a load has failed.
 

@@ -526,8 +526,8 @@ cdef bint fill_own_dict(object obj, dict state) except -1:
     attributes = obj.__dict__
     if type(attributes) is not dict:
         return False
-    # What is replaced may change the state: key and value are owned, and PyDict_Next checks its
-    # position against the table as it is then.
+    # The end of a value that is replaced may change the state: key and value are owned, and
+    # PyDict_Next checks its position against the table as it is then.
     while PyDict_Next(<PyObject*>state, &position, &found_key, &found_value):
         key = <object>found_key
         value = <object>found_value

@@ -1,10 +1,10 @@
 # Loads under a policy: the opcodes that name, call or change something.
 #
 # The Guard of rules/enforcement.py decides, which is Python code, so no window is open while it
-# runs. It is asked for what an object may do once in a load (QuickRule). What the answer covers is
-# then done here: calls whose arguments are of the kinds in policy_names.Quick, the states of
-# instances whose class the user lists, and items of containers that the load has made. What the
-# opcodes that are not here make is new, and nobody else has it.
+# runs. It is asked once in a load what an object may do (QuickRule). The code here then does what the
+# answer covers: calls whose arguments are of the kinds in policy_names.Quick, the states of
+# instances whose class the user lists, and items of containers that the load has made. All other
+# opcodes make new objects, which nobody else has.
 
 from collections import defaultdict, deque
 from enum import EnumMeta
@@ -159,7 +159,7 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
 
 cdef object find_path(Loader self, Py_ssize_t offset):
     """Where in the object what the opcode makes would have been. No window is open."""
-    cdef const uint8_t* end = self.end if self.frame_end == NULL else self.data_end
+    cdef const uint8_t* end = end_of_data(self)
     from ..scanning import places
     from .inspection import Scanner
     if self.is_file:

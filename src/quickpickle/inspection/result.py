@@ -300,8 +300,8 @@ class Inspection:
         `Policy.plain()` only where one of their names is in it, and exact names for the rest.
 
         Names that `Policy.allow` refuses, as they run code whatever their arguments are, are left
-        out, and loading the file raises a PolicyError for them, unless `dangerous` is true. What a
-        name leads to is not known without importing it: a PolicyError says so where that matters.
+        out, and loading the file raises a PolicyError for them, unless `dangerous` is true. It
+        is not known without an import where a name leads: a PolicyError says so if that matters.
         """
         from .learning import learn
 

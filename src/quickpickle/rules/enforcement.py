@@ -88,7 +88,7 @@ class Guard(Costs):
         super().__init__(policy)
         self._objects = by  # what makes objects of classes that the user lists, and changes them
         self.load = 0
-        # What was approved under its own name: by the module, and the name in it.
+        # All that was approved under its own name: by the module, and the name in it.
         self.approved: dict[str, dict[str, Known]] = {}
         # By address; each entry keeps its object alive.
         self.known: dict[int, Known] = {}

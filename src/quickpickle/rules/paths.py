@@ -133,7 +133,7 @@ def place_hint(root: Any, steps: list[Step], place: Place, error: BaseException)
     """The hint for the object at a place to which the steps lead."""
     around = []
     for parent, step in zip([root, *[step.child for step in steps]], steps, strict=False):
-        # What a hook or a table takes care of is pickled in another way than its type's.
+        # A hook or a table pickles an object in another way than its type does.
         if step.source == 0 and step.kind not in (PERSISTENT_ID, GAP):
             around.append(parent)
     return find_hint(place.obj, error, around)
@@ -403,7 +403,7 @@ def _in_an_attribute(owner: Place, child: Any, index: int | None, key: Any) -> s
     """
     text, obj, *_ = owner
     if issubclass(type(obj), type) and type(key) is str and dict_of(obj).get(key) is child:
-        # What has a __get__ is another thing behind a dot; a function is not.
+        # An object with a __get__ is another one behind a dot; a function is not.
         is_plain = type(child) is FunctionType or find(type(child), "__get__") is ABSENT
         if is_plain and can_follow_a_dot(key) and find(type(obj), key) is ABSENT:
             return f"{text}.{key}"

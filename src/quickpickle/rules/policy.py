@@ -210,9 +210,9 @@ class Policy:
         Parameters
         ----------
         memory
-            Bytes. The bytes of the pickle count, and 128 for each of its `objects`. What calls copy
-            of their arguments is counted in the same way, in a sum of its own. This is an estimate:
-            Python's own sizes differ from it by up to four times.
+            Bytes. The bytes of the pickle count, and 128 for each of its `objects`. Copies
+            that calls make of their arguments count in the same way, in a sum of their own. This is
+            an estimate: Python's own sizes differ from it by up to four times.
         objects
             How many objects are put on the stack, or into the memo, by the opcodes.
         depth
@@ -242,7 +242,7 @@ class Policy:
 
         The list is empty where a load would be refused nothing. Else its first entry is the error
         that a load would raise, and the others are what it would be refused next, if that were
-        allowed. What follows from a refusal is not listed. The same rules decide, in the same
+        allowed. Consequences of a refusal are not listed. The same rules decide, in the same
         loop. Where a limit is exceeded, the check ends, as a load does.
 
         No class and no function that `allow` lists is called. So what these would do themselves

@@ -1,8 +1,9 @@
 """class Checker: a Guard that notes what it refuses, and goes on.
 
-The same Guard decides. What a preset lists is made as in a load, as it is only data. What the user
-lists is not called: doubles stand for it (rules/policy_doubles.py). What is not known, as it was
-refused or as a function of the user would have made it, is refused nothing more.
+The same Guard decides. Objects of a preset's types are made as in a load, as they are only data.
+Doubles stand for the classes that the user lists, which are not called (rules/policy_doubles.py).
+Nothing is known of what was refused, or what a function of the user would have made: nothing more
+of that is refused.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from .policy_doubles import UNKNOWN, Doubles
 _LIMITS: Final = ("memory", "objects", "depth", "hashing")
 _VIOLATION_SIZE: Final = 1024  # bytes of memory
 
-# What a refused opcode leaves on the stack: what it would have made, on top or in the place of the
-# top; else nothing.
+# Opcodes that leave something on the stack when they are refused: on top, or in place of the top.
 _PUSHING: Final = op.GLOBAL + op.STACK_GLOBAL + op.EXT1 + op.EXT2 + op.EXT4 + op.INST + op.OBJ
 _REPLACING: Final = op.REDUCE + op.NEWOBJ + op.NEWOBJ_EX
 

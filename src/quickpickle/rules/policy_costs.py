@@ -1,6 +1,6 @@
 """class Costs: what a load under a policy has cost so far, and the limits.
 
-What the opcodes put on the stack is counted by the loops themselves, see format/costs.py.
+The loops themselves count what the opcodes put on the stack: see format/costs.py.
 """
 
 from __future__ import annotations

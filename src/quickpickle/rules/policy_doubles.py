@@ -52,7 +52,8 @@ class Doubles:
     def double(self, obj: Any) -> Any:
         """What stands for an object that was found by a name.
 
-        What is no class and no instance of one in Python, as a function, stands for itself.
+        An object that is neither a class nor an instance of one in Python stands for itself:
+        such as a function.
         """
         if not isinstance(obj, type) and not type(obj).__flags__ & HEAP_TYPE:
             return obj

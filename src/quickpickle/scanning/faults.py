@@ -1,8 +1,8 @@
 """What is said of an exception that ends a load: where in the object, and at which opcode.
 
-A load that succeeds pays nothing for it: of one that has failed is known how many bytes it has
-taken, and the pickle is read once more (places.py). Where that cannot be done, the bytes that are
-still at hand tell less: the opcode, without the path.
+A load that succeeds pays nothing for it. A load that has failed knows how many bytes it has taken,
+and the pickle is read once more (places.py). Where that cannot be done, the bytes that are still at
+hand tell less: the opcode, without the path.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _UNKNOWN: Final = "an object"
 
 _MOST_LOOKED_AT: Final = 1 << 16  # bytes
 _MOST_MISSING: Final = 1 << 40
-# What errors of the loader itself are, and of names and numbers that were damaged.
+# The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
 
 

@@ -86,7 +86,7 @@ class Copy:
 class Part:
     """An open file from an offset on, as far as it goes: its end is not looked for.
 
-    That would decompress all of a compressed one. What the file has at its end is found by reading.
+    That would decompress all of a compressed one. Reading finds the end.
     """
 
     size = 1 << 47

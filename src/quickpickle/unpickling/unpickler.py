@@ -108,9 +108,9 @@ class Unpickler(_Stateful):
     renames
         Modules, classes and functions that have another name now, as a dict:
         `{"old.module": "new.module", "old.module.Class": "new.module.Other"}`. The pickle is read
-        as if it had the new names; so a policy and `find_class` get these. What is in a renamed
-        module or class is renamed too, and the longest name that fits counts. A class in a class is
-        "new.module:Outer.Inner".
+        as if it had the new names; so a policy and `find_class` get these. All names in a renamed
+        module or class are renamed too, and the longest name that fits counts. A class in a class
+        is "new.module:Outer.Inner".
 
     Raises
     ------
