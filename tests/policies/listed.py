@@ -105,6 +105,15 @@ class Single:
 SINGLE: Any = object.__new__(Single)
 
 
+class Prefilled:
+    """Whose instances have attributes before they get a state."""
+
+    def __new__(cls) -> Prefilled:
+        self = super().__new__(cls)
+        vars(self)["z"] = 1
+        return self
+
+
 class Borg:
     """Whose instances share their attributes."""
 

@@ -138,7 +138,9 @@ STATES = [
     op.NONE,
     state(__setstate__=here("called")),
 ]
-STATEFUL = [*(here(name) for name in [*OWN, "Slots", "SetsState", "Borg", "Sinks", "Sneaky"])]
+STATEFUL = [
+    *(here(name) for name in [*OWN, "Slots", "SetsState", "Borg", "Prefilled", "Sinks", "Sneaky"])
+]
 STATEFUL += [NAMES["uuid.UUID"], NAMES["collections.OrderedDict"], NAMES["fractions.Fraction"]]
 
 

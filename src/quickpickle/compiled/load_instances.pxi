@@ -507,7 +507,7 @@ cdef int build_by_asking(Loader self, object obj, object state) except -1:
             obj.__setstate__(state)
             self.open_window()
             return 0
-        if found == NULL and type(state) is dict and fill_own_dict(obj, state):
+        if found == NULL and type(state) is dict and fill_own_dict(self, obj, state):
             self.open_window()
             return 0
     objects.build(obj, state)
@@ -515,7 +515,7 @@ cdef int build_by_asking(Loader self, object obj, object state) except -1:
     return 0
 
 
-cdef bint fill_own_dict(object obj, dict state) except -1:
+cdef bint fill_own_dict(Loader self, object obj, dict state) except -1:
     """A state of attributes for an instance with an ordinary __dict__; False for any other."""
     cdef PyObject* found = _PyType_Lookup(Py_TYPE(<PyObject*>obj), DICT_NAME)
     cdef PyObject* found_key
@@ -526,6 +526,8 @@ cdef bint fill_own_dict(object obj, dict state) except -1:
     attributes = obj.__dict__
     if type(attributes) is not dict:
         return False
+    if self.policy is not None and Py_REFCNT(<PyObject*>attributes) > 2:
+        return False  # somebody else has it beside the instance: the Guard refuses that
     # The end of a value that is replaced may change the state: key and value are owned, and
     # PyDict_Next checks its position against the table as it is then.
     while PyDict_Next(<PyObject*>state, &position, &found_key, &found_value):

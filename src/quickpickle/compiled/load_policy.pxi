@@ -711,6 +711,12 @@ cdef bint build_here(Loader self) except -1:
         method(<object>obj, <object>state)
         self.open_window()
         return True
+    if found == NULL and Py_TYPE(state) == &PyDict_Type:
+        self.close_window()
+        is_done = fill_own_dict(self, <object>obj, <object>state)
+        self.open_window()
+        if is_done:
+            return True
     self.copied -= cost
     return False
 
