@@ -20,7 +20,7 @@ from conftest import IMPLEMENTATIONS
 OF_BOTH = ("Pickler", "dump", "dumps", "object_digest", "optimize")
 READING = ("Unpickler", "loads")  # tests/unpickling has tests of both implementations
 ONCE = (
-    *("Inspection", "Node", "Policy", "PolicyError", "Problem"),
+    *("Inspection", "Node", "Placeholder", "Policy", "PolicyError", "Problem"),
     *("diagnose", "inspect", "install", "load", "uninstall"),
 )
 ALL = OF_BOTH + READING + ONCE

@@ -34,6 +34,7 @@ if _typing.TYPE_CHECKING:
     from .inspection import inspect as inspect
     from .installation import install as install
     from .installation import uninstall as uninstall
+    from .rules.placeholders import Placeholder as Placeholder
     from .rules.policy import Policy as Policy
     from .rules.policy import PolicyError as PolicyError
 
@@ -66,6 +67,7 @@ _LATER = {
     "Problem": "diagnosis",
     "Inspection": "inspection",
     "Node": "inspection",
+    "Placeholder": "rules.placeholders",
     "Policy": "rules.policy",
     "PolicyError": "rules.policy",
     "diagnose": "diagnosis",

@@ -17,6 +17,7 @@ from .rules.mapping import Mapping as MappedFile
 from .rules.tracebacks import drop_frames, make_public
 
 if TYPE_CHECKING:
+    from .rules.missing import MissingOption
     from .rules.policy import Policy
 
 _SMALL: Final = 16 << 20  # bytes
@@ -32,6 +33,7 @@ def load(
     mmap: bool = False,
     policy: Policy | None = None,
     renames: Mapping[str, str] | None = None,
+    missing: MissingOption = "error",
 ) -> Any:
     """Read an object from a file, as `Unpickler(file, ...).load()`, or from a path.
 
@@ -43,7 +45,7 @@ def load(
         A file, or a path (str or os.PathLike). An object with a `readline` is a file. The file
         of a path may be compressed with gzip, bzip2, xz or zstd, whatever its name is; then it is
         read to its end, so that the checksum there is looked at.
-    fix_imports, encoding, errors, buffers, policy, renames
+    fix_imports, encoding, errors, buffers, policy, renames, missing
         Those of `Unpickler`.
     mmap
         Leave large NumPy arrays in the file, of which they become views: they are read where they
@@ -88,6 +90,7 @@ def load(
                 buffers=buffers,
                 policy=policy,
                 renames=renames,
+                missing=missing,
             )
         options: dict[str, Any] = {
             "fix_imports": fix_imports,
@@ -95,6 +98,7 @@ def load(
             "errors": errors,
             "buffers": buffers,
             "renames": renames,
+            "missing": missing,
         }
         path = os.fspath(file)
         # Bytes that are in the buffer already are not left in the file.

@@ -34,7 +34,7 @@ def test_load_hands_files_on(monkeypatch):
         # None as the documentation has it: with an empty tuple the message would be another one.
         expected = None if name == "buffers" else parameter.default
         assert ours.parameters[name].default == expected
-    assert list(ours.parameters) == [*theirs.parameters, "mmap", "policy", "renames"]
+    assert list(ours.parameters) == [*theirs.parameters, "mmap", "policy", "renames", "missing"]
 
     calls = []
     monkeypatch.setattr(
@@ -43,6 +43,7 @@ def test_load_hands_files_on(monkeypatch):
     file = io.BytesIO()
     options = {"fix_imports": 0, "encoding": "bytes", "errors": "x", "buffers": [b""]}
     options |= {"policy": quickpickle.Policy.plain(), "renames": {"old": "new"}}
+    options["missing"] = "placeholder"
     quickpickle.load(file, **options)
     assert calls == [((file,), options)]
 

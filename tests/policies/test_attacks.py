@@ -12,6 +12,7 @@ import importlib
 import io
 import ipaddress
 import pathlib
+import pickle
 import sys
 import time
 import uuid
@@ -21,7 +22,7 @@ from pickle import UnpicklingError
 import pytest
 
 from conftest import UNPICKLERS
-from quickpickle import Policy, PolicyError
+from quickpickle import Placeholder, Policy, PolicyError
 from quickpickle.rules.policy_names import MEMBERS, PLAIN
 
 from .attacks import ATTACKS
@@ -93,6 +94,7 @@ def all_is_imported(unpickling):
     unpickling.loads(b"\x80\4).", policy=PLAIN_POLICY)
     with pytest.raises(PolicyError):
         unpickling.loads(b"ca\nb\n.", policy=PLAIN_POLICY)
+    unpickling.loads(b"ca\nb\n.", policy=PLAIN_POLICY, missing="placeholder")
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +148,32 @@ def test_from_files(unpickling, by):
                 load()
             offsets.append((caught.value.offset, caught.value.path))
         assert len(set(offsets)) == 1, (name, offsets)
+
+
+def run_nothing(load):
+    """What a load returns or raises, if nothing was run, imported or changed."""
+    before = snapshot()
+    events: list[str] = []
+    _watched.append(events)
+    try:
+        outcome = load()
+    except (pickle.UnpicklingError, AttributeError, TypeError) as error:
+        outcome = error
+    finally:
+        _watched.pop()
+    assert [event for event in events if event not in HARMLESS] == []
+    assert snapshot() == before
+    return outcome
+
+
+def test_placeholders_for_what_is_refused(unpickling):
+    """With `missing="placeholder"` nothing more is let through."""
+    made = 0
+    for data in ATTACKS.values():
+        load = partial(unpickling.loads, data, policy=PLAIN_POLICY, missing="placeholder")
+        outcome = run_nothing(load)
+        made += type(outcome) is Placeholder or "<Placeholder " in repr(outcome)
+    assert made > len(ATTACKS) // 2
 
 
 def test_there_are_many():

@@ -42,15 +42,24 @@ def test_it_is_public(unpickling):
         assert (obj.__module__, obj.__qualname__) == ("quickpickle", name)
         assert obj.__doc__
     assert list(inspect.signature(unpickling.loads).parameters) == [
-        *("data", "fix_imports", "encoding", "errors", "buffers", "policy", "renames")
+        *("data", "fix_imports", "encoding", "errors", "buffers", "policy", "renames", "missing")
     ]
     for name in ("load", "Unpickler"):
         parameters = inspect.signature(getattr(unpickling, name)).parameters
         assert list(parameters) == [
-            *("file", "fix_imports", "encoding", "errors", "buffers", "policy", "renames")
+            *(
+                "file",
+                "fix_imports",
+                "encoding",
+                "errors",
+                "buffers",
+                "policy",
+                "renames",
+                "missing",
+            )
         ]
         kinds = [p.kind.name for p in parameters.values()]
-        assert kinds == ["POSITIONAL_OR_KEYWORD"] + ["KEYWORD_ONLY"] * 6
+        assert kinds == ["POSITIONAL_OR_KEYWORD"] + ["KEYWORD_ONLY"] * 7
 
 
 def test_what_is_in_use():

@@ -12,7 +12,19 @@ cdef object find_global(Loader self, object module, object name):
     """The object that an opcode names."""
     if self.renames is not None:
         module, name = new_names(self, module, name)
+    if self.missing is not None:
+        return find_or_replace(self, module, name)
     return find_named(self, module, name)
+
+
+cdef object find_or_replace(Loader self, object module, object name):
+    """The object with this name, or a Placeholder."""
+    self.close_window()
+    found = self.missing.find(
+        module, name, self.proto, self.fix_imports, partial_find_class(self), False
+    )
+    self.open_window()
+    return found
 
 
 cdef tuple new_names(Loader self, object module, object name):
@@ -119,7 +131,8 @@ cdef object take_name(Loader self, str encoding):
 
 cdef int load_extension(Loader self, long code) except -1:
     self.close_window()
-    obj = loading.get_extension(code, partial_find_class(self))
+    get = loading.get_extension if self.missing is None else self.missing.extension
+    obj = get(code, partial_find_class(self))
     self.open_window()
     push_new(self, obj)
     return 0

@@ -110,7 +110,9 @@ cdef object guard_of(Loader self):
     global spare_guard
     if self.guard is None:
         # That of the last loads(), if it was under the same policy.
-        if self.keeps_guard and spare_guard is not None and spare_guard.policy is self.policy:
+        if self.missing is not None:
+            self.guard = self.missing
+        elif self.keeps_guard and spare_guard is not None and spare_guard.policy is self.policy:
             self.guard, spare_guard = spare_guard, None
         else:
             self.guard = enforcement.Guard(self.policy)

@@ -5,6 +5,11 @@
 cdef PyTypeObject* function_type = <PyTypeObject*>FunctionType
 
 
+cdef inline object maker_of(Loader self):
+    """What makes objects where that needs other code: see rules/objects.py."""
+    return objects if self.missing is None else self.missing
+
+
 cdef int load_newobj(Loader self) except -1:
     cdef PyObject* cls
     cdef PyObject* args
@@ -31,14 +36,14 @@ cdef int load_newobj(Loader self) except -1:
             obj = <object>made
             Py_DECREF(made)
             return self.replace(2, obj)
-        if (<PyTypeObject*>cls).tp_new != NULL:
+        if (<PyTypeObject*>cls).tp_new != NULL and self.missing is None:
             self.close_window()
             obj = <object>quickpickle_tp_new(cls, args)
             Py_DECREF(<PyObject*>obj)
             self.open_window()
             return self.replace(2, obj)
     self.close_window()
-    obj = objects.newobj(<object>cls, <object>args)
+    obj = maker_of(self).newobj(<object>cls, <object>args)
     self.open_window()
     return self.replace(2, obj)
 
@@ -47,7 +52,7 @@ cdef int load_newobj_ex(Loader self) except -1:
     if self.top - self.fence < 3:
         self.underflow(3)
     self.close_window()
-    obj = objects.newobj_ex(
+    obj = maker_of(self).newobj_ex(
         <object>self.top[-3], <object>self.top[-2], <object>self.top[-1]
     )
     self.open_window()
@@ -68,13 +73,14 @@ cdef int load_reduce(Loader self) except -1:
             obj = <object>made
             Py_DECREF(made)
             return self.replace(2, obj)
-        self.close_window()
-        obj = <object>PyObject_Call_(function, args, NULL)
-        Py_DECREF(<PyObject*>obj)
-        self.open_window()
-        return self.replace(2, obj)
+        if self.missing is None:
+            self.close_window()
+            obj = <object>PyObject_Call_(function, args, NULL)
+            Py_DECREF(<PyObject*>obj)
+            self.open_window()
+            return self.replace(2, obj)
     self.close_window()
-    obj = objects.reduce(<object>function, <object>args)
+    obj = maker_of(self).reduce(<object>function, <object>args)
     self.open_window()
     return self.replace(2, obj)
 
@@ -205,7 +211,7 @@ cdef int load_inst(Loader self) except -1:
     name = take_name(self, "ascii")
     cls = find_global(self, module, name)
     self.close_window()
-    obj = objects.instantiate(cls, args)
+    obj = maker_of(self).instantiate(cls, args)
     del cls, args
     self.open_window()
     return push_new(self, obj)
@@ -217,7 +223,7 @@ cdef int load_obj(Loader self) except -1:
         raise self.underflow_error()
     args = take_args(self, height + 1)
     self.close_window()
-    obj = objects.instantiate(<object>self.top[-1], args)
+    obj = maker_of(self).instantiate(<object>self.top[-1], args)
     del args
     self.open_window()
     return self.replace(1, obj)

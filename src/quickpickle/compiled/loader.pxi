@@ -70,6 +70,7 @@ cdef class Loader:
     cdef int used_table_count, used_plan_count, dict_count
     cdef object encoding, errors, buffers
     cdef object renames  # of names (rules/renames.py); None for most
+    cdef object missing  # makes Placeholders (rules/missing.py); None for most
     cdef object owner  # a subclass's Unpickler, which is asked for find_class(); or None
     cdef object persistent_load  # absent: there is none
     # load_policy.pxi

@@ -3,7 +3,7 @@
 cdef int HIGHEST_PROTOCOL = _highest_protocol
 cdef enum:
     KEPT_BUFFER = 0x20000
-cdef object ascii_encoding = "ASCII", strict = "strict"  # what these options are by default
+cdef object ascii_encoding = "ASCII", strict = "strict", error = "error"  # what these options are by default
 cdef Loader spare = None  # of a load that has ended: a new one costs as much as a small load
 
 
@@ -13,6 +13,8 @@ cdef object run(Loader loader):
     cdef bint is_loaded = False
     try:
         loader.begin()
+        if loader.missing is not None:
+            loader.missing.start()
         loader.open_window()
         if loader.policy is None:
             made = load_pickle(loader, <int>0)
@@ -25,6 +27,8 @@ cdef object run(Loader loader):
             loader.end = loader.data_end
             loader.frame_end = NULL
         finish_input(loader)
+        if loader.missing is not None:
+            loader.missing.finish()
         is_loaded = True
     finally:
         loader.close_window()  # if it is open
@@ -50,7 +54,7 @@ cdef object run(Loader loader):
 
 cdef object loads_once(
     object data, bint fix_imports, object encoding, object errors, object buffers, object policy,
-    object renames
+    object renames, object missing
 ):
     cdef Loader loader
     cdef Py_buffer view
@@ -64,9 +68,11 @@ cdef object loads_once(
     loader.buffers = buffers
     if policy is not None:
         use_policy(loader, policy)
-        loader.keeps_guard = True
+        loader.keeps_guard = missing is error
     if renames is not None:
         use_renames(loader, renames)
+    if missing is not error:
+        use_missing(loader, missing)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         loader.p = loader.start = <const uint8_t*>view.buf
@@ -82,6 +88,8 @@ cdef object loads_once(
     loader.encoding = loader.errors = loader.buffers = loader.policy = None
     if renames is not None:
         loader.renames = None
+    if missing is not error:
+        loader.missing = None
     spare = loader
     return obj
 
@@ -101,12 +109,12 @@ cdef class UnpicklerCore:
 
     def __init__(
         self, file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None,
-        policy=None, renames=None
+        policy=None, renames=None, missing="error"
     ):
         cdef Loader loader, old
         loader = Loader()
         open_file(
-            loader, "Unpickler", file, fix_imports, encoding, errors, buffers, policy, renames
+            loader, "Unpickler", file, fix_imports, encoding, errors, buffers, policy, renames, missing
         )
         loader.memo_is_seen = True
         if self._is_loading:  # last, as the lines before may run other code
@@ -272,7 +280,7 @@ class Unpickler(UnpicklerCore):
 
 cdef int open_file(
     Loader loader, str function, object file, object fix_imports, object encoding, object errors,
-    object buffers, object policy, object renames
+    object buffers, object policy, object renames, object missing
 ) except -1:
     """Let a Loader read a file; `function` was called with these options."""
     loader.fix_imports = fix_imports
@@ -288,6 +296,23 @@ cdef int open_file(
         use_policy(loader, policy)
     if renames is not None:
         use_renames(loader, renames)
+    if missing is not error:
+        use_missing(loader, missing)
+    return 0
+
+
+cdef int use_missing(Loader loader, object missing) except -1:
+    """After use_policy()."""
+    from ..rules.missing import Missing, check_missing  # most programs have no use for it
+
+    if missing != error:
+        check_missing(missing)
+        if loader.policy is None:
+            loader.missing = Missing()
+        else:
+            from ..rules.missing_guard import PlaceholderGuard
+
+            loader.missing = PlaceholderGuard(loader.policy)
     return 0
 
 
@@ -301,7 +326,7 @@ cdef int use_renames(Loader loader, object renames) except -1:
 cdef int forget_file(Loader loader) except -1:
     loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
     loader.encoding = loader.errors = loader.buffers = loader.mapping = None
-    loader.policy = loader.guard = loader.renames = None
+    loader.policy = loader.guard = loader.renames = loader.missing = None
     loader.is_file = loader.is_plain_file = loader.looks_up_later = False
     loader.p = loader.end = loader.start = NULL
     loader.ahead = 0
@@ -314,14 +339,14 @@ cdef int forget_file(Loader loader) except -1:
 
 def load(
     file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, policy=None,
-    renames=None
+    renames=None, missing="error"
 ):
     cdef Loader loader
     global spare
     loader, spare = spare, None
     if loader is None:
         loader = Loader()
-    open_file(loader, "load", file, fix_imports, encoding, errors, buffers, policy, renames)
+    open_file(loader, "load", file, fix_imports, encoding, errors, buffers, policy, renames, missing)
     obj = run(loader)
     forget_file(loader)
     spare = loader
@@ -332,10 +357,13 @@ load.__doc__ = LOAD_DOC
 
 
 def load_mapped(
-    mapping, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, renames=None
+    mapping, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, renames=None,
+    missing="error"
 ):
     cdef Loader loader = Loader()
-    open_file(loader, "load", mapping.file, fix_imports, encoding, errors, buffers, None, renames)
+    open_file(
+        loader, "load", mapping.file, fix_imports, encoding, errors, buffers, None, renames, missing
+    )
     loader.mapping = mapping
     return run(loader)
 
@@ -345,14 +373,14 @@ load_mapped.__doc__ = LOAD_MAPPED_DOC
 
 def loads(
     data, /, *, bint fix_imports=True, encoding="ASCII", errors="strict", buffers=None,
-    policy=None, renames=None
+    policy=None, renames=None, missing="error"
 ):
     if encoding is not ascii_encoding or errors is not strict:
         check_text("loads", "encoding", encoding)
         check_text("loads", "errors", errors)
     return loads_once(
         data, fix_imports, encoding, errors, None if buffers is None else iter(buffers), policy,
-        renames,
+        renames, missing,
     )
 
 

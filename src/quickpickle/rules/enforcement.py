@@ -84,6 +84,8 @@ class Guard(Costs):
         "unfinished",
     )
 
+    finds_path = True  # of what it refuses, at once
+
     def __init__(self, policy: Policy, by: Any = policy_objects) -> None:
         super().__init__(policy)
         self._objects = by  # what makes objects of classes that the user lists, and changes them

@@ -24,6 +24,7 @@ from .errors import (
     not_same,
     type_name,
 )
+from .placeholders import Placeholder
 from .versions import PY314, PY315
 
 _MISSING: Final = object()
@@ -74,6 +75,8 @@ def find_global(obj: Any, name: str | None = None, module_name: Any = _MISSING) 
     Raises PicklingError (before 3.14 AttributeError for local objects) where an import of
     that module and a lookup of that name do not lead to `obj`.
     """
+    if type(obj) is Placeholder:
+        return _name_of(obj)
     if name is None:
         name = own_name(obj)
     path = str.split(name, ".")
@@ -103,6 +106,14 @@ def find_global(obj: Any, name: str | None = None, module_name: Any = _MISSING) 
         raise not_same(obj, module_name, name)
     if not PY314 and parent is module:
         return Global(module_name, name, path[-1], path[-1:], parent)
+    return Global(module_name, name, name, path, parent)
+
+
+def _name_of(placeholder: Placeholder) -> Global:
+    """The name in the pickle that a Placeholder is from, which is not found here."""
+    module_name, name = str(placeholder.module), str(placeholder.qualname)
+    path = name.split(".")
+    parent = Placeholder(module_name, ".".join(path[:-1])) if path[1:] else None
     return Global(module_name, name, name, path, parent)
 
 

@@ -33,11 +33,7 @@ def newobj(cls: Any, args: Any) -> Any:
 
 def newobj_ex(cls: Any, args: Any, kwargs: Any) -> Any:
     """NEWOBJ_EX."""
-    check_newobj("NEWOBJ_EX", cls, args)
-    if not issubclass(type(kwargs), dict):
-        raise UnpicklingError(
-            f"NEWOBJ_EX kwargs argument must be a dict, not {c_type_name(type(kwargs)):.200}"
-        )
+    check_newobj_ex(cls, args, kwargs)
     new = cls.__new__
     args, named = _items(args), dict(dict.items(kwargs))
     if PY315 and type(new) is BuiltinMethodType and not all(map(_is_str, named)):
@@ -68,6 +64,14 @@ def check_newobj(opcode: str, cls: Any, args: Any) -> None:
     if not issubclass(type(args), tuple):
         raise UnpicklingError(
             f"{opcode} args argument must be a tuple, not {c_type_name(type(args)):.200}"
+        )
+
+
+def check_newobj_ex(cls: Any, args: Any, kwargs: Any) -> None:
+    check_newobj("NEWOBJ_EX", cls, args)
+    if not issubclass(type(kwargs), dict):
+        raise UnpicklingError(
+            f"NEWOBJ_EX kwargs argument must be a dict, not {c_type_name(type(kwargs)):.200}"
         )
 
 

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pickle import UnpicklingError
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .dangers import danger_of
 from .policy_names import ANY, CLASSES, MEMBERS, PLAIN, Rule, danger_in_calls
 from .presets import PRESETS, find_rule, implied, needed, preset_with, table_of
 from .tracebacks import drop_frames, make_public
+
+_LIMITS: Final = ("memory", "objects", "depth", "hashing")  # rules
 
 
 class PolicyError(UnpicklingError):
@@ -58,6 +60,11 @@ class PolicyError(UnpicklingError):
             place += f" ({self.path})"
         text = f"refused by the policy{place}: {self.args[0]} (rule: {self.rule})"
         return text if self.advice is None else f"{text}. If you trust it: {self.advice}"
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether the load costs too much, whatever is in it."""
+        return self.rule in _LIMITS
 
     def __reduce__(self) -> Any:
         return (

@@ -15,7 +15,6 @@ from .enforcement import Guard
 from .policy import Policy, PolicyError
 from .policy_doubles import UNKNOWN, Doubles
 
-_LIMITS: Final = ("memory", "objects", "depth", "hashing")
 _VIOLATION_SIZE: Final = 1024  # bytes of memory
 
 # Opcodes that leave something on the stack when they are refused: on top, or in place of the top.
@@ -28,6 +27,8 @@ class Checker(Guard):
 
     __slots__ = ("_unknown", "violations")
 
+    finds_path = False
+
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy, Doubles())
         self.violations: list[PolicyError] = []
@@ -38,7 +39,7 @@ class Checker(Guard):
         """An opcode was refused: note that, and mend the stack. A limit ends the check too."""
         self.violations.append(error.with_traceback(None))
         error.__context__ = None
-        if error.rule in _LIMITS or code == op.STOP[0]:
+        if error.is_limit or code == op.STOP[0]:
             return False
         if code in _PUSHING:
             stack.append(UNKNOWN)

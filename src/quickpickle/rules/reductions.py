@@ -30,6 +30,8 @@ from .errors import (
     newobj_needs_class,
     newobj_wrong_class,
 )
+from .placeholders import NEWOBJ_EX as NEWOBJ_EX_FUNCTION
+from .placeholders import Placeholder
 from .versions import HEAP_TYPE
 
 ABSENT: Final = object()  # for what may be there and be None
@@ -124,6 +126,8 @@ def may_be_endless(known_types: dict[type, bool], protocol: int, cls: type) -> b
     a builtin type's subclass.
     """
     known = known_types.get(cls)
+    if known is None and cls is Placeholder:  # it hands out the parts that it has
+        known = False
     if known is None:
         try:
             known = (
@@ -161,6 +165,8 @@ def has_own_dict(cls: type) -> bool:
 
 def has_own_reduction(obj: Any, reduce_ex: Any) -> bool:
     """Whether an instance of a class with object's reduction carries a method of its own."""
+    if type(obj) is Placeholder:
+        return False
     if type(reduce_ex) is not BuiltinFunctionType and not (
         # PyPy's builtin methods are of the type of others.
         type(reduce_ex) is MethodType and reduce_ex.__func__ is object.__reduce_ex__
@@ -214,6 +220,8 @@ def newobj_ex_arguments(args: tuple[Any, ...], protocol: int) -> tuple[Any, ...]
     if size != 3:
         raise bad_newobj_ex_length(size)
     cls, new_args, new_kwargs = tuple.__iter__(args)
+    if type(cls) is Placeholder:
+        return args if protocol >= 4 else (NEWOBJ_EX_FUNCTION, args)
     if not issubclass(type(cls), type):
         raise bad_newobj_ex_item("first", "a class", cls)
     if not issubclass(type(new_args), tuple):
@@ -229,6 +237,8 @@ def newobj_arguments(obj: Any, args: tuple[Any, ...]) -> tuple[type, tuple[Any, 
     if not tuple.__len__(args):
         raise empty_newobj()
     cls: Any = tuple.__getitem__(args, 0)
+    if type(obj) is Placeholder:
+        return cls, tuple.__getitem__(args, slice(1, None))
     if not issubclass(type(cls), type):
         raise newobj_needs_class(cls)
     # An object of another class than it says would come back as something else.

@@ -10,9 +10,10 @@ from ..rules.mapping import Mapping as MappedFile
 from ..rules.options import check_text
 from ..rules.tracebacks import drop_frames, make_public
 from .stream import Stream
-from .unpickler import new_guard, new_renames, open_stream, read_stream
+from .unpickler import open_stream, read_stream, use_options
 
 if TYPE_CHECKING:
+    from ..rules.missing import MissingOption
     from ..rules.policy import Policy
 
 
@@ -25,6 +26,7 @@ def load(
     buffers: Iterable[Any] | None = None,
     policy: Policy | None = None,
     renames: Mapping[str, str] | None = None,
+    missing: MissingOption = "error",
 ) -> Any:
     """Read an object from a file: `Unpickler(file, ...).load()`."""
     try:
@@ -37,6 +39,7 @@ def load(
             buffers=buffers,
             policy=policy,
             renames=renames,
+            missing=missing,
         )
         return read_stream(stream)
     except BaseException as error:
@@ -52,6 +55,7 @@ def load_mapped(
     errors: str = "strict",
     buffers: Iterable[Any] | None = None,
     renames: Mapping[str, str] | None = None,
+    missing: MissingOption = "error",
 ) -> Any:
     """Read an object from a file that is mapped: arrays may stay in it (rules/mapping.py)."""
     try:
@@ -63,6 +67,7 @@ def load_mapped(
             errors=errors,
             buffers=buffers,
             renames=renames,
+            missing=missing,
         )
         stream.mapping = mapping
         return read_stream(stream)
@@ -81,6 +86,7 @@ def loads(
     buffers: Iterable[Any] | None = None,
     policy: Policy | None = None,
     renames: Mapping[str, str] | None = None,
+    missing: MissingOption = "error",
 ) -> Any:
     """Return the object that a pickle describes.
 
@@ -104,10 +110,7 @@ def loads(
             errors=errors,
             buffers=None if buffers is None else iter(buffers),
         )
-        if policy is not None:
-            stream.guard = stream.objects = new_guard(policy)
-        if renames is not None:
-            stream.renames = new_renames(renames)
+        use_options(stream, policy, renames, missing)
         return read_stream(stream)
     except BaseException as error:
         drop_frames(error)

@@ -57,7 +57,7 @@ def read_guarded(stream: Stream) -> Any:
                 error.offset = offset
             if guard.goes_on(error, code, stream.stack):
                 continue
-            if type(guard) is Guard:  # a check looks for all of its paths at once
+            if guard.finds_path:  # a check looks for all of its paths at once
                 error.path = find_path(stream, begin, offset)
             raise
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..rules.loading import get_extension, parse_name, parse_persistent_id
 from ..rules.loading_errors import ABSENT, names_not_str, no_persistent_load
 from ..rules.versions import PY313
@@ -30,15 +32,20 @@ def load_stack_global(stream: Stream) -> None:
 
 
 def load_ext1(stream: Stream) -> None:
-    stream.stack.append(get_extension(count1(stream), stream.find_anything))
+    stream.stack.append(_extension(stream, count1(stream)))
 
 
 def load_ext2(stream: Stream) -> None:
-    stream.stack.append(get_extension(count2(stream), stream.find_anything))
+    stream.stack.append(_extension(stream, count2(stream)))
 
 
 def load_ext4(stream: Stream) -> None:
-    stream.stack.append(get_extension(signed4(stream), stream.find_anything))
+    stream.stack.append(_extension(stream, signed4(stream)))
+
+
+def _extension(stream: Stream, code: int) -> Any:
+    get = get_extension if stream.missing is None else stream.missing.extension
+    return get(code, stream.find_anything)
 
 
 def load_reduce(stream: Stream) -> None:

@@ -29,6 +29,7 @@ from ..rules.mapping import LEAST_MAPPED, Mapping
 from ..rules.versions import PY314
 
 if TYPE_CHECKING:
+    from ..rules.missing import Missing
     from ..rules.renames import Renames
 
 _PEEKED: Final = 128 * 1024  # what is asked of peek(); more than that is read at once
@@ -53,6 +54,7 @@ class Stream:
         "known",
         "mapping",
         "memo",
+        "missing",
         "objects",
         "passed",
         "peek",
@@ -105,6 +107,7 @@ class Stream:
         self.renames: Renames | None = None
         self.guard: Any = None  # rules/enforcement.py: of a load under a policy
         self.objects: Any = objects  # what makes objects, and gives them their states; or the guard
+        self.missing: Missing | Any = None  # with missing="placeholder": that, or the guard
         self.proto = 0
         self.memo: dict[int, Any] = {}
         self.stack: list[Any] = []  # what is above the last mark
@@ -335,9 +338,10 @@ class Stream:
         """Find a class or function that an opcode names; under a policy only if that lists it."""
         if self.renames is not None:
             module_name, name = self.renames(module_name, name)
-        if self.guard is None:
+        finder = self.guard or self.missing
+        if finder is None:
             return self.find_anything(module_name, name)
-        return self.guard.find(
+        return finder.find(
             module_name, name, self.proto, self.fix_imports, self.find_anything, self.is_hooked
         )
 

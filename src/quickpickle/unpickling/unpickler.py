@@ -18,9 +18,8 @@ from .loop import read_pickle
 from .stream import Stream
 
 if TYPE_CHECKING:
-    from ..rules.enforcement import Guard
+    from ..rules.missing import MissingOption
     from ..rules.policy import Policy
-    from ..rules.renames import Renames
 
 
 class _State:
@@ -111,12 +110,17 @@ class Unpickler(_Stateful):
         as if it had the new names; so a policy and `find_class` get these. All names in a renamed
         module or class are renamed too, and the longest name that fits counts. A class in a class
         is "new.module:Outer.Inner".
+    missing
+        What becomes of a class or function that cannot be imported, or that the policy refuses: an
+        "error", or a "placeholder". Then a `Placeholder` stands for it, and for the objects that
+        are made of it. It keeps their arguments, state and items, and is written as what it stands
+        for.
 
     Raises
     ------
     TypeError
         `file` has no `read` or `readline`; `encoding` or `errors` is no str, `policy` no Policy, or
-        `renames` no dict of str. A ValueError if a name in that is none.
+        `renames` no dict of str. A ValueError if a name in that is none, or for another `missing`.
 
     Example
     -------
@@ -142,6 +146,7 @@ class Unpickler(_Stateful):
         buffers: Iterable[Any] | None = None,
         policy: Policy | None = None,
         renames: Mapping[str, str] | None = None,
+        missing: MissingOption = "error",
     ) -> None:
         stream = open_stream(
             "Unpickler",
@@ -152,6 +157,7 @@ class Unpickler(_Stateful):
             buffers=buffers,
             policy=policy,
             renames=renames,
+            missing=missing,
         )
         if _get_state(self).running:  # it may be called once more
             raise already_used()
@@ -240,6 +246,7 @@ def open_stream(
     buffers: Iterable[Any] | None,
     policy: Policy | None = None,
     renames: Mapping[str, str] | None = None,
+    missing: MissingOption = "error",
 ) -> Stream:
     """A stream from a file; `function` is what was called with these options."""
     fixes_imports = bool(fix_imports)
@@ -258,10 +265,7 @@ def open_stream(
         errors=errors,
         buffers=None if buffers is None else iter(buffers),
     )
-    if policy is not None:
-        stream.guard = stream.objects = new_guard(policy)
-    if renames is not None:
-        stream.renames = new_renames(renames)
+    use_options(stream, policy, renames, missing)
     stream.read = read
     stream.readline = readline
     stream.readinto = readinto
@@ -269,29 +273,49 @@ def open_stream(
     return stream
 
 
-def new_guard(policy: Policy) -> Guard:
-    """What enforces a policy, which most programs do not import."""
-    from ..rules.enforcement import Guard, check_policy
+def use_options(
+    stream: Stream, policy: Policy | None, renames: Mapping[str, str] | None, missing: MissingOption
+) -> None:
+    """Options of our own. Most programs do not import what they need."""
+    if renames is not None:
+        from ..rules.renames import make_renames
 
-    return Guard(check_policy(policy))
+        stream.renames = make_renames(renames)
+    if missing != "error":
+        from ..rules.missing import check_missing
 
+        check_missing(missing)
+    if policy is not None:
+        from ..rules.enforcement import Guard, check_policy
 
-def new_renames(renames: Mapping[str, str]) -> Renames | None:
-    """What renames names, which most programs do not import."""
-    from ..rules.renames import make_renames
+        check_policy(policy)
+        if missing == "error":
+            stream.guard = stream.objects = Guard(policy)
+        else:
+            from ..rules.missing_guard import PlaceholderGuard
 
-    return make_renames(renames)
+            stream.guard = stream.objects = stream.missing = PlaceholderGuard(policy)
+    elif missing != "error":
+        from ..rules.missing import Missing
+
+        stream.objects = stream.missing = Missing()
 
 
 def read_stream(stream: Stream) -> Any:
     """Read one pickle, under a policy if there is one."""
     begin = stream.base + stream.pos
     try:
+        if stream.missing is not None:
+            stream.missing.start()
         if stream.guard is None:
-            return read_pickle(stream)
-        from .guarded import read_guarded
+            result = read_pickle(stream)
+        else:
+            from .guarded import read_guarded
 
-        return read_guarded(stream)
+            result = read_guarded(stream)
+        if stream.missing is not None:
+            stream.missing.finish()
+        return result
     except BaseException as error:
         _note_fault(stream, begin, error)
         raise

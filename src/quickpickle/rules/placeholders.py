@@ -1,0 +1,217 @@
+"""class Placeholder: stands for what a pickle names, or makes, and cannot be found.
+
+Its parts are those of a reduction (rules/reductions.py), so that the Picklers write it as the
+object that it stands for. rules/missing.py makes Placeholders while a pickle is loaded.
+"""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Callable, Iterable
+from functools import partial
+from pickle import UnpicklingError
+from reprlib import recursive_repr
+from typing import Any, Final
+
+NEWOBJ: Final[Callable[..., Any]] = copyreg.__newobj__  # type: ignore[attr-defined]
+NEWOBJ_EX: Final[Callable[..., Any]] = copyreg.__newobj_ex__  # type: ignore[attr-defined]
+_RECONSTRUCTOR: Final[Callable[..., Any]] = copyreg._reconstructor  # type: ignore[attr-defined]
+_MAKERS: Final = (NEWOBJ, NEWOBJ_EX, _RECONSTRUCTOR)  # of instances: the class is an argument
+
+
+class Placeholder:
+    """Stands for a class, function or object that `load(..., missing="placeholder")` did not find.
+
+    There are two kinds. One is a name: of a class or function that cannot be imported, or that the
+    policy refuses. The other one is an object: what a call of such a name would have made. `dump`
+    and `dumps` of quickpickle write both as what they stand for, with the changes that were made to
+    them. Other picklers refuse them.
+
+    Attributes
+    ----------
+    name
+        The dotted name in the pickle: of the class or function, or of what makes the object.
+    reason
+        Why there is a Placeholder in its place, as a text. Objects have that of their class.
+    module, qualname
+        The two parts of a name. None for an object.
+    function, args, state, list_items, dict_items, state_setter
+        How the object is made: the parts of a reduction, as `object.__reduce__` documents them. An
+        instance has `copyreg.__newobj__` for its function as a rule, and its class as the first
+        one of the `args`. `list_items` is a list, and `dict_items` a list of pairs; parts that the
+        object does not have are None. All of them are None for a name.
+
+    Example
+    -------
+    >>> import quickpickle
+    >>> data = b"cshop\\nOrder\\n)\\x81}\\x8c\\x06amountK\\x03sb."
+    >>> order = quickpickle.loads(data, missing="placeholder")
+    >>> order
+    <Placeholder shop.Order() state={'amount': 3}>
+    >>> order.state["amount"] = 4
+    >>> quickpickle.loads(quickpickle.dumps(order), missing="placeholder")
+    <Placeholder shop.Order() state={'amount': 4}>
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_reason",
+        "args",
+        "dict_items",
+        "function",
+        "list_items",
+        "module",
+        "qualname",
+        "state",
+        "state_setter",
+    )
+
+    def __init__(
+        self,
+        module: str | None,
+        qualname: str | None,
+        function: Any = None,
+        args: tuple[Any, ...] | None = None,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        self.module = module
+        self.qualname = qualname
+        self.function = function
+        self.args = args
+        self.state: Any = None
+        self.list_items: list[Any] | None = None
+        self.dict_items: list[tuple[Any, Any]] | None = None
+        self.state_setter: Any = None
+        self._reason = reason
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it stands for a class or function, not for an object."""
+        return self.function is None
+
+    @property
+    def name(self) -> str:
+        maker = self.maker()
+        if type(maker) is not Placeholder:
+            module = getattr(maker, "__module__", None)
+            return f"{module}.{getattr(maker, '__qualname__', type(maker).__qualname__)}"
+        if maker.function is None:
+            return f"{maker.module}.{maker.qualname}"
+        return maker.name
+
+    @property
+    def reason(self) -> str | None:
+        maker = self.maker()
+        return self._reason if maker is self or type(maker) is not Placeholder else maker.reason
+
+    def maker(self) -> Any:
+        """The class or function that makes the object: a Placeholder or not. Itself for a name."""
+        if self.function is None:
+            return self
+        if any(self.function is maker for maker in _MAKERS) and self.args:
+            return self.args[0]
+        maker = self.function
+        while type(maker) is partial:
+            maker = maker.func
+        return maker
+
+    @recursive_repr("<Placeholder ...>")
+    def __repr__(self) -> str:
+        if self.function is None:
+            return f"<Placeholder {self.name}>"
+        shown = f"{self.name}({', '.join(self._shown_arguments())})"
+        for part in ("state", "list_items", "dict_items"):
+            value = getattr(self, part)
+            if value is not None:
+                shown += f" {part}={value!r}"
+        return f"<Placeholder {shown}>"
+
+    def _shown_arguments(self) -> list[str]:
+        args = self.args or ()
+        kwargs: dict[str, Any] = {}
+        if self.function is NEWOBJ_EX and len(args) == 3:
+            _, args, kwargs = args
+        elif any(self.function is maker for maker in _MAKERS):
+            args = args[1:]
+            if self.function is _RECONSTRUCTOR and args == (object, None):
+                args = ()
+        return [*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Placeholder:
+        """What a call of it stands for."""
+        return Placeholder(None, None, partial(self, **kwargs) if kwargs else self, args)
+
+    # --- what a load gives an object
+
+    def __setstate__(self, state: Any) -> None:
+        if self.state is not None:
+            raise UnpicklingError(f"{self.name} is missing, and would get a second state")
+        self._check_object("a state")
+        self.state = state
+
+    def extend(self, items: Iterable[Any]) -> None:
+        """Add to the `list_items`."""
+        self._check_object("items")
+        if self.list_items is None:
+            self.list_items = []
+        self.list_items.extend(items)
+
+    def append(self, item: Any) -> None:
+        """Add to the `list_items`."""
+        self.extend((item,))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Add to the `dict_items`."""
+        self._check_object("items")
+        if self.dict_items is None:
+            self.dict_items = []
+        self.dict_items.append((key, value))
+
+    def _check_object(self, what: str) -> None:
+        if self.function is None:
+            raise UnpicklingError(f"{self.name} is missing, and would get {what} as an object does")
+
+    # --- copies and pickles
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """The reduction; for a name its second part, as for any global."""
+        if self.function is None:
+            return self.qualname
+        return (
+            self.function,
+            self.args,
+            self.state,
+            None if self.list_items is None else iter(self.list_items),
+            None if self.dict_items is None else iter(self.dict_items),
+            self.state_setter,
+        )
+
+    def __copy__(self) -> Placeholder:
+        return self._copied(lambda part: part)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Placeholder:
+        import copy
+
+        return self._copied(lambda part: copy.deepcopy(part, memo), memo)
+
+    def _copied(
+        self, copied: Callable[[Any], Any], memo: dict[int, Any] | None = None
+    ) -> Placeholder:
+        if self.function is None:
+            return self
+        new = Placeholder(None, None, self.function, reason=self._reason)
+        if memo is not None:
+            memo[id(self)] = new
+        new.args = copied(self.args)
+        new.state = copied(self.state)
+        if self.list_items is not None:
+            new.list_items = [copied(item) for item in self.list_items]
+        if self.dict_items is not None:
+            new.dict_items = [(copied(key), copied(value)) for key, value in self.dict_items]
+        new.state_setter = self.state_setter
+        new.function = copied(self.function)
+        return new
+
+
+Placeholder.__module__ = "quickpickle"
