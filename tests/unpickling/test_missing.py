@@ -141,11 +141,12 @@ def shop():
     for value in NAMES:
         value.__module__ = "shop"
         setattr(module, value.__name__, value)
+    Keywords.__new__.__module__ = "shop"
     Outer.Inner.__module__ = "shop"
     sys.modules["shop"] = module
     yield module
     sys.modules.pop("shop", None)
-    for value in [*NAMES, Outer.Inner]:
+    for value in [*NAMES, Outer.Inner, Keywords.__new__]:
         value.__module__ = __name__
 
 
@@ -340,6 +341,16 @@ def test_a_call_that_fails_for_a_placeholder(unpickling):
         assert found.function is join
         assert "TypeError" in found.reason
         assert unpickling.loads(quickpickle.dumps(found), missing="placeholder").function is join
+
+
+def test_keyword_arguments_below_protocol_4(unpickling):
+    """A `partial` of what is there, with a Placeholder."""
+    found = functools.partial(join, Placeholder("gone", "C"))
+    data = quickpickle.dumps(found, 2)[:-1] + b")R."
+    made = unpickling.loads(data, missing="placeholder")
+    assert made.function.args[0].name == "gone.C"
+    assert made.name == f"{__name__}.join"
+    assert "TypeError" in made.reason
 
 
 def test_another_call_that_fails(unpickling):

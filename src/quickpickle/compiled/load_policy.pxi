@@ -45,17 +45,20 @@ cdef PyTypeObject* deque_type = <PyTypeObject*>deque
 cdef object enforcement = None  # the module
 cdef int ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES, LATIN1, DICT
 cdef int EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
+cdef int SCALAR, ARRAY, BUFFER
 
 cdef object last_policy = None  # whose limits these are
-cdef Py_ssize_t last_objects, last_memory
+cdef Py_ssize_t last_objects, last_memory, last_depth
 cdef object spare_guard = None  # of a loads() that has ended
 
 
 cdef int import_enforcement() except -1:
     global enforcement, ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES
+    global SCALAR, ARRAY, BUFFER, itemsize_of
     global LATIN1, DICT, EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
     from ..rules import enforcement as imported
     from ..rules.policy_names import Quick
+    from ..rules.presets.numpy import itemsize_of
     ANYTHING = Quick.ANYTHING
     NOTHING = Quick.NOTHING
     TEXT = Quick.TEXT
@@ -74,12 +77,15 @@ cdef int import_enforcement() except -1:
     MOMENT_10 = Quick.MOMENT_10
     FACTORY = Quick.FACTORY
     PARTS_3 = Quick.PARTS_3
+    SCALAR = Quick.SCALAR
+    ARRAY = Quick.ARRAY
+    BUFFER = Quick.BUFFER
     enforcement = imported
     return 0
 
 
 cdef int use_policy(Loader self, object policy) except -1:
-    global last_policy, last_objects, last_memory
+    global last_policy, last_objects, last_memory, last_depth
     if policy is not last_policy:
         if enforcement is None:
             import_enforcement()
@@ -87,12 +93,15 @@ cdef int use_policy(Loader self, object policy) except -1:
         last_policy = policy
         last_objects = limits.objects
         last_memory = limits.memory
+        last_depth = limits.depth
     self.policy = policy
     self.guard = None
     self.keeps_guard = False
-    self.is_hooked = self.has_foreign = self.has_foreign_containers = self.has_fresh = False
+    self.is_hooked = self.has_foreign = self.has_foreign_containers = False
+    self.has_fresh = self.has_unfinished = False
     self.most_objects = last_objects
     self.most_memory = last_memory
+    self.may_hash_tuples = last_depth > 0
     return 0
 
 
@@ -129,6 +138,7 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
         self.quick_rules = <QuickRule*>allocate(QUICK_RULES, sizeof(QuickRule))
         self.has_quick_rules = True
     forget_quick_rules(self)
+    self.dtype_count = 0
     self.objects = self.copied = self.offset = 0
     self.most_copied = self.most_memory
     # Each byte is an object at most.
@@ -141,6 +151,8 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
             made = load_pickle(self, <long>0)
         else:
             made = load_pickle(self, <short>0)
+        if self.waiting is not None:
+            hand_over(self)
         if self.guard is not None and PyDict_GET_SIZE_(self.guard.unfinished):
             result = <object>made
             Py_DECREF(made)
@@ -234,7 +246,9 @@ cdef bint may_call(
     cdef QuickRule* rule = quick_rule(self, function)
     cdef int kinds = rule.new if code == OP_NEWOBJ else rule.call if code == OP_REDUCE else 0
     return (
-        kinds != 0 and not self.has_fresh and are_quick(self, kinds, args, count)
+        kinds != 0 and not self.has_fresh
+        and not (self.has_unfinished and kinds & ANYTHING)
+        and are_quick(self, kinds, args, count)
         and self.copied + cost_of(args, count) <= self.most_copied
     )
 
@@ -297,6 +311,7 @@ cdef bint are_quick(Loader self, int kinds, PyObject** args, Py_ssize_t count) e
     if count == 2:
         return (
             kinds & INTS_2 and are_numbers(args, 2)
+            or kinds & SCALAR and is_scalar(self, args)
             or kinds & FLOATS_2 and first == &PyFloat_Type and Py_TYPE(args[1]) == &PyFloat_Type
             or kinds & EMPTY and is_empty(args[0]) and (
                 args[1] == Py_None or is_number(args[1], 0) and is_size(args[1])
@@ -308,13 +323,15 @@ cdef bint are_quick(Loader self, int kinds, PyObject** args, Py_ssize_t count) e
             or is_moment(kinds, args[0], args[1])
         )
     if count == 3:
-        return kinds & INTS_3 and are_numbers(args, 3) or kinds & PARTS_3 and (
+        return kinds & INTS_3 and are_numbers(args, 3) or (
+            kinds & ARRAY and is_empty_array(self, args)
+        ) or kinds & PARTS_3 and (
             is_part(args[0]) and is_part(args[1]) and is_part(args[2])
         ) or (
             kinds & INSTANCE and PyType_Check(args[0]) and is_approved(self, <PyTypeObject*>args[0])
             and args[1] == <PyObject*>&PyBaseObject_Type and args[2] == Py_None
         )
-    return False
+    return count == 4 and kinds & BUFFER and is_buffer(self, args)
 
 
 cdef inline bint is_part(PyObject* obj) noexcept:
@@ -397,14 +414,15 @@ cdef object ask(Loader self):
     if self.copied:
         guard_of(self).copied += self.copied
         self.copied = 0
+    if self.waiting is not None:
+        hand_over(self)
     return guard_of(self)
 
 
 cdef int was_asked(Loader self) except -1:
     self.most_copied = self.most_memory - <Py_ssize_t>self.guard.copied
-    self.has_fresh = (
-        PyDict_GET_SIZE_(self.guard.fresh) > 0 or PyDict_GET_SIZE_(self.guard.unfinished) > 0
-    )
+    self.has_fresh = PyDict_GET_SIZE_(self.guard.fresh) > 0
+    self.has_unfinished = PyDict_GET_SIZE_(self.guard.unfinished) > 0
     self.open_window()
     return 0
 
@@ -596,6 +614,8 @@ cdef int guarded_extension(Loader self, long code) except -1:
 cdef int guarded_reduce(Loader self) except -1:
     cdef PyObject* args
     cdef PyObject* function
+    cdef int kinds
+    cdef bint is_held
     if self.top - self.fence < 2:
         self.underflow(2)
     args = self.top[-1]
@@ -604,11 +624,15 @@ cdef int guarded_reduce(Loader self) except -1:
         self, function, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args), OP_REDUCE
     ):
         self.copied += cost_of(quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
-        is_any = quick_rule(self, function).call == ANYTHING
+        kinds = quick_rule(self, function).call
         self.close_window()
         obj = <object>PyObject_Call_(function, args, NULL)
         Py_DECREF(<PyObject*>obj)
-        if is_any and Py_REFCNT(<PyObject*>obj) > 1:
+        is_held = kinds & (ANYTHING | SCALAR | ARRAY | BUFFER) and Py_REFCNT(<PyObject*>obj) > 1
+        if kinds & ARRAY:
+            wait_for_state(self, obj)
+        if is_held:
+            ask(self)  # which hands over what waits
             is_foreign(self, obj)
         self.open_window()
     else:
@@ -676,6 +700,7 @@ cdef int guarded_build(Loader self) except -1:
         forget_tables(self)  # the Guard looks at the references to the __dict__ of an instance
         ask(self).build(<object>self.top[-2], <object>self.top[-1])
         was_asked(self)
+        learn_dtype(self, Py_TYPE(self.top[-2]), self.top[-1])
     return self.drop_in_window(self.top - self.bottom - 1)
 
 
@@ -688,6 +713,8 @@ cdef bint build_here(Loader self) except -1:
     cdef PyObject* found
     cdef Py_ssize_t cost = cost_of_one(state)
     cdef bint is_done = False
+    if obj == <PyObject*>self.waiting:
+        return build_array(self, state)
     if self.has_foreign or self.has_fresh or not is_approved(self, cls):
         return False
     if Py_TYPE(state) == &PyDict_Type and not are_light_keys(state):
@@ -854,41 +881,3 @@ cdef bint has_nesting(Loader self, Py_ssize_t height, Py_ssize_t step) noexcept:
             return True
         place += step
     return False
-
-
-cdef inline bint is_light_key(PyObject* key) except -1:
-    """Whether a hash of it costs nothing worth counting: as QUIET in rules/hashing.py, and ints
-    of one word."""
-    cdef PyTypeObject* cls = Py_TYPE(key)
-    cdef int overflow
-    if cls == &PyUnicode_Type or cls == &PyBytes_Type or cls == &PyFloat_Type:
-        return True
-    if cls == &PyLong_Type:
-        PyLong_AsLongLongAndOverflow(key, &overflow)
-        return overflow == 0
-    return key == Py_None or key == Py_True or key == Py_False
-
-
-cdef int weigh(Loader self, Py_ssize_t height, Py_ssize_t step, PyObject* target) except -1:
-    """Before these are hashed: every object from `height` on, or every second one.
-
-    They become keys of `target`, or of a new container.
-    """
-    cdef PyObject** place = self.bottom + height
-    cdef PyObject* key
-    cdef list keys = None
-    while place < self.top:  # a range() with a variable step would be an object
-        key = place[0]
-        place += step
-        if is_object(key) and not is_light_key(key):
-            if keys is None:
-                keys = []
-            keys.append(<object>key)
-    if keys is not None:
-        if target == NULL:
-            ask(self).weigh(keys)
-        else:
-            ask(self).weigh(keys, <object>target)
-        del keys
-        was_asked(self)
-    return 0

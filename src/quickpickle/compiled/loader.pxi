@@ -82,7 +82,14 @@ cdef class Loader:
     cdef bint is_hooked  # the owner has a find_class() of its own
     cdef bint is_counted  # whether the limits may be reached
     cdef bint has_foreign, has_foreign_containers
-    cdef bint has_fresh  # objects of a preset wait for their state: the Guard sees all calls
+    cdef bint may_hash_tuples  # the limit of the depth is not 0
+    # load_arrays.pxi
+    cdef PyObject* dtypes[8]  # those that the Guard was asked about, which it keeps
+    cdef Py_ssize_t dtype_sizes[8]
+    cdef int dtype_count
+    cdef object waiting  # an array that is to get its state next; or None
+    cdef bint has_fresh  # dtypes that may get their state: the Guard sees all calls
+    cdef bint has_unfinished  # objects wait for their state: it sees those of the user's classes
     cdef Py_ssize_t objects, most_objects, most_memory, copied, most_copied
     cdef Py_ssize_t offset  # of the opcode
     cdef Py_ssize_t base  # how many bytes of this load lie before `start`
@@ -492,6 +499,7 @@ cdef class Loader:
         """
         self.drop_stack(0)
         self.mark_count = self.pending_count = 0
+        self.waiting = None
         forget_plans(self)
         quickpickle_forget_reads(&self.reads)
         self.reads_are_known = self.calls_at_once = False

@@ -99,7 +99,7 @@ class PlaceholderMaker:
             try:
                 return super().reduce(function, args)  # type: ignore[misc]
             except Exception as error:
-                reason = self._reason_to_go_on(error, args)
+                reason = self._reason_to_go_on(error, function, args)
         if not isinstance(args, tuple):
             raise TypeError("argument list must be a tuple")
         made = self._made(function, args, reason)
@@ -237,4 +237,6 @@ def _parts(value: Any) -> Any:
         return dict.values(value)
     if isinstance(value, (tuple, list, set, frozenset)):
         return value
+    if type(value) is partial:
+        return value.func, *value.args, *value.keywords.values()
     return ()

@@ -66,12 +66,12 @@ class Costs:
             cost, depth = hashes.cost(key)
             if depth > self.policy.limits.depth:
                 self._refuse("depth", f"it hashes what lies {depth} deep in one another")
-            self._spend(cost)
+            self.spend(cost)
             costs.append((key, cost))
         if len(costs) + _length(target) > _FEW_KEYS:
             self._count_equal_hashes(costs, target)
 
-    def _spend(self, cost: int) -> None:
+    def spend(self, cost: int) -> None:
         self._hashed += cost
         if self._hashed > _MOST_HASHES:
             self._refuse("hashing", "to hash and to compare its keys would take too long")
@@ -81,10 +81,7 @@ class Costs:
 
         Of light keys only a few can have the same hash.
         """
-        if type(target) is tuple:
-            counts: dict[int, int] = {}
-        else:
-            counts = self._equal_hashes.setdefault(id(target), (target, {}))[1]
+        counts = self.counts_of(target)
         for key, cost in costs:
             try:
                 number = hash(key)
@@ -92,7 +89,13 @@ class Costs:
                 return
             found = counts.get(number, 0)
             counts[number] = found + 1
-            self._spend(found * cost)
+            self.spend(found * cost)
+
+    def counts_of(self, target: Any) -> dict[int, int]:
+        """How many keys a container has got, by their hashes; a tuple stands for a new one."""
+        if type(target) is tuple:
+            return {}
+        return self._equal_hashes.setdefault(id(target), (target, {}))[1]
 
     def _nest(self, target: Any, items: list[Any]) -> None:
         """Deques and defaultdicts in one another: up to 3.13 they are freed by recursion."""

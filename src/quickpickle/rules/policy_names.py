@@ -64,6 +64,9 @@ class Quick(IntFlag):
     MOMENT_10 = 1 << 15  # of a datetime; the same
     FACTORY = 1 << 16  # what a defaultdict may call
     PARTS_3 = 1 << 17  # three of None, str, and ints of at most 63 bits
+    SCALAR = 1 << 18  # a dtype of numbers, and the bytes of one
+    ARRAY = 1 << 19  # numpy.ndarray, (0,) and b'b'; as a state, that of an array of numbers
+    BUFFER = 1 << 20  # bytes, a dtype of numbers, a shape of that size, and "C" or "F"
 
 
 def _are_short(values: Any) -> bool:

@@ -17,7 +17,7 @@ from math import prod
 from pickle import PickleBuffer
 from typing import Any, Final
 
-from ..policy_names import Rule, is_ints, nothing
+from ..policy_names import Quick, Rule, is_ints, nothing
 from ..policy_objects import full_name
 from .states import called, only, wait_for_state, words
 
@@ -46,6 +46,17 @@ _UNIT: Final = re.compile(r"Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as|generic", re.ASCII)
 def is_dtype(value: Any) -> bool:
     """One of NumPy's own, not of a library that adds some."""
     return isinstance(value, numpy_module().dtype) and type(value).__module__ == "numpy.dtypes"
+
+
+def itemsize_of(guard: Any, dtype: Any) -> int:
+    """The bytes of a number of this dtype, of which all stand for one; 0 for any other object.
+
+    The compiled implementation asks this once for each dtype of a load, which `guard` keeps alive.
+    """
+    guard.notes["itemsize", id(dtype)] = dtype
+    if is_dtype(dtype) and dtype.kind in "iufc" and id(dtype) not in guard.fresh:
+        return int(dtype.itemsize)
+    return 0
 
 
 def _dtype(guard: Any, args: tuple[Any, ...]) -> str | None:
@@ -722,17 +733,24 @@ NAMES: Final[dict[str, Rule]] = {
     **_pairs(("numpy.core.records", "numpy.rec"), ["record"], _NAMED),
     **_pairs(("numpy", *(f"{module}._multiarray_umath" for module in _MODULES)), UFUNCS, _NAMED),
     **dict.fromkeys(ARRAYS, _ARRAY),
+    "numpy.ndarray": _ARRAY._replace(quick_state=Quick.ARRAY),
     **dict.fromkeys(_MASKED, _MASKED_ARRAY),
     "numpy.ma.core._mareconstruct": called(_reconstruct_masked, made=wait_for_state),
     "numpy.ma.core.MaskedConstant": called(nothing),
     **_pairs(
         tuple(f"{module}.multiarray" for module in _MODULES),
         ["_reconstruct"],
-        called(_reconstruct, made=wait_for_state),
+        called(_reconstruct, made=wait_for_state, quick_call=Quick.ARRAY),
     ),
-    **_pairs(tuple(f"{module}.multiarray" for module in _MODULES), ["scalar"], called(_scalar)),
     **_pairs(
-        tuple(f"{module}.numeric" for module in _MODULES), ["_frombuffer"], called(_frombuffer)
+        tuple(f"{module}.multiarray" for module in _MODULES),
+        ["scalar"],
+        called(_scalar, quick_call=Quick.SCALAR),
+    ),
+    **_pairs(
+        tuple(f"{module}.numeric" for module in _MODULES),
+        ["_frombuffer"],
+        called(_frombuffer, quick_call=Quick.BUFFER),
     ),
     **_pairs(
         tuple(f"{module}._internal" for module in _MODULES),

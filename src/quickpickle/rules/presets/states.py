@@ -52,9 +52,13 @@ def attributes(guard: Any, obj: Any, state: Any) -> str | None:
     if type(state) is not dict:
         return "expected a dict of attributes"
     cls = type(obj)
+    # Names that were looked at in this load: a class has many instances, and many bases.
+    known = guard.notes.setdefault(("attributes", cls), set())
     for key in state:
         if type(key) is not str:
             return "an attribute whose name is no str"
+        if key in known:
+            continue
         if key.startswith("__"):
             return f"an attribute {key[:100]}"
         for base in cls.__mro__:
@@ -63,6 +67,7 @@ def attributes(guard: Any, obj: Any, state: Any) -> str | None:
                 if type(found) is FunctionType or hasattr(type(found), "__get__"):
                     return f"{key[:100]} is no attribute but a part of the class"
                 break
+        known.add(key)
     return None
 
 
