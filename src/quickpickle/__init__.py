@@ -24,6 +24,7 @@ from ._implementation import optimize as optimize
 from .format import opcodes as _opcodes
 from .format.opcodes import *  # noqa: F403
 from .loading import load
+from .loading import load_all as load_all
 from .rules.tracebacks import drops_frames as _drops_frames
 
 if _typing.TYPE_CHECKING:
