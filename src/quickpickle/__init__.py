@@ -35,6 +35,8 @@ if _typing.TYPE_CHECKING:
     from .inspection import inspect as inspect
     from .installation import install as install
     from .installation import uninstall as uninstall
+    from .recovering import Recovered as Recovered
+    from .recovering import recover as recover
     from .rules.policy import Policy as Policy
     from .rules.policy import PolicyError as PolicyError
 
@@ -69,9 +71,11 @@ _LATER = {
     "Node": "inspection",
     "Policy": "rules.policy",
     "PolicyError": "rules.policy",
+    "Recovered": "recovering",
     "diagnose": "diagnosis",
     "inspect": "inspection",
     "install": "installation",
+    "recover": "recovering",
     "uninstall": "installation",
 }
 

@@ -167,6 +167,8 @@ _DANGEROUS_NAMES: Final = {
     "quickpickle.load": _PICKLES,
     "quickpickle.loads": _PICKLES,
     "quickpickle.load_all": _PICKLES,
+    "quickpickle.recover": _PICKLES,
+    "quickpickle.recovering.recover": _PICKLES,
     "quickpickle.Unpickler": _PICKLES,
     "quickpickle.loading.load": _PICKLES,
     "quickpickle.loading.load_all": _PICKLES,
