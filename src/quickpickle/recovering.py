@@ -169,10 +169,10 @@ class _Recovery:
         end, scanner = repair.find_end(scanner_class, self.data, _MOST_OBJECTS)
         self.offset = end
         self._pass(failed)
-        renames = self.options["renames"]
+        renames, policy = self.options["renames"], self.options["policy"]
         mend = partial(
             repair.mend,
-            rename=None if renames is None else make_renames(renames),
+            rename=make_renames(renames, None if policy is None else policy.renames),
             fix_imports=bool(self.options["fix_imports"]),
         )
         for _ in range(_MOST_LOADS):

@@ -48,6 +48,7 @@ cdef int EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
 
 cdef object last_policy = None  # whose limits these are
 cdef Py_ssize_t last_objects, last_memory
+cdef bint last_has_renames = False
 cdef object spare_guard = None  # of a loads() that has ended
 
 
@@ -79,11 +80,12 @@ cdef int import_enforcement() except -1:
 
 
 cdef int use_policy(Loader self, object policy) except -1:
-    global last_policy, last_objects, last_memory
+    global last_policy, last_objects, last_memory, last_has_renames
     if policy is not last_policy:
         if enforcement is None:
             import_enforcement()
         limits = enforcement.check_policy(policy).limits
+        last_has_renames = bool(policy.renames)
         last_policy = policy
         last_objects = limits.objects
         last_memory = limits.memory
@@ -93,6 +95,8 @@ cdef int use_policy(Loader self, object policy) except -1:
     self.is_hooked = self.has_foreign = self.has_foreign_containers = self.has_fresh = False
     self.most_objects = last_objects
     self.most_memory = last_memory
+    if last_has_renames:
+        use_renames(self, None, policy)
     return 0
 
 

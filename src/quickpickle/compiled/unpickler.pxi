@@ -66,7 +66,7 @@ cdef object loads_once(
         use_policy(loader, policy)
         loader.keeps_guard = True
     if renames is not None:
-        use_renames(loader, renames)
+        use_renames(loader, renames, policy)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         loader.p = loader.start = <const uint8_t*>view.buf
@@ -80,8 +80,7 @@ cdef object loads_once(
         if loader.guard is not None:
             keep_guard(loader)
     loader.encoding = loader.errors = loader.buffers = loader.policy = None
-    if renames is not None:
-        loader.renames = None
+    loader.renames = None
     spare = loader
     return obj
 
@@ -287,14 +286,14 @@ cdef int open_file(
     if policy is not None:
         use_policy(loader, policy)
     if renames is not None:
-        use_renames(loader, renames)
+        use_renames(loader, renames, policy)
     return 0
 
 
-cdef int use_renames(Loader loader, object renames) except -1:
+cdef int use_renames(Loader loader, object renames, object policy) except -1:
     from ..rules.renames import make_renames  # most programs have no use for it
 
-    loader.renames = make_renames(renames)
+    loader.renames = make_renames(renames, None if policy is None else policy.renames)
     return 0
 
 

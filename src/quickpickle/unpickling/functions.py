@@ -106,8 +106,8 @@ def loads(
         )
         if policy is not None:
             stream.guard = stream.objects = new_guard(policy)
-        if renames is not None:
-            stream.renames = new_renames(renames)
+        if renames is not None or policy is not None:
+            stream.renames = new_renames(renames, policy)
         return read_stream(stream)
     except BaseException as error:
         drop_frames(error)

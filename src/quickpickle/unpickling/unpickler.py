@@ -110,7 +110,8 @@ class Unpickler(_Stateful):
         `{"old.module": "new.module", "old.module.Class": "new.module.Other"}`. The pickle is read
         as if it had the new names; so a policy and `find_class` get these. All names in a renamed
         module or class are renamed too, and the longest name that fits counts. A class in a class
-        is "new.module:Outer.Inner".
+        is "new.module:Outer.Inner". The renames of the policy count too; where both have a name,
+        these do.
 
     Raises
     ------
@@ -260,8 +261,8 @@ def open_stream(
     )
     if policy is not None:
         stream.guard = stream.objects = new_guard(policy)
-    if renames is not None:
-        stream.renames = new_renames(renames)
+    if renames is not None or policy is not None:
+        stream.renames = new_renames(renames, policy)
     stream.read = read
     stream.readline = readline
     stream.readinto = readinto
@@ -276,11 +277,11 @@ def new_guard(policy: Policy) -> Guard:
     return Guard(check_policy(policy))
 
 
-def new_renames(renames: Mapping[str, str]) -> Renames | None:
+def new_renames(renames: Mapping[str, str] | None, policy: Policy | None) -> Renames | None:
     """What renames names, which most programs do not import."""
     from ..rules.renames import make_renames
 
-    return make_renames(renames)
+    return make_renames(renames, None if policy is None else policy.renames)
 
 
 def read_stream(stream: Stream) -> Any:
