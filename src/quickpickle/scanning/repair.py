@@ -210,7 +210,39 @@ class _Mending:
             self._close()
         self._take_down(0)
         while len(self.stack) > 1:
-            self._set_aside()
+            # There is one object at the end, so these are the parts of a tuple, or of no use.
+            if not self._make_tuple():
+                self._set_aside()
+            self._take_down(0)
+
+    def _make_tuple(self) -> bool:
+        """Whether the last two or three objects are now a tuple, for what waits for one below."""
+        stack = self.stack
+        for size in (2, 3):
+            below = len(stack) - size
+            if below < 0 or all(entry.kind == table.STR for entry in stack[below:]):
+                continue
+            if (
+                not below
+                or self._waits(stack[below - 1]) == _LISTS
+                or (
+                    below > 1
+                    and self._waits(stack[below - 2]) == _DICTS
+                    and stack[below - 1].kind not in _UNHASHABLE
+                )
+            ):
+                self._join(size)
+                return True
+        return False
+
+    def _join(self, size: int) -> None:
+        self.out += op.TUPLE2 if size == 2 else op.TUPLE3
+        self._replace_by_tuple(len(self.stack) - size)
+
+    def _replace_by_tuple(self, height: int) -> None:
+        made = _Entry(table.TUPLE, -1, True)
+        made.holds = any(entry.kind in _HELD or entry.holds for entry in self.stack[height:])
+        self.stack[height:] = [made]
 
     def finish(self) -> bytes:
         """The opcodes, with those that make the result."""
@@ -317,6 +349,9 @@ class _Mending:
                 continue
             if self._ends_with_state(count):
                 continue
+            if self._waits_for_state(last) and (len(stack) > 1 or self._is_set_by_code(last)):
+                self._leave_out()
+                continue
             if (
                 count >= 3
                 and self._waits(stack[-3]) == _DICTS
@@ -327,7 +362,7 @@ class _Mending:
             if count >= 2:
                 waiting = self._waits(stack[-2])
                 if waiting == _DICTS and last.kind not in _UNHASHABLE:
-                    self._pop()  # a key without a value
+                    self._set_aside()  # a key without a value
                     continue
                 if waiting == _LISTS:
                     if not self.marks or self.is_text or last.kind in _HELD:
@@ -335,9 +370,6 @@ class _Mending:
                     else:
                         self._set_aside()  # it may as well stand behind an empty list
                     continue
-            if self._waits_for_state(last) and (len(stack) > 1 or self._is_set_by_code(last)):
-                self._leave_out()
-                continue
             return
 
     def _drop_call(self, fence: int) -> bool:
@@ -374,7 +406,7 @@ class _Mending:
             return _DICTS
         if kind == table.SET:
             return _SETS
-        if kind != table.OBJECT or self._has_state(entry):
+        if kind != table.OBJECT or self._has_state(entry) or self._is_rebuilt(entry.node):
             return None
         cls = self._class_of(entry)
         if cls is None:
@@ -382,6 +414,15 @@ class _Mending:
         if issubclass(cls, dict):
             return _DICTS
         return _LISTS if issubclass(cls, (list, deque)) else None
+
+    def _is_rebuilt(self, node: int) -> bool:
+        """Whether copyreg._reconstructor made an instance: its items were an argument."""
+        scanner = self.scanner
+        return bool(
+            scanner.kind[node - 1] == table.TUPLE
+            and scanner.parent[node - 1] == node
+            and scanner.type[node - 1] == scanner.type[node]
+        )
 
     # --- states
 
@@ -490,8 +531,14 @@ class _Mending:
         owner = self.stack[bottom - 1] if bottom > fence else None
         waiting = None if owner is None or self.is_text else self._waits(owner)
         items = self.stack[bottom:]
-        if waiting == _DICTS and any(entry.kind in _UNHASHABLE for entry in items[::2]):
-            waiting = None
+        if waiting == _DICTS:
+            odd = next((i for i in range(0, len(items), 2) if items[i].kind in _UNHASHABLE), None)
+            parts = 0 if odd is None else len(items) - odd + 1
+            if odd and parts in (2, 3):  # the last value is a tuple that has no end
+                self._join(parts)
+                items = self.stack[bottom:]
+            elif odd is not None:
+                waiting = None
         if waiting == _SETS and any(entry.kind in _UNHASHABLE for entry in items):
             waiting = None
         if waiting is None or owner is None:
@@ -519,11 +566,7 @@ class _Mending:
             self.out += op.POP
             return
         self.out += op.TUPLE
-        holds = any(entry.kind in _HELD for entry in self.stack[bottom:])
-        del self.stack[bottom:]
-        made = _Entry(table.TUPLE, -1, True)
-        made.holds = holds
-        self.stack.append(made)
+        self._replace_by_tuple(bottom)
         if not is_kept:
             self._set_aside()
 
