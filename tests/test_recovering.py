@@ -6,6 +6,7 @@ import bz2
 import collections
 import dataclasses
 import datetime as dt
+import doctest
 import gzip
 import io
 import os
@@ -512,3 +513,11 @@ def attempt(function, data):
         return function(data)
     except Exception as error:
         return error
+
+
+def test_the_example():
+    found = doctest.DocTestFinder().find(
+        recover, "recover", quickpickle, globs={"recover": recover}
+    )
+    assert doctest.DocTestRunner().run(found[0]).failed == 0
+    assert found[0].examples

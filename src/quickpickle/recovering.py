@@ -123,7 +123,7 @@ def recover(
     >>> data = pickle.dumps({"name": "trees", "sizes": [10, 20, 30]})
     >>> found = recover(data[:-4])
     >>> found.value
-    {'name': 'trees', 'sizes': [10, 20, 30]}
+    {'name': 'trees', 'sizes': [10, 20]}
     >>> print(type(found.error).__name__, found.path)
     UnpicklingError obj['sizes']
     """

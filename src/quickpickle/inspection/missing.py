@@ -27,8 +27,8 @@ class Finder:
     def why_missing(self, module: str, name: str) -> str | None:
         """Why a name is not found, in a few words; None where it is, or where nobody knows.
 
-        >>> Finder().why_missing("json", "Nothing"), Finder().why_missing("no_such_module", "Name")
-        ('json has no Nothing', 'there is no module no_such_module')
+        >>> Finder().why_missing("sys", "Nothing"), Finder().why_missing("no_such_module", "Name")
+        ('sys has no Nothing', 'there is no module no_such_module')
         """
         if module.endswith("…") or name.endswith("…"):  # cut off
             return None
