@@ -20,8 +20,8 @@ from conftest import IMPLEMENTATIONS
 OF_BOTH = ("Pickler", "dump", "dumps", "object_digest", "optimize")
 READING = ("Unpickler", "loads")  # tests/unpickling has tests of both implementations
 ONCE = (
-    *("Inspection", "Node", "Placeholder", "Policy", "PolicyError", "Problem"),
-    *("diagnose", "inspect", "install", "load", "uninstall"),
+    *("Inspection", "Node", "Placeholder", "Policy", "PolicyError", "Problem", "Recovered"),
+    *("diagnose", "inspect", "install", "load", "load_all", "recover", "uninstall"),
 )
 ALL = OF_BOTH + READING + ONCE
 
@@ -159,7 +159,7 @@ def test_doctest_finds_the_examples():
     for name in ALL:
         getattr(quickpickle, name)  # which puts it into the module
     found = {test.name: test for test in doctest.DocTestFinder().find(quickpickle)}
-    for name in ("diagnose", "inspect", "install", "load"):
+    for name in ("diagnose", "inspect", "install", "load", "load_all", "recover"):
         assert found[f"quickpickle.{name}"].examples
     module = sys.modules["quickpickle.pure"]
     for name in ("dumps", "object_digest"):

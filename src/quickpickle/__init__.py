@@ -24,6 +24,7 @@ from ._implementation import optimize as optimize
 from .format import opcodes as _opcodes
 from .format.opcodes import *  # noqa: F403
 from .loading import load
+from .loading import load_all as load_all
 from .rules.tracebacks import drops_frames as _drops_frames
 
 if _typing.TYPE_CHECKING:
@@ -34,6 +35,8 @@ if _typing.TYPE_CHECKING:
     from .inspection import inspect as inspect
     from .installation import install as install
     from .installation import uninstall as uninstall
+    from .recovering import Recovered as Recovered
+    from .recovering import recover as recover
     from .rules.placeholders import Placeholder as Placeholder
     from .rules.policy import Policy as Policy
     from .rules.policy import PolicyError as PolicyError
@@ -70,9 +73,11 @@ _LATER = {
     "Placeholder": "rules.placeholders",
     "Policy": "rules.policy",
     "PolicyError": "rules.policy",
+    "Recovered": "recovering",
     "diagnose": "diagnosis",
     "inspect": "inspection",
     "install": "installation",
+    "recover": "recovering",
     "uninstall": "installation",
 }
 

@@ -7,7 +7,7 @@ Guard.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ._implementation import implementation
@@ -17,6 +17,7 @@ from .rules.loading import as_bytes
 from .rules.options import check_text
 from .rules.policy import Policy, PolicyError
 from .rules.policy_check import Checker
+from .rules.renames import Renames, make_renames
 from .unpickling.guarded import find_paths, read_guarded
 from .unpickling.stream import Stream
 from .unpickling.unpickler import open_stream
@@ -30,8 +31,10 @@ def check(
     encoding: str,
     errors: str,
     buffers: Iterable[Any] | None,
+    renames: Mapping[str, str] | None,
 ) -> list[PolicyError]:
     """See Policy.check."""
+    names = make_renames(renames, policy.renames)
     options: dict[str, Any] = {
         "fix_imports": fix_imports,
         "encoding": encoding,
@@ -39,15 +42,15 @@ def check(
         "buffers": buffers,
     }
     if hasattr(file, "readline"):
-        return _check(policy, open_stream("check", file, **options))
+        return _check(policy, open_stream("check", file, **options), names)
     if not is_path(file, "readline"):
-        return _check(policy, _stream_of(file, **options))
+        return _check(policy, _stream_of(file, **options), names)
     path = os.fspath(file)
     with open(path, "rb") as opened:
         try:
             start = with_its_start(opened)
             content = decompressed(start)
-            found = _check(policy, open_stream("check", content, **options))
+            found = _check(policy, open_stream("check", content, **options), names)
             if content is not start and not found:
                 while content.read(1 << 16):
                     pass
@@ -71,9 +74,10 @@ def _stream_of(
     )
 
 
-def _check(policy: Policy, stream: Stream) -> list[PolicyError]:
+def _check(policy: Policy, stream: Stream, renames: Renames | None) -> list[PolicyError]:
     checker = Checker(policy)
     stream.guard = stream.objects = checker
+    stream.renames = renames
     found = checker.violations
     begin = stream.base + stream.pos
     try:

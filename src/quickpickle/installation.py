@@ -144,7 +144,8 @@ def install(
     not called with another one; and so does what other processes send. Names that are held already
     (`unreached`) do not, nor does the C module `_pickle`. While another policy, or none, is
     installed, a policy is refused with a RuntimeError; install() without one changes nothing. All
-    of that goes for `renames` too, which are those of `load`.
+    of that goes for `renames` too, which are those of `load`; those of the policy count beside
+    them.
 
     Returns an object for a with statement, at whose end all is as it was before this call.
 

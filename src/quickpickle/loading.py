@@ -1,17 +1,18 @@
-"""load(): from a file or a path, compressed or not."""
+"""load() and load_all(): from a file or a path, compressed or not."""
 
 from __future__ import annotations
 
 import io
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ._implementation import load_file, load_mapped, loads
 from .files.compression import decompressed, with_its_start
 from .files.writing import FilePath, is_path
-from .rules.loading import SupportsRead
+from .rules.loading import SupportsRead, as_bytes
 from .rules.mapping import LEAST_MAPPED
 from .rules.mapping import Mapping as MappedFile
 from .rules.tracebacks import drop_frames, make_public
@@ -77,11 +78,8 @@ def load(
     Source: https://docs.python.org/3/library/pickle.html#pickle.load
     """
     try:
-        if mmap and policy is not None:
-            raise ValueError("mmap=True does not go with a policy: leave one of them out")
+        _check_mmap(file, mmap, policy)
         if not is_path(file, "readline"):
-            if mmap:
-                raise ValueError("mmap=True takes the path of a file, not an open file")
             return load_file(
                 file,
                 fix_imports=fix_imports,
@@ -125,6 +123,13 @@ def load(
         raise
 
 
+def _check_mmap(file: object, mmap: bool, policy: Policy | None) -> None:
+    if mmap and policy is not None:
+        raise ValueError("mmap=True does not go with a policy: leave one of them out")
+    if mmap and not is_path(file, "readline"):
+        raise ValueError("mmap=True takes the path of a file, not an open file")
+
+
 def _check_mappable(file: io.BufferedReader, is_compressed: bool) -> bool:
     """Whether a file that can be mapped is worth it; ValueError if it cannot."""
     if is_compressed:
@@ -144,4 +149,171 @@ def _is_small(file: io.BufferedReader) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size <= _SMALL
 
 
-make_public(load)
+def load_all(
+    file: SupportsRead | FilePath,
+    /,
+    *,
+    fix_imports: bool = True,
+    encoding: str = "ASCII",
+    errors: str = "strict",
+    buffers: Iterable[Any] | None = None,
+    mmap: bool = False,
+    policy: Policy | None = None,
+    renames: Mapping[str, str] | None = None,
+    missing: MissingOption = "error",
+) -> Iterator[Any]:
+    """Iterate over the objects of all pickles in a file, which stand one after another.
+
+    Each `next()` reads one pickle, as `load` does. The iteration ends where the file ends between
+    two pickles, and at the first exception. A path is opened by the first `next()`, and closed at
+    the end, or when the iterator is closed or dropped. A file stays open, and its position is
+    behind the last pickle that was read.
+
+    Load only what you trust, as a pickle runs what is in it; or with a `policy`.
+
+    Parameters
+    ----------
+    file, fix_imports, encoding, errors, mmap, renames, missing
+        Those of `load`. Each pickle has a memo of its own: for what one Pickler has written with
+        several calls of `dump`, use one `Unpickler`.
+    buffers
+        The buffers of all pickles, in their order.
+    policy
+        Its limits are those of each pickle, not of all together.
+
+    Raises
+    ------
+    What `load` raises, also where the file ends in the middle of a pickle. `error.offset` is
+    counted from where that pickle began. A note says which one it is, counted from 0, and where in
+    the file it began, if that is known.
+
+    Example
+    -------
+    >>> import quickpickle as pickle
+    >>> with open("events.pkl", "wb") as file:
+    ...     for event in ("start", "stop"):
+    ...         pickle.dump(event, file)
+    >>> list(pickle.load_all("events.pkl"))
+    ['start', 'stop']
+    """
+    try:
+        _check_mmap(file, mmap, policy)
+        options: dict[str, Any] = {
+            "fix_imports": fix_imports,
+            "encoding": encoding,
+            "errors": errors,
+            "buffers": None if buffers is None else iter(buffers),
+            "renames": renames,
+            "missing": missing,
+        }
+        if is_path(file, "readline"):
+            return _all_of_path(os.fspath(file), mmap, options, policy)
+        return _all_of_file(file, partial(load_file, **options, policy=policy))
+    except BaseException as error:
+        drop_frames(error)
+        raise
+
+
+def _all_of_path(
+    path: str | bytes, mmap: bool, options: dict[str, Any], policy: Policy | None
+) -> Iterator[Any]:
+    of = f" of {os.fsdecode(path)!r}"
+    try:
+        with open(path, "rb") as opened:
+            load_one: Callable[[Any], Any] = partial(load_file, **options, policy=policy)
+            try:
+                start = with_its_start(opened)
+                content = decompressed(start)
+                if mmap and _check_mappable(opened, content is not start):
+                    load_one = partial(_load_mapped, **options)
+            except Exception as error:
+                error.add_note(f"while loading pickle number 0{of}")
+                raise
+            yield from _each(content, of, load_one)
+    except BaseException as error:
+        drop_frames(error)
+        raise
+
+
+def _all_of_file(file: Any, load_one: Callable[[Any], Any]) -> Iterator[Any]:
+    try:
+        yield from _each(file, "", load_one)
+    except BaseException as error:
+        drop_frames(error)
+        raise
+
+
+def _load_mapped(file: Any, **options: Any) -> Any:
+    return load_mapped(MappedFile(file), **options)
+
+
+def _each(file: Any, of: str, load_one: Callable[[Any], Any]) -> Iterator[Any]:
+    """The objects of a file one after the other; `of` is what notes say of the file."""
+    number, tell = 0, _tell_of(file)
+    while True:
+        position = None
+        try:
+            position = None if tell is None else tell()
+            rest = _rest(file, position)
+            if rest is None:
+                return
+            obj = load_one(rest)
+        except Exception as error:
+            where = "" if position is None else f", from byte {position:,} on"
+            error.add_note(f"while loading pickle number {number}{of}{where}")
+            raise
+        yield obj
+        obj = None  # nobody needs it while the next one is read
+        number += 1
+
+
+def _tell_of(file: Any) -> Callable[[], int] | None:
+    """The method of a file that says where it is; None for one that cannot seek."""
+    try:
+        if file.seekable() is True and type(file.tell()) is int:
+            found: Callable[[], int] = file.tell
+            return found
+    except Exception:  # the file's own code: it need not have these methods
+        pass
+    return None
+
+
+def _rest(file: Any, position: int | None) -> Any:
+    """The file, if there is another byte in it; else None.
+
+    A file that cannot show the byte is given back with the byte before it.
+    """
+    peek = getattr(file, "peek", None)
+    if peek is not None:
+        try:
+            return file if len(peek(1)) else None
+        except NotImplementedError:
+            pass
+    if not hasattr(file, "read") or not hasattr(file, "readline"):
+        return file  # load() says what is missing
+    first = file.read(1)
+    if position is not None:
+        file.seek(position)
+        # What is no bytes is an error of load(), which says what to do.
+        return file if first or type(first) is not bytes else None
+    return _Begun(file, as_bytes(first)) if first else None
+
+
+class _Begun:
+    """The rest of a file, of which the first byte is read already."""
+
+    def __init__(self, file: Any, first: bytes) -> None:
+        self._file = file
+        self._first = first
+
+    def read(self, count: int) -> Any:
+        first, self._first = self._first[:count], self._first[count:]
+        rest = self._file.read(count - len(first))
+        return first + as_bytes(rest) if first else rest
+
+    def readline(self) -> Any:
+        first, self._first = self._first, b""
+        return first if first == b"\n" else first + as_bytes(self._file.readline())
+
+
+make_public(load, load_all)

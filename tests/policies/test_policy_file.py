@@ -27,6 +27,7 @@ POLICIES = [
     Policy().allow("os.system", dangerous=True) | Policy().forbid("os.system"),
     PLAIN.limit(memory=0, objects=1, depth=2),
     PLAIN.limit(depth=1 << 80),
+    PLAIN.allow("a.b").rename({"old.a": "a", "old.b": "c:D.E"}),
     Policy().allow("módulo.Clase", "日本.語", "_.__private"),
 ]
 
@@ -180,6 +181,7 @@ def test_the_example_of_the_documentation():
     text = (Path(__file__).parents[2] / "docs" / "policies.md").read_text("utf-8")
     (example,) = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     policy = Policy.plain().allow("myapp.models.*", "myapp.orders.Order").limit(objects=1_000_000)
+    policy = policy.rename({"shop.orders": "myapp.orders"})
     assert from_text(example) == policy
     assert example in text_of(policy)
 

@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _diagnose(arguments.file, arguments.strict)
         if arguments.command == "policy":
             return _policy_learn(arguments)
+        if arguments.command == "recover":
+            return _recover(arguments)
         return _demo(arguments.modules, arguments.output)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "plotly":
@@ -64,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_diagnose(commands)
     _add_policy(commands)
+    _add_recover(commands)
     return parser
 
 
@@ -209,6 +212,28 @@ def _add_policy(commands: argparse._SubParsersAction[Any]) -> None:
     )
 
 
+def _add_recover(commands: argparse._SubParsersAction[Any]) -> None:
+    text = "load what a pickle still holds that is cut off or damaged, and pickle that"
+    recover = commands.add_parser(
+        "recover",
+        help=text,
+        description=f"{text.capitalize()}: quickpickle.recover(file). The exit code is 1 if the "
+        "pickle is not whole, also where a file is written. Loading a pickle runs what is in it: "
+        "only for files that you trust, or with a policy. As python -m quickpickle it finds the "
+        "modules of the current directory, too.",
+    )
+    recover.add_argument("file", metavar="FILE", help="a pickle, or several: the first")
+    recover.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="the pickle to be written (default: say what is left, and write nothing)",
+    )
+    recover.add_argument(
+        "--policy", metavar="POLICY", help="load under this policy, a file of TOML"
+    )
+
+
 def _positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
@@ -313,6 +338,39 @@ def _diagnose(file: str, strict: bool) -> int:
         for line in repr(problems).split("\n"):
             print(printable(line))
     return 1 if problems else 0
+
+
+def _recover(arguments: argparse.Namespace) -> int:
+    from .. import dump, recover
+    from .terminal import until_closed
+
+    if arguments.output is not None and _is_same(arguments.output, arguments.file):
+        return _complain("this would take the place of the pickle: name another file", 2)
+    try:
+        policy = None if arguments.policy is None else Policy.from_file(arguments.policy)
+    except ValueError as error:
+        return _complain(printable(str(error)), 2)
+    try:
+        found = recover(arguments.file, policy=policy)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        message = printable(f"{type(error).__qualname__}: {error}")
+        return _complain(f"nothing is left of {printable(arguments.file)}: {message}", 1)
+    with until_closed():
+        print(printable(repr(found)))
+        for note in getattr(found.error, "__notes__", ()):
+            for line in str(note).split("\n"):
+                print(printable(line))
+    if arguments.output is not None:
+        try:
+            dump(found.value, arguments.output)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            message = printable(f"{type(error).__qualname__}: {error}")
+            return _complain(f"what is left cannot be pickled: {message}", 1)
+    return 0 if found.error is None else 1
 
 
 def _policy_learn(arguments: argparse.Namespace) -> int:

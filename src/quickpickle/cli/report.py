@@ -92,6 +92,7 @@ def _print_imports(screen: Screen, inspection: Inspection, top: int) -> None:
             printable(f"{found.module}.{found.name}"),
             found.lookups,
             found.objects,
+            printable(found.path or ""),
             Text(found.danger or (MAYBE if found.kind == UNKNOWN else ""), _STYLES[found.kind]),
         )
         for found in imports[:shown]
@@ -100,9 +101,23 @@ def _print_imports(screen: Screen, inspection: Inspection, top: int) -> None:
     unknown = sum(found.kind == UNKNOWN for found in imports[shown:])
     if unknown:
         note += f", {unknown:,} of them unknown: --top {len(imports)} shows all"
-    columns = ("name", "times", "objects", "can run code")
+    columns = ("name", "times", "objects", "first at", "can run code")
     screen.table("What it would import", columns, rows, note)
     screen.line(f"  {PROMISE}", "quiet")
+    _print_missing(screen, inspection, top)
+
+
+def _print_missing(screen: Screen, inspection: Inspection, top: int) -> None:
+    missing = inspection.missing
+    if not missing:
+        return
+    rows: list[Sequence[Cell]] = [
+        (printable(f"{one.module}.{one.name}"), printable(one.path or ""), printable(one.why))
+        for one in missing[:top]
+    ]
+    columns = ("name", "first at", "why")
+    title = "What would not be found here"
+    screen.table(title, columns, rows, _more(top, len(missing), "name"))
 
 
 def _print_types(screen: Screen, inspection: Inspection, top: int) -> None:

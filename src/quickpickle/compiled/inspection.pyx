@@ -279,6 +279,8 @@ cdef class Scanner(State):
                 self.too_little(here, code)
             self.charge(stack[height - 2].node, size)
             self.place(height - 1, stack[height - 2].node, STATE, 0)
+            if stack[height - 2].cost == OWNED:
+                self.nodes[stack[height - 2].node].step = 1  # as in scanning/scan.py
             self.cut(height - 1)
         else:
             self.do_rest(action, code, here, size, at)

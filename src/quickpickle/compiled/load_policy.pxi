@@ -49,6 +49,7 @@ cdef int SCALAR, ARRAY, BUFFER
 
 cdef object last_policy = None  # whose limits these are
 cdef Py_ssize_t last_objects, last_memory, last_depth
+cdef bint last_has_renames = False
 cdef object spare_guard = None  # of a loads() that has ended
 
 
@@ -85,11 +86,12 @@ cdef int import_enforcement() except -1:
 
 
 cdef int use_policy(Loader self, object policy) except -1:
-    global last_policy, last_objects, last_memory, last_depth
+    global last_policy, last_objects, last_memory, last_depth, last_has_renames
     if policy is not last_policy:
         if enforcement is None:
             import_enforcement()
         limits = enforcement.check_policy(policy).limits
+        last_has_renames = bool(policy.renames)
         last_policy = policy
         last_objects = limits.objects
         last_memory = limits.memory
@@ -102,6 +104,8 @@ cdef int use_policy(Loader self, object policy) except -1:
     self.most_objects = last_objects
     self.most_memory = last_memory
     self.may_hash_tuples = last_depth > 0
+    if last_has_renames:
+        use_renames(self, None, policy)
     return 0
 
 

@@ -281,6 +281,17 @@ cdef class State(Tree):
         self.push_entry(node, OWNED)
         return 0
 
+    def entries(self):
+        """What is on the stack: see scanning/state.py."""
+        cdef Py_ssize_t i
+        nodes, owned, marks = [], [], []
+        for i in range(self.height):
+            nodes.append(self.stack[i].node)
+            owned.append(self.stack[i].cost == OWNED)
+        for i in range(1, self.mark_count + 1):
+            marks.append(self.marks[i])
+        return nodes, owned, marks, self.seen_protocol
+
     def target(self, int action):
         """The node that an opcode is about: see scanning/state.py."""
         cdef Py_ssize_t depth = table.TARGET_DEPTH.get(action, 0)

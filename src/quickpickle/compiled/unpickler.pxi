@@ -70,7 +70,7 @@ cdef object loads_once(
         use_policy(loader, policy)
         loader.keeps_guard = missing is error
     if renames is not None:
-        use_renames(loader, renames)
+        use_renames(loader, renames, policy)
     if missing is not error:
         use_missing(loader, missing)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
@@ -86,10 +86,7 @@ cdef object loads_once(
         if loader.guard is not None:
             keep_guard(loader)
     loader.encoding = loader.errors = loader.buffers = loader.policy = None
-    if renames is not None:
-        loader.renames = None
-    if missing is not error:
-        loader.missing = None
+    loader.renames = loader.missing = None
     spare = loader
     return obj
 
@@ -295,7 +292,7 @@ cdef int open_file(
     if policy is not None:
         use_policy(loader, policy)
     if renames is not None:
-        use_renames(loader, renames)
+        use_renames(loader, renames, policy)
     if missing is not error:
         use_missing(loader, missing)
     return 0
@@ -316,10 +313,10 @@ cdef int use_missing(Loader loader, object missing) except -1:
     return 0
 
 
-cdef int use_renames(Loader loader, object renames) except -1:
+cdef int use_renames(Loader loader, object renames, object policy) except -1:
     from ..rules.renames import make_renames  # most programs have no use for it
 
-    loader.renames = make_renames(renames)
+    loader.renames = make_renames(renames, None if policy is None else policy.renames)
     return 0
 
 

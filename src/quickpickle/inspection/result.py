@@ -12,9 +12,12 @@ from ..rules.kinds import DANGEROUS, KINDS, UNKNOWN, kind_of
 from ..rules.policy import Policy
 from ..rules.tracebacks import drop_frames, drop_frames_of, make_public
 from ..scanning.labels import Labels, Place
+from ..scanning.places import made_of
 from ..scanning.source import Source
+from .missing import Finder
 from .printable import counted
 
+_MOST_PATHS = 10_000  # of names: a path takes a while
 MOST_ROWS = 100_000  # of a tree, whatever depth is asked for
 
 
@@ -58,6 +61,18 @@ class Import(NamedTuple):
     kind: str
     """What is known of it: "dangerous", it can run code; "harmless", it is on the list of a policy
     of this package, as `Policy.plain()`; "unknown", it is on no list, so it may run code."""
+    path: str | None
+    """Where it is used first: the object that it makes, or itself. None behind 10,000 names."""
+
+
+class Missing(NamedTuple):
+    """A name that `pickle.load` would not find here."""
+
+    module: str
+    name: str
+    path: str | None
+    """Where it is used first."""
+    why: str
 
 
 class TypeFigures(NamedTuple):
@@ -268,14 +283,36 @@ class Inspection:
         """
         found: dict[tuple[str, str], list[int]] = {}
         for number in range(len(self._scanner.name_node)):
-            counts = found.setdefault(self._name(number), [0, 0])
+            counts = found.setdefault(self._name(number), [0, 0, number])
             counts[0] += 1
             counts[1] += self._scanner.type_count[table.KINDS + number]
         imports = []
-        for (module, name), counts in found.items():
+        for (module, name), (lookups, objects, _) in found.items():
             kind, danger = kind_of(module, name)
-            imports.append(Import(module, name, counts[0], counts[1], danger, kind))
-        return sorted(imports, key=lambda i: (KINDS.index(i.kind), -i.objects, -i.lookups, i[:2]))
+            imports.append(Import(module, name, lookups, objects, danger, kind, None))
+        imports.sort(key=lambda i: (KINDS.index(i.kind), -i.objects, -i.lookups, i[:2]))
+        for i, one in enumerate(imports[:_MOST_PATHS]):
+            number = found[one.module, one.name][2]
+            node = made_of(self._scanner, self._scanner.name_node[number])
+            imports[i] = one._replace(path=self._labels.path(node))
+        return imports
+
+    @cached_property
+    def missing(self) -> list[Missing]:
+        """The imports that would fail here, as far as that is known without importing anything.
+
+        A name is looked for in its module where that is imported already, and a module among the
+        files of its package. So a name in a module that is not imported yet is not known to be
+        there, and a package may have modules without files. The finders of this Python are asked
+        about the first 1,000 modules.
+        """
+        finder = Finder()
+        missing = []
+        for found in self.imports:
+            why = finder.why_missing(found.module, found.name)
+            if why is not None:
+                missing.append(Missing(found.module, found.name, found.path, why))
+        return missing
 
     def count(self, kind: str) -> int:
         """How many of its imports are of a kind: "dangerous", "unknown" or "harmless"."""
@@ -379,6 +416,7 @@ class Inspection:
             "persistent_ids": self.persistent_ids,
             "pickles": [pickle._asdict() for pickle in self.pickles],
             "imports": [found._asdict() for found in self.imports],
+            "missing": [found._asdict() for found in self.missing],
             "types": [found._asdict() for found in self.types],
             "largest": [_node_dict(node) for node in self.largest(top)],
             "tree": [

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from .dangers import danger_of
 from .policy_names import ANY, CLASSES, MEMBERS, PLAIN, Rule, danger_in_calls
 from .presets import PRESETS, find_rule, implied, needed, preset_with, table_of
+from .renames import check_renames
 from .tracebacks import drop_frames, make_public
 
 _LIMITS: Final = ("memory", "objects", "depth", "hashing")  # rules
@@ -92,6 +93,7 @@ class _Content(NamedTuple):
     dangerous: frozenset[str] = frozenset()  # those of them that were allowed as such
     forbidden: frozenset[str] = frozenset()
     limits: Limits = Limits()
+    renames: tuple[tuple[str, str], ...] = ()  # sorted by the old name
 
 
 class Policy:
@@ -100,7 +102,7 @@ class Policy:
     An empty Policy lets through what the opcodes themselves make: None, bool, int, float, str,
     bytes, bytearray, tuple, list, dict, set and frozenset. A Policy is immutable: each method
     returns another one. `|` joins two: what either of them allows, what neither forbids, and the
-    larger limits.
+    larger limits; and both's renames.
 
     Example
     -------
@@ -236,6 +238,20 @@ class Policy:
             changed[name] = min(value, 1 << 62)
         return _policy(self._content._replace(limits=self._content.limits._replace(**changed)))
 
+    def rename(self, names: Mapping[str, str]) -> Policy:
+        """Also these modules, classes and functions have another name now: the `renames` of `load`.
+
+        All loads under this policy, and `check`, read pickles as if they had the new names. So the
+        rules are about the new names. To rename a name does not list it. A name that was renamed
+        before has the new name that is given here.
+
+        >>> Policy().allow("myapp.orders.Order").rename({"old.Order": "myapp.orders.Order"})
+        Policy().allow('myapp.orders.Order').rename({'old.Order': 'myapp.orders.Order'})
+        """
+        check_renames(names, in_policy=True)
+        renamed = {**dict(self._content.renames), **names}
+        return _policy(self._content._replace(renames=tuple(sorted(renamed.items()))))
+
     def check(
         self,
         file: Any,
@@ -244,6 +260,7 @@ class Policy:
         encoding: str = "ASCII",
         errors: str = "strict",
         buffers: Iterable[Any] | None = None,
+        renames: Mapping[str, str] | None = None,
     ) -> list[PolicyError]:
         """Everything in a pickle that this policy refuses, found without loading it.
 
@@ -260,7 +277,7 @@ class Policy:
         ----------
         file
             A path, the bytes themselves, or a file open for reading. One pickle is read.
-        fix_imports, encoding, errors, buffers
+        fix_imports, encoding, errors, buffers, renames
             Those of `Unpickler`.
 
         Raises
@@ -282,7 +299,7 @@ class Policy:
         try:
             found: list[PolicyError] = checking.check(
                 self, file, fix_imports=fix_imports, encoding=encoding, errors=errors,
-                buffers=buffers,
+                buffers=buffers, renames=renames,
             )  # fmt: skip
         except BaseException as error:
             drop_frames(error)
@@ -304,7 +321,8 @@ class Policy:
             if value != Limits._field_defaults[name]
         }
         allow = content.names - content.dangerous
-        parts = Parts(limits, content.forbidden, content.presets, allow, content.dangerous)
+        renames = self.renames
+        parts = Parts(limits, content.forbidden, content.presets, allow, content.dangerous, renames)
         write_text(file, text_of(parts))
 
     @classmethod
@@ -323,12 +341,18 @@ class Policy:
         policy = _policy(_Content(frozenset(), names, dangerous, frozenset(parts.forbid)))
         for preset in parts.presets:
             policy |= getattr(cls, preset)()
-        return policy.limit(**Limits()._replace(**parts.limit)._asdict())
+        policy = policy.limit(**Limits()._replace(**parts.limit)._asdict())
+        return policy.rename(parts.renames)
 
     @property
     def limits(self) -> Limits:
         """The bounds: memory, objects and depth."""
         return self._content.limits
+
+    @property
+    def renames(self) -> dict[str, str]:
+        """The names that have another one now; a new dict."""
+        return dict(self._content.renames)
 
     def rule_for(self, module: str, name: str) -> Rule | None:
         """How the name `module.name` may be used; None where it may not be."""
@@ -372,6 +396,12 @@ class Policy:
         if not isinstance(other, Policy):
             return NotImplemented
         one, two = self._content, other._content
+        renames = dict(one.renames)
+        for old, new in two.renames:
+            if renames.setdefault(old, new) != new:
+                raise ValueError(
+                    f"one policy renames {old!r} to {renames[old]!r}, the other to {new!r}"
+                )
         return _policy(
             _Content(
                 one.presets | two.presets,
@@ -379,6 +409,7 @@ class Policy:
                 one.dangerous | two.dangerous,
                 one.forbidden | two.forbidden,
                 Limits(*map(max, one.limits, two.limits)),
+                tuple(sorted(renames.items())),
             )
         )
 
@@ -405,7 +436,9 @@ class Policy:
             for name, value in content.limits._asdict().items()
             if value != Limits._field_defaults[name]
         ]
-        return f"{text}.limit({', '.join(others)})" if others else text
+        if others:
+            text += f".limit({', '.join(others)})"
+        return f"{text}.rename({self.renames})" if content.renames else text
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Policy is immutable: its methods return another one")
@@ -419,7 +452,8 @@ class Policy:
     def __reduce__(self) -> Any:
         content = self._content
         names = tuple(tuple(sorted(part)) for part in content[:4])
-        return (_policy_of, (*names, tuple(content.limits)))
+        parts = (*names, tuple(content.limits))
+        return (_policy_of, (*parts, content.renames) if content.renames else parts)
 
 
 def _policy(content: _Content) -> Policy:
@@ -436,7 +470,8 @@ def _policy(content: _Content) -> Policy:
 
 def _policy_of(*parts: Iterable[Any]) -> Policy:
     presets, names, dangerous, forbidden = map(frozenset, parts[:4])
-    return _policy(_Content(presets, names, dangerous, forbidden, Limits(*parts[4])))
+    renames = tuple(map(tuple, parts[5])) if len(parts) > 5 else ()
+    return _policy(_Content(presets, names, dangerous, forbidden, Limits(*parts[4]), renames))
 
 
 def _covers(pattern: str, module: str) -> bool:

@@ -6,14 +6,17 @@ before what gives, so that it is never a wider policy.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike, fspath
 from typing import Any, Final, NamedTuple
 
+from .renames import check_renames
+
 _HEAD: Final = "# What a pickle may name, call and cost: for quickpickle.Policy.from_file.\n"
 _LISTS: Final = ("forbid", "presets", "allow", "dangerous")
-_KEYS: Final = ("limit", *_LISTS)
+_KEYS: Final = ("limit", *_LISTS, "renames")
 
 
 class Parts(NamedTuple):
@@ -24,6 +27,7 @@ class Parts(NamedTuple):
     presets: Iterable[str]
     allow: Iterable[str]
     dangerous: Iterable[str]
+    renames: Mapping[str, str]
 
 
 def text_of(parts: Parts) -> str:
@@ -40,11 +44,21 @@ def text_of(parts: Parts) -> str:
         elif names:
             lines = "".join(f"    {_quoted(name)},\n" for name in names)
             blocks.append(f"{key} = [\n{lines}]\n")
+    if parts.renames:  # last, as what follows a table is in it
+        lines = "".join(
+            f"{_escaped(old)} = {_escaped(new)}\n" for old, new in sorted(parts.renames.items())
+        )
+        blocks.append(f"[renames]\n{lines}")
     return "\n".join(blocks)
 
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
+
+
+def _escaped(name: str) -> str:
+    """The same of a name that may have a quote or a backslash, which JSON escapes as TOML does."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 def _number(value: int) -> str:
@@ -128,7 +142,20 @@ def parse(
     for item in dangerous:
         if item in allow:
             fail("dangerous", f"{item!r} is in allow too; leave it in one of them", item)
-    return Parts(limit, *(found.get(key, []) for key in _LISTS))
+    renames = found.get("renames", {})
+    if type(renames) is not dict:
+        fail("renames", 'it is to be a table, as [renames] and "old.module" = "new.module"')
+    for old, new in renames.items():
+        if type(new) is dict:
+            fail("renames", f"write the old name in quotes: a name with a dot begins with {old!r}")
+        if type(new) is not str:
+            fail("renames", f"expected a name, found {new!r}", old)
+    try:
+        check_renames(renames, in_policy=True)
+    except ValueError as error:
+        fail("renames", str(error))
+    forbid, presets_, allow, dangerous = (found.get(key, []) for key in _LISTS)
+    return Parts(limit, forbid, presets_, allow, dangerous, renames)
 
 
 def _line_of(text: str, word: object) -> str:

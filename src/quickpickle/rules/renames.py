@@ -1,4 +1,4 @@
-"""Names in a pickle that stand for others: the `renames` of loads.
+"""Names in a pickle that stand for others: the `renames` of loads, and of policies.
 
 The pickle is read as if it had the new names: a policy, a `find_class` and the names of Python 2
 (`fix_imports`) come after it.
@@ -50,11 +50,22 @@ class Renames:
         return module, name + rest
 
 
-def make_renames(renames: Mapping[str, str]) -> Renames | None:
-    """Of the argument `renames`, which is checked; None where there are none.
+def make_renames(
+    renames: Mapping[str, str] | None, of_policy: Mapping[str, str] | None = None
+) -> Renames | None:
+    """Of the argument `renames`, which is checked, and of a policy; None where there are none.
 
-    Raises TypeError where it is no mapping of dotted names to dotted names, ValueError where a name
-    is empty.
+    Where both have a name, that of the argument counts.
+    """
+    if renames is not None:
+        check_renames(renames)
+    names = {**(of_policy or {}), **(renames or {})}
+    return Renames(names) if names else None
+
+
+def check_renames(renames: Mapping[str, str], *, in_policy: bool = False) -> None:
+    """Raise TypeError where this is no mapping of dotted names to dotted names, and ValueError
+    where a name is none. Those of a policy have to be printable, as they are written to files.
     """
     if not isinstance(renames, Mapping):
         raise TypeError(f"renames must be a dict, {_EXAMPLE}, not {type(renames).__name__}")
@@ -62,6 +73,6 @@ def make_renames(renames: Mapping[str, str]) -> Renames | None:
         if not isinstance(old, str) or not isinstance(new, str):
             raise TypeError(f"renames must have names as str, {_EXAMPLE}")
         for name in (old, new):
-            if not all(name.replace(":", ".", 1).split(".")):
+            is_dotted = all(name.replace(":", ".", 1).split("."))
+            if not is_dotted or (in_policy and not name.isprintable()):
                 raise ValueError(f"renames has {name!r}, which is no dotted name: {_EXAMPLE}")
-    return Renames(renames) if renames else None

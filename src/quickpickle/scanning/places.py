@@ -205,7 +205,7 @@ def _path(labels: Labels, target: _Target | None) -> str | None:
     scanner = labels.scanner
     made = _last_at(scanner, offset)
     if made is not None:
-        node = _made_of(scanner, made)
+        node = made_of(scanner, made)
     elif node >= len(scanner.kind) or scanner.offset[node] != found:
         return None  # one of a long row of numbers, which have no nodes
     path = labels.path(node)
@@ -247,7 +247,7 @@ def _last_at(scanner: Any, offset: int) -> int | None:
     return node if node and is_object and scanner.offset[node] == offset else None
 
 
-def _made_of(scanner: Any, node: int) -> int:
+def made_of(scanner: Any, node: int) -> int:
     """In the place of a name: the object whose type it is, as that is what would have been made."""
     if scanner.kind[node] != table.GLOBAL:
         return node

@@ -16,7 +16,7 @@ from ..format import table
 from ..format.decode import ARGUMENT_OF, COUNTED4_SIGNED, LINE, TWO_LINES
 from ..format.table import ACTION_OF, KIND_OF, NOTHING, OPCODE_NAMES, PROTOCOL_OF
 from ..rules.errors import InspectionError, too_many_objects
-from .state import State
+from .state import OWNED, State
 
 
 class Scanner(State):
@@ -210,7 +210,7 @@ class Scanner(State):
 
     def _do_object(self, action: int, code: int, here: int, size: int) -> None:
         """An opcode that finds a class, or makes an instance or fills it."""
-        stack = self._stack
+        stack, costs = self._stack, self._costs
         height = len(stack)
         fence = self._marks[-1] if self._marks else 0
         if action == table.FIND:
@@ -245,6 +245,8 @@ class Scanner(State):
             self._need(2, height, fence, here, code)
             self._charge(stack[-2], size)
             self._place(height - 1, stack[-2], table.STATE)
+            if costs[-2] == OWNED:
+                self.step[stack[-2]] = 1  # until it has its place: it got its state
             self._cut(height - 1)
 
     def _do_rest(self, action: int, code: int, here: int, size: int, value: int) -> None:

@@ -131,6 +131,13 @@ class State(Tree):
         self.parent[node] = parent
         self.role[node] = table.LOOSE
 
+    def entries(self) -> tuple[list[int], list[bool], list[int], int]:
+        """What is on the stack: the nodes, whether each is the object itself, and no reference to
+        it, the heights of the marks; and the lowest protocol that has all opcodes so far.
+        """
+        owned = [cost == OWNED for cost in self._costs]
+        return self._stack.copy(), owned, self._marks.copy(), self._seen_protocol
+
     def target(self, action: int) -> int:
         """The node that an opcode would change, or put something into; NOTHING for none."""
         depth = table.TARGET_DEPTH.get(action, 0)

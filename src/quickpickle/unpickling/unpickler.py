@@ -109,7 +109,8 @@ class Unpickler(_Stateful):
         `{"old.module": "new.module", "old.module.Class": "new.module.Other"}`. The pickle is read
         as if it had the new names; so a policy and `find_class` get these. All names in a renamed
         module or class are renamed too, and the longest name that fits counts. A class in a class
-        is "new.module:Outer.Inner".
+        is "new.module:Outer.Inner". The renames of the policy count too; where both have a name,
+        these do.
     missing
         What becomes of a class or function that cannot be imported, or that the policy refuses: an
         "error", or a "placeholder". Then a `Placeholder` stands for it, and for the objects that
@@ -277,10 +278,6 @@ def use_options(
     stream: Stream, policy: Policy | None, renames: Mapping[str, str] | None, missing: MissingOption
 ) -> None:
     """Options of our own. Most programs do not import what they need."""
-    if renames is not None:
-        from ..rules.renames import make_renames
-
-        stream.renames = make_renames(renames)
     if missing != "error":
         from ..rules.missing import check_missing
 
@@ -299,6 +296,10 @@ def use_options(
         from ..rules.missing import Missing
 
         stream.objects = stream.missing = Missing()
+    if renames is not None or policy is not None:
+        from ..rules.renames import make_renames
+
+        stream.renames = make_renames(renames, None if policy is None else policy.renames)
 
 
 def read_stream(stream: Stream) -> Any:
