@@ -213,7 +213,7 @@ def test_the_options(monkeypatch):
         loading_module, "load_file", lambda file, **options: calls.append(options) or file.read()
     )
     options = {"fix_imports": 0, "encoding": "bytes", "errors": "x", "renames": {"old": "new"}}
-    options["policy"] = Policy.plain()
+    options |= {"policy": Policy.plain(), "missing": "placeholder"}
     list(quickpickle.load_all(io.BytesIO(b"x"), **options))
     assert calls == [{**options, "buffers": None}]
 
