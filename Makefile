@@ -41,6 +41,7 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/compare.py --output $(RESULT) $(BENCH_ARGS)
 	$(BIN)/python benchmarks/chart.py $(RESULT) docs/benchmarks.svg
+	$(BIN)/python benchmarks/summary.py $(RESULT) docs/speed.svg
 
 debug:
 	$(MAKE) VENV=build/debug PYTHON=$(DEBUG_PYTHON) build/debug/.installed-test
