@@ -2,13 +2,17 @@
 
 import contextlib
 import os
+import re
 import sys
 import threading
+import tomllib
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
+ROOT = Path(__file__).parent
 MESSAGE = (
     "quickpickle: the compiled implementation was not built ({}); the pure one will be used, "
     "with the same results, more slowly"
@@ -68,7 +72,25 @@ class WheelOfWhatWasBuilt(bdist_wheel):
         return ("py3", "none", "any") if nothing_was else super().get_tag()
 
 
+def read_page():
+    """README.md for a package index, where relative links lead nowhere: with whole addresses."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    init = (ROOT / "src" / "quickpickle" / "__init__.py").read_text("utf-8")
+    version = re.search(r'^__version__ = "(.*)"$', init, re.M)[1]
+    repository = project["urls"]["Repository"]
+
+    def complete(match):
+        image, text, target = match.groups()
+        kind = "raw" if image else "blob"
+        return f"{image}[{text}]({repository}/{kind}/v{version}/{target})"
+
+    page = (ROOT / "README.md").read_text("utf-8")
+    return re.sub(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)\s]+)\)", complete, page)
+
+
 setup(
+    long_description=read_page(),
+    long_description_content_type="text/markdown",
     ext_modules=[
         Extension(
             f"quickpickle.compiled.{name}", [f"src/quickpickle/compiled/{name}.pyx"], optional=True

@@ -1,0 +1,75 @@
+"""What a package index shows, and the links of all pages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import quickpickle
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def metadata():
+    return importlib.metadata.metadata("quickpickle")
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_the_version_has_one_source(metadata, project):
+    assert "version" not in project
+    assert metadata["Version"] == quickpickle.__version__
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"\n## {quickpickle.__version__}," in changes
+
+
+def test_the_page_of_a_package_index_has_no_relative_links(metadata, project):
+    page = metadata.get_payload() or metadata["Description"]
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    base = project["urls"]["Repository"]
+    links = LINK.findall(page)
+    ours = [link.removeprefix(base + "/") for link in links if link.startswith(base)]
+    assert all(link.startswith(("https://", "#")) for link in links)
+    assert f"raw/v{quickpickle.__version__}/docs/speed.svg" in ours
+    for link in ours:
+        _, _, path = link.split("/", 2)
+        assert (ROOT / path.partition("#")[0]).exists(), link
+
+
+def test_who_and_where(metadata, project):
+    shown = dict(url.split(", ", 1) for url in metadata.get_all("Project-URL"))
+    assert shown == project["urls"]
+    assert metadata["Maintainer"]
+    for word in ("drop-in", "atomic", "thread-safe", "recursion limit", "deterministic"):
+        assert word in metadata["Keywords"]
+
+
+def anchors(page):
+    """Those that a heading has on GitHub, and in the site."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links(page):
+    text = CODE.sub("", page.read_text("utf-8"))
+    for link in LINK.findall(text):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
