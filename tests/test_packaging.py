@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -73,3 +74,42 @@ def test_links(page):
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+@pytest.fixture
+def release(tmp_path):
+    """What tools/check-release finds, in a copy of the files that it looks at."""
+    check = runpy.run_path(str(ROOT / "tools" / "check-release"))
+    for name in [*check["SHOWN"], "CHANGELOG.md", "src/quickpickle/__init__.py"]:
+        copy = tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text((ROOT / name).read_text("utf-8"), "utf-8")
+
+    def problems(tag=f"v{quickpickle.__version__}"):
+        return " ".join(check["problems"](tmp_path, tag))
+
+    return problems, tmp_path
+
+
+def test_a_release_needs_its_address(release):
+    problems, folder = release
+    for name in ("pyproject.toml", "SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"):
+        page = folder / name
+        if "example.org/quickpickle" in page.read_text("utf-8"):
+            assert f"{name}: example.org/quickpickle stands for" in problems()
+        page.write_text(f"{page.read_text('utf-8')}\n# example.org/quickpickle\n", "utf-8")
+        assert f"{name}: example.org/quickpickle stands for" in problems()
+        page.write_text(page.read_text("utf-8").replace("example.org", "host.invalid"), "utf-8")
+        assert f"{name}:" not in problems()
+
+
+def test_a_release_needs_its_tag_and_its_date(release):
+    problems, folder = release
+    assert "the tag is v0.0.1" in problems("v0.0.1")
+    assert "the tag" not in problems()
+    page = folder / "CHANGELOG.md"
+    heading = f"## {quickpickle.__version__}, "
+    page.write_text(f"{heading}not yet released\n", "utf-8")
+    assert "has no date" in problems()
+    page.write_text(f"{heading}2027-01-31\n", "utf-8")
+    assert "has no date" not in problems()
