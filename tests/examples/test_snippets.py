@@ -174,7 +174,8 @@ def test_python(block, folder):
 )
 def test_command(block, command, folder):
     """Commands are understood; 1 says that something was found."""
-    missing = [need for need in block.needs if not is_there(need)]
+    others = re.findall(r"\| (?!quickpickle )(\S+)", command)
+    missing = [need for need in [*block.needs, *others] if not is_there(need)]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
     own = f'"{sys.executable}" -m quickpickle '
