@@ -9,6 +9,8 @@ RESULT := benchmarks/results/latest.json
 
 STUBS := quickpickle.compiled.core quickpickle.compiled.inspection quickpickle.compiled.unpickling
 SECONDS ?= 600
+SITE_ARGS ?= -b html
+SITE = $(BIN)/python -m sphinx -q -W --keep-going $(SITE_ARGS) docs build/site
 # The memory that tests measure, or limit, is another one there.
 SANITIZE_ARGS ?= -m "not slow" -k "not memory" \
   --deselect tests/integrations/test_dask.py::test_more_than_one_process_can_hold
@@ -21,7 +23,7 @@ VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench changes coverage debug fuzz leaks mutate reproducible sanitize stress \
+.PHONY: demo test lint bench changes coverage debug docs fuzz leaks mutate reproducible sanitize stress \
   unknown valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
@@ -35,12 +37,20 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(SITE)
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --ignore-missing-stub $(STUBS)
+
+# The site, its links, and each snippet; pictures of it: tools/screenshots. Links to elsewhere:
+# make docs SITE_ARGS="-b linkcheck"
+docs: $(VENV)/.installed-test,docs
+	$(SITE)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/examples tests/test_packaging.py
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/compare.py --output $(RESULT) $(BENCH_ARGS)
 	$(BIN)/python benchmarks/chart.py $(RESULT) docs/benchmarks.svg
+	$(BIN)/python benchmarks/summary.py $(RESULT) docs/speed.svg
 
 debug:
 	$(MAKE) VENV=build/debug PYTHON=$(DEBUG_PYTHON) build/debug/.installed-test

@@ -41,7 +41,7 @@ if _typing.TYPE_CHECKING:
     from .rules.policy import Policy as Policy
     from .rules.policy import PolicyError as PolicyError
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "DEFAULT_PROTOCOL",

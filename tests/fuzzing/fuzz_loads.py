@@ -139,7 +139,7 @@ def two_loads(module: ModuleType, data: bytes, by_peek: bool) -> list[Any]:
         io.BufferedReader(file) if by_peek else file, buffers=[b"buffer", bytearray(b"other")]
     )
     first = load_outcome(unpickler.load)
-    if type(first) is tuple:  # the memo: see the README's list of differences
+    if type(first) is tuple:  # the memo: see docs/differences.md
         unpickler.memo.clear()
         return [first]
     return [first, load_outcome(unpickler.load)]
