@@ -19,12 +19,12 @@ EXCEPTION: Final = (
     "An exception is made again with its args: let __init__ hand all its arguments to "
     "super().__init__(), or write a __reduce__."
 )
-_GETATTR: Final = (
+GETATTR: Final = (
     "Its __getattr__ is asked before there are attributes: let it raise AttributeError for names "
     "that begin with two underscores."
 )
-_NEW: Final = "Its __new__ takes arguments: return them from __getnewargs__."
-_HASH: Final = (
+NEW: Final = "Its __new__ takes arguments: return them from __getnewargs__."
+HASH: Final = (
     "It is in a set, or a key of a dict, that it holds itself, so its hash is asked before its "
     "attributes are there: make the set anew in __setstate__."
 )
@@ -115,13 +115,13 @@ def _try(obj: Any, step: Step | None, protocol: int) -> _Part | None:
 def _hint(obj: Any, error: Exception) -> str | None:
     cls = type(obj)
     if isinstance(error, RecursionError) and find(cls, "__getattr__") is not ABSENT:
-        return _GETATTR
+        return GETATTR
     if isinstance(error, TypeError) and issubclass(cls, BaseException):
         return EXCEPTION
     if isinstance(error, TypeError) and "__new__" in str(error):
-        return _NEW
+        return NEW
     if isinstance(error, AttributeError) and find(cls, "__hash__") is not find(object, "__hash__"):
-        return _HASH
+        return HASH
     return _SETSTATE if find(cls, "__setstate__") is not ABSENT else None
 
 
