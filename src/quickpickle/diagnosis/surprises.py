@@ -174,9 +174,10 @@ class Surprises:
         return found + self._find_copies(met, codes)
 
     def _numbers_to_check(self, met: list[Any], codes: bytes) -> list[int]:
-        if not self.fine.keys() >= set(map(id, those(met, codes, NAMED))):
-            return numbers_of(codes, NAMED, CHECKED, LATE)
-        return numbers_of(codes, CHECKED, LATE) if CHECKED in codes or LATE in codes else []
+        wanted = [code for code in (CHECKED, LATE) if code in codes]
+        if NAMED in codes and not self.fine.keys() >= set(map(id, those(met, codes, NAMED))):
+            wanted.append(NAMED)
+        return numbers_of(codes, *wanted) if wanted else []
 
     def _find_late(self, met: list[Any]) -> list[int]:
         """Sets and dicts that may be in what is in them."""

@@ -152,7 +152,8 @@ class Tester:
         written: Any = part
         self.met.clear()
         if self.finder is not None:
-            written = [each for member in part for each in (member, _MARK)]
+            written = [_MARK] * (2 * len(part))
+            written[::2] = part
         try:
             self.pickler.dump(written)
         except MemoryError:
