@@ -25,7 +25,7 @@ ROWS = [
     {"digest"},
     {"pure"},
     {"_implementation"},
-    {"loading", "checking", "round_trip"},
+    {"loading", "checking"},
     {"inspection", "diagnosis", "installation"},
     {"cloud"},
     {""},  # the package itself

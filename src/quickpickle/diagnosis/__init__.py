@@ -6,12 +6,12 @@ from typing import Any
 
 from .. import _implementation
 from .._implementation import implementation
-from ..round_trip import find_faults
 from ..rules.options import check_protocol
 from ..rules.paths import find_place
 from ..rules.tracebacks import drops_frames, make_public
 from .problems import Problem as Problem
 from .problems import Problems as Problems
+from .round_trip import find_faults
 from .search import EndError, Search
 from .testing import Nowhere as Nowhere
 

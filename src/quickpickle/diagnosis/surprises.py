@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import copyreg
-import re
 from collections.abc import Callable, Iterable
-from functools import partial
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
-from ..round_trip import EXCEPTION, GETATTR, HASH, NEW
 from ..rules.globals import find_global
 from ..rules.hints import full_name
-from ..rules.reductions import ABSENT, find, mro_of
-from .classes import (
-    always_raises,
-    attributes_of,
-    function_of,
-    has_plain_state,
-    is_frozen,
-    is_reduced_by_object,
-    is_reduced_to_a_call,
-    needs_attribute,
-    new_arguments,
-    slot_names,
-    takes,
-)
+from ..rules.reductions import ABSENT, mro_of
+from .checks import HASH, Check, check_arrow, check_exception, check_hash, checks_of_loads
+from .classes import is_reduced_by_object, needs_attribute, new_arguments
 from .copies import BUFFERS, CONTAINERS, COUNTS, LARGE, MANY, STRINGS, Copies
 from .testing import (
     BUFFER,
@@ -45,54 +30,21 @@ _FROM_MAIN: Final = (
     "It is pickled by its name in __main__, so only this program reads it: move it to a module."
 )
 _OTHER_NAME: Final = "It is pickled as {0}, so whoever reads it gets what is there under that name."
-_LOST: Final = "Pickling loses its {0}: keep traceback.format_exception(error), too."
-_NOTES_LOST: Final = "Its __reduce__ leaves out __notes__: let it return vars(self) as the state."
 _ONE_PLATFORM: Final = (
     "It loads on systems of this kind only, Windows or the others: keep str(path), or a pure path."
 )
 _FROM_313: Final = "Its module, pathlib._local, is not there before Python 3.13."
-_FROZEN: Final = (
-    "It refuses that a load sets its slots: write @dataclass(frozen=True, slots=True), also for "
-    "its bases, or a __setstate__."
-)
-_SLOTS: Final = (
-    "A load sets its slots one by one, which its __setattr__ refuses: write a __setstate__ that "
-    "uses object.__setattr__."
-)
-_CALLED: Final = (
-    "A load calls its class with {0} argument{1}, which it does not take: write a __reduce__ that "
-    "returns those it takes."
-)
-_ITEMS: Final = (
-    "A load gives it its items before its attributes, with {0}, which fails: write a __reduce__ "
-    "that gives the items to __init__."
-)
-_CACHED_HASH: Final = (
-    "It keeps its hash in {0}, which is another one in the next process: leave that out in "
-    "__getstate__."
-)
 _SENTINEL: Final = (
     "A load makes another object(), so that `is` does not find it: take a member of an Enum."
 )
-_ARROW: Final = (
-    "It is a slice, with which all of its buffers are pickled: copy it before, "
-    "as it.take(range(len(it)))."
-)
-
-_NOT_PICKLED: Final = ("__cause__", "__context__", "__traceback__")
 _PATHS: Final = ("pathlib.PosixPath", "pathlib.WindowsPath")
 _LOCAL_PATHS: Final = ("pathlib._local.PosixPath", "pathlib._local.WindowsPath")
 _ARROWS: Final = {
     f"pyarrow.lib.{name}" for name in ("Array", "ChunkedArray", "RecordBatch", "Table")
 }
-_HASH_NAME: Final = re.compile(r"_\w*hash\w*|hash_?(?:code|value|cache)")
-_NUMBERS: Final = (bool, int, float, complex)
-_PLAIN: Final = {type(None), *_NUMBERS, *BUFFERS, type(...), type(NotImplemented)}
+_PLAIN: Final = {type(None), bool, int, float, complex, *BUFFERS, type(...), type(NotImplemented)}
 _KEYED: Final = (dict, set, frozenset)
-
-_args_of: Final = vars(BaseException)["args"].__get__
 _name_of: Final = type.__dict__["__name__"].__get__
-_qualname_of: Final = type.__dict__["__qualname__"].__get__
 
 
 class Surprise(NamedTuple):
@@ -105,6 +57,16 @@ class Surprise(NamedTuple):
 
 
 _Check = Callable[[Any], "Surprise | None"]
+
+
+def _each(check: Check) -> _Check:
+    """The check that is said of each object."""
+
+    def look(obj: Any) -> Surprise | None:
+        hint = check(obj)
+        return None if hint is None else Surprise(hint)
+
+    return look
 
 
 class Surprises:
@@ -226,17 +188,20 @@ class Surprises:
         if cls is FunctionType or issubclass(cls, type):
             return self._check_global
         if issubclass(cls, BaseException):
-            return _check_of_exceptions(cls, self.protocol)
+            return _each(check_exception(cls, self.protocol))
         names = {full_name(base) for base in mro_of(cls)}
         if full_name(cls) in _PATHS:
             return lambda obj: Surprise(_ONE_PLATFORM)
         if full_name(cls) in _LOCAL_PATHS:
             return lambda obj: Surprise(f"{_ONE_PLATFORM} {_FROM_313}")
         if not names.isdisjoint(_ARROWS):
-            return _check_arrow
+            return _each(check_arrow)
         if cls is object:
             return lambda obj: Surprise(_SENTINEL)
-        checks = list(_checks_of_instances(cls, self.protocol))
+        checks = list(checks_of_loads(cls, self.protocol))
+        kept = check_hash(cls)
+        if kept is not None:
+            checks.append(kept)
         if not checks:
             return None
 
@@ -280,115 +245,3 @@ class Surprises:
 def _keys(obj: Any) -> list[Any]:
     base: Any = next(base for base in _KEYED if isinstance(obj, base))
     return list(base.__iter__(obj))
-
-
-# --- exceptions
-
-
-def _check_of_exceptions(cls: type, protocol: int) -> _Check:
-    held = vars(BaseException)
-    names = ("__reduce__", "__reduce_ex__")
-    is_made_of_args = cls not in copyreg.dispatch_table and all(
-        find(cls, name) is find(BaseException, name) for name in names
-    )
-    fits = takes(function_of(cls, "__init__"), function_of(cls, "__new__"))
-
-    def check(error: Any) -> Surprise | None:
-        args = _args_of(error)
-        if is_made_of_args and type(args) is tuple and not fits(len(args)):
-            return Surprise(EXCEPTION)
-        lost = [name for name in _NOT_PICKLED if held[name].__get__(error) is not None]
-        if lost:
-            return Surprise(_LOST.format(" and ".join(lost)))
-        if not is_made_of_args and _loses_notes(error, protocol):
-            return Surprise(_NOTES_LOST)
-        return None
-
-    return check
-
-
-def _loses_notes(error: Any, protocol: int) -> bool:
-    attributes = find(type(error), "__dict__").__get__(error)
-    if not isinstance(attributes, dict) or "__notes__" not in attributes:
-        return False
-    try:
-        reduction = error.__reduce_ex__(protocol)
-    except Exception:  # it cannot be pickled
-        return False
-    state = reduction[2] if type(reduction) is tuple and len(reduction) > 2 else None
-    return state is None or (type(state) is dict and "__notes__" not in state)
-
-
-# --- other instances
-
-
-def _checks_of_instances(cls: type, protocol: int) -> Iterable[Callable[[Any], str | None]]:
-    """What may be wrong with the instances of a class; each gives the hint, or None."""
-    init, new = function_of(cls, "__init__"), function_of(cls, "__new__")
-    if is_reduced_to_a_call(cls):
-        if init is not None or new is not None:
-            yield _check_of_a_call(takes(init, new), protocol)
-        return
-    if not is_reduced_by_object(cls):
-        return
-    count = new_arguments(cls)
-    if protocol >= 2 and count is not None and not takes(new)(count):
-        yield lambda obj: NEW
-    if not has_plain_state(cls):
-        return
-    if needs_attribute(cls, "__getattr__"):
-        yield lambda obj: GETATTR if attributes_of(obj) else None
-    names = slot_names(cls)
-    setter = function_of(cls, "__setattr__")
-    if names and setter is not None:
-        if is_frozen(cls):
-            yield lambda obj: _FROZEN if _has_any(obj, names) else None
-        elif always_raises(setter) or needs_attribute(cls, "__setattr__"):
-            yield lambda obj: _SLOTS if _has_any(obj, names) else None
-    for base, name in ((dict, "__setitem__"), (list, "extend")) if protocol >= 2 else ():
-        if issubclass(cls, base) and (
-            needs_attribute(cls, name) or always_raises(function_of(cls, name))
-        ):
-            hint = _ITEMS.format(name)
-            yield partial(_hint_of_items, base, hint)
-    hashes = function_of(cls, "__hash__")
-    kept = [] if hashes is None else list(filter(_HASH_NAME.fullmatch, hashes.__code__.co_names))
-    if kept:
-        yield lambda obj: _hint_of_hash(obj, kept)
-
-
-def _hint_of_items(base: type, hint: str, obj: Any) -> str | None:
-    return hint if vars(base)["__len__"](obj) else None
-
-
-def _has_any(obj: Any, names: Iterable[str]) -> bool:
-    return not attributes_of(obj).keys().isdisjoint(names)
-
-
-def _check_of_a_call(fits: Callable[[int], bool], protocol: int) -> Callable[[Any], str | None]:
-    def check(obj: Any) -> str | None:
-        try:
-            args = obj.__reduce_ex__(protocol)[1]
-        except Exception:  # it cannot be pickled
-            return None
-        count = len(args)
-        return None if fits(count) else _CALLED.format(count or "no", "" if count == 1 else "s")
-
-    return check
-
-
-def _hint_of_hash(obj: Any, names: list[str]) -> str | None:
-    """The advice where an object keeps its hash, and has another one in another process."""
-    attributes = attributes_of(obj)
-    kept = [name for name in names if type(attributes.get(name)) is int]
-    if not kept or all(isinstance(value, _NUMBERS) for value in attributes.values()):
-        return None
-    return _CACHED_HASH.format(kept[0])
-
-
-def _check_arrow(obj: Any) -> Surprise | None:
-    try:
-        total, needed = obj.get_total_buffer_size(), obj.nbytes
-    except Exception:  # of an earlier version, or of a type that does not know
-        return None
-    return Surprise(_ARROW) if total >= max(LARGE, 2 * needed) else None
