@@ -130,7 +130,7 @@ def checks_of_loads(cls: type, protocol: int) -> Iterator[Check]:
     if is_reduced_to_a_call(cls):
         if init is not None or new is not None:
             yield _check_of_a_call(takes(init, new), protocol)
-        yield from _checks_of_items(cls)
+        yield from _checks_of_items(cls, made_by_init=True)
     elif is_reduced_by_object(cls):
         count = new_arguments(cls)
         if protocol >= 2 and count is not None and not takes(new)(count):
@@ -153,10 +153,11 @@ def _checks_of_attributes(cls: type) -> Iterator[Check]:
             yield lambda obj: SLOTS if _has_any(obj, names) else None
 
 
-def _checks_of_items(cls: type) -> Iterator[Check]:
+def _checks_of_items(cls: type, made_by_init: bool = False) -> Iterator[Check]:
     for base, name in ((dict, "__setitem__"), (list, "extend")):
         if issubclass(cls, base) and (
-            needs_attribute(cls, name) or always_raises(function_of(cls, name))
+            always_raises(function_of(cls, name))
+            or (not made_by_init and needs_attribute(cls, name))
         ):
             yield partial(_hint_of_items, base, ITEMS.format(name))
 

@@ -43,11 +43,10 @@ def is_reduced_by_object(cls: type) -> bool:
 
 def is_reduced_to_a_call(cls: type) -> bool:
     """Whether instances are pickled as a call of their class, as a type of Python's has it."""
-    reduce = find(cls, "__reduce__")
-    return (
-        cls not in copyreg.dispatch_table
-        and find(cls, "__reduce_ex__") is find(object, "__reduce_ex__")
-        and any(issubclass(cls, base) and find(base, "__reduce__") is reduce for base in _CALLED)
+    names = ("__reduce_ex__", "__reduce__")
+    return cls not in copyreg.dispatch_table and any(
+        issubclass(cls, base) and all(find(cls, name) is find(base, name) for name in names)
+        for base in _CALLED
     )
 
 
@@ -131,7 +130,7 @@ def needs_attribute(cls: type, name: str) -> bool:
     if function is None or function_of(cls, "__new__") is not None:
         return False  # what is made by a __new__ may have it
     asks_others = name != "__getattr__" and find(cls, "__getattr__") is not ABSENT
-    if asks_others or find(cls, "__getattribute__") is not find(object, "__getattribute__"):
+    if asks_others or function_of(cls, "__getattribute__") is not None:
         return False
     for instruction, on_self in _beginning(function.__code__):
         if on_self and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOOKUP_METHOD"):
@@ -181,6 +180,8 @@ def _beginning(code: CodeType) -> Iterator[tuple[dis.Instruction, bool]]:
         if name.startswith("RETURN_V") or name == "RETURN_CONST":
             return
         yield instruction, is_first
+        if name in ("COPY", "DUP_TOP"):
+            continue
         last = (
             instruction.argval[-1:] if type(instruction.argval) is tuple else (instruction.argval,)
         )

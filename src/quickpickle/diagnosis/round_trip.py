@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from .. import _implementation
-from ..rules.reductions import ABSENT, find
+from ..rules.reductions import ABSENT
 from ..rules.steps import ATTRIBUTE, ITEM, KEY, MEMBER, VALUE, Step
 from ..rules.tracebacks import drop_frames
 from .checks import EXCEPTION, GETATTR, HASH, ITEMS, NEW, SLOTS, advice_of
@@ -116,11 +116,11 @@ def _hint(obj: Any, error: Exception, protocol: int) -> str | None:
     for name in ("__setitem__", "extend", "append"):
         if name in names and isinstance(obj, (dict, list)):
             return ITEMS.format(name)
-    if isinstance(error, TypeError) and issubclass(cls, BaseException):
+    if issubclass(cls, BaseException) and (isinstance(error, TypeError) or "__init__" in names):
         return EXCEPTION
     if isinstance(error, TypeError) and "__new__" in str(error):
         return NEW
-    return _SETSTATE if find(cls, "__setstate__") is not ABSENT else None
+    return _SETSTATE if "__setstate__" in names else None
 
 
 def _functions_of(error: Exception) -> set[str]:
