@@ -15,6 +15,7 @@ import decimal
 import enum
 import fractions
 import itertools
+import pickle
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -750,6 +751,120 @@ def test_without_loading(monkeypatch, name, native):
         assert hint.startswith(row.hint)
     else:
         assert found == []
+
+
+# --- what loads, and surprises
+
+
+class KeepsHash:
+    def __init__(self, text):
+        self.text = text
+        self._hash = hash(text)
+
+    def __hash__(self):
+        return self._hash
+
+
+class KeepsHashInASlot:
+    __slots__ = ("__hash", "parts")
+
+    def __init__(self, parts):
+        self.parts = parts
+        self.__hash = hash(parts)
+
+    def __hash__(self):
+        return self.__hash
+
+
+class OwnReduceError(Exception):
+    def __reduce__(self):
+        return OwnReduceError, self.args
+
+
+def noted():
+    error = OwnReduceError("a")
+    error.add_note("in the morning")
+    return error
+
+
+SURPRISES = {
+    "a hash": (lambda: KeepsHash("a"), "It keeps its hash in _hash,"),
+    "a hash in a slot": (
+        lambda: KeepsHashInASlot(("a", 1)),
+        "It keeps its hash in _KeepsHashInASlot__hash,",
+    ),
+    "notes": (noted, "Its __reduce__ leaves out __notes__"),
+    "an object": (object, "A load makes another object()"),
+}
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("name", SURPRISES)
+def test_what_loads_and_surprises(monkeypatch, name, native):
+    if not native:
+        monkeypatch.setattr(diagnosis, "implementation", "python")
+    make, hint = SURPRISES[name]
+    obj = {"x": [1, make()]}
+    assert diagnose(obj, round_trip=True) == []
+    (problem,) = diagnose(obj, strict=True)
+    assert problem.path == "obj['x'][1]"
+    assert problem.exception is None
+    assert problem.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_class_is_named_once(monkeypatch, native):
+    if not native:
+        monkeypatch.setattr(diagnosis, "implementation", "python")
+    obj = [[Proxy(i)] for i in range(10_000)] + [Pair(1, 2), FixedError(), FixedError()]
+    paths = [problem.path for problem in diagnose(obj, strict=True)]
+    assert paths == ["obj[0][0]", "obj[10000]", "obj[10001]", "obj[10002]"]
+
+
+class Slice:
+    """In place of an array of Arrow, where that is not installed."""
+
+    def __init__(self, total, needed):
+        self.total, self.nbytes = total, needed
+
+    def get_total_buffer_size(self):
+        return self.total
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_slice_of_arrow_by_a_double(monkeypatch, native):
+    if not native:
+        monkeypatch.setattr(diagnosis, "implementation", "python")
+    for total, needed, found in (
+        (800_000, 80, True),
+        (800_000, 800_000, False),
+        (60_000, 80, False),
+    ):
+        array = Slice(total, needed)
+        assert diagnose([array], strict=True) == []
+        monkeypatch.setattr(surprises, "_ARROWS", {f"{__name__}.Slice"})
+        hints = [problem.hint for problem in diagnose([array], strict=True)]
+        assert hints == ([checks._ARROW] if found else [])
+        monkeypatch.setattr(surprises, "_ARROWS", set())
+
+
+def test_a_slice_of_arrow():
+    arrow = pytest.importorskip("pyarrow")
+    array = arrow.array(range(100_000))
+    table = arrow.table({"x": array})
+    batch = arrow.record_batch({"x": array})
+    whole = [array, table, batch, arrow.chunked_array([array])]
+    for each in whole:
+        assert diagnose([each], strict=True) == []
+        part = each.slice(5, 10)
+        assert len(pickle.dumps(part)) > 800_000
+        (problem,) = diagnose([part], strict=True)
+        assert (problem.path, problem.hint) == ("obj[0]", checks._ARROW)
+        # What the advice says.
+        copy = part.take(list(range(len(part))))
+        assert copy.equals(part)
+        assert len(pickle.dumps(copy)) < 1000
+        assert diagnose([copy], strict=True) == []
 
 
 def test_each_hint_is_short():

@@ -64,7 +64,7 @@ _CACHED_HASH: Final = (
 )
 _ARROW: Final = (
     "It is a slice, with which all of its buffers are pickled: copy it before, "
-    "as it.take(range(len(it)))."
+    "as it.take(list(range(len(it))))."
 )
 _NOT_PICKLED: Final = ("__cause__", "__context__", "__traceback__")
 _HASH_NAME: Final = re.compile(r"_\w*hash\w*|hash_?(?:code|value|cache)")

@@ -168,7 +168,7 @@ class Search(Walk):
             self.surprises.said.add(surprise.key)
         place = find_place(root, steps, self.stream.protocol)
         self.add(place.text, place.obj, None, surprise.hint)
-        return iter((obj,))
+        return iter(() if surprise.is_all else (obj,))
 
     def on_copy(self, original: Any, root: Any, steps: list[Step], obj: Any) -> Iterator[Any]:
         place = _owner(find_place(root, steps, self.stream.protocol), obj)

@@ -53,18 +53,19 @@ class Surprise(NamedTuple):
     hint: str
     key: Any = None  # it is said once for each of these
     original: Any = ABSENT  # of what is a copy
+    is_all: bool = False  # what the object holds need not be looked at
     inner: Iterable[Any] = ()  # it is said of the one of these that the object is in, if any
 
 
 _Check = Callable[[Any], "Surprise | None"]
 
 
-def _each(check: Check) -> _Check:
+def _each(check: Check, is_all: bool = False) -> _Check:
     """The check that is said of each object."""
 
     def look(obj: Any) -> Surprise | None:
         hint = check(obj)
-        return None if hint is None else Surprise(hint)
+        return None if hint is None else Surprise(hint, is_all=is_all)
 
     return look
 
@@ -195,7 +196,7 @@ class Surprises:
         if full_name(cls) in _LOCAL_PATHS:
             return lambda obj: Surprise(f"{_ONE_PLATFORM} {_FROM_313}")
         if not names.isdisjoint(_ARROWS):
-            return _each(check_arrow)
+            return _each(check_arrow, is_all=True)
         if cls is object:
             return lambda obj: Surprise(_SENTINEL)
         checks = list(checks_of_loads(cls, self.protocol))
