@@ -87,7 +87,7 @@ LOADING = {
     "Python 2": ("is a module of Python 2", gone("Queue"), at("GLOBAL", "Queue", "a", proto=4)),
     "gone from Python": ("is no part of Python", gone("cgi2"), at("GLOBAL", "cgi2", "a", proto=4)),
     "line ends": ("went through text", gone("no_such"), at("GLOBAL", "no_such", "a", proto=4)),
-    "moved": ("If that is the one", gone("no_such"), at("GLOBAL", "no_such", "Nowhere")),
+    "moved": ("If that is the one", gone("no_such"), at("GLOBAL", "no_such", "InNoModule")),
     "a near module": ("It has ", gone("json.zzz"), at("GLOBAL", "json.zzz", "a", proto=4)),
     "to install": ("Here is no ", gone("other"), at("GLOBAL", "no_such", "a", proto=4)),
     "an import": ("The import of", gone("no_such"), at("GLOBAL", "no_such", "a", proto=4)),
@@ -273,7 +273,7 @@ READING = [
 ]
 
 
-@pytest.mark.parametrize(("find", "text", "error"), READING, ids=repr)
+@pytest.mark.parametrize(("find", "text", "error"), READING)
 def test_of_files(find, text, error):
     assert find(error) != text
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import copyreg
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from types import MethodDescriptorType
 from typing import Any, Final
 
-from ..rules.reductions import find
+from ..rules.reductions import find, mro_of
 from .classes import (
     always_raises,
     attributes_of,
@@ -100,13 +100,18 @@ def _fits_of_exceptions(cls: type) -> Callable[[Any], bool]:
     """Whether a class can be called with the args of its exceptions, as a load does."""
     reduce = find(cls, "__reduce__")
     if (
-        type(reduce) is not MethodDescriptorType  # it was written by the user
+        all(find(base, "__reduce__") is not reduce for base in _builtin_bases(cls))
         or find(cls, "__reduce_ex__") is not find(object, "__reduce_ex__")
         or cls in copyreg.dispatch_table
     ):
         return lambda error: True
     fits = takes(function_of(cls, "__init__"), function_of(cls, "__new__"))
     return lambda error: fits(len(reduce(error)[1]))
+
+
+def _builtin_bases(cls: type) -> list[Any]:
+    bases: tuple[Any, ...] = mro_of(cls)
+    return [base for base in bases if vars(builtins).get(base.__name__) is base]
 
 
 def _loses_notes(error: Any, protocol: int) -> bool:

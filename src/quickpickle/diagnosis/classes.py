@@ -65,7 +65,7 @@ def attributes_of(obj: Any) -> dict[str, Any]:
     """The attributes that are pickled as the state; none of the user's code is asked."""
     cls = type(obj)
     attributes: dict[str, Any] = {}
-    if cls.__dictoffset__:
+    if find(cls, "__dict__") is not ABSENT:
         held = object.__getattribute__(obj, "__dict__")
         attributes = dict(held) if isinstance(held, dict) else {}
     for name in slot_names(cls):
