@@ -25,7 +25,7 @@ ROWS = [
     {"digest"},
     {"pure"},
     {"_implementation"},
-    {"loading", "checking", "round_trip", "recovering"},
+    {"loading", "checking", "recovering"},
     {"inspection", "diagnosis", "installation"},
     {"cloud"},
     {""},  # the package itself

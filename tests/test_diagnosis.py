@@ -24,7 +24,7 @@ import quickpickle
 from differential import only_counted, only_cpython
 from models import Endless, Plain
 from quickpickle import diagnose, diagnosis
-from quickpickle.diagnosis import Problem, Problems
+from quickpickle.diagnosis import Problem, Problems, testing
 from rules.test_paths import NAMES, TABLE, Dict, List, Reduced, lock, slots
 
 PROTOCOLS = (0, 2, 5)
@@ -623,7 +623,7 @@ def a_graph(random, size):
 def test_it_finds_what_the_walk_alone_finds(monkeypatch, seed):
     if diagnosis.implementation != "native":
         pytest.skip("there is no compiled implementation here")
-    monkeypatch.setattr(diagnosis, "_AT_ONCE", [3, 4096][seed % 2])
+    monkeypatch.setattr(testing, "AT_ONCE", [3, 4096][seed % 2])
     obj = a_graph(random.Random(seed), 40)
     problems = diagnose(obj, max_problems=None)
     monkeypatch.setattr(diagnosis, "implementation", "python")
@@ -633,13 +633,51 @@ def test_it_finds_what_the_walk_alone_finds(monkeypatch, seed):
     assert len(shown) > 1
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_strict_finds_what_the_walk_alone_finds(monkeypatch, seed):
+    if diagnosis.implementation != "native":
+        pytest.skip("there is no compiled implementation here")
+    monkeypatch.setattr(testing, "AT_ONCE", [3, 4096][seed % 2])
+    chance = random.Random(seed)
+    made = a_graph(chance, 40) if seed % 3 else [Plain(), {}, [2.5], (1,), frozenset([2])]
+    for number in range(12):
+        text = "a" * 40_000 + str(number % 5)
+        parts = [
+            [*range(600 * chance.randrange(1, 4))],
+            {"a": text[:-1] + text[-1:], "b": [text[:50_000]]},
+            Renamed,
+            Renamed(),
+            ValueError("no"),
+            raised(chance),
+            Plain(a=[[i] for i in range(400 * chance.randrange(1, 4))]),
+            made[chance.randrange(len(made))],
+            bytes(70_000 + number % 2),
+        ]
+        made.append(chance.choice(parts))
+        made.append([chance.choice(parts), made[-1]])
+        made.append({number: chance.choice(parts), 1: made[chance.randrange(len(made))]})
+    problems = diagnose(made, max_problems=None, strict=True)
+    monkeypatch.setattr(diagnosis, "implementation", "python")
+    walked = diagnose(made, max_problems=None, strict=True)
+    shown = {(problem.path, problem.type, problem.hint) for problem in problems}
+    assert shown == {(problem.path, problem.type, problem.hint) for problem in walked}
+    assert len(shown) > 1
+
+
+def raised(chance):
+    try:
+        raise KeyError(chance.random())
+    except KeyError as error:
+        return error
+
+
 def test_most_items_are_not_walked(monkeypatch):
     if diagnosis.implementation != "native":
         pytest.skip("there is no compiled implementation here")
     walked = []
-    watch = diagnosis._Tester.watch
+    watch = testing.Tester.watch
     monkeypatch.setattr(
-        diagnosis._Tester, "watch", lambda self, obj: (walked.append(obj), watch(self, obj))[1]
+        testing.Tester, "watch", lambda self, obj: (walked.append(obj), watch(self, obj))[1]
     )
     obj = {"a": [{"n": number} for number in range(10_000)], "b": lock()}
     obj["a"].insert(7000, [lambda: 0])

@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from models import Plain
-from quickpickle import diagnose, round_trip
+from quickpickle import diagnose
+from quickpickle.diagnosis import round_trip
 
 
 class FailureError(Exception):

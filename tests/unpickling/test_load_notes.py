@@ -146,6 +146,60 @@ class NewModule:
     pass
 
 
+class Unpacks:
+    def __setstate__(self, state):
+        self.one, self.two = state
+
+
+class Counts:
+    def __setstate__(self, state):
+        self.size = len(state)
+
+
+class Indexes:
+    def __setstate__(self, state):
+        self.first = state[0]
+
+
+class Names:
+    def __setstate__(self, state):
+        self.name = state.name
+
+
+class FixedError(Exception):
+    def __init__(self):
+        super().__init__("fixed")
+
+
+class KeywordError(Exception):
+    def __init__(self, *, code):
+        super().__init__()
+
+
+class Keywords:
+    def __new__(cls, *, value):
+        return super().__new__(cls)
+
+
+class Fields:
+    def __init__(self):
+        self.fields = {"a": 1}
+
+    def __getattr__(self, name):
+        if name in self.fields:
+            return name
+        raise AttributeError(name)
+
+
+class InFrozenset:
+    def __init__(self):
+        self.key = "a"
+        self.others = frozenset([self])
+
+    def __hash__(self):
+        return hash(self.key)
+
+
 # --- how they are written
 
 
@@ -381,6 +435,78 @@ CASES = {
     ),
     "a persistent id": (within(b"K\1Q"), {}, WITHIN, "under an id"),
     "a persistent id in protocol 0": (b"(lp0\nPan id\na.", {}, "obj[0]", "under an id"),
+    # more of each kind
+    "a class in a class": (within(name("Holder.Inner")), {}, WITHIN, "has no Holder.Inner"),
+    "a module of three parts": (
+        within(name("X", "no_such.package.part")), {}, WITHIN, "Here is no no_such",
+    ),
+    "a module that is no package": (
+        within(name("X", "json.decoder.more")), {}, WITHIN, "has no json.decoder.more",
+    ),
+    "a near miss of a function": (
+        within(name("functions")), {}, WITHIN, f"renames={{'{HERE}.functions': '{HERE}.function'}}",
+    ),
+    "a name with the line end of Windows": (
+        within(name("Holder\r")), {}, WITHIN, "went through text",
+    ),
+    "a module with the line end of Windows": (
+        within(name("X", "no_such_module\r")), {}, WITHIN, "went through text",
+    ),
+    "Queue of Python 2": (
+        p2(b"](", name("Queue", "Queue"), b"e"), {"fix_imports": False}, "obj[0]",
+        "Queue is a module of Python 2: leave out fix_imports=False",
+    ),
+    "__builtin__ of Python 2": (
+        p2(b"](", name("set", "__builtin__"), b"e"), {"fix_imports": False}, "obj[0]",
+        "__builtin__ is a module of Python 2",
+    ),
+    "INST, an argument too many": (
+        p4(b"](", b"(K\1K\2i" + HERE.encode() + b"\nNeedsInit\n", b"e"), {}, "obj[0]",
+        "NeedsInit takes other arguments",
+    ),
+    "a function, an argument too many": (
+        within(name("fails") + b"K\1\x85R"), {}, WITHIN, "fails() takes other arguments",
+    ),
+    "an exception without arguments": (
+        within(name("FixedError") + b"K\1\x85R"), {}, WITHIN, "FixedError.__init__ pass all",
+    ),
+    "an exception with keywords": (
+        within(name("KeywordError") + b")R"), {}, WITHIN, "KeywordError.__init__ pass all",
+    ),
+    "__new__ with keywords": (within(name("Keywords") + b")\x81"), {}, WITHIN, "__getnewargs_ex__"),
+    "a state that is too long": (
+        within(new("Unpacks", b"(K\1K\2K\3t")), {}, WITHIN, "Unpacks.__setstate__ does not take",
+    ),
+    "a state without a length": (
+        within(new("Counts", b"K\1")), {}, WITHIN, "Counts.__setstate__ does not take the state",
+    ),
+    "a state without items": (
+        within(new("Indexes", b")")), {}, WITHIN, "Indexes.__setstate__ does not take the state",
+    ),
+    "a state without attributes": (
+        within(new("Names", b"K\1")), {}, WITHIN, "Names.__setstate__ does not take the state",
+    ),
+    "a list as a state": (within(new("Plain", b"]")), {}, WITHIN, "Plain had a __setstate__"),
+    "__getattr__ by a test": (
+        lambda n: pickle.dumps([1, Fields()], max(n, 2)), {}, "obj[1]", "A __getattr__ asks for",
+    ),
+    "__hash__ in a frozenset": (
+        lambda n: pickle.dumps([InFrozenset()], max(n, 4)), {}, "obj[0].others",
+        "its __hash__ is called before it has its attributes",
+    ),
+    "a member of an enum by its text": (
+        within(name("Color") + text("BLUE") + b"\x85R"), {}, WITHIN, "Color has no member",
+    ),
+    "a str of Python 2 in a key": (
+        p2(b"]}U\1\xe4K\1sa"), {}, "list(obj[0])[0]", 'encoding="latin1"',
+    ),
+    "a str that is not UTF-16": (
+        p2(b"]U\1\xe4a"), {"encoding": "utf-16"}, "obj[0]", "is not utf-16",
+    ),
+    "a buffer behind the others": (
+        p4(b"](\x97\x97\x97e"), {"buffers": [b"a", b"b"]}, "obj[2]", "more out-of-band buffers",
+    ),
+    "the memo, in a tuple": (p4(b"](K\1j\7\0\0\0e"), {}, "obj", "earlier pickle"),
     # numbers and texts
     "no UTF-8": (p4(b"](X\1\0\0\0\xffe"), {}, "obj[0]", None),
     "no int": (b"(lp0\nIabc\na.", {}, "obj[0]", None),
@@ -409,7 +535,7 @@ CASES = {
     "a length that is damaged": (b"\x80\4](\x8d\0\0\0\0\0\0\xff\1", {}, "obj", None),
     "nothing": (b"", {}, None, "There is nothing in it"),
 }  # fmt: skip
-assert len(CASES) >= 60
+assert sum(path is not None and hint is not None for _, _, path, hint in CASES.values()) >= 60
 
 
 def data_of(case, protocol=4):

@@ -312,6 +312,8 @@ _PATHS: Final = {"WindowsPath": "Windows", "PosixPath": "a system that is not Wi
 
 def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     target = facts.target
+    if target is ABSENT and facts.opcode == "INST":
+        target = _named(facts)
     message = _message(error)
     if (
         isinstance(error, NotImplementedError)
@@ -354,6 +356,15 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
             f"{_CHANGED}. To load this pickle, give new ones a default."
         )
     return None
+
+
+def _named(facts: Facts) -> Any:
+    """What an INST has called, which is nowhere but under its name."""
+    if facts.module is None or facts.name is None:
+        return ABSENT
+    module, name = _in_python3(facts.module, facts.name, facts)
+    found = sys.modules.get(module)
+    return vars(found).get(name, ABSENT) if type(found) is ModuleType else ABSENT
 
 
 # --- states

@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from . import _implementation
-from .rules.reductions import ABSENT, find
-from .rules.steps import ATTRIBUTE, ITEM, KEY, MEMBER, VALUE, Step
-from .rules.tracebacks import drop_frames
+from .. import _implementation
+from ..rules.reductions import ABSENT
+from ..rules.steps import ATTRIBUTE, ITEM, KEY, MEMBER, VALUE, Step
+from ..rules.tracebacks import drop_frames
+from .checks import EXCEPTION, GETATTR, HASH, ITEMS, NEW, SLOTS, advice_of
 
 _DIFFERENT: Final = (
     "It comes back different: its pickle is not that of what is loaded from it. See its "
     "__reduce__, __getstate__ and __setstate__."
 )
 _OTHER_TYPE: Final = "It comes back as another type, {0}."
-EXCEPTION: Final = (
-    "An exception is made again with its args: let __init__ hand all its arguments to "
-    "super().__init__(), or write a __reduce__."
-)
-_GETATTR: Final = (
-    "Its __getattr__ is asked before there are attributes: let it raise AttributeError for names "
-    "that begin with two underscores."
-)
-_NEW: Final = "Its __new__ takes arguments: return them from __getnewargs__."
-_HASH: Final = (
-    "It is in a set, or a key of a dict, that it holds itself, so its hash is asked before its "
-    "attributes are there: make the set anew in __setstate__."
-)
 _SETSTATE: Final = "Its __setstate__ has failed, which gets what __getstate__ has returned."
 
 
@@ -100,8 +88,8 @@ def _try(obj: Any, step: Step | None, protocol: int) -> _Part | None:
         raise
     except Exception as error:
         drop_frames(error)
+        part.hint = _hint(obj, error, protocol)
         part.error = error.with_traceback(None)
-        part.hint = _hint(obj, error)
         return part
     if type(copy) is not type(obj):
         part.hint = _OTHER_TYPE.format(type(copy).__qualname__)
@@ -112,17 +100,37 @@ def _try(obj: Any, step: Step | None, protocol: int) -> _Part | None:
     return part
 
 
-def _hint(obj: Any, error: Exception) -> str | None:
+def _hint(obj: Any, error: Exception, protocol: int) -> str | None:
+    """The advice about an object that does not load."""
     cls = type(obj)
-    if isinstance(error, RecursionError) and find(cls, "__getattr__") is not ABSENT:
-        return _GETATTR
-    if isinstance(error, TypeError) and issubclass(cls, BaseException):
+    names = _functions_of(error)  # before the frames go
+    hint = advice_of(obj, protocol)
+    if hint is not None:
+        return hint
+    if "__getattr__" in names:
+        return GETATTR
+    if "__hash__" in names:
+        return HASH
+    if "__setattr__" in names:
+        return SLOTS
+    for name in ("__setitem__", "extend", "append"):
+        if name in names and isinstance(obj, (dict, list)):
+            return ITEMS.format(name)
+    if issubclass(cls, BaseException) and (isinstance(error, TypeError) or "__init__" in names):
         return EXCEPTION
     if isinstance(error, TypeError) and "__new__" in str(error):
-        return _NEW
-    if isinstance(error, AttributeError) and find(cls, "__hash__") is not find(object, "__hash__"):
-        return _HASH
-    return _SETSTATE if find(cls, "__setstate__") is not ABSENT else None
+        return NEW
+    return _SETSTATE if "__setstate__" in names else None
+
+
+def _functions_of(error: Exception) -> set[str]:
+    """The names of the functions in which an exception was."""
+    names = set()
+    traceback = error.__traceback__
+    while traceback is not None:
+        names.add(traceback.tb_frame.f_code.co_name)
+        traceback = traceback.tb_next
+    return names
 
 
 def _members(obj: Any) -> Iterator[Step]:

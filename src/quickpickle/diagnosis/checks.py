@@ -1,0 +1,213 @@
+"""What may be wrong with the instances of a class, and what to do about it."""
+
+from __future__ import annotations
+
+import builtins
+import copyreg
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, Final
+
+from ..rules.reductions import find, mro_of
+from .classes import (
+    always_raises,
+    attributes_of,
+    function_of,
+    has_plain_state,
+    is_frozen,
+    is_reduced_by_object,
+    is_reduced_to_a_call,
+    needs_attribute,
+    new_arguments,
+    slot_names,
+    takes,
+)
+from .copies import LARGE
+
+Check = Callable[[Any], "str | None"]  # gives the hint about an instance, if there is one
+
+EXCEPTION: Final = (
+    "An exception is made again with its args: let __init__ hand all its arguments to "
+    "super().__init__(), or write a __reduce__."
+)
+GETATTR: Final = (
+    "Its __getattr__ is asked before there are attributes: let it raise AttributeError for names "
+    "that begin with two underscores."
+)
+NEW: Final = "Its __new__ takes arguments: return them from __getnewargs__."
+HASH: Final = (
+    "It is in a set, or a key of a dict, that it holds itself, so its hash is asked before its "
+    "attributes are there: make the set anew in __setstate__."
+)
+_LOST: Final = "Pickling loses its {0}: keep traceback.format_exception(error), too."
+_NOTES_LOST: Final = "Its __reduce__ leaves out __notes__: let it return vars(self) as the state."
+_FROZEN: Final = (
+    "It refuses that a load sets its slots: write @dataclass(frozen=True, slots=True), also for "
+    "its bases, or a __setstate__."
+)
+SLOTS: Final = (
+    "A load sets its slots one by one, which its __setattr__ refuses: write a __setstate__ that "
+    "uses object.__setattr__."
+)
+_CALLED: Final = (
+    "A load calls its class with {0} argument{1}, which it does not take: write a __reduce__ that "
+    "returns those it takes."
+)
+ITEMS: Final = (
+    "A load gives it its items before its attributes, with {0}, which fails: write a __reduce__ "
+    "that gives the items to __init__."
+)
+_CACHED_HASH: Final = (
+    "It keeps its hash in {0}, which is another one in the next process: leave that out in "
+    "__getstate__."
+)
+_ARROW: Final = (
+    "It is a slice, with which all of its buffers are pickled: copy it before, "
+    "as it.take(list(range(len(it))))."
+)
+_NOT_PICKLED: Final = ("__cause__", "__context__", "__traceback__")
+_HASH_NAME: Final = re.compile(r"_\w*hash\w*|hash_?(?:code|value|cache)")
+_NUMBERS: Final = (bool, int, float, complex)
+
+
+def advice_of(obj: Any, protocol: int) -> str | None:
+    """The advice about an object that does not load, if its class shows why."""
+    cls = type(obj)
+    if issubclass(cls, BaseException):
+        return None if _fits_of_exceptions(cls)(obj) else EXCEPTION
+    hints = [check(obj) for check in checks_of_loads(cls, protocol)]
+    return next((hint for hint in hints if hint is not None), None)
+
+
+def check_exception(cls: type, protocol: int) -> Check:
+    """What may be wrong with the exceptions of a class."""
+    held = vars(BaseException)
+    fits = _fits_of_exceptions(cls)
+
+    def check(error: Any) -> str | None:
+        if not fits(error):
+            return EXCEPTION
+        lost = [name for name in _NOT_PICKLED if held[name].__get__(error) is not None]
+        if lost:
+            return _LOST.format(" and ".join(lost))
+        return _NOTES_LOST if _loses_notes(error, protocol) else None
+
+    return check
+
+
+def _fits_of_exceptions(cls: type) -> Callable[[Any], bool]:
+    """Whether a class can be called with the args of its exceptions, as a load does."""
+    reduce = find(cls, "__reduce__")
+    if (
+        all(find(base, "__reduce__") is not reduce for base in _builtin_bases(cls))
+        or find(cls, "__reduce_ex__") is not find(object, "__reduce_ex__")
+        or cls in copyreg.dispatch_table
+    ):
+        return lambda error: True
+    fits = takes(function_of(cls, "__init__"), function_of(cls, "__new__"))
+    return lambda error: fits(len(reduce(error)[1]))
+
+
+def _builtin_bases(cls: type) -> list[Any]:
+    bases: tuple[Any, ...] = mro_of(cls)
+    return [base for base in bases if vars(builtins).get(base.__name__) is base]
+
+
+def _loses_notes(error: Any, protocol: int) -> bool:
+    attributes = find(type(error), "__dict__").__get__(error)
+    if not isinstance(attributes, dict) or "__notes__" not in attributes:
+        return False
+    try:
+        reduction = error.__reduce_ex__(protocol)
+    except Exception:  # it cannot be pickled
+        return False
+    state = reduction[2] if type(reduction) is tuple and len(reduction) > 2 else None
+    return state is None or (type(state) is dict and "__notes__" not in state)
+
+
+# --- other instances
+
+
+def checks_of_loads(cls: type, protocol: int) -> Iterator[Check]:
+    """What may keep the instances of a class from being loaded."""
+    init, new = function_of(cls, "__init__"), function_of(cls, "__new__")
+    if is_reduced_to_a_call(cls):
+        if init is not None or new is not None:
+            yield _check_of_a_call(takes(init, new), protocol)
+        yield from _checks_of_items(cls, made_by_init=True)
+    elif is_reduced_by_object(cls):
+        count = new_arguments(cls)
+        if protocol >= 2 and count is not None and not takes(new)(count):
+            yield lambda obj: NEW
+        if protocol >= 2:
+            yield from _checks_of_items(cls)
+        if has_plain_state(cls):
+            yield from _checks_of_attributes(cls)
+
+
+def _checks_of_attributes(cls: type) -> Iterator[Check]:
+    if needs_attribute(cls, "__getattr__"):
+        yield lambda obj: GETATTR if attributes_of(obj) else None
+    names = slot_names(cls)
+    setter = function_of(cls, "__setattr__")
+    if names and setter is not None:
+        if is_frozen(cls):
+            yield lambda obj: _FROZEN if _has_any(obj, names) else None
+        elif always_raises(setter) or needs_attribute(cls, "__setattr__"):
+            yield lambda obj: SLOTS if _has_any(obj, names) else None
+
+
+def _checks_of_items(cls: type, made_by_init: bool = False) -> Iterator[Check]:
+    for base, name in ((dict, "__setitem__"), (list, "extend")):
+        if issubclass(cls, base) and (
+            always_raises(function_of(cls, name))
+            or (not made_by_init and needs_attribute(cls, name))
+        ):
+            yield partial(_hint_of_items, base, ITEMS.format(name))
+
+
+def check_hash(cls: type) -> Check | None:
+    """The check for a hash that is kept, of what has another one in another process."""
+    function = function_of(cls, "__hash__")
+    if function is None or not is_reduced_by_object(cls) or not has_plain_state(cls):
+        return None
+    names = list(filter(_HASH_NAME.fullmatch, function.__code__.co_names))
+    return partial(_hint_of_hash, names) if names else None
+
+
+def _hint_of_items(base: type, hint: str, obj: Any) -> str | None:
+    return hint if vars(base)["__len__"](obj) else None
+
+
+def _has_any(obj: Any, names: Iterable[str]) -> bool:
+    return not attributes_of(obj).keys().isdisjoint(names)
+
+
+def _check_of_a_call(fits: Callable[[int], bool], protocol: int) -> Check:
+    def check(obj: Any) -> str | None:
+        try:
+            args = obj.__reduce_ex__(protocol)[1]
+        except Exception:  # it cannot be pickled
+            return None
+        count = len(args)
+        return None if fits(count) else _CALLED.format(count or "no", "" if count == 1 else "s")
+
+    return check
+
+
+def _hint_of_hash(names: list[str], obj: Any) -> str | None:
+    attributes = attributes_of(obj)
+    kept = [name for name in names if type(attributes.get(name)) is int]
+    if not kept or all(isinstance(value, _NUMBERS) for value in attributes.values()):
+        return None
+    return _CACHED_HASH.format(kept[0])
+
+
+def check_arrow(obj: Any) -> str | None:
+    """Whether an array or table of Arrow is a slice."""
+    try:
+        total, needed = obj.get_total_buffer_size(), obj.nbytes
+    except Exception:  # of an earlier version, or of a type that does not know
+        return None
+    return _ARROW if total >= max(LARGE, 2 * needed) else None
