@@ -196,6 +196,17 @@ def key_of_all():
     return call(NAMES["collections.defaultdict"])
 
 
+def test_a_mark_between_a_container_and_its_items(native_unpickling):
+    """The error of a mark comes before what the hashes would cost."""
+    deep = op.EMPTY_TUPLE + (op.DUP + op.TUPLE2) * 60
+    for made, code in (
+        (op.EMPTY_SET, op.ADDITEMS), (op.EMPTY_DICT, op.SETITEMS), (op.EMPTY_LIST, op.APPENDS)
+    ):  # fmt: skip
+        for between in (op.MARK * 2, op.MARK + deep + op.MARK, op.MARK * 2 + deep + op.NONE):
+            assert_alike(native_unpickling, proto(4, made + between + deep + deep + code))
+            assert_alike(native_unpickling, proto(4, made + between + deep + code))
+
+
 @pytest.mark.parametrize("value", HONEST, ids=lambda value: type(value).__name__)
 def test_each_limit(native_unpickling, value):
     """The same limit is reached, at the same opcode."""

@@ -787,7 +787,11 @@ cdef int guarded_additems(Loader self) except -1:
     if self.mark_count and not self.has_foreign_containers:
         height = self.marks[self.mark_count - 1]
         items = self.bottom + height
-        if items > self.bottom and is_object(items[-1]) and PySet_CheckExact_(items[-1]):
+        if (
+            items > self.bottom and is_object(items[-1]) and PySet_CheckExact_(items[-1])
+            # Else a mark lies between, which is an error.
+            and not (self.mark_count > 1 and self.marks[self.mark_count - 2] == height)
+        ):
             weigh(self, height, 1, items[-1])
             return load_additems(self)
     height = self.pop_mark()
