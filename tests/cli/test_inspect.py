@@ -271,14 +271,15 @@ def test_objects_and_types_are_sorted_by_their_size_with_all_below(
 ) -> None:
     assert main(["inspect", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    for title, column in (("The largest objects", -3), ("What takes the space, by type", -3)):
-        start = lines.index(title) + 3
+    titles = ("The largest objects", "What takes the space, by type")
+    for title in titles:
+        start = lines.index(f"{title}, each with all below") + 3
         end = lines.index("", start) if "" in lines[start:] else len(lines)
-        sizes = [int(line.split()[column].replace(",", "")) for line in lines[start:end]]
+        sizes = [int(line.split()[0].replace(",", "")) for line in lines[start:end]]
         assert len(sizes) > 4
         assert sizes == sorted(sizes, reverse=True)
-    start = lines.index("The largest objects") + 3
-    assert [line.split()[0] for line in lines[start : start + 3]] == [
+    start = lines.index(f"{titles[0]}, each with all below") + 3
+    assert [line.split()[2] for line in lines[start : start + 3]] == [
         *("obj", "obj['records']", "obj['records'][1]")
     ]
     assert "__reduce_ex__" not in "".join(lines)
