@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 0
+    if arguments.command == "run":
+        return _run(arguments)  # what that raises is its own
     try:
         if arguments.command == "bench":
             return _bench(arguments.file, arguments.protocol, arguments.rounds)
@@ -64,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_diagnose(commands)
     _add_policy(commands)
+    _add_run(commands)
     return parser
 
 
@@ -209,6 +212,20 @@ def _add_policy(commands: argparse._SubParsersAction[Any]) -> None:
     )
 
 
+def _add_run(commands: argparse._SubParsersAction[Any]) -> None:
+    text = "run a script or a module with quickpickle in the place of pickle"
+    run = commands.add_parser(
+        "run",
+        help=text,
+        description=f"{text.capitalize()}: quickpickle.install() before anything of it is "
+        "imported.",
+        usage="quickpickle run [-h] (SCRIPT | -m MODULE) ...",
+    )
+    run.add_argument("-m", action="store_true", dest="is_module", help="run a module")
+    run.add_argument("target", metavar="SCRIPT or MODULE", help="what to run")
+    run.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER, help="its arguments")
+
+
 def _positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
@@ -239,6 +256,16 @@ def _bench(file: Path, protocol: int | None, rounds: int) -> int:
         return _complain(str(error), 1)
     if report.problems:
         return _complain("; ".join(report.problems), 1)
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from .run import RunError, run
+
+    try:
+        run(arguments.target, arguments.arguments, is_module=arguments.is_module)
+    except RunError as error:
+        return _complain(str(error), 1)
     return 0
 
 
