@@ -224,7 +224,8 @@ def find_subclasses(bases: Iterable[type]) -> Iterator[Holder]:
     rest = list(bases)
     seen = set()
     while rest:
-        for cls in type.__subclasses__(rest.pop()):
+        derived: list[type] = type.__subclasses__(rest.pop())
+        for cls in derived:
             if cls not in seen:
                 seen.add(cls)
                 rest.append(cls)
