@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(arguments)  # what that raises is its own
     try:
         if arguments.command == "bench":
-            return _bench(arguments.file, arguments.protocol, arguments.rounds)
+            return _bench(arguments)
         if arguments.command == "inspect":
             return _inspect(arguments)
         if arguments.command == "diagnose":
@@ -106,6 +106,12 @@ def _add_bench(commands: argparse._SubParsersAction[Any]) -> None:
         type=int,
         choices=range(pickle.HIGHEST_PROTOCOL + 1),
         help="pickle protocol (default: that of the file)",
+    )
+    bench.add_argument(
+        "--main",
+        metavar="SCRIPT",
+        type=Path,
+        help="take the classes of __main__ from this script, which is run, but not as __main__",
     )
     bench.add_argument(
         "--rounds",
@@ -238,23 +244,29 @@ def _positive(text: str) -> int:
 
 def _demo(modules: int | None, output: Path | None) -> int:
     from .demo import run
-    from .terminal import Screen
+    from .terminal import Screen, until_closed
 
-    report = run(Screen(), modules, output)
-    if report.problems:
+    report = None  # if nobody reads on
+    with until_closed():
+        report = run(Screen(), modules, output)
+    if report is not None and report.problems:
         return _complain("; ".join(report.problems), 1)
     return 0
 
 
-def _bench(file: Path, protocol: int | None, rounds: int) -> int:
-    from .bench import BenchError, run
-    from .terminal import Screen
+def _bench(arguments: argparse.Namespace) -> int:
+    from .bench import BenchError, run, take_names_of
+    from .terminal import Screen, until_closed
 
     try:
-        report = run(Screen(), file, protocol, rounds)
+        if arguments.main is not None:
+            take_names_of(arguments.main)
+        report = None  # if nobody reads on
+        with until_closed():
+            report = run(Screen(), arguments.file, arguments.protocol, arguments.rounds)
     except BenchError as error:
         return _complain(str(error), 1)
-    if report.problems:
+    if report is not None and report.problems:
         return _complain("; ".join(report.problems), 1)
     return 0
 
