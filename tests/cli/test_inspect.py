@@ -322,3 +322,19 @@ def test_of_what_is_no_pickle_there_is_no_table(file: Path, capsys: Output) -> N
     file.write_bytes(pickle.dumps([1, 2])[:-1])  # what there is of a damaged one is shown
     assert main(["inspect", str(file)]) == 1
     assert "The largest objects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("pure", "size", "is_said"), [("1", 6, True), ("1", 1, False)])
+def test_the_slow_scanner_says_so(tmp_path: Path, pure: str, size: int, is_said: bool) -> None:
+    file = tmp_path / "file.pkl"
+    file.write_bytes(pickle.dumps(b"x" * size * 1_000_000))
+    done = subprocess.run(
+        [sys.executable, "-m", "quickpickle", "inspect", str(file)],
+        env={**os.environ, "QUICKPICKLE_PURE": pure},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    said = "quickpickle: reading 6 MB without the compiled scanner" in done.stderr
+    assert said == bool(done.stderr) == is_said

@@ -8,13 +8,15 @@ import pickle
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .. import __version__
-from ..inspection import MAX_OBJECTS, Inspection
+from ..inspection import MAX_OBJECTS, PURE_SCANNER, Inspection, find_scanner
 from ..inspection.printable import printable
 from ..rules.kinds import DANGEROUS, UNKNOWN
 from ..rules.policy import Policy
+
+_SLOW: Final = 5_000_000  # bytes of a pickle that the scanner in Python takes seconds for
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -308,6 +310,12 @@ def _inspect(arguments: argparse.Namespace) -> int:
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
     size = None if is_stream else Path(arguments.file).stat().st_size
+    if size is not None and size > _SLOW and find_scanner().__module__ == PURE_SCANNER:
+        _complain(
+            f"reading {size / 1e6:,.0f} MB without the compiled scanner, which was not built or is "
+            "switched off by QUICKPICKLE_PURE: that takes some fifty times as long",
+            0,
+        )
     with Status() as status:
         progress = bytes_read(status, size)
         inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Inspection", "Node", "inspect"]
 
 MAX_OBJECTS = 100_000_000
+PURE_SCANNER = "quickpickle.scanning.scan"  # the module of the one in Python
 
 
 @drops_frames

@@ -187,6 +187,21 @@ class Inspection:
             parts.append(str(self.error))
         return f"<Inspection of {counted(self.size, 'byte')}: {', '.join(parts)}>"
 
+    def _repr_html_(self) -> str:
+        """The page of `quickpickle inspect --html`, in a frame, for a notebook.
+
+        It needs plotly; without it there is a table of the largest objects.
+        """
+        try:
+            from .page import make_frame
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "plotly":
+                raise
+            from .table_html import make_table
+
+            return make_table(self)
+        return make_frame(self, "the pickle")
+
     # --- figures
 
     @cached_property
