@@ -313,7 +313,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     if size is not None and size > _SLOW and find_scanner().__module__ == PURE_SCANNER:
         _complain(
             f"reading {size / 1e6:,.0f} MB without the compiled scanner, which was not built or is "
-            "switched off by QUICKPICKLE_PURE: that takes some fifty times as long",
+            "switched off by QUICKPICKLE_PURE: that takes some thirty times as long",
             0,
         )
     with Status() as status:
