@@ -49,8 +49,10 @@ docs: $(VENV)/.installed-test,docs
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/compare.py --output $(RESULT) $(BENCH_ARGS)
+ifeq ($(BENCH_ARGS),)  # the chart in the README is of all workloads
 	$(BIN)/python benchmarks/chart.py $(RESULT) docs/benchmarks.svg
 	$(BIN)/python benchmarks/summary.py $(RESULT) docs/speed.svg
+endif
 
 debug:
 	$(MAKE) VENV=build/debug PYTHON=$(DEBUG_PYTHON) build/debug/.installed-test

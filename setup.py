@@ -11,6 +11,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 MESSAGE = (
@@ -64,6 +65,30 @@ class BuildOptional(build_ext):
             terminal.write(f"\n{message}\n")
 
 
+# A line in a file of this kind is run when the interpreter starts, if it begins with "import".
+STARTUP = (
+    "import os, sys; sys.flags.ignore_environment or "
+    "os.environ.get('QUICKPICKLE_INSTALL', '') in ('', '0') or "
+    "__import__('quickpickle').install()\n"
+)
+
+
+class BuildWithStartup(build_py):
+    """Puts quickpickle.pth beside the package: QUICKPICKLE_INSTALL=1 installs it at the start."""
+
+    def startup_file(self):
+        return Path(self.build_lib, "quickpickle.pth")
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            self.startup_file().write_text(STARTUP, encoding="utf-8")
+
+    def get_outputs(self, include_bytecode=True):
+        outputs = super().get_outputs(include_bytecode)
+        return outputs if self.editable_mode else [*outputs, str(self.startup_file())]
+
+
 class WheelOfWhatWasBuilt(bdist_wheel):
     """Names the wheel py3-none-any where nothing in it is compiled: pip shows the name."""
 
@@ -98,5 +123,9 @@ setup(
         for name in ("core", "unpickling", "inspection")  # what takes longest begins
         if sys.implementation.name == "cpython"  # the core uses what only its objects have
     ],
-    cmdclass={"build_ext": BuildOptional, "bdist_wheel": WheelOfWhatWasBuilt},
+    cmdclass={
+        "build_ext": BuildOptional,
+        "build_py": BuildWithStartup,
+        "bdist_wheel": WheelOfWhatWasBuilt,
+    },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import gc
 import io
 import logging
 import logging.handlers
@@ -25,6 +26,11 @@ import quickpickle
 
 NAMES = ("Pickler", "Unpickler", "dump", "dumps", "load", "loads")
 STANDARD = {name: getattr(pickle, name) for name in NAMES}
+
+
+class OfBefore(pickle.Pickler):
+    def save(self, obj, file, dump=pickle.dump):
+        dump(obj, file)
 
 
 class Item:
@@ -293,9 +299,16 @@ def test_unreached():
     module.write = pickle.dumps
     sys.modules["a_module_of_before"] = module
     try:
+        if hasattr(gc, "unfreeze"):
+            gc.unfreeze()  # conftest.py has put away what was there before the test
         with quickpickle.install() as installation:
             names = installation.unreached()
         assert "a_module_of_before.write" in names
+        assert f"{__name__}.STANDARD['dumps']" in names
+        assert f"{__name__}.OfBefore" in names
+        assert f"{__name__}.OfBefore.save(dump=)" in names
+        assert "multiprocessing.reduction.ForkingPickler" not in names
+        assert len(names) == len(set(names))
         assert not any(name.startswith(("pickle.", "shelve.", "_pickle.")) for name in names)
     finally:
         del sys.modules["a_module_of_before"]

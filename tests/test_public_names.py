@@ -8,9 +8,12 @@ import io
 import os
 import pickle
 import pydoc
+import re
 import subprocess
 import sys
+import tomllib
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -165,3 +168,94 @@ def test_doctest_finds_the_examples():
     for name in ("dumps", "object_digest"):
         tests = doctest.DocTestFinder().find(getattr(module, name), name, quickpickle)
         assert any(test.examples for test in tests)
+
+
+# --- what a user sees
+
+
+def shown_by_help():
+    """The names in the sections of help(quickpickle) that are for names."""
+    sections = re.split(r"(?m)^([A-Z][A-Z ]+)$", pydoc.plain(pydoc.render_doc(quickpickle)))
+    texts = dict(zip(sections[1::2], sections[2::2], strict=True))
+    names = set(re.findall(r"(?m)^    class (\w+)", texts["CLASSES"]))
+    names |= set(re.findall(r"(?m)^    (\w+)\(", texts["FUNCTIONS"]))
+    return names | set(re.findall(r"(?m)^    (\w+) = ", texts["DATA"]))
+
+
+def test_help_and_dir_show_what_is_public():
+    opcodes = {name for name in quickpickle.__all__ if name.isupper()} - {
+        *("DEFAULT_PROTOCOL", "HIGHEST_PROTOCOL")
+    }
+    public = set(quickpickle.__all__) - opcodes
+    assert public == {
+        *ALL,
+        *("DEFAULT_PROTOCOL", "HIGHEST_PROTOCOL", "implementation"),
+        *("PickleBuffer", "PickleError", "PicklingError", "UnpicklingError"),
+    }
+    assert {name for name in dir(quickpickle) if not name.startswith("__")} == public
+    assert shown_by_help() == public | {"__all__"}
+    assert len(quickpickle.__all__) == len(set(quickpickle.__all__))
+
+
+def test_the_star_gives_what_it_gives_of_pickle():
+    theirs, ours = {}, {}
+    exec("from pickle import *", theirs)
+    exec("from quickpickle import *", ours)
+    del theirs["__builtins__"]
+    assert set(theirs) <= set(ours)
+    assert {name for name in ours if name not in theirs} == {
+        *("Inspection", "Node", "Policy", "PolicyError", "Problem", "diagnose", "implementation"),
+        *("inspect", "install", "object_digest", "optimize", "uninstall", "__builtins__"),
+    }
+    assert quickpickle.MARK == pickle.MARK
+
+
+METHODS = {
+    "Pickler": ("clear_memo", "dump", "persistent_id"),
+    "Unpickler": ("find_class", "load", "persistent_load"),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_have_signatures_and_docstrings(name):
+    shown = []
+    for cls in (getattr(quickpickle.pure, name), getattr(quickpickle, name)):
+        functions = [getattr(cls, method) for method in METHODS[name]]
+        assert all(inspect.getdoc(function) for function in functions)
+        shown.append([list(inspect.signature(function).parameters) for function in functions])
+        assert all(parameters[0] == "self" for parameters in shown[-1])
+    assert shown[0] == shown[1]
+
+
+def test_the_digest_is_typed():
+    """For type checkers there are overloads: what a callable makes is of its type."""
+    hints = typing.get_type_hints(quickpickle.digest.object_digest, vars(quickpickle.digest))
+    assert hints["return"] is quickpickle.rules.digests.HashObject
+
+
+DOCUMENTATION = "https://example.org/quickpickle/blob/main/docs/"
+
+
+def docstrings():
+    for name in {*ALL, "__doc__"}:
+        obj = getattr(quickpickle, name)
+        if isinstance(obj, str):
+            yield name, obj
+            continue
+        for key, value in [("", obj), *(vars(obj).items() if isinstance(obj, type) else ())]:
+            yield f"{name}.{key}", inspect.getdoc(value) or ""
+
+
+def test_docstrings_link_to_what_a_user_has():
+    """The wheel has no docs: what is named is an address, of a file that there is."""
+    docs = Path(__file__).parent.parent / "docs"
+    linked = set()
+    for name, text in docstrings():
+        for before, file in re.findall(r"(\S*)\bdocs/([\w.]*\w)", text):
+            assert before + "docs/" == DOCUMENTATION, name
+            linked.add(file)
+    assert {"options.md", "files.md", "policies.md"} <= linked
+    assert not [file for file in linked - {"index.md"} if not (docs / file).exists()]
+    urls = tomllib.loads((docs.parent / "pyproject.toml").read_text("utf-8"))["project"].get("urls")
+    if urls:  # those of the release
+        assert urls["Documentation"].rpartition("/")[0] + "/" == DOCUMENTATION

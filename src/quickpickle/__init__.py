@@ -1,9 +1,23 @@
 """quickpickle: pickle built anew, for `import quickpickle as pickle`.
 
 Every name of `pickle.__all__` is here. The functions and the classes that write and read pickles
-are our own; the exceptions and `PickleBuffer` are the standard library's own objects. Names that
-pickle does not have are not in `__all__`: `from quickpickle import *` gives the same names as it
-does of pickle.
+are our own; the exceptions and `PickleBuffer` are the standard library's own objects. The opcodes
+are here too, `quickpickle.MARK` and all others, but help() and dir() leave them out.
+
+    load, loads, dump, dumps, Pickler, Unpickler   pickle's, with more options
+    install, uninstall                             quickpickle in place of pickle
+    inspect                                        what is in a pickle, without loading it
+    diagnose                                       what in an object cannot be pickled
+    Policy, PolicyError                            what a pickle may do when it is loaded
+    object_digest                                  a digest of an object
+    optimize                                       a pickle without what nothing refers to
+    implementation                                 "native" or "python"
+
+    quickpickle.cloud                              cloudpickle on these (needs cloudpickle)
+
+Modules that are not named here are internal.
+
+https://example.org/quickpickle/blob/main/docs/index.md
 """
 
 import pickle as _standard
@@ -65,14 +79,14 @@ for _name in set(_standard.__all__) - set(__all__):
     __all__ += [_name]
 
 
-# Our own names that take a while to import. Not in __all__, which is that of pickle.
+# Our own names that take a while to import.
 _LATER = {
-    "Problem": "diagnosis",
     "Inspection": "inspection",
     "Node": "inspection",
     "Placeholder": "rules.placeholders",
     "Policy": "rules.policy",
     "PolicyError": "rules.policy",
+    "Problem": "diagnosis",
     "Recovered": "recovering",
     "diagnose": "diagnosis",
     "inspect": "inspection",
@@ -80,6 +94,15 @@ _LATER = {
     "recover": "recovering",
     "uninstall": "installation",
 }
+__all__ += ["implementation", "object_digest", "optimize", *_LATER]
+
+
+def __dir__() -> list[str]:
+    """The public names but for the opcodes, and what every module has."""
+    names = {name for name in __all__ if not isinstance(globals().get(name), bytes)}
+    names |= {name for name in globals() if name[:2] == name[-2:] == "__"}
+    return sorted(names - {"__dir__", "__getattr__"})
+
 
 if not _typing.TYPE_CHECKING:
 

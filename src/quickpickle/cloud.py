@@ -100,8 +100,8 @@ class Pickler(_Reducers, _implementation.Pickler):
     buffer_callback
         As that of `quickpickle.Pickler`; may be positional, as with cloudpickle.
     deterministic, compact, progress
-        Those of `quickpickle.Pickler`. docs/options.md says what `deterministic` cannot do for
-        functions and classes by value.
+        Those of `quickpickle.Pickler`. What `deterministic` cannot do for functions and classes by
+        value: https://example.org/quickpickle/blob/main/docs/options.md#deterministic
 
     Raises what `quickpickle.Pickler` raises.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from .pickling.deterministic import put_in_order
 from .pickling.loop import write_pickle
@@ -12,12 +12,22 @@ from .pickling.notes import note_path
 from .pickling.pickler import Pickler
 from .pickling.stream import Stream
 from .rules.digests import PROTOCOL as DIGEST_PROTOCOL
-from .rules.digests import HashObject, new_hash, reduce_for_digest
+from .rules.digests import HashObject, NamedHash, new_hash, reduce_for_digest
 from .rules.order import Order
 from .rules.reductions import ABSENT
 from .rules.representatives import Representatives
 from .rules.sending import DIGESTING
 from .rules.tracebacks import drops_frames, make_public
+
+_Hash = TypeVar("_Hash", bound=HashObject)
+
+
+@overload
+def object_digest(obj: Any, digest: str = ..., *, sort_dicts: bool = ...) -> NamedHash: ...
+
+
+@overload
+def object_digest(obj: Any, digest: Callable[[], _Hash], *, sort_dicts: bool = ...) -> _Hash: ...
 
 
 @drops_frames
@@ -26,7 +36,7 @@ def object_digest(
     digest: str | Callable[[], HashObject] = "sha256",
     *,
     sort_dicts: bool = True,
-) -> Any:
+) -> HashObject:
     """Return a hash object updated with the deterministic pickle of `obj`.
 
     It is never held in memory as a whole. Equal objects have equal digests, in whatever process,

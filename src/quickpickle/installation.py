@@ -110,18 +110,29 @@ class Installation:
                 uninstall()
 
     def unreached(self) -> list[str]:
-        """The names in imported modules that still are the standard library's.
+        """The names that still are the standard library's, in whatever was made before.
 
-        They were imported before (`from pickle import dumps`), so they are not looked up in
-        `pickle` again: import these modules later, or set the names yourself.
+        They are not looked up in `pickle` again: names of modules (`from pickle import dumps`) and
+        what is in the objects of these, attributes of classes, default arguments
+        (`module.function(dumps=)`), variables of inner functions
+        (`module.function.<locals>.inner.<locals>.dumps`), partials, and classes that were derived
+        from `pickle.Pickler` and `pickle.Unpickler`. An object that only a running function holds
+        goes by its class, in angle brackets.
+
+        Import these modules later, set the names yourself, or start the program as `quickpickle run
+        script.py`, which installs before anything else is imported.
+
+        It looks at all objects of the process but for those that `gc.freeze` has put aside.
         """
-        standard = {id(value) for value in _STANDARD.values()}
+        from .rules.holders import find_holders, find_subclasses
+
+        classes = [_STANDARD["Pickler"], _STANDARD["Unpickler"]]
+        found = {*find_holders(*_STANDARD.values()), *find_subclasses(classes)}
         return sorted(
-            f"{module_name}.{name}"
-            for module_name, module in list(sys.modules.items())
-            if module_name.partition(".")[0] not in ("_pickle", "quickpickle")
-            for name, value in list(getattr(module, "__dict__", {}).items())
-            if id(value) in standard
+            f"{module}.{name}"
+            for module, name in found
+            if module.partition(".")[0] not in ("_pickle", "quickpickle")
+            and (module, name) != (reduction.__name__, "ForkingPickler")
         )
 
 

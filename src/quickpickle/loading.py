@@ -52,7 +52,8 @@ def load(
         Leave large NumPy arrays in the file, of which they become views: they are read where they
         are used. That takes a path, a file that is not compressed, and one that was written with
         protocol 5. What is written to such an array does not get into the file. As long as there
-        is one, nobody may change the file in its place: docs/files.md says what would happen.
+        is one, nobody may change the file in its place. What would happen then:
+        https://example.org/quickpickle/blob/main/docs/files.md
 
     Raises
     ------

@@ -296,3 +296,83 @@ def test_what_is_no_pickle_is_named(capsys: Output, file: Path) -> None:
     file.write_bytes(b"cno_such_module\nName\n.")
     assert main(["bench", str(file)]) == 1
     assert "This is" not in capsys.readouterr().err
+
+
+# --- classes of a script, unsteady times, a closed pipe
+
+SCRIPT = """
+import pickle, sys
+class Item:
+    pass
+def function():
+    pass
+if __name__ == "__main__":
+    with open(sys.argv[1], "wb") as file:
+        pickle.dump([Item(), function], file)
+"""
+
+
+def run_bench(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "quickpickle", "bench", *map(str, arguments), "--rounds", "1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_classes_of_a_script(tmp_path):
+    script, file = tmp_path / "script.py", tmp_path / "file.pkl"
+    script.write_text(SCRIPT)
+    subprocess.run([sys.executable, script, file], check=True, timeout=60)
+    done = run_bench(file)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith("If it was written by a script: --main SCRIPT")
+    done = run_bench(file, "--main", script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "times as fast" in done.stdout
+
+
+@pytest.mark.parametrize("text", [None, "1 / 0", "import sys; sys.exit(3)"])
+def test_a_script_that_cannot_be_run(tmp_path, text):
+    script, file = tmp_path / "script.py", tmp_path / "file.pkl"
+    file.write_bytes(pickle.dumps(1))
+    if text is not None:
+        script.write_text(text)
+    done = run_bench(file, "--main", script)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "script.py" in done.stderr
+
+
+def test_rounds_that_differ_are_said():
+    steady, unsteady = [1.0, 1.1, 1.2], [1.0, 1.3, 1.4]
+    assert not bench.Times(steady, steady).is_unsteady
+    assert not bench.Times(steady, None).is_unsteady
+    assert bench.Times(unsteady, steady).is_unsteady
+    assert bench.Times(steady, unsteady).is_unsteady
+    report = bench.Report(
+        Path("x"), 0, 5, 10, bench.Times(unsteady, steady), bench.Times(steady, steady), True, True
+    )
+    texts = [cell[1].text for cell in bench._rows(report) if cell]
+    assert sum("the rounds differ much" in text for text in texts) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the pipes there give other errors")
+@pytest.mark.parametrize("command", ["bench FILE --rounds 1", "demo --modules 2"])
+def test_a_closed_pipe_is_no_error(tmp_path, command):
+    file = tmp_path / "file.pkl"
+    file.write_bytes(pickle.dumps(1))
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        words = [str(file) if word == "FILE" else word for word in command.split()]
+        done = subprocess.run(
+            [sys.executable, "-m", "quickpickle", *words],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -273,14 +273,15 @@ def test_objects_and_types_are_sorted_by_their_size_with_all_below(
 ) -> None:
     assert main(["inspect", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    for title, column in (("The largest objects", -3), ("What takes the space, by type", -3)):
-        start = lines.index(title) + 3
+    titles = ("The largest objects", "What takes the space, by type")
+    for title in titles:
+        start = lines.index(f"{title}, each with all below") + 3
         end = lines.index("", start) if "" in lines[start:] else len(lines)
-        sizes = [int(line.split()[column].replace(",", "")) for line in lines[start:end]]
+        sizes = [int(line.split()[0].replace(",", "")) for line in lines[start:end]]
         assert len(sizes) > 4
         assert sizes == sorted(sizes, reverse=True)
-    start = lines.index("The largest objects") + 3
-    assert [line.split()[0] for line in lines[start : start + 3]] == [
+    start = lines.index(f"{titles[0]}, each with all below") + 3
+    assert [line.split()[2] for line in lines[start : start + 3]] == [
         *("obj", "obj['records']", "obj['records'][1]")
     ]
     assert "__reduce_ex__" not in "".join(lines)
@@ -323,3 +324,19 @@ def test_of_what_is_no_pickle_there_is_no_table(file: Path, capsys: Output) -> N
     file.write_bytes(pickle.dumps([1, 2])[:-1])  # what there is of a damaged one is shown
     assert main(["inspect", str(file)]) == 1
     assert "The largest objects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("pure", "size", "is_said"), [("1", 6, True), ("1", 1, False)])
+def test_the_slow_scanner_says_so(tmp_path: Path, pure: str, size: int, is_said: bool) -> None:
+    file = tmp_path / "file.pkl"
+    file.write_bytes(pickle.dumps(b"x" * size * 1_000_000))
+    done = subprocess.run(
+        [sys.executable, "-m", "quickpickle", "inspect", str(file)],
+        env={**os.environ, "QUICKPICKLE_PURE": pure},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    said = "quickpickle: reading 6 MB without the compiled scanner" in done.stderr
+    assert said == bool(done.stderr) == is_said

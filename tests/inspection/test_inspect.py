@@ -193,7 +193,7 @@ def test_deep_nesting(name: str, protocol: int) -> None:
     inspection = inspect_with(name, data)
     assert inspection.depth == count + 1
     assert sum(found.own for found in inspection.types) == len(data)
-    deepest = inspection.largest(1)[0]
+    deepest = inspection.largest(1, own=True)[0]
     assert deepest.path.startswith("obj")
     assert len(deepest.path) < 500
     assert inspection.root.total == len(data)
@@ -480,7 +480,7 @@ def test_a_long_path_is_shortened(inspect: Any) -> None:
     obj: Any = "end" * 30
     for i in range(1000):
         obj = {f"key{i}": obj}
-    (node,) = inspect(quickpickle.dumps(obj)).largest(1)
+    (node,) = inspect(quickpickle.dumps(obj)).largest(1, own=True)
     assert node.path.startswith("obj['key999']['key998']")
     assert node.path.endswith("['key1']['key0']")
     assert " … " in node.path
@@ -778,9 +778,9 @@ def test_every_opcode_is_read() -> None:
         assert table.ACTION_OF[ord(opcode.code)] != table.UNKNOWN, opcode.name
 
 
-def test_inspect_is_public_but_not_in_all() -> None:
+def test_inspect_is_public() -> None:
     assert quickpickle.inspect is quickpickle.inspection.inspect
-    assert "inspect" not in quickpickle.__all__
+    assert "inspect" in quickpickle.__all__
     assert isinstance(quickpickle.inspect(b"N."), quickpickle.inspection.Inspection)
     with pytest.raises(AttributeError):
         _ = quickpickle.inspection.nothing
@@ -794,7 +794,7 @@ def test_a_number_of_children_below_zero(inspect):
     assert inspection.root.children(-1) == []
     inspection.as_dict(top=-1)
     assert [row["others"] for row in inspection.as_dict(depth=0, top=0)["tree"]] == [1]
-    assert len(inspection.largest(sys.maxsize)) == inspection.objects
+    assert len(inspection.largest(sys.maxsize, own=True)) == inspection.objects
 
 
 def test_a_node_that_there_is_not(inspect):

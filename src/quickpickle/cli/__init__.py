@@ -8,13 +8,15 @@ import pickle
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .. import __version__
-from ..inspection import MAX_OBJECTS, Inspection
+from ..inspection import MAX_OBJECTS, PURE_SCANNER, Inspection, find_scanner
 from ..inspection.printable import printable
 from ..rules.kinds import DANGEROUS, UNKNOWN
 from ..rules.policy import Policy
+
+_SLOW: Final = 5_000_000  # bytes of a pickle that the scanner in Python takes seconds for
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,9 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return 0
+    if arguments.command == "run":
+        return _run(arguments)  # what that raises is its own
     try:
         if arguments.command == "bench":
-            return _bench(arguments.file, arguments.protocol, arguments.rounds)
+            return _bench(arguments)
         if arguments.command == "inspect":
             return _inspect(arguments)
         if arguments.command == "diagnose":
@@ -67,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_diagnose(commands)
     _add_policy(commands)
     _add_recover(commands)
+    _add_run(commands)
     return parser
 
 
@@ -106,6 +111,12 @@ def _add_bench(commands: argparse._SubParsersAction[Any]) -> None:
         type=int,
         choices=range(pickle.HIGHEST_PROTOCOL + 1),
         help="pickle protocol (default: that of the file)",
+    )
+    bench.add_argument(
+        "--main",
+        metavar="SCRIPT",
+        type=Path,
+        help="take the classes of __main__ from this script, which is run, but not as __main__",
     )
     bench.add_argument(
         "--rounds",
@@ -234,6 +245,20 @@ def _add_recover(commands: argparse._SubParsersAction[Any]) -> None:
     )
 
 
+def _add_run(commands: argparse._SubParsersAction[Any]) -> None:
+    text = "run a script or a module with quickpickle in the place of pickle"
+    run = commands.add_parser(
+        "run",
+        help=text,
+        description=f"{text.capitalize()}: quickpickle.install() before anything of it is "
+        "imported.",
+        usage="quickpickle run [-h] (SCRIPT | -m MODULE) ...",
+    )
+    run.add_argument("-m", action="store_true", dest="is_module", help="run a module")
+    run.add_argument("target", metavar="SCRIPT or MODULE", help="what to run")
+    run.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER, help="its arguments")
+
+
 def _positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
@@ -246,24 +271,40 @@ def _positive(text: str) -> int:
 
 def _demo(modules: int | None, output: Path | None) -> int:
     from .demo import run
-    from .terminal import Screen
+    from .terminal import Screen, until_closed
 
-    report = run(Screen(), modules, output)
-    if report.problems:
+    report = None  # if nobody reads on
+    with until_closed():
+        report = run(Screen(), modules, output)
+    if report is not None and report.problems:
         return _complain("; ".join(report.problems), 1)
     return 0
 
 
-def _bench(file: Path, protocol: int | None, rounds: int) -> int:
-    from .bench import BenchError, run
-    from .terminal import Screen
+def _bench(arguments: argparse.Namespace) -> int:
+    from .bench import BenchError, run, take_names_of
+    from .terminal import Screen, until_closed
 
     try:
-        report = run(Screen(), file, protocol, rounds)
+        if arguments.main is not None:
+            take_names_of(arguments.main)
+        report = None  # if nobody reads on
+        with until_closed():
+            report = run(Screen(), arguments.file, arguments.protocol, arguments.rounds)
     except BenchError as error:
         return _complain(str(error), 1)
-    if report.problems:
+    if report is not None and report.problems:
         return _complain("; ".join(report.problems), 1)
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from .run import RunError, run
+
+    try:
+        run(arguments.target, arguments.arguments, is_module=arguments.is_module)
+    except RunError as error:
+        return _complain(str(error), 1)
     return 0
 
 
@@ -294,6 +335,12 @@ def _inspect(arguments: argparse.Namespace) -> int:
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
     size = None if is_stream else Path(arguments.file).stat().st_size
+    if size is not None and size > _SLOW and find_scanner().__module__ == PURE_SCANNER:
+        _complain(
+            f"reading {size / 1e6:,.0f} MB without the compiled scanner, which was not built or is "
+            "switched off by QUICKPICKLE_PURE: that takes some thirty times as long",
+            0,
+        )
     with Status() as status:
         progress = bytes_read(status, size)
         inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)

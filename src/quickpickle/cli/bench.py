@@ -9,12 +9,15 @@ import io
 import pickle
 import pickletools
 import platform
+import runpy
 import statistics
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, Final
 
 import quickpickle
 
@@ -30,6 +33,13 @@ _Calls = dict[str, tuple[Callable[[int], float], int]]
 """Who is timed, and how many calls a round has."""
 
 
+_LONG: Final = 5_000_000
+"""The bytes of a pickle from which on each step is announced on a terminal."""
+
+_UNSTEADY: Final = 1.25
+"""How much longer than the shortest round the median may take before the table says so."""
+
+
 class BenchError(Exception):
     """Why there is nothing to measure, in one line."""
 
@@ -41,6 +51,14 @@ class Times:
     ours: list[float]
     standard: list[float] | None
     """None if the standard pickler gave up with RecursionError."""
+
+    @property
+    def is_unsteady(self) -> bool:
+        """Whether the rounds differ so much that a ratio of them says little."""
+        return any(
+            statistics.median(values) > _UNSTEADY * min(values)
+            for values in (self.ours, self.standard or self.ours)
+        )
 
     @property
     def ratio(self) -> float | None:
@@ -88,13 +106,16 @@ def run(screen: Screen, path: Path, protocol: int | None = None, rounds: int = 5
     BenchError where it is no pickle, or holds an object that cannot be pickled again.
     """
     screen.line("A pickle runs what is in it: load only files that you trust.")
-    data = _read(path)
-    obj, rest = _load(path, data)
-    if protocol is None:
-        protocol = find_protocol(data)
-    del data
-
     with Status() as status:
+        data = _read(path)
+        if len(data) > _LONG:
+            status.say(f"loading {path.name}")
+        obj, rest = _load(path, data)
+        if protocol is None:
+            protocol = find_protocol(data)
+        if len(data) > _LONG:
+            status.say("measuring dumps")
+        del data
         dumps = _time_dumps(obj, protocol, rounds, status)
         # Only now: by then a class has cached whatever it caches.
         data = quickpickle.dumps(obj, protocol)
@@ -106,12 +127,41 @@ def run(screen: Screen, path: Path, protocol: int | None = None, rounds: int = 5
             if not identical and pickle.dumps(obj, protocol) != expected:
                 identical = None
             data = expected
+        if size > _LONG:
+            status.say("comparing, measuring loads")
         del obj  # a program that loads does not have it already
         equal = _loads_equal(data, protocol)
         loads = _time_loads(data, rounds, status)
     report = Report(path, rest, protocol, size, dumps, loads, identical, equal)
     screen.table("Time of one dumps() and of one loads()", (), _rows(report))
     return report
+
+
+def take_names_of(script: Path) -> None:
+    """Put the classes and functions of a script into `__main__`, where its pickles look for them.
+
+    It is run as multiprocessing runs it in processes that it spawns: its name is not `__main__`,
+    so that the part for `__main__` is left out. Raises OSError and BenchError.
+    """
+    script.open("rb").close()
+    main = sys.modules["__main__"]
+    before = sys.path[:]
+    sys.path.insert(0, str(script.resolve().parent))
+    try:
+        names = runpy.run_path(str(script), run_name="__mp_main__")
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        raise BenchError(f"cannot run {script}: {' '.join(what.split())}") from error
+    finally:
+        sys.path[:] = before
+    for name, value in names.items():
+        if not name.startswith("__"):
+            is_named = isinstance(value, (type, FunctionType))
+            if is_named and value.__module__ == "__mp_main__":
+                value.__module__ = "__main__"
+            setattr(main, name, value)
 
 
 def _time_dumps(obj: object, protocol: int, rounds: int, status: Status) -> Times:
@@ -196,6 +246,8 @@ def _load(path: Path, data: bytes) -> tuple[Any, int]:
     except Exception as error:  # a wrong pickle can raise any
         text = recognise(data)
         advice = "" if text is None else f". {text.rstrip('.')}"
+        if isinstance(error, AttributeError) and "__main__" in str(error):
+            advice = ". If it was written by a script: --main SCRIPT"
         raise BenchError(f"cannot load {path}: {_line(error)}{advice}") from error
     return obj, len(data) - file.tell()
 
@@ -242,6 +294,8 @@ def _rows(report: Report) -> list[Sequence[Cell]]:
             row(f"{function}, pickle", _duration(times.standard))
             style = "good" if times.ratio >= 1 else "warning"
             row(f"{function}, quickpickle is", f"{times.ratio:.2f} times as fast", style)
+        if times.is_unsteady:
+            row("", "the rounds differ much: run it again, or with more --rounds", "warning")
     rows.append(())
     wrote = "none" if report.dumps.standard is None else "others each time"
     verdict("bytes identical", report.identical, f"pickle wrote {wrote}")

@@ -121,35 +121,34 @@ def _print_missing(screen: Screen, inspection: Inspection, top: int) -> None:
 
 
 def _print_types(screen: Screen, inspection: Inspection, top: int) -> None:
-    types = sorted(inspection.types, key=lambda found: (-found.total, -found.own, found.name))
+    # All is in a pickle: the line of it says nothing.
+    types = [one for one in inspection.types if one.name != "pickle"]
     rows: list[Sequence[Cell]] = [
-        (printable(one.name), one.objects, one.total, _share(one.total, inspection), one.own)
+        (one.total, _share(one.total, inspection), one.objects, printable(one.name))
         for one in types[:top]
     ]
-    columns = ("type", "objects", "with all below", "%", "own bytes")
-    screen.table("What takes the space, by type", columns, rows, _more(top, len(types), "type"))
+    columns = ("bytes", "%", "objects", "type")
+    note = _more(top, len(types), "type")
+    screen.table("What takes the space, by type, each with all below", columns, rows, note)
 
 
 def _print_largest(screen: Screen, inspection: Inspection, top: int) -> None:
-    # Of an object that a function makes, the parts of the call are shown as the object.
-    nodes = [node for node in inspection.largest(20 * top, total=True) if not _is_inner(node)]
+    nodes = inspection.largest(top)
     rows: list[Sequence[Cell]] = [
         (
-            printable(node.path),
-            _value(node),
-            printable(node.type),
             node.total,
             _share(node.total, inspection),
-            node.own,
+            printable(node.path),
+            printable(node.type),
+            _value(node),
         )
-        for node in nodes[:top]
+        for node in nodes
     ]
-    columns = ("path", "value", "type", "with all below", "%", "own bytes")
-    screen.table("The largest objects", columns, rows)
-
-
-def _is_inner(node: Node) -> bool:
-    return ".__reduce_ex__(" in node.path or node.path.endswith(".__dict__")
+    columns = ["bytes", "%", "object", "type", "value"]
+    if not any(node.text for node in nodes):
+        del columns[-1]
+        rows = [row[:-1] for row in rows]
+    screen.table("The largest objects, each with all below", columns, rows)
 
 
 def _value(node: Node) -> Text:

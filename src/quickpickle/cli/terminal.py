@@ -203,6 +203,11 @@ class Status:
             self._next = time.monotonic() + _INTERVAL
             self._write(text)
 
+    def say(self, text: str) -> None:
+        """Show this at once: what follows may take long, without a word in between."""
+        if self._is_terminal:
+            self._write(text)
+
     def track(self, items: Collection[_T], text: str) -> Iterator[_T]:
         """The items, with the text and how many are done."""
         for number, item in enumerate(items):

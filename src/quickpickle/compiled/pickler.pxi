@@ -51,7 +51,7 @@ cdef class PicklerCore:
         self._fast = 0
 
     def dump(self, obj):
-        """Write the pickle of `obj` to the file.
+        """dump($self, obj, /)\n--\n\nWrite the pickle of `obj` to the file.
 
         Objects that an earlier dump() of this Pickler wrote are only referred to. If dump()
         fails, they still are, and nothing of this one is remembered: the memo is as it was.
@@ -137,7 +137,7 @@ cdef class PicklerCore:
         return 0
 
     def persistent_id(self, obj):
-        """The persistent id of `obj`, or None to pickle it as usual: for subclasses to override.
+        """persistent_id($self, obj, /)\n--\n\nThe persistent id of `obj`, or None to pickle it as usual: for subclasses to override.
 
         Called with every object before anything else is done with it. With protocol 0 the id
         is written as a line of text, so that its str() has to be ASCII without a newline.
@@ -195,7 +195,7 @@ cdef class PicklerCore:
         raise TypeError("attribute deletion is not supported")
 
     def clear_memo(self):
-        """Forget what was written so far, so that the next dump() stands on its own."""
+        """clear_memo($self, /)\n--\n\nForget what was written so far, so that the next dump() stands on its own."""
         old_order, order = self._order, self.fresh_order()
         self.refuse_while_dumping()  # as above
         self._order = order

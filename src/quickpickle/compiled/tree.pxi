@@ -126,6 +126,26 @@ cdef class Tree:
     cdef inline void truncate(self, Py_ssize_t count) noexcept:
         self.count = count
 
+    def retype(self, dict changed):
+        cdef Py_ssize_t names = self.name_node_.count
+        cdef Py_ssize_t i
+        cdef Column becomes = Column(4, names)
+        cdef uint32_t *numbers = becomes.as4()
+        cdef Node *node
+        for i in range(names):
+            numbers[i] = <uint32_t>i
+        for old, new in changed.items():
+            if not 0 <= <Py_ssize_t>old < names or not 0 <= <Py_ssize_t>new < names:
+                raise IndexError(old)
+            numbers[<Py_ssize_t>old] = <uint32_t>new
+            row = self.row_in.pop(KINDS + old, 0)
+            if row:
+                self.row_in[KINDS + new] = self.row_in.get(KINDS + new, 0) + row
+        for i in range(self.count):
+            node = self.nodes + i
+            if node.kind == OBJECT and node.type != NOTHING:
+                node.type = numbers[node.type]
+
     def finish(self):
         self.link_children()
         self.sum_nodes()

@@ -119,7 +119,7 @@ cdef class UnpicklerCore:
         old, self._loader = self._loader, loader  # held until it is replaced
 
     def load(self):
-        """Read a pickle from the file, and return the object that it describes.
+        """load($self, /)\n--\n\nRead a pickle from the file, and return the object that it describes.
 
         The memo is kept, so that the next pickle may refer to objects in this one, as the pickles
         of one Pickler do. If load() fails, the memo loses what was new, and the next load() goes on
@@ -166,14 +166,14 @@ cdef class UnpicklerCore:
         return 0
 
     def find_class(self, module_name, global_name, /):
-        """Find a class or function by its module and name: for subclasses to override.
+        """find_class($self, module_name, global_name, /)\n--\n\nFind a class or function by its module and name: for subclasses to override.
 
         The module is imported if necessary. A subclass may refuse what it does not know.
         """
         return find_class(self._loader, module_name, global_name)
 
     def persistent_load(self, pid):
-        """The object for a persistent id: for subclasses to override.
+        """persistent_load($self, pid, /)\n--\n\nThe object for a persistent id: for subclasses to override.
 
         Called with what the Pickler's `persistent_id` returned; a str if that is protocol 0.
         """

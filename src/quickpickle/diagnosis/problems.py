@@ -16,7 +16,8 @@ class Problem:
     Attributes
     ----------
     path : str
-        Where it is, an expression in which `obj` is what diagnose() was given. See docs/errors.md.
+        Where it is, an expression in which `obj` is what diagnose() was given:
+        https://example.org/quickpickle/blob/main/docs/errors.md
     type : type or None
         The type of the object at that place; None where it is not at hand.
     exception : Exception or None

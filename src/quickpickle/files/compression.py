@@ -23,6 +23,11 @@ _GZIP: Final = b"\x1f\x8b"
 _BZ2: Final = b"BZh"
 _XZ: Final = b"\xfd7zXZ\0"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
+# Names that end so say that the file is compressed in a way that is not known here.
+_UNKNOWN: Final = (
+    *(".7z", ".br", ".bzip2", ".gzip", ".lz", ".lz4", ".lzma", ".lzo", ".rar", ".snappy", ".sz"),
+    *(".tar", ".tbz2", ".tgz", ".txz", ".z", ".zip", ".zlib", ".zstd"),
+)
 _NAMES: Final = {_GZIP: "gzip", _BZ2: "bzip2", _XZ: "xz", _ZSTD: "zstd"}
 
 
@@ -38,12 +43,19 @@ def compressor_for(name: str) -> Compressor | None:
     """A new compressor for a file of this name; None if its ending asks for none.
 
     The ending may be in capitals. The same data gives the same bytes, whenever it is compressed.
-    Raises ImportError where the module that the ending needs is missing.
+    Raises ImportError where the module that the ending needs is missing, and ValueError for an
+    ending that asks for another compression: the content would not be what the name says.
 
     >>> compressor_for("model.pkl") is None
     True
     """
-    name = name.lower()
+    shown, name = name, name.lower()
+    if name.endswith(_UNKNOWN):
+        ending = shown[shown.rindex(".") :]
+        raise ValueError(
+            f"dump to a path does not compress as {ending} says: end the name in .gz, .bz2, .xz or "
+            f".zst, or pass an open file: {shown!r}"
+        )
     module: Any
     if name.endswith(".gz"):
         module = import_module("zlib")

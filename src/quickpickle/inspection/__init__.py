@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..files.compression import name_of_compression
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Inspection", "Node", "inspect"]
 
 MAX_OBJECTS = 100_000_000
+PURE_SCANNER = "quickpickle.scanning.scan"  # the module of the one in Python
 
 
 @drops_frames
@@ -57,24 +57,26 @@ def inspect(
     >>> found.error, found.objects, found.imports
     (None, 8, [])
     >>> [(node.path, node.type) for node in found.largest(2)]
-    [("list(obj)[1]", "str"), ...]
+    [('obj', 'dict'), ("obj['sizes']", 'list')]
 
     The opcodes are those of the standard library's `pickletools`, what they do is in PEP 307,
     3154 and 574.
     """
     from ..rules.errors import InspectionError
-    from ..scanning.labels import is_rebuilder
     from ..scanning.read import scan
+    from ..scanning.results import Results
     from ..scanning.source import open_source
     from .result import Inspection
 
     source = open_source(file)
+    results = Results(source)
     scanner, malformed = scan(
         find_scanner(),
         source,
-        partial(is_rebuilder, source),
+        results.is_rebuilder,
         progress or (lambda position: None),
         max_objects,
+        results.unite,
     )
     error = None
     if malformed is not None:

@@ -17,27 +17,24 @@ import re
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from plotly.offline import get_plotlyjs
 
 from ..rules.kinds import DANGEROUS, MAYBE, PROMISE, UNKNOWN
 from .printable import counted, printable
 
-if TYPE_CHECKING:
-    from .result import Inspection, Node
-
 MOST_BOXES: Final = 3000  # in the chart
 _MOST_CHILDREN: Final = 60  # of a box; the others are one box
 _MOST_LINES: Final = 1000  # of a table
 
 
-def write_page(path: Path, inspection: Inspection, name: str) -> None:
+def write_page(path: Path, inspection: Any, name: str) -> None:
     """Write the page to a file. Raises OSError if that cannot be done."""
     path.write_text(make_page(inspection, name), encoding="utf-8")
 
 
-def make_page(inspection: Inspection, name: str) -> str:
+def make_page(inspection: Any, name: str) -> str:
     """The page as text; `name` is what the file is called in it."""
     library = get_plotlyjs()
     script = _own("page.js")
@@ -56,6 +53,15 @@ def make_page(inspection: Inspection, name: str) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _own("page.html"))
 
 
+def make_frame(inspection: Any, name: str) -> str:
+    """The page in a frame of its own, for a notebook: nothing of the notebook is within reach."""
+    page = html.escape(make_page(inspection, name), quote=True)
+    return (
+        '<iframe sandbox="allow-scripts" style="width: 100%; height: 720px; border: 0" '
+        f'title="{html.escape(repr(inspection))}" srcdoc="{page}"></iframe>'
+    )
+
+
 def _own(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
 
@@ -64,7 +70,7 @@ def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _data(inspection: Inspection, name: str) -> dict[str, Any]:
+def _data(inspection: Any, name: str) -> dict[str, Any]:
     figures: list[tuple[str, str]] = [("bytes", f"{inspection.size:,}")]
     if len(inspection.pickles) != 1:
         figures.append(("pickles", f"{len(inspection.pickles):,}"))
@@ -103,7 +109,7 @@ def _data(inspection: Inspection, name: str) -> dict[str, Any]:
     }
 
 
-def _boxes(inspection: Inspection, name: str) -> list[list[Any]]:
+def _boxes(inspection: Any, name: str) -> list[list[Any]]:
     """The boxes of the chart, each after its parent: the number of the parent's, what it is to
     that, path, type, value, own bytes, bytes with all below, length.
 
@@ -116,7 +122,7 @@ def _boxes(inspection: Inspection, name: str) -> list[list[Any]]:
     shown = printable(name)
     boxes: list[list[Any]] = [[-1, shown, shown, root.type, "", root.own, root.total, 0]]
     order = count()  # of what is equally large, the first
-    queue: list[tuple[int, int, int, Node]] = [(-root.total, next(order), 0, root)]
+    queue: list[tuple[int, int, int, Any]] = [(-root.total, next(order), 0, root)]
     while queue and len(boxes) < MOST_BOXES:
         _, _, number, node = heapq.heappop(queue)
         children = node.children(_MOST_CHILDREN)

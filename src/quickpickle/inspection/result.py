@@ -13,7 +13,9 @@ from ..rules.policy import Policy
 from ..rules.tracebacks import drop_frames, drop_frames_of, make_public
 from ..scanning.labels import Labels, Place
 from ..scanning.places import made_of
+from ..scanning.results import type_name
 from ..scanning.source import Source
+from .known import find_largest
 from .missing import Finder
 from .printable import counted
 
@@ -79,7 +81,8 @@ class TypeFigures(NamedTuple):
     """All objects of one type."""
 
     name: str
-    """An object's class is that which the pickle names; for what a function makes, its name."""
+    """An object's class is that which the pickle names, or what is known of the function that makes
+    it (NumPy's arrays); else it is the function's name."""
     objects: int
     own: int
     """Bytes, without those of the objects in them."""
@@ -199,6 +202,21 @@ class Inspection:
             parts.append(str(self.error))
         return f"<Inspection of {counted(self.size, 'byte')}: {', '.join(parts)}>"
 
+    def _repr_html_(self) -> str:
+        """The page of `quickpickle inspect --html`, in a frame, for a notebook.
+
+        It needs plotly; without it there is a table of the largest objects.
+        """
+        try:
+            from .page import make_frame
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "plotly":
+                raise
+            from .table_html import make_table
+
+            return make_table(self)
+        return make_frame(self, "the pickle")
+
     # --- figures
 
     @cached_property
@@ -273,8 +291,7 @@ class Inspection:
     def _type_name(self, key: int) -> str:
         if key < table.KINDS:
             return table.KIND_NAMES[key]
-        module, name = self._name(key - table.KINDS)
-        return name if module == "builtins" else f"{module}.{name}"
+        return type_name(*self._name(key - table.KINDS))
 
     @cached_property
     def imports(self) -> list[Import]:
@@ -320,7 +337,7 @@ class Inspection:
 
     @cached_property
     def types(self) -> list[TypeFigures]:
-        """The space by type, the largest first. The sum of `own` is the size."""
+        """The space by type, by the bytes with all below. The sum of `own` is the size."""
         scanner = self._scanner
         found: dict[str, list[int]] = {}
         for key, count in enumerate(scanner.type_count):
@@ -330,7 +347,7 @@ class Inspection:
                 sums[1] += scanner.type_own[key]
                 sums[2] += scanner.type_total[key]
         types = [TypeFigures(name, *sums) for name, sums in found.items()]
-        return sorted(types, key=lambda t: (-t.own, t.name))
+        return sorted(types, key=lambda t: (-t.total, -t.own, t.name))
 
     def policy(self, *, dangerous: bool = False) -> Policy:
         """The narrowest Policy for this file, if it is one that you trust: presets as
@@ -355,16 +372,22 @@ class Inspection:
         """The whole file; its children are the pickles, theirs the objects."""
         return Node(self, 0)
 
-    def largest(self, count: int = 10, *, total: bool = False) -> list[Node]:
-        """The objects that take the most bytes of their own, or with `total` those with all below,
-        the largest first.
+    def node(self, number: int) -> Node:
+        """The node with this number; see `Node.number`."""
+        return Node(self, number)
+
+    def largest(self, count: int = 10, *, own: bool = False) -> list[Node]:
+        """The objects that take the most bytes with all below, the largest first: those that have
+        a path that a user knows. What such an object is rebuilt from counts with it.
+
+        With `own` all objects there are, by the bytes of their own.
         """
         count = max(0, min(count, len(self._scanner.kind)))
+        if not own:
+            return find_largest(self, count)
         # The file and its pickles are no objects; there is an object for each but the last pickle.
-        numbers = self._scanner.largest("total" if total else "own", count + 2)
+        numbers = self._scanner.largest("own", count + 2)
         kind = self._scanner.kind
-        if total:
-            numbers = self._scanner.largest("total", 2 * count + 3)
         numbers = [n for n in numbers if kind[n] > table.UNREAD]
         return [Node(self, number) for number in numbers[:count]]
 

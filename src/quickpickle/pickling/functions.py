@@ -41,7 +41,9 @@ def dump(
     in .gz, .bz2, .xz or .zst is compressed. An object with a `write` is a file, not a path.
 
     With a path it may also raise OSError, where the file cannot be written, and ImportError, where
-    the module for the compression is missing; see docs/files.md.
+    the module for the compression is missing. A name that ends in that of another compression, as
+    .zip and .lz4, is a ValueError. See
+    https://example.org/quickpickle/blob/main/docs/files.md.
 
     >>> dump({"answer": 42}, "model.pkl.gz")
     """

@@ -146,15 +146,17 @@ class Pickler(_Stateful):
     deterministic
         The same value gives the same bytes, in whatever process, whichever of its equal strings,
         bytes, tuples and frozensets are one object, before and after a round trip; sets are
-        ordered by their members. See docs/options.md for what no pickler can make deterministic.
+        ordered by their members. What no pickler can make deterministic:
+        https://example.org/quickpickle/blob/main/docs/options.md#deterministic
     compact
         Leave out the memo entries that nothing refers to: what `pickletools.optimize` does with a
         pickle afterwards. All of it is held until it can be written. Each dump() needs an empty
-        memo; see docs/options.md.
+        memo: https://example.org/quickpickle/blob/main/docs/options.md#compact
     progress
         True for a bar on stderr, if that is a terminal; or what is called with the number of
         objects (those with an entry in the memo) and of bytes written so far: at most ten times a
-        second, and when all is written. It must not change what is pickled. See docs/options.md.
+        second, and when all is written. It must not change what is pickled:
+        https://example.org/quickpickle/blob/main/docs/options.md#progress
 
     Raises
     ------

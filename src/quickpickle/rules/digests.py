@@ -24,7 +24,24 @@ class HashObject(Protocol):
     def update(self, data: Any, /) -> object: ...
 
 
-def new_hash(digest: str | Callable[[], HashObject]) -> Any:
+class NamedHash(HashObject, Protocol):
+    """One of those that `hashlib.new` makes by a name."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest_size(self) -> int: ...
+
+    @property
+    def block_size(self) -> int: ...
+
+    def digest(self) -> bytes: ...
+
+    def hexdigest(self) -> str: ...
+
+
+def new_hash(digest: str | Callable[[], HashObject]) -> HashObject:
     """A new hash object, by its name for `hashlib.new` or from the callable that makes one."""
     if isinstance(digest, str):
         import hashlib

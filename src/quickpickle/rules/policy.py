@@ -138,7 +138,8 @@ class Policy:
         """What NumPy writes: arrays, scalars, dtypes, random generators; and `plain()`.
 
         Arrays of any dtype of NumPy's own, structured ones, masked arrays, record arrays and
-        matrices; ufuncs and types by name. See docs/policies.md for what is checked.
+        matrices; ufuncs and types by name. What is checked:
+        https://example.org/quickpickle/blob/main/docs/policies.md
         """
         return _policy(_Content(presets=needed("numpy")))
 
@@ -146,8 +147,8 @@ class Policy:
     def pandas(cls) -> Policy:
         """What pandas writes: frames, series, indexes, arrays, dtypes, scalars; and `numpy()`.
 
-        Zones of zoneinfo, pytz and dateutil by their names; texts of Arrow. See docs/policies.md
-        for what is checked.
+        Zones of zoneinfo, pytz and dateutil by their names; texts of Arrow. What is
+        checked: https://example.org/quickpickle/blob/main/docs/policies.md
         """
         return _policy(_Content(presets=needed("pandas")))
 
@@ -155,7 +156,8 @@ class Policy:
     def sklearn(cls) -> Policy:
         """Fitted estimators of scikit-learn without functions of one's own; and `numpy()`.
 
-        See docs/policies.md for which estimators load, what of them is checked, and what is not.
+        Which estimators load, what of them is checked, and what is not:
+        https://example.org/quickpickle/blob/main/docs/policies.md
         """
         return _policy(_Content(presets=needed("sklearn")))
 
@@ -164,8 +166,8 @@ class Policy:
         """What `torch.load(weights_only=True)` takes: tensors, parameters and state dicts.
 
         Storages are loaded by the `persistent_load` of `torch.load`, which has to be of a release
-        of PyTorch without known faults: 2.10 or later. See docs/policies.md for how to use it, and
-        what is not listed.
+        of PyTorch without known faults: 2.10 or later. How to use it, and what is not
+        listed: https://example.org/quickpickle/blob/main/docs/policies.md
         """
         return _policy(_Content(presets=needed("torch")))
 

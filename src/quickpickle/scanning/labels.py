@@ -219,10 +219,10 @@ class Labels:
         parent = scanner.parent[node]
         if parent == table.NOTHING:
             return self.start(node).text
-        owner = "" if self._holds_attributes(parent) else None
+        owner = "" if self.holds_attributes(parent) else None
         return self.follow(Place(parent, "", owner), node).text
 
-    def _holds_attributes(self, node: int) -> bool:
+    def holds_attributes(self, node: int) -> bool:
         """Whether a dict is the state of an object, or one of two."""
         scanner = self.scanner
         if scanner.role[node] == table.ITEM:
@@ -336,12 +336,6 @@ def find_pickle(scanner: Any, node: int) -> int:
         else:
             high = middle
     return low
-
-
-def is_rebuilder(source: Source, scanner: Any, number: int) -> bool:
-    """Whether a name is copyreg._reconstructor, which makes instances at protocols 0 and 1."""
-    module, name = Labels(source, scanner).names_of(number)
-    return name == "_reconstructor" and module in ("copyreg", "copy_reg")
 
 
 def _decode(code: int, kind: int, data: bytes) -> Any:

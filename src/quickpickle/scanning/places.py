@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 from ..format import table
 from ..format.decode import walk
 from ..rules.errors import InspectionError
-from .labels import Labels, is_rebuilder
+from .labels import Labels
 from .read import find_line_end
+from .results import is_rebuilder
 from .source import Data, Part, Source
 
 MOST_OBJECTS: Final = 300_000  # of a pickle that is read once more, with all behind the opcode

@@ -19,8 +19,11 @@ def scan(
     is_rebuilder: Callable[[Any, int], bool],
     progress: Progress,
     max_objects: int,
+    settle: Callable[[Any], None] = lambda scanner: None,
 ) -> tuple[Any, InspectionError | None]:
     """The scanner, finished, and what is wrong with the file.
+
+    `settle` is called with it before the sums are made.
 
     Each pickle has a memo of its own, as for `pickle.load`. Where a reference needs that of the
     pickle before, they are read as by one Unpickler, whichever way leads further.
@@ -30,6 +33,7 @@ def scan(
         other, other_error = _scan(scanner_class, source, is_rebuilder, progress, True, max_objects)
         if other_error is None or other_error.offset > error.offset:
             scanner, error = other, other_error
+    settle(scanner)
     scanner.finish()
     return scanner, error
 

@@ -24,8 +24,9 @@ from ..format import opcodes as op
 from ..format import table
 from ..format.limits import BATCHSIZE
 from ..rules.errors import InspectionError
-from .labels import Labels, is_rebuilder
+from .labels import Labels
 from .places import _read_to
+from .results import is_rebuilder
 from .source import Data
 
 _TEXT: Final = 0  # the protocol without binary opcodes

@@ -69,6 +69,17 @@ class Tree:
             return table.KINDS + self.type[node]
         return self.kind[node]
 
+    def retype(self, changed: dict[int, int]) -> None:
+        """Before finish(): let what is of one type be of another, by their numbers."""
+        for node, type_ in enumerate(self.type):
+            if self.kind[node] == table.OBJECT and type_ in changed:
+                self.type[node] = changed[type_]
+        for old, new in changed.items():
+            own = self._row_in.pop(table.KINDS + old, 0)
+            if own:
+                key = table.KINDS + new
+                self._row_in[key] = self._row_in.get(key, 0) + own
+
     def finish(self) -> None:
         """Find the children, the totals, the depths, and the sums by type."""
         self._link_children()
