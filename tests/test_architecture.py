@@ -13,6 +13,8 @@ import pytest
 
 import quickpickle
 
+pytestmark = pytest.mark.once
+
 PACKAGE = Path(quickpickle.__file__).parent
 ROOT = Path(__file__).parents[1]
 

@@ -515,6 +515,7 @@ def test_hashes_of_instances(unpickling):
     refused(unpickling, "hashing", op.EMPTY_SET + op.MARK + bomb + op.ADDITEMS)
 
 
+@pytest.mark.costly
 def test_large_numbers_as_keys(unpickling):
     large = op.LONG4 + (1 << 16).to_bytes(4, "little") + b"\1" * (1 << 16)
     numbers = [op.LONG4 + b"\0\7\0\0" + b"\1" * 0x6FF + end for end in (b"\1", b"\3")]
@@ -541,6 +542,7 @@ def with_equal_hashes(kind, i):
     return number(multiple) + op.TUPLE1
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kind", ["ints", "uuids", "decimals", "tuples"])
 @pytest.mark.parametrize("way", ["set", "sets", "dict", "setitem", "DICT", "frozenset", "list"])
 def test_keys_with_equal_hashes(unpickling, kind, way):
@@ -566,6 +568,7 @@ def test_keys_with_equal_hashes(unpickling, kind, way):
     refused(unpickling, "hashing", *parts)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("step", [1, 3, 1 << 40, (1 << 62) + 1, (1 << 80) + 1])
 def test_many_keys_with_their_own_hashes(unpickling, step):
     for value in (
