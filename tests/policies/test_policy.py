@@ -696,3 +696,16 @@ def reduction_loads(data):
     from multiprocessing.reduction import ForkingPickler
 
     return ForkingPickler.loads(data)
+
+
+def test_joined_policies_and_their_text():
+    both = Policy().allow("a.b", dangerous=True) | Policy().allow("c.d", dangerous=True)
+    assert both == Policy().allow("a.b", "c.d", dangerous=True)
+    assert repr(both) == "Policy().allow('a.b', 'c.d', dangerous=True)"
+    two = Policy.pandas() | Policy.sklearn()
+    assert repr(two) == "Policy.pandas() | Policy.sklearn()"
+    assert repr(two.allow("a.b")) == "(Policy.pandas() | Policy.sklearn()).allow('a.b')"
+
+
+def test_the_limits_of_every_policy():
+    assert Policy().limits == Policy.plain().limits == (8 << 30, 50_000_000, 1000)
