@@ -12,6 +12,8 @@ import pytest
 import quickpickle
 from quickpickle import Policy, PolicyError
 from quickpickle.format import opcodes as op
+from quickpickle.rules.policy_names import ANY, PLAIN
+from quickpickle.rules.presets import find_rule
 
 from . import listed
 from .attacks import call, glob, number, proto, stack_global, text, tree
@@ -709,3 +711,21 @@ def test_joined_policies_and_their_text():
 
 def test_the_limits_of_every_policy():
     assert Policy().limits == Policy.plain().limits == (8 << 30, 50_000_000, 1000)
+
+
+def test_the_rules_of_names_that_are_listed():
+    """The checks of arguments stay, but for names that are allowed as dangerous."""
+    for full in ("uuid.UUID", "decimal.Decimal"):
+        module, _, name = full.rpartition(".")
+        assert Policy().allow(full).rule_for(module, name) is PLAIN[full]
+        assert Policy().allow(full, dangerous=True).rule_for(module, name) is ANY
+    assert Policy().allow("numpy.dtype").rule_for("numpy", "dtype") is find_rule("numpy.dtype")
+    assert Policy().allow("a.b").rule_for("a", "b") is ANY
+
+
+def test_the_path_is_in_the_text(unpickling):
+    with pytest.raises(PolicyError) as caught:
+        unpickling.loads(pickle.dumps({"key": [print]}), policy=Policy.plain())
+    assert caught.value.path is not None
+    assert f" ({caught.value.path})" in str(caught.value)
+    assert "None" not in str(PolicyError("text", rule="a rule"))
