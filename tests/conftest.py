@@ -7,8 +7,10 @@ import importlib
 import os
 import pickle
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from types import ModuleType
+from typing import TypeVar
 
 import pytest
 
@@ -32,17 +34,50 @@ if "native" in IMPLEMENTATIONS:
     UNPICKLERS["native"] = importlib.import_module("quickpickle.compiled.unpickling")
 
 
+T = TypeVar("T")
+PARTS = 4  # the other interpreters of .ci/run
+again = False
 slow_tests_are_left_out = False
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--again",
+        action="store_true",
+        help="all ran on another interpreter: leave out `slow`, `once`, and most of `costly`",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    global slow_tests_are_left_out
-    slow_tests_are_left_out = config.getoption("markexpr") == "not slow"
+    global again, slow_tests_are_left_out
+    again = config.getoption("again")
+    slow_tests_are_left_out = again or config.getoption("markexpr") == "not slow"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if again:
+        left_out = [item for item in items if not runs_again(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if runs_again(item)]
+
+
+def runs_again(item: pytest.Item, minor: int = sys.version_info.minor) -> bool:
+    """Whether --again leaves a test in; one that is costly on one of PARTS versions in a row."""
+    if item.get_closest_marker("slow") or item.get_closest_marker("once"):
+        return False
+    is_costly = item.get_closest_marker("costly")
+    return not is_costly or zlib.crc32(item.nodeid.encode()) % PARTS == minor % PARTS
+
+
+def part(cases: Sequence[T], minor: int = sys.version_info.minor) -> Sequence[T]:
+    """With --again a part of the cases, another one on each of PARTS versions; else all."""
+    return cases[minor % PARTS :: PARTS] if again else cases
 
 
 def examples(count: int) -> int:
-    """The number of examples of Hypothesis: a third where the slow tests are left out."""
-    return count // 3 if slow_tests_are_left_out else count
+    """The number of examples of Hypothesis: fewer where the slow tests are left out."""
+    return count // (PARTS if again else 3 if slow_tests_are_left_out else 1)
 
 
 @pytest.fixture(scope="module", autouse=True)

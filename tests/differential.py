@@ -105,6 +105,9 @@ def describe(obj: Any) -> list[str]:
             continue
         numbers[id(obj)] = len(met)
         met.append(obj)
+        if type(obj) is int:  # most are; what is below takes long
+            result.append(f"builtins.int {obj!r}")
+            continue
         label, children = _parts(obj, numbers)
         result.append(label)
         work += reversed(children)
@@ -113,6 +116,8 @@ def describe(obj: Any) -> list[str]:
 
 def _parts(obj: Any, numbers: dict[int, int]) -> tuple[str, list[Any]]:
     cls = type(obj)
+    if cls is str:
+        return f"builtins.str {without_addresses(repr(obj))}", []
     label = f"{cls.__module__}.{cls.__qualname__}"
     children: list[Any] = []
     if cls in (int, float, complex, bool, type(None), bytes, str, bytearray):
@@ -173,7 +178,7 @@ def _look(obj: Any, numbers: dict[int, int]) -> tuple[int, str]:
 
 
 def without_addresses(text: str) -> str:
-    return re.sub(r"0x[0-9a-f]+", "0x…", text)
+    return re.sub(r"0x[0-9a-f]+", "0x…", text) if "0x" in text else text
 
 
 def load_outcome(load: Callable[[], Any]) -> Any:

@@ -13,6 +13,8 @@ import pytest
 
 import quickpickle
 
+pytestmark = pytest.mark.once
+
 PACKAGE = Path(quickpickle.__file__).parent
 ROOT = Path(__file__).parents[1]
 
@@ -157,3 +159,21 @@ def test_opcodes_have_names(path):
 
 def test_generated_files_are_current():
     subprocess.run([sys.executable, ROOT / "tools" / "generate", "--check"], check=True)
+
+
+def test_mutants_of_each_file_of_the_rules_have_tests():
+    """Else `make mutate` stops, for tests that cannot be run."""
+    names = ("_NAMES", "_OPCODES", "_POLICY", "TESTS")
+    tree = ast.parse((ROOT / "tools" / "mutate").read_text("utf-8"))
+    assigned = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in names
+    ]
+    values: dict[str, dict[str, tuple[str, ...]]] = {}
+    exec(compile(ast.Module(assigned, []), "mutate", "exec"), values)
+    stems = {path.stem for path in (PACKAGE / "rules").glob("[!_]*.py")}
+    assert not values["TESTS"].keys() - stems
+    for stem in stems:
+        for name in values["TESTS"].get(stem, (f"rules/test_{stem}",)):
+            assert (ROOT / "tests" / f"{name}.py").is_file(), (stem, name)

@@ -146,6 +146,7 @@ def test_the_protocol_decides():
     assert found(obj, protocol=0) == ["obj[0]", "obj[1]"]
 
 
+@pytest.mark.costly
 def test_a_reduction_without_end(monkeypatch):
     monkeypatch.setattr("quickpickle.pickling.pickler.Pickler.reduction_limit", 10_000)
     (problem,) = diagnose([Endless(), 1])
@@ -372,6 +373,7 @@ def test_incomparable_objects_are_no_copies():
     }
 
 
+@pytest.mark.costly
 def test_the_cost_of_looking_for_copies_is_bounded():
     doubled = [1]
     for _ in range(200):  # 2 ** 200 items

@@ -182,6 +182,7 @@ def test_other_values_have_other_digests(implementation):
     assert len({digest(implementation, obj) for obj in objects}) == len(objects)
 
 
+@pytest.mark.costly
 def test_padding_between_the_fields_of_arrays_is_ignored(implementation):
     numpy = pytest.importorskip("numpy", reason="not installed")
     inner = numpy.dtype([("x", "i1"), ("y", ">f4", (2, 3))], align=True)
@@ -204,6 +205,7 @@ def test_padding_between_the_fields_of_arrays_is_ignored(implementation):
     assert digest(implementation, nothing) != digest(implementation, nothing[:2])
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("dtype", ["f8", "i2", "?", "u1", "c16", "M8[s]", "U3", "i4,f8", "V5"])
 @pytest.mark.parametrize(
     "shape",
@@ -268,6 +270,7 @@ def test_a_mapped_array_is_an_array(implementation, tmp_path):
     assert digest(implementation, mapped) == digest(implementation, plain)
 
 
+@pytest.mark.costly
 def test_large_arrays_are_not_copied(implementation):
     tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy has none")
     numpy = pytest.importorskip("numpy")

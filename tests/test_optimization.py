@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import functools
 import gc
 import io
 import os
@@ -27,6 +28,8 @@ from differential import outcome
 from graphs import graphs
 from models import Plain
 from quickpickle import optimization as compact
+
+optimized = functools.lru_cache(100)(pickletools.optimize)  # most of the time, and few differ
 
 TARGET = 64 * 1024
 
@@ -90,11 +93,12 @@ OBJECTS = {
 }  # fmt: skip
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OBJECTS)
 def test_the_bytes_are_those_of_pickletools(implementation, optimize, protocol, name):
     obj = OBJECTS[name]()
     plain = implementation.dumps(obj, protocol)
-    expected = pickletools.optimize(plain)
+    expected = optimized(plain)
     assert optimize(plain) == expected
     assert implementation.dumps(obj, protocol, compact=True) == expected
     file = io.BytesIO()
@@ -114,14 +118,16 @@ class Recorder:
         return b"".join(map(bytes, self.writes))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_file_with_a_write_of_its_own(implementation, protocol, name):
     obj = OBJECTS[name]()
     file = Recorder()
     implementation.Pickler(file, protocol, compact=True).dump(obj)
-    assert file.value() == pickletools.optimize(pickle.dumps(obj, protocol))
+    assert file.value() == optimized(pickle.dumps(obj, protocol))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("size", [TARGET + delta for delta in (*range(-14, 4), 17, 255)])
 def test_opcodes_about_as_large_as_a_frame(implementation, optimize, protocol, size):
     for obj in (
@@ -155,6 +161,7 @@ class Part:
         self.items = items
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("before", range(24))
 def test_a_frame_that_ends_within_the_start_of_a_container(implementation, optimize, before):
     # The compiled implementation copies ") NEWOBJ MEMOIZE } MEMOIZE (" and "] MEMOIZE (" in one go.
@@ -282,6 +289,7 @@ def test_an_object_that_is_memoized_twice(implementation, protocol):
     assert results[1] == pickletools.optimize(results[0])
 
 
+@pytest.mark.costly
 def test_the_tail_of_deep_lists_in_fast_mode(implementation, protocol):
     # One long frame becomes many, and nothing is left out to make space for their headers.
     obj: object = "end"
@@ -294,7 +302,7 @@ def test_the_tail_of_deep_lists_in_fast_mode(implementation, protocol):
         pickler.fast = 1
         pickler.dump(("head", b"x" * 2 * TARGET, obj, b"y" * TARGET, [[]]))
         results.append(file.getvalue())
-    expected = pickletools.optimize(results[0])
+    expected = optimized(results[0])
     assert results[1] == expected
     if protocol >= 4:
         assert len(expected) > len(results[0])
@@ -669,6 +677,7 @@ def test_plain_dumps_after_compact_ones(implementation, protocol):
         gc.collect()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "data",
     [

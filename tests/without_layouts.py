@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from conftest import again
+
 TESTS: Final = Path(__file__).parent
 _PROGRAM: Final = """
 import importlib, sys, pytest
@@ -25,7 +27,7 @@ def run_without_layouts(extension: str, name: str, tests: str) -> None:
     (path,) = TESTS.rglob(f"{name}.py")
     command = [sys.executable, "-c", _PROGRAM, extension, str(path), "-k", tests, "-m", "not slow"]
     result = subprocess.run(
-        [*command, "-q", "-n", "0", "-p", "no:cacheprovider"],
+        [*command, *["--again"] * again, "-q", "-n", "0", "-p", "no:cacheprovider"],
         env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "QUICKPICKLE"))},
         cwd=TESTS.parent,
         capture_output=True,

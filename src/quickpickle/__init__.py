@@ -5,10 +5,13 @@ are our own; the exceptions and `PickleBuffer` are the standard library's own ob
 are here too, `quickpickle.MARK` and all others, but help() and dir() leave them out.
 
     load, loads, dump, dumps, Pickler, Unpickler   pickle's, with more options
+    load_all                                       the pickles of a file, one after another
+    recover, Recovered                             what a damaged pickle still holds
     install, uninstall                             quickpickle in place of pickle
     inspect                                        what is in a pickle, without loading it
     diagnose                                       what in an object cannot be pickled
     Policy, PolicyError                            what a pickle may do when it is loaded
+    Placeholder                                    stands for what is not found, if you like
     object_digest                                  a digest of an object
     optimize                                       a pickle without what nothing refers to
     implementation                                 "native" or "python"
@@ -94,7 +97,7 @@ _LATER = {
     "recover": "recovering",
     "uninstall": "installation",
 }
-__all__ += ["implementation", "object_digest", "optimize", *_LATER]
+__all__ += ["implementation", "load_all", "object_digest", "optimize", *_LATER]
 
 
 def __dir__() -> list[str]:

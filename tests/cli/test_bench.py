@@ -18,6 +18,8 @@ import quickpickle
 from models import Endless
 from quickpickle.cli import bench, main, timing
 
+pytestmark = pytest.mark.costly
+
 Output = pytest.CaptureFixture[str]
 
 WARNING = "A pickle runs what is in it: load only files that you trust.\n"

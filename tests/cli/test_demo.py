@@ -22,6 +22,8 @@ import quickpickle
 from differential import only_cpython
 from quickpickle.cli import demo, main
 
+pytestmark = pytest.mark.costly
+
 Output = pytest.CaptureFixture[str]
 
 NAN = float("nan")

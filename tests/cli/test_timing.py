@@ -12,6 +12,8 @@ import pytest
 from differential import only_cpython
 from quickpickle.cli import timing
 
+pytestmark = pytest.mark.once
+
 
 class Clock:
     """Stands still unless it is told to go on; says when it was looked at."""

@@ -202,6 +202,7 @@ def frames(data):
     return compression._zstd_blocks(io.BufferedReader(io.BytesIO(data)), zstd)
 
 
+@pytest.mark.costly
 @needs_zstandard
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 65_791, 65_792, 131_072, 1_000_000])
 @pytest.mark.parametrize("checksum", [False, True])

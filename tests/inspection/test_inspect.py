@@ -62,6 +62,7 @@ def paths_of(inspection: Any) -> dict[str, Any]:
 # --- what is counted
 
 
+@pytest.mark.costly
 @SETTINGS
 @given(graph=graphs())
 def test_graphs(protocol: int, graph: Any) -> None:

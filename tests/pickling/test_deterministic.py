@@ -337,6 +337,7 @@ SETS = [
 ]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("obj", SETS, ids=range(len(SETS)))
 def test_sets(implementation, protocol, obj):
     written = assert_deterministic(implementation, obj, protocol)

@@ -35,6 +35,7 @@ def test_the_same_bytes(implementation, protocol, graph):
         )
 
 
+@pytest.mark.costly
 @SETTINGS
 @given(graph=graphs(), extra=graphs(), fix_imports=st.booleans())
 def test_the_same_bytes_over_two_dumps_and_with_hooks(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import examples
 from pickling.test_injected_faults import _LAST, _NO_MEMORY, fail_allocations, without_memory
 
 PACKAGE = str(Path(importlib.import_module("quickpickle").__file__).parent)
@@ -150,14 +151,14 @@ def test_real_signals(implementation, options):
     In a process of its own, since the interpreter prints those that come in a finalizer.
     """
     names = [name for name in OPTIONS if OPTIONS[name] is options]
-    command = [sys.executable, __file__, implementation.__name__, *names]
+    command = [sys.executable, __file__, implementation.__name__, *names, str(examples(400))]
     path = os.pathsep.join([str(Path(PACKAGE).parent), str(Path(__file__).parents[1])])
     environment = {**os.environ, "PYTHONPATH": path}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.stdout == "done\n", result.stderr
 
 
-def interrupt_often(module_name, option):
+def interrupt_often(module_name, option, count):
     armed = False
 
     def interrupt(number, frame):
@@ -170,7 +171,7 @@ def interrupt_often(module_name, option):
     fresh.pickler.dump(NEXT)
     world = World(implementation, OPTIONS[option])
     signal.signal(signal.SIGALRM, interrupt)
-    for i in range(400):
+    for i in range(int(count)):
         signal.setitimer(signal.ITIMER_REAL, 1e-5 * (1 + i % 40), 2e-5)
         try:
             armed = True

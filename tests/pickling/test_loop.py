@@ -39,6 +39,7 @@ def deep_list(depth):
     return obj
 
 
+@pytest.mark.costly
 def test_ten_million_nested_lists(patient):
     depth = 10_000_000
 

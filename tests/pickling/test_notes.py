@@ -78,12 +78,14 @@ OBJECTS = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_write_that_fails(implementation, protocol, name):
     for action in ways(implementation, OBJECTS[name], lambda: Failing(LookupError("no")), protocol):
         assert fault(action, LookupError) == "writing failed after 0 bytes"
 
 
+@pytest.mark.costly
 def test_how_far_it_came(implementation, protocol):
     obj = [b"x" * LARGE, b"y" * LARGE, [str(i) for i in range(50_000)]]
     for takes in (None, 7_000):
@@ -352,6 +354,7 @@ def hurried(monkeypatch):
         monkeypatch.setattr(IMPLEMENTATIONS["native"], "INTERVAL", -1.0)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("last", [False, True])
 def test_progress_that_fails(implementation, protocol, hurried, last):
     obj = [1, {"k": b"x" * LARGE}, OBJECTS["many"]]

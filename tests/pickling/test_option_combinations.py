@@ -59,6 +59,7 @@ def name_of(chosen: dict[str, bool]) -> str:
 optimized = functools.cache(pickletools.optimize)  # which takes most of the time; few differ
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("chosen", CHOICES, ids=name_of)
 def test_each_does_its_own(implementation, protocol, chosen, tmp_path):
     obj = sample()

@@ -102,6 +102,7 @@ def test_the_buffer_stays_small(implementation, protocol):
     assert max(len(data) for data in file.writes) < 2 * TARGET
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "takes",
     [
@@ -301,6 +302,7 @@ def test_a_buffered_file_on_a_file_in_python(implementation, protocol, buffer_si
         assert pickle.dumps(obj, protocol) in raw.written
 
 
+@pytest.mark.costly
 def test_frames_that_go_to_a_file_together(implementation, protocol, tmp_path):
     """A file of the standard library gets several frames at once: all of them, in order."""
     objects = [str(i) * (i % 30) for i in range(300_000)]

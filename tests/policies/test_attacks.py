@@ -104,6 +104,7 @@ def extension():
     copyreg.remove_extension("os", "system", 0xF0)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_is_refused(unpickling, name):
     data = ATTACKS[name]
@@ -114,6 +115,7 @@ def test_it_is_refused(unpickling, name):
     assert error.rule in str(error)
 
 
+@pytest.mark.costly
 def test_both_refuse_with_the_same_words():
     for name, data in ATTACKS.items():
         found = set()

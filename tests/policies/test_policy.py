@@ -12,6 +12,8 @@ import pytest
 import quickpickle
 from quickpickle import Policy, PolicyError
 from quickpickle.format import opcodes as op
+from quickpickle.rules.policy_names import ANY, PLAIN
+from quickpickle.rules.presets import find_rule
 
 from . import listed
 from .attacks import call, glob, number, proto, stack_global, text, tree
@@ -515,6 +517,7 @@ def test_hashes_of_instances(unpickling):
     refused(unpickling, "hashing", op.EMPTY_SET + op.MARK + bomb + op.ADDITEMS)
 
 
+@pytest.mark.costly
 def test_large_numbers_as_keys(unpickling):
     large = op.LONG4 + (1 << 16).to_bytes(4, "little") + b"\1" * (1 << 16)
     numbers = [op.LONG4 + b"\0\7\0\0" + b"\1" * 0x6FF + end for end in (b"\1", b"\3")]
@@ -541,6 +544,7 @@ def with_equal_hashes(kind, i):
     return number(multiple) + op.TUPLE1
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kind", ["ints", "uuids", "decimals", "tuples"])
 @pytest.mark.parametrize("way", ["set", "sets", "dict", "setitem", "DICT", "frozenset", "list"])
 def test_keys_with_equal_hashes(unpickling, kind, way):
@@ -566,6 +570,7 @@ def test_keys_with_equal_hashes(unpickling, kind, way):
     refused(unpickling, "hashing", *parts)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("step", [1, 3, 1 << 40, (1 << 62) + 1, (1 << 80) + 1])
 def test_many_keys_with_their_own_hashes(unpickling, step):
     for value in (
@@ -693,3 +698,34 @@ def reduction_loads(data):
     from multiprocessing.reduction import ForkingPickler
 
     return ForkingPickler.loads(data)
+
+
+def test_joined_policies_and_their_text():
+    both = Policy().allow("a.b", dangerous=True) | Policy().allow("c.d", dangerous=True)
+    assert both == Policy().allow("a.b", "c.d", dangerous=True)
+    assert repr(both) == "Policy().allow('a.b', 'c.d', dangerous=True)"
+    two = Policy.pandas() | Policy.sklearn()
+    assert repr(two) == "Policy.pandas() | Policy.sklearn()"
+    assert repr(two.allow("a.b")) == "(Policy.pandas() | Policy.sklearn()).allow('a.b')"
+
+
+def test_the_limits_of_every_policy():
+    assert Policy().limits == Policy.plain().limits == (8 << 30, 50_000_000, 1000)
+
+
+def test_the_rules_of_names_that_are_listed():
+    """The checks of arguments stay, but for names that are allowed as dangerous."""
+    for full in ("uuid.UUID", "decimal.Decimal"):
+        module, _, name = full.rpartition(".")
+        assert Policy().allow(full).rule_for(module, name) is PLAIN[full]
+        assert Policy().allow(full, dangerous=True).rule_for(module, name) is ANY
+    assert Policy().allow("numpy.dtype").rule_for("numpy", "dtype") is find_rule("numpy.dtype")
+    assert Policy().allow("a.b").rule_for("a", "b") is ANY
+
+
+def test_the_path_is_in_the_text(unpickling):
+    with pytest.raises(PolicyError) as caught:
+        unpickling.loads(pickle.dumps({"key": [print]}), policy=Policy.plain())
+    assert caught.value.path is not None
+    assert f" ({caught.value.path})" in str(caught.value)
+    assert "None" not in str(PolicyError("text", rule="a rule"))

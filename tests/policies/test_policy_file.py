@@ -14,6 +14,8 @@ import pytest
 
 from quickpickle import Policy
 
+pytestmark = pytest.mark.once
+
 PLAIN = Policy.plain()
 POLICIES = [
     Policy(),

@@ -10,6 +10,8 @@ import pytest
 from models import StrSub, TupleSub
 from quickpickle.rules.notation import can_follow_a_dot, literal
 
+pytestmark = pytest.mark.once
+
 
 def nested(depth):
     key = 1

@@ -175,6 +175,7 @@ if np is not None:
             super().__setstate__(state)
 
 
+@pytest.mark.costly
 @needs_numpy
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays(implementation, protocol, name):
@@ -260,6 +261,7 @@ MASKED = {
 }
 
 
+@pytest.mark.costly
 @needs_numpy
 @pytest.mark.parametrize("name", MASKED)
 def test_masked_arrays(implementation, protocol, name):
@@ -377,6 +379,7 @@ PANDAS = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", PANDAS)
 def test_pandas(implementation, protocol, name):
     pandas = pytest.importorskip("pandas", reason="not installed")

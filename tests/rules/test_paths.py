@@ -754,6 +754,7 @@ def test_no_code_of_the_users_runs(implementation):
 # --- long paths
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("number", "depth"), [(0, 10_000), (5, 1_000_000)])
 def test_a_path_of_a_million_steps(implementation, number, depth):
     obj = lock()

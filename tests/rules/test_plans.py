@@ -307,6 +307,7 @@ OBJECTS = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OBJECTS)
 def test_the_same_bytes(implementation, protocol, name):
     if protocol < 2 and name in ("slots", "private slots"):
@@ -353,6 +354,7 @@ class Taker:
         self.taken += bytes(data)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OBJECTS)
 @pytest.mark.parametrize("kind", ["memory", "disk", "Python"])
 def test_a_frame_that_ends_within_an_object(implementation, name, kind, tmp_path):

@@ -35,6 +35,7 @@ def sample(count: int = 4000) -> object:
     return [{"id": i, "name": f"name {i}", "pair": (i, [i])} for i in range(count)]
 
 
+@pytest.mark.costly
 def test_the_last_report_has_all(implementation, protocol):
     for obj in (None, 5, "a", sample(), b"x" * 2 * TARGET, ["a", "a", ["a"]]):
         for options in ({}, {"compact": True}):
@@ -55,6 +56,7 @@ def test_the_last_report_has_all(implementation, protocol):
             assert reports[-1] == (stored, len(data))
 
 
+@pytest.mark.costly
 def test_numbers_grow(implementation, protocol, hurried):
     obj = [sample(), b"x" * 2 * TARGET, bytearray(TARGET), "é" * TARGET, sample()]
     for options in ({}, {"compact": True}):
@@ -110,6 +112,7 @@ class StopError(Exception):
     pass
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("at", [0, 1, -1])
 def test_its_exceptions_are_raised(implementation, protocol, hurried, at):
     obj = sample()

@@ -26,6 +26,7 @@ def limited_memory():
 CORPUS = Path(__file__).parents[1] / "fuzzing" / "corpus" / "pickles"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(6))
 def test_damaged_pickles(seed):
     count = examples(3000)

@@ -333,6 +333,8 @@ def test_every_allocation_fails_in_turn(unpickling, kind, way, failing, monkeypa
         result[0] = load()  # to append to a list might fail
 
     start = succeeded = failed = 0
+    # Python has many more of them, most of the interpreter's own: a part of them fails.
+    step = 23 if unpickling is quickpickle.pure else 1
     while succeeded < 25:
         begin()
         known = memo() if memo else None
@@ -348,7 +350,7 @@ def test_every_allocation_fails_in_turn(unpickling, kind, way, failing, monkeypa
             assert memo is None or memo() == known
             begin()
             assert describe(load()) == expected
-        start += 1
+        start += step
     assert failed
 
 
@@ -385,7 +387,7 @@ def test_nothing_is_lost_where_allocations_fail(kind, way):
                     failed = fail_allocations(start, start + 1, load) is not None  # noqa: B023
                     errors.append(failed)  # noqa: B023
 
-            assert min(lost_by(repeat) for _ in range(3)) < REPEATED, start
+            assert any(lost_by(repeat) < REPEATED for _ in range(3)), start
             succeeded = succeeded + 1 if not any(errors) else 0
             start += 1
     assert start > 25

@@ -138,6 +138,7 @@ FILES = [
 OF_OURS = [*FILES, BytesLike, Short, ShortReadinto]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("make", OF_OURS, ids=lambda make: make.__name__)
 def test_pickles_in_a_row(unpickling, protocol, make):
     """The position is right behind each."""
@@ -153,6 +154,7 @@ def test_pickles_in_a_row(unpickling, protocol, make):
     assert file.read(4) == b"what"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("make", OF_OURS, ids=lambda make: make.__name__)
 def test_by_one_unpickler(unpickling, protocol, make):
     file = io.BytesIO()
@@ -170,6 +172,7 @@ def test_by_one_unpickler(unpickling, protocol, make):
         unpickler.load()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("make", OF_OURS, ids=lambda make: make.__name__)
 def test_what_ends_too_early(unpickling, make):
     for protocol in (0, 2, 4, 5):
@@ -181,6 +184,7 @@ def test_what_ends_too_early(unpickling, make):
             assert "Ran out of input" in text or "truncated" in text or "frame" in text
 
 
+@pytest.mark.costly
 @only_c
 @pytest.mark.parametrize("make", FILES, ids=lambda make: make.__name__)
 def test_frames_that_are_wrong(unpickling, make):
@@ -206,6 +210,7 @@ def test_frames_that_are_wrong(unpickling, make):
             assert_same_load(unpickling, data)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("protocol_of_file", [2, 5])
 def test_files_of_the_system(unpickling, tmp_path, protocol_of_file):
     path = tmp_path / "file"
@@ -247,6 +252,7 @@ def test_pipes(unpickling, protocol, buffering):
     thread.join()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("buffering", [0, None])
 def test_sockets(unpickling, protocol, buffering):
     varied = objects(protocol, buffering == 0)

@@ -432,6 +432,7 @@ def test_buffers_that_do_harm(unpickling):
     assert unpickler.load() == (b"x", b"x")
 
 
+@pytest.mark.costly
 def test_threads_with_one_unpickler(unpickling):
     """One of them loads, the others are refused; all in all each pickle is loaded once."""
 
@@ -469,6 +470,7 @@ def test_opcodes_of_this_test():
 # --- deep, wide, large
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("begin", "end"),
     [(b"]", b"a"), (b"(", b"t"), (b"(", b"l"), (b"}K\1", b"s"), (b"(", b"\x91"), (b"", b"\x85")],
@@ -492,6 +494,7 @@ def test_deep_nesting(unpickling, begin, end, depth):
     del obj
 
 
+@pytest.mark.costly
 def test_many_marks_and_a_failure(unpickling):
     for data in (b"(" * 1_000_000, b"(]" * 1_000_000, b"(" * 1_000_000 + b"\xff"):
         with pytest.raises((EOFError, pickle.UnpicklingError)):

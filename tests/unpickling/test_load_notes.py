@@ -646,6 +646,7 @@ class OnlySeeks(Unseekable):
         self._file.seek(position)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("case", CASES)
 def test_files_tell_the_same(unpickling, case, tmp_path):
     data = data_of(case)
@@ -709,6 +710,7 @@ def test_streams_in_frames_are_exact(unpickling, case):
     assert words.get(case, "calling an object") in error.__notes__[0]
 
 
+@pytest.mark.costly
 def test_every_place_where_a_pickle_can_be_cut(unpickling):
     value = [{"a": [1] * 20, "b": (Holder(x=1.5), b"x" * 300)}, {"é" * 200, 2**100}, "end"]
     for protocol in range(6):
@@ -722,6 +724,7 @@ def test_every_place_where_a_pickle_can_be_cut(unpickling):
             assert error.offset == (size if type(error) is EOFError else last), (protocol, size)
 
 
+@pytest.mark.costly
 def test_the_offset_is_that_of_the_opcode(unpickling):
     """Behind many objects, where there is no path, in a frame and without one."""
     value = [["x", 1] for _ in range(200_000)]

@@ -100,6 +100,7 @@ CLASSES = [
 ]  # fmt: skip
 
 
+@pytest.mark.costly
 def test_arguments(unpickling):
     for cls, arguments in itertools.product(CLASSES, ARGUMENTS):
         assert_same_load(unpickling, cls + arguments + b"R.")

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from conftest import part
 from differential import assert_same_load, only_c
 from quickpickle.format import opcodes as op
 from unpickling.load_cases import (
@@ -45,7 +46,7 @@ def test_alone(unpickling, name):
 def test_on_stacks(unpickling, name):
     """With up to two items below it, and a mark below, between or above them."""
     heights = [(), *itertools.product(ITEMS, repeat=1), *itertools.product(ITEMS, repeat=2)]
-    for items in heights:
+    for items in part(heights):
         parts = [ITEMS[item] for item in items]
         for data in BY_NAME[name][:2]:
             assert_same_load(unpickling, b"".join(parts) + data + b".")
@@ -59,7 +60,7 @@ FEW = ("None", "tuple1", "list", "dict", "class", "instance")
 
 @pytest.mark.parametrize("name", ["SETITEM", "SETITEMS", "TUPLE3", "NEWOBJ_EX", "OBJ", "DICT"])
 def test_on_higher_stacks(unpickling, name):
-    for items in itertools.product(FEW, repeat=3):
+    for items in part(list(itertools.product(FEW, repeat=3))):
         parts = [ITEMS[item] for item in items]
         for i in range(len(parts) + 2):
             marks = [op.MARK] if i <= len(parts) else []
@@ -67,6 +68,7 @@ def test_on_higher_stacks(unpickling, name):
             assert_same_load(unpickling, stack + OPCODES[name] + b".")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OPCODES)
 def test_with_many_marks(unpickling, name):
     data = BY_NAME[name][0]
@@ -133,6 +135,7 @@ def test_high_indexes(unpickling, index):
 # --- names, and what is made by them
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("proto", [b"", b"\x80\1", b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"])
 @pytest.mark.parametrize(
     ("module", "name"),

@@ -23,6 +23,7 @@ from datetime import date, datetime, time
 
 import pytest
 
+from conftest import part
 from differential import PYPY, assert_same_load, describe
 from unpickling.load_cases import ITEMS, named, text, with_arguments
 from without_layouts import run_without_layouts
@@ -281,6 +282,7 @@ def test_numbers_that_were_put_in_advance(unpickling):
     assert_same_load(unpickling, data + (text("m") + b"\x94") * 4 + b"h\4t.")
 
 
+@pytest.mark.costly
 def test_pickles_of_many_frames(unpickling):
     """Objects of one frame are read again in later ones."""
     points = [Point(i, str(i)) for i in range(3000)]
@@ -298,6 +300,7 @@ def opened(path, buffering):
     return path.open("rb", buffering)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("buffering", [0, 16, -1])
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_files_whose_rest_is_looked_at(unpickling, protocol, buffering, tmp_path):
@@ -346,6 +349,7 @@ OPCODES = [b"}", b"\x94", b"q\1", b"(", b"K\1", b"u", b"s", b"0", b"1", b"2", b"
 OPCODES += [b"\x85", b"\x86", b"t", b"]", b"a", b"e", b"N", b")", b"d", text("x"), b"\x81"]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(20))
 def test_dicts_among_any_opcodes(unpickling, seed):
     rng = random.Random(seed)
@@ -598,7 +602,7 @@ class TestCollector:
 
         few = [ITEMS[name] for name in ("str", "tuple1", "list", "dict", "class", "instance")]
         stacks = [b"".join(pair) for pair in itertools.product([b"", b"(", *few], repeat=2)]
-        tried = [stack + data for stack in stacks for _, data in with_arguments()]
+        tried = [stack + data for stack in part(stacks) for _, data in with_arguments()]
         sys.setprofile(look)
         try:
             for data in tried:
@@ -656,6 +660,7 @@ class TestCollector:
         gc.collect()
         assert [*map(vars, loaded)] == [*map(vars, nodes)]
 
+    @pytest.mark.costly
     def test_garbage_does_not_pile_up(self, unpickling):
         """Cycles that were loaded and dropped are freed without a call of gc.collect()."""
         obj = [[] for _ in range(2000)]

@@ -30,6 +30,7 @@ def lines(alphabet: str, longest: int) -> Iterator[bytes]:
             yield "".join(letters).encode("latin-1")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", ALPHABETS)
 def test_short_ones(unpickling, name):
     code = getattr(op, name)
