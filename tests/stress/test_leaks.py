@@ -23,5 +23,5 @@ def test_nothing_is_lost(implementation, scenario):
         pytest.skip("this interpreter keeps all classes once a thread was started")
     # Most scenarios keep up to 50 blocks at first, however often they are repeated; not these two,
     # which take longest.
-    repeats = (15 if again else 30) if scenario in ("loads", "kinds") else 100
+    repeats = (30 if again else 50) if scenario in ("loads", "kinds") else 100
     assert lost(scenario, implementation, repeats) < repeats
