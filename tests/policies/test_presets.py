@@ -358,13 +358,13 @@ def test_names_of_older_releases_of_pandas(unpickling):
     """The classes moved from their modules to `pandas` in pandas 3."""
     pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
-    from quickpickle.rules.presets.pandas import _MODULES
+    from quickpickle.rules.presets.pandas_classes import MODULES
 
     count = 0
     for value in values("pandas"):
         data = pickle.dumps(value, 2)
         old = data
-        for name, module in _MODULES.items():
+        for name, module in MODULES.items():
             for new in ("pandas", "pandas.arrays"):
                 old = old.replace(f"c{new}\n{name}\n".encode(), f"c{module}\n{name}\n".encode())
         count += old != data

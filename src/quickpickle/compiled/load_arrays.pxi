@@ -1,14 +1,14 @@
 # Arrays, scalars and dtypes of NumPy in loads under a policy.
 #
-# rules/presets/numpy.py has the checks. Here are those of the commonest kind: numbers, whose bytes
-# are as many as the shape says. The Guard is asked once about each dtype; about all else, and
+# rules/presets/numpy_arrays.py has the checks. Here are those of the commonest kind: numbers, whose
+# bytes are as many as the shape says. The Guard is asked once about each dtype; about all else, and
 # where this code says False, it is asked as ever.
 
 cdef enum:
     DTYPES = 8
     MOST_DIMENSIONS = 64
 
-cdef object itemsize_of = None  # of rules/presets/numpy.py
+cdef object itemsize_of = None  # of rules/presets/numpy_dtypes.py
 
 
 cdef Py_ssize_t number_size(Loader self, PyObject* dtype) except -1:

@@ -18,7 +18,7 @@ cdef struct ClassPlan:
     Field* fields
     Py_ssize_t count, room
 
-cdef struct QuickRule:  # load_policy.pxi
+cdef struct QuickRule:  # load_quick.pxi
     PyObject* obj  # a callable, which the Guard keeps alive; NULL: the place is free
     int call, new, state, itself
 

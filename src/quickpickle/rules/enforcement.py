@@ -62,7 +62,7 @@ class Known:
         self.rule = rule
         self.full = full
         self.load = load  # the load that has found it
-        self.quick: Any = None  # load_policy.pxi: Guard.quick_rules, and the version of a class
+        self.quick: Any = None  # load_quick.pxi: Guard.quick_rules, and the version of a class
 
 
 class Guard(Costs):

@@ -1,0 +1,238 @@
+"""The checks of `Policy.sklearn()`: decision trees, and what consists of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..policy_objects import full_name
+from .numpy_dtypes import numpy_module
+from .sklearn_checks import is_data, is_int
+from .states import is_done, words
+
+# --- decision trees
+
+TREE: Final = "sklearn.tree._tree.Tree"
+_TREES: Final = frozenset(
+    f"sklearn.tree._classes.{name}"
+    for name in words(
+        "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor"
+    )
+)
+
+
+def check_tree(guard: Any, args: tuple[Any, ...]) -> str | None:
+    """Tree(features, classes, outputs)"""
+    if len(args) != 3 or not is_int(args[0], 0, 1 << 31) or not is_int(args[2], 1, 1 << 20):
+        return "expected numbers of features, classes and outputs"
+    classes = args[1]
+    if not is_data(guard, classes, "i", 1) or classes.dtype.itemsize != 8:
+        return "numbers of classes that are none"
+    if len(classes) != args[2] or int(classes.min()) < 1 or int(classes.max()) > 1 << 20:
+        return "numbers of classes that are none"
+    if int(classes.max()) * args[2] * 8 > guard.policy.limits.memory:
+        return "more classes than the memory that the policy allows"
+    return None
+
+
+def check_tree_state(guard: Any, obj: Any, state: Any) -> str | None:
+    if type(state) is not dict or set(state) != {"max_depth", "node_count", "nodes", "values"}:
+        return "expected nodes and values"
+    nodes, values = state["nodes"], state["values"]
+    if not is_data(guard, nodes, "V", 1) or not is_data(guard, values, "f", 3):
+        return "nodes or values that are none"
+    count = len(nodes)
+    needed = {"left_child", "right_child", "feature", "threshold"}
+    if nodes.dtype.names is None or not needed <= set(nodes.dtype.names):
+        return "nodes that are none"
+    if any(nodes.dtype[name].kind != "i" for name in ("left_child", "right_child", "feature")):
+        return "nodes that are none"
+    if not count or not is_int(state["node_count"], count, count):
+        return "another number of nodes"
+    if values.shape != (count, obj.n_outputs, obj.max_n_classes):
+        return "values that do not fit"
+    depth = _depth_of(nodes["left_child"], nodes["right_child"], nodes["left_child"] == -1)
+    if depth is None:
+        return "a node with children that are none"
+    if not is_int(state["max_depth"], depth, count):
+        return "another depth"
+    feature = nodes["feature"][nodes["left_child"] != -1]
+    if feature.size and (int(feature.min()) < 0 or int(feature.max()) >= obj.n_features):
+        return "a feature that is none"
+    return None
+
+
+_DEEPEST: Final = 10_000
+
+
+def _depth_of(left: Any, right: Any, is_leaf: Any) -> int | None:
+    """How deep a tree is whose nodes follow those that they are children of, each once; or None."""
+    numpy = numpy_module()
+    count = len(left)
+    inner = numpy.flatnonzero(~is_leaf)
+    children = numpy.concatenate([left[inner], right[inner]]).astype("i8")
+    if children.size != count - 1 or not numpy.array_equal(
+        numpy.sort(children), numpy.arange(1, count)
+    ):
+        return None
+    if (left[inner] <= inner).any() or (right[inner] <= inner).any():
+        return None
+    depth = 0
+    level = numpy.zeros(1, "i8")
+    while level.size:
+        level = level[~is_leaf[level]]
+        level = numpy.concatenate([left[level], right[level]]).astype("i8")
+        depth += level.size > 0
+        if depth > _DEEPEST:
+            return None
+    return int(depth)
+
+
+def check_decision_tree(guard: Any, obj: Any, state: Any) -> str | None:
+    if "tree_" not in state:
+        return None
+    tree = state["tree_"]
+    if full_name(type(tree)) != TREE or not is_done(guard, tree):
+        return "a tree that is none"
+    if not is_int(state.get("n_features_in_"), tree.n_features, tree.n_features):
+        return "another number of features than that of its tree"
+    return None
+
+
+def _has_trees(guard: Any, estimators: Any, features: Any) -> bool:
+    """Whether these are fitted trees for so many features."""
+    return all(
+        full_name(type(tree)) in _TREES
+        and is_done(guard, tree)
+        and "tree_" in vars(tree)
+        and is_int(features, vars(tree)["tree_"].n_features, vars(tree)["tree_"].n_features)
+        for tree in estimators
+    )
+
+
+def check_forest(guard: Any, obj: Any, state: Any) -> str | None:
+    if "estimators_" not in state:
+        return None
+    if type(state["estimators_"]) is not list:
+        return "trees that are no list"
+    state["estimators_"] = list(state["estimators_"])
+    if not _has_trees(guard, state["estimators_"], state.get("n_features_in_")):
+        return "trees that do not fit"
+    return None
+
+
+def check_isolation_forest(guard: Any, obj: Any, state: Any) -> str | None:
+    if "estimators_" not in state:
+        return None
+    trees, features = state["estimators_"], state.get("estimators_features_")
+    if type(trees) is not list or type(features) is not list or len(trees) != len(features):
+        return "trees that are no list"
+    state["estimators_"], state["estimators_features_"] = trees, features = trees[:], features[:]
+    count, used = state.get("n_features_in_"), state.get("_max_features")
+    if not is_int(count, 0) or not is_int(used, 0):
+        return "no number of features"
+    for tree, part in zip(trees, features, strict=True):
+        if not is_data(guard, part, "iu", 1) or not _has_trees(guard, [tree], len(part)):
+            return "trees that do not fit"
+        if used == count and len(part) != count:
+            return "trees that do not fit"
+    return None
+
+
+def check_gradient_boosting(guard: Any, obj: Any, state: Any) -> str | None:
+    if "estimators_" not in state:
+        return None
+    trees = state["estimators_"]
+    if not is_data(guard, trees, "O", 2):
+        return "trees that are none"
+    classes = trees.shape[1]
+    if not is_int(state.get("n_trees_per_iteration_"), classes, classes):
+        return "another number of trees"
+    if not _has_trees(guard, trees.ravel().tolist(), state.get("n_features_in_")):
+        return "trees that do not fit"
+    if classes == 1:
+        return None
+    # The predictions begin with those of init_, and have to be as many.
+    loss, start = state.get("check_loss"), state.get("init_")
+    name = full_name(type(loss))
+    if name != "sklearn._loss.loss.HalfMultinomialLoss" or not is_done(guard, loss):
+        return "a loss that does not fit"
+    if type(start) is str and start == "zero":
+        return None
+    if full_name(type(start)) != "sklearn.dummy.DummyClassifier" or not is_done(guard, start):
+        return "an estimator to begin with that is not the usual one"
+    given = vars(start)
+    if (
+        type(given.get("_strategy")) is not str
+        or given["_strategy"] != "prior"
+        or not is_int(given.get("n_outputs_"), 1, 1)
+        or not is_int(given.get("n_classes_"), classes, classes)
+        or not is_data(guard, given.get("class_prior_"), "f", 1)
+        or len(given["class_prior_"]) != classes
+    ):
+        return "an estimator to begin with that does not fit"
+    return None
+
+
+# --- gradient boosting by histograms, without categories
+
+_PREDICTOR: Final = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
+_MAPPER: Final = "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper"
+
+
+def check_predictor(guard: Any, obj: Any, state: Any) -> str | None:
+    nodes = state.get("nodes")
+    if not is_data(guard, nodes, "V", 1) or nodes.dtype.names is None or not len(nodes):
+        return "nodes that are none"
+    if not {"left", "right", "is_leaf", "feature_idx", "is_categorical"} <= set(nodes.dtype.names):
+        return "nodes that are none"
+    if any(nodes.dtype[name].kind not in "iu" for name in ("left", "right", "feature_idx")):
+        return "nodes that are none"
+    is_leaf = nodes["is_leaf"] != 0
+    if _depth_of(nodes["left"], nodes["right"], is_leaf) is None:
+        return "a node with children that are none"
+    if nodes["is_categorical"].any():
+        return "a node of categories"
+    if (nodes["feature_idx"] < 0).any():
+        return "a feature that is none"
+    for name in ("binned_left_cat_bitsets", "raw_left_cat_bitsets"):
+        if not is_data(guard, state.get(name), "u", 2):
+            return "sets of categories that are none"
+    return None
+
+
+def check_bin_mapper(guard: Any, obj: Any, state: Any) -> str | None:
+    if "is_categorical_" in state:
+        found = state["is_categorical_"]
+        if not is_data(guard, found, "u", 1) or found.any():
+            return "features of categories"
+    return None if is_int(state.get("n_threads", 1), 1, 1024) else "a number of threads"
+
+
+def check_histograms(guard: Any, obj: Any, state: Any) -> str | None:
+    if "_predictors" not in state:
+        return None
+    features, count = state.get("n_features_in_"), state.get("n_trees_per_iteration_")
+    if not is_int(features, 0) or not is_int(count, 1):
+        return "no number of features, or of trees"
+    if state.get("is_categorical_") is not None or state.get("_preprocessor") is not None:
+        return "features of categories"
+    mapper = state.get("check_bin_mapper")
+    if full_name(type(mapper)) != _MAPPER or not is_done(guard, mapper):
+        return "bins that are none"
+    if len(vars(mapper).get("is_categorical_", ())) != features:
+        return "bins that do not fit"
+    rounds = state["_predictors"]
+    if type(rounds) is not list or not all(type(trees) is list for trees in rounds):
+        return "trees that are no lists"
+    state["_predictors"] = rounds = [trees[:] for trees in rounds]
+    for trees in rounds:
+        if len(trees) != count:
+            return "another number of trees"
+        for tree in trees:
+            if full_name(type(tree)) != _PREDICTOR or not is_done(guard, tree):
+                return "a tree that is none"
+            nodes = vars(tree)["nodes"]
+            used = nodes["feature_idx"][nodes["is_leaf"] == 0]
+            if used.size and int(used.max()) >= features:
+                return "a tree of more features"
+    return None
