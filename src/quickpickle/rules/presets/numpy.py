@@ -128,7 +128,7 @@ NAMES: Final[dict[str, Rule]] = {
     "numpy.ma.core.MaskedConstant": called(nothing),
     **_pairs(
         tuple(f"{module}.multiarray" for module in _MODULES),
-        ["check_reconstruct"],
+        ["_reconstruct"],
         called(check_reconstruct, made=wait_for_state, quick_call=Quick.ARRAY),
     ),
     **_pairs(
@@ -138,7 +138,7 @@ NAMES: Final[dict[str, Rule]] = {
     ),
     **_pairs(
         tuple(f"{module}.numeric" for module in _MODULES),
-        ["check_frombuffer"],
+        ["_frombuffer"],
         called(check_frombuffer, quick_call=Quick.BUFFER),
     ),
     **_pairs(

@@ -44,7 +44,7 @@ def _is_letter(value: Any) -> bool:
 
 
 def check_reconstruct(guard: Any, args: tuple[Any, ...]) -> str | None:
-    """check_reconstruct(ndarray, (0,), b'b')"""
+    """_reconstruct(ndarray, (0,), b'b')"""
     if len(args) != 3 or guard.name_of(args[0]) not in ARRAYS:
         return "expected a class of arrays, (0,) and b'b'"
     if type(args[1]) is not tuple or args[1] != (0,) or not _is_letter(args[2]):
@@ -249,7 +249,7 @@ def _are_values(array: Any) -> bool:
 
 
 def check_frombuffer(guard: Any, args: tuple[Any, ...]) -> str | None:
-    """check_frombuffer(data, dtype, shape, order), or with the order of the axes."""
+    """_frombuffer(data, dtype, shape, order), or with the order of the axes."""
     if len(args) not in (4, 5):
         return "expected the data, a dtype, a shape and an order"
     data, dtype, shape, order = args[:4]

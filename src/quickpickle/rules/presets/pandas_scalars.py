@@ -125,7 +125,7 @@ def _are_spans(state: dict[str, Any], others: tuple[str, ...]) -> bool:
 
 
 def check_date_offset_state(guard: Any, obj: Any, state: Any) -> str | None:
-    others = ("n", "normalize", "check_offset", "_use_relativedelta", "_cache")
+    others = ("n", "normalize", "_offset", "_use_relativedelta", "_cache")
     if type(state) is not dict or not all(type(key) is str for key in state):
         return "expected a dict"
     state.pop("_cache", None)
@@ -135,7 +135,7 @@ def check_date_offset_state(guard: Any, obj: Any, state: Any) -> str | None:
         return "no number, or no bool"
     if type(state.get("_use_relativedelta", False)) is not bool:
         return "no bool"
-    offset = state.get("check_offset")
+    offset = state.get("_offset")
     if (
         offset is None
         or type(offset) is timedelta

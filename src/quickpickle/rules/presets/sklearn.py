@@ -53,7 +53,7 @@ from .states import Built, called, once, wait_for_state, words
 # --- names
 
 _LOOSE: Final[dict[str, str]] = {
-    "check_loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
+    "_loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
     "metrics._scorer": "_CurveScorer _PassthroughScorer _Scorer",
     "model_selection._split": (
         "GroupKFold GroupShuffleSplit KFold LeaveOneOut LeavePOut RepeatedKFold"
@@ -216,7 +216,7 @@ _CHECKED: Final[dict[str, tuple[str, Built]]] = {
     "feature_extraction._hash": ("FeatureHasher", check_hasher),
     "preprocessing._encoders": ("OneHotEncoder", check_one_hot),
     "preprocessing._function_transformer": ("FunctionTransformer", check_function),
-    "check_loss.loss": (
+    "_loss.loss": (
         "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss"
         " HalfPoissonLoss HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss"
         " PinballLoss",

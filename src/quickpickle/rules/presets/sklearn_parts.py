@@ -83,9 +83,9 @@ def check_spatial_state(guard: Any, obj: Any, state: Any) -> str | None:
 
 
 def check_neighbors(guard: Any, obj: Any, state: Any) -> str | None:
-    if "_fit_X" not in state and "check_tree" not in state:
+    if "_fit_X" not in state and "_tree" not in state:
         return None
-    data, tree = state.get("_fit_X"), state.get("check_tree")
+    data, tree = state.get("_fit_X"), state.get("_tree")
     if not is_data(guard, data, "f", 2) and not (
         full_name(type(data)) in SPARSE and is_done(guard, data)
     ):

@@ -152,7 +152,7 @@ def check_gradient_boosting(guard: Any, obj: Any, state: Any) -> str | None:
     if classes == 1:
         return None
     # The predictions begin with those of init_, and have to be as many.
-    loss, start = state.get("check_loss"), state.get("init_")
+    loss, start = state.get("_loss"), state.get("init_")
     name = full_name(type(loss))
     if name != "sklearn._loss.loss.HalfMultinomialLoss" or not is_done(guard, loss):
         return "a loss that does not fit"
@@ -216,7 +216,7 @@ def check_histograms(guard: Any, obj: Any, state: Any) -> str | None:
         return "no number of features, or of trees"
     if state.get("is_categorical_") is not None or state.get("_preprocessor") is not None:
         return "features of categories"
-    mapper = state.get("check_bin_mapper")
+    mapper = state.get("_bin_mapper")
     if full_name(type(mapper)) != _MAPPER or not is_done(guard, mapper):
         return "bins that are none"
     if len(vars(mapper).get("is_categorical_", ())) != features:
