@@ -113,7 +113,11 @@ def _by_ending(name: str) -> Compression:
             f"dump to a path does not compress as {ending} says: end the name in .gz, .bz2, .xz or "
             f".zst, pass compression=, or pass an open file: {shown!r}"
         )
-    return next((kind for ending, kind in _ENDINGS.items() if name.endswith(ending)), "none")
+    # No generator: an interrupt while one is closed is lost.
+    for ending, kind in _ENDINGS.items():
+        if name.endswith(ending):
+            return kind
+    return "none"
 
 
 def name_of_compression(start: bytes) -> str | None:
