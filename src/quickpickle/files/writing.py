@@ -22,6 +22,7 @@ from .compression import (
     Compressor,
     compressor_for,
 )
+from .urls import find_store, is_url
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -82,12 +83,20 @@ def write_file(
     """Let `write` write to the file of this path, which then has all of it, or is as it was.
 
     `write` is called once, with an object that has a `write`. How the file is compressed:
-    see `compressor_for`. A file that is not regular (a pipe, a device) is written directly.
+    see `compressor_for`. A file that is not regular (a pipe, a device) is written directly. The
+    path may be a URL; then the promise is as good as the store of fsspec can keep it.
 
     Raises OSError with the path where the file cannot be written, or not replaced; ImportError
     where the module for the compression is missing; and whatever `write` raises.
     """
     path = os.fsdecode(os.fspath(file))
+    if is_url(file):
+        store, path = find_store(path)
+        if store is not None:
+            compressor = compressor_for(path, compression, level)
+            with store.transaction:  # it commits, or discards, what is written
+                _fill(store.open(path, "wb"), str(file), write, compressor)
+            return
     compressor = compressor_for(path, compression, level)
     old = _stat(path)
     if old is not None and not (stat.S_ISREG(old.st_mode) and _can_replace(path)):

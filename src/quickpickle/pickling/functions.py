@@ -41,7 +41,7 @@ def dump(
     The parameters, and what it raises, are those of `Pickler` and its `dump`. But `file` may be a
     path (str or os.PathLike) too: then the file of that name has the whole pickle when dump()
     returns, and is as it was if dump() raises an exception or the process dies. An object with a
-    `write` is a file, not a path.
+    `write` is a file, not a path. With fsspec a URL is a path, as "s3://bucket/model.pkl".
 
     A file whose name ends in .gz, .bz2, .xz or .zst is compressed. `compression` says it in the
     place of the name: "gzip", "bz2", "xz", "zstd" or "none". `level` is how much to compress, in
