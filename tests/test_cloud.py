@@ -8,6 +8,7 @@ import dataclasses
 import datetime as dt
 import enum
 import functools
+import gzip
 import importlib
 import inspect
 import io
@@ -833,6 +834,7 @@ def test_the_names_are_those_of_cloudpickle(cloud):
             inspect.signature(getattr(module, name)).parameters for module in (cloud, cloudpickle)
         )
         only_ours = ["deterministic", "compact", "progress"]
+        only_ours += ["compression", "level"] * (name == "dump")
         assert list(ours) == [*theirs, *only_ours]
         assert {ours[name].kind for name in only_ours} == {inspect.Parameter.KEYWORD_ONLY}
     for name in ("__version__", "DEFAULT_PROTOCOL", "cloudpickle", "subimport"):
@@ -958,3 +960,15 @@ def test_the_limits_of_diagnose(cloud):
     with pytest.raises(ValueError, match="pickle protocol must be"):
         cloud.diagnose(obj, protocol=99)
     assert len(cloud.diagnose(obj, protocol=2)) == 2
+
+
+def test_compression(cloud, tmp_path):
+    """As with quickpickle.dump: by the name, or as it is asked for."""
+    function = THINGS["closure"]
+    for name, options in (("f.gz", {"level": 1}), ("f", {"compression": "gzip", "level": 1})):
+        cloud.dump(function, tmp_path / name, **options)
+        data = (tmp_path / name).read_bytes()
+        assert gzip.decompress(data) == cloudpickle.dumps(function)
+        assert data[8] == 4  # what gzip says of its fastest level
+    with pytest.raises(ValueError, match="need the path of a file"):
+        cloud.dump(function, io.BytesIO(), compression="gzip")

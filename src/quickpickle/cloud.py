@@ -16,6 +16,7 @@ from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 
 from . import _implementation
 from ._implementation import loads
+from .files.compression import Compression
 from .files.writing import FilePath, dump_to_path
 from .loading import load
 from .pickling.pickler import SupportsWrite
@@ -169,10 +170,13 @@ def dump(
     deterministic: bool = False,
     compact: bool = False,
     progress: bool | Report | None = None,
+    compression: Compression | None = None,
+    level: int | None = None,
 ) -> None:
     """Write the pickle of `obj` to `file`: `Pickler(file, ...).dump(obj)`.
 
-    `file` may be a path too, as with `quickpickle.dump`.
+    `file` may be a path too, as with `quickpickle.dump`, which also says what `compression` and
+    `level` are.
 
     >>> dump(lambda x: x + 1, "function.pkl")
     """
@@ -183,7 +187,7 @@ def dump(
     }
     if protocol is None:
         protocol = _theirs.DEFAULT_PROTOCOL
-    if not dump_to_path(file, dump, obj, protocol, buffer_callback, options):
+    if not dump_to_path(file, dump, obj, protocol, buffer_callback, options, compression, level):
         Pickler(file, protocol, buffer_callback, **options).dump(obj)
 
 

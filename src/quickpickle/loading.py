@@ -7,10 +7,11 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from ._implementation import load_file, load_mapped, loads
 from .files.compression import decompressed, with_its_start
+from .files.urls import open_to_read
 from .files.writing import FilePath, is_path
 from .rules.loading import SupportsRead, as_bytes
 from .rules.mapping import LEAST_MAPPED
@@ -43,7 +44,8 @@ def load(
     Parameters
     ----------
     file
-        A file, or a path (str or os.PathLike). An object with a `readline` is a file. The file
+        A file, a path (str or os.PathLike), or with fsspec a URL, as "s3://bucket/model.pkl": one
+        of a stranger names his pickle. An object with a `readline` is a file. The file
         of a path may be compressed with gzip, bzip2, xz or zstd, whatever its name is; then it is
         read to its end, so that the checksum there is looked at.
     fix_imports, encoding, errors, buffers, policy, renames, missing
@@ -102,7 +104,7 @@ def load(
         path = os.fspath(file)
         # Bytes that are in the buffer already are not left in the file.
         buffering = LEAST_MAPPED // 8 if mmap else -1
-        with cast("io.BufferedReader", open(path, "rb", buffering)) as opened:
+        with open_to_read(path, buffering) as opened:
             try:
                 start = with_its_start(opened)
                 content = decompressed(start)
@@ -138,16 +140,25 @@ def _check_mappable(file: io.BufferedReader, is_compressed: bool) -> bool:
             "mmap=True takes a file that is not compressed: load it without mmap=True, or dump it "
             "to a path with another ending"
         )
-    found = os.fstat(file.fileno())
-    if not stat.S_ISREG(found.st_mode):
+    size = _size(file)
+    if size is None:
         raise ValueError("mmap=True takes a regular file: load this one without mmap=True")
-    return found.st_size >= LEAST_MAPPED
+    return size >= LEAST_MAPPED
 
 
 def _is_small(file: io.BufferedReader) -> bool:
     """Whether a file may be held in memory as a whole, from which it is loaded faster."""
-    found = os.fstat(file.fileno())
-    return stat.S_ISREG(found.st_mode) and found.st_size <= _SMALL
+    size = _size(file)
+    return size is not None and size <= _SMALL
+
+
+def _size(file: io.BufferedReader) -> int | None:
+    """The size of a regular file of this machine; None for others."""
+    try:
+        found = os.fstat(file.fileno())
+    except io.UnsupportedOperation:  # of fsspec
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def load_all(
@@ -220,7 +231,7 @@ def _all_of_path(
 ) -> Iterator[Any]:
     of = f" of {os.fsdecode(path)!r}"
     try:
-        with open(path, "rb") as opened:
+        with open_to_read(path) as opened:
             load_one: Callable[[Any], Any] = partial(load_file, **options, policy=policy)
             try:
                 start = with_its_start(opened)

@@ -200,8 +200,8 @@ def test_an_unknown_name_is_marked_once(own: str, capsys: Output) -> None:
     assert line.split()[:3] == [f"{__name__}.Own", "1", "100"]
     assert lines_with(out, "can run code", "unknown, so it may: 1 of the names")
     lines = [line.split() for line in lines_with(out, "datetime.date")]
-    found = [line[:3] for line in lines if line[0] == "datetime.date"]
-    assert found == [["datetime.date", "1", "1"]]
+    (line,) = [line for line in lines if line[0] == "datetime.date"]
+    assert line == ["datetime.date", "1", "1", "obj[100]"]
 
 
 def test_plain_data_has_no_mark(tmp_path: Path, capsys: Output) -> None:

@@ -264,3 +264,118 @@ def test_an_ending_of_another_compression_is_refused(implementation, tmp_path, e
 def test_names_that_only_look_like_it(implementation, tmp_path, name):
     implementation.dump([1], tmp_path / name)
     assert (tmp_path / name).read_bytes()[:1] == b"\x80"
+
+
+# --- compression= and level=
+
+ENDING = {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz", "zstd": ".zst"}
+TEXT = "".join(random.Random(1).choices("abcdef ", k=60_000))
+
+
+@pytest.mark.parametrize("kind", ENDING)
+@pytest.mark.parametrize("name", ["model.pkl", "model.lz4", "model.gz", "model.zip"])
+def test_the_compression_that_is_asked_for(implementation, tmp_path, kind, name):
+    """Whatever the name is: the same bytes as under a name with the ending."""
+    implementation.dump(OBJECT, tmp_path / name, compression=kind)
+    implementation.dump(OBJECT, tmp_path / f"named{ENDING[kind]}")
+    data = (tmp_path / name).read_bytes()
+    assert data == (tmp_path / f"named{ENDING[kind]}").read_bytes()
+    assert DECOMPRESS[ENDING[kind]](data) == pickle.dumps(OBJECT)
+    assert quickpickle.load(tmp_path / name) == OBJECT
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.pkl.gz", "model.zst", "model.lz4"])
+def test_no_compression(implementation, tmp_path, name):
+    implementation.dump(OBJECT, tmp_path / name, compression="none")
+    assert (tmp_path / name).read_bytes() == pickle.dumps(OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels"),
+    [("gzip", (0, 1, 6, 9)), ("bz2", (1, 9)), ("xz", (0, 6)), ("zstd", (-131_072, 0, 3, 19))],
+)
+def test_levels(implementation, tmp_path, kind, levels):
+    ending, found = ENDING[kind], []
+    for level in levels:
+        implementation.dump(TEXT, tmp_path / "model", compression=kind, level=level)
+        implementation.dump(TEXT, tmp_path / f"named{ending}", level=level)
+        data = (tmp_path / "model").read_bytes()
+        assert data == (tmp_path / f"named{ending}").read_bytes()
+        assert DECOMPRESS[ending](data) == pickle.dumps(TEXT)
+        found.append(len(data))
+    assert found[-1] < found[0] or kind == "bz2"  # its levels are the size of what is sorted
+    default = {"gzip": 6, "bz2": 9, "xz": 6, "zstd": 3}[kind]
+    implementation.dump(TEXT, tmp_path / "model", compression=kind)
+    implementation.dump(TEXT, tmp_path / f"named{ending}", level=default)
+    assert (tmp_path / "model").read_bytes() == (tmp_path / f"named{ending}").read_bytes()
+
+
+def test_the_levels_of_gzip_and_bzip2_are_theirs(implementation, tmp_path):
+    """With level 1, bzip2 sorts 100,000 bytes at a time, and says so in the fourth byte."""
+    for level in (1, 5, 9):
+        implementation.dump(TEXT, tmp_path / "model.bz2", level=level)
+        assert (tmp_path / "model.bz2").read_bytes()[:4] == b"BZh%d" % level
+        implementation.dump(TEXT, tmp_path / "model.gz", level=level)
+        theirs = gzip.compress(pickle.dumps(TEXT), level, mtime=0)
+        assert len((tmp_path / "model.gz").read_bytes()) == len(theirs)
+
+
+class Untouched:
+    def __reduce__(self):
+        raise AssertionError("it was pickled")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("model.pkl", {"level": 9}, r'end the name in \.gz, .* or pass compression="gzip"'),
+        ("model.gz", {"level": 9, "compression": "none"}, "level= needs a compression"),
+        ("model.pkl", {"compression": "lz4"}, r'"gzip", "bz2", .* "none", or .* \'lz4\''),
+        ("model.gz", {"compression": ""}, "compression is one of"),
+        ("model.gz", {"compression": 9}, "compression is one of"),
+        ("model.gz", {"compression": ["gzip"]}, "compression is one of"),
+        ("model.gz", {"level": 10}, "the level of gzip is 0 to 9: 10"),
+        ("model.gz", {"level": -1}, "the level of gzip is 0 to 9: -1"),
+        ("model.pkl", {"level": 0, "compression": "bz2"}, "the level of bz2 is 1 to 9: 0"),
+        ("model.xz", {"level": 10}, "the level of xz is 0 to 9: 10"),
+        ("model.zst", {"level": 23}, "the level of zstd is -131072 to 22: 23"),
+        ("model.lz4", {}, "compression="),
+    ],
+)
+def test_what_cannot_be_meant(implementation, tmp_path, name, options, message):
+    """It is said before anything is pickled, and no file is touched."""
+    path = tmp_path / name
+    path.write_bytes(b"before")
+    with pytest.raises(ValueError, match=message):
+        implementation.dump(Untouched(), path, **options)
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("level", ["9", 9.0])
+def test_a_level_is_an_integer(implementation, tmp_path, level):
+    with pytest.raises(TypeError, match="integer"):
+        implementation.dump(Untouched(), tmp_path / "model.gz", level=level)
+
+
+@pytest.mark.parametrize(
+    "options", [{"compression": "gzip"}, {"compression": "none"}, {"level": 1}]
+)
+def test_only_paths_are_compressed(implementation, tmp_path, options):
+    class File:
+        def write(self, data):
+            raise AssertionError
+
+    with open(tmp_path / "model", "wb") as opened:
+        for file in (io.BytesIO(), opened, File(), 5):
+            with pytest.raises(ValueError, match=r"need the path of a file: .* gzip\.open"):
+                implementation.dump(Untouched(), file, **options)
+    assert (tmp_path / "model").read_bytes() == b""
+
+
+def test_pickler_and_dumps_do_not_compress(implementation):
+    for options in ({"compression": "gzip"}, {"level": 1}):
+        with pytest.raises(TypeError):
+            implementation.dumps(1, **options)
+        with pytest.raises(TypeError):
+            implementation.Pickler(io.BytesIO(), **options)

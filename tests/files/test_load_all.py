@@ -16,6 +16,7 @@ import quickpickle
 from conftest import UNPICKLERS
 from quickpickle import Policy, PolicyError
 from quickpickle import loading as loading_module
+from quickpickle.files import urls
 
 OBJECTS = [{"a": 1}, [1, 2, 3], "x" * 100_000, None, list(range(5000)), b"", ()]
 
@@ -95,7 +96,7 @@ def test_a_path_is_closed(tmp_path, monkeypatch, end):
         opened.append(open(*args))  # noqa: SIM115
         return opened[-1]
 
-    monkeypatch.setattr(loading_module, "open", spy, raising=False)
+    monkeypatch.setattr(urls, "open", spy, raising=False)
     path = tmp_path / "all.pkl"
     path.write_bytes(pickles() + (b"\xff" if end == "failed" else b""))
     loaded = quickpickle.load_all(path)

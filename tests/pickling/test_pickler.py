@@ -78,11 +78,11 @@ def test_a_file_whose_write_is_not_callable(implementation):
 
 def test_signatures_are_the_documented_ones(implementation):
     options = "protocol=None, *, fix_imports=True, buffer_callback=None"
-    options += ", deterministic=False, compact=False, progress=None)"
+    options += ", deterministic=False, compact=False, progress=None"
     signatures = {
-        implementation.Pickler: f"(file, {options}",
-        implementation.dump: f"(obj, file, {options}",
-        implementation.dumps: f"(obj, {options}",
+        implementation.Pickler: f"(file, {options})",
+        implementation.dump: f"(obj, file, {options}, compression=None, level=None)",
+        implementation.dumps: f"(obj, {options})",
     }
     for function, expected in signatures.items():
         signature = inspect.signature(function)

@@ -9,10 +9,12 @@ import pickle
 import pickletools
 import re
 import sys
+import types
 
 import pytest
 
 from conftest import IMPLEMENTATIONS
+from differential import outcome
 from quickpickle.rules import progress
 
 TARGET = 64 * 1024
@@ -252,6 +254,59 @@ def test_no_bar_where_stderr_is_no_terminal(implementation, monkeypatch, stderr)
     obj = sample()
     assert implementation.dumps(obj, 4, progress=True) == pickle.dumps(obj, 4)
     assert stderr is None or stderr.getvalue() == ""
+
+
+class Shell:
+    """A shell of IPython: in a notebook it has a kernel."""
+
+
+class Handle:
+    def __init__(self, shown):
+        self.update = lambda data, *, raw: shown.append(data)
+
+
+def use_shell(implementation, monkeypatch, shell, obj):
+    """What is shown in its outputs, and on stderr."""
+    shown, made = [], []
+
+    def display(data, *, raw, display_id):
+        made.append(data)
+        shown.append(data)
+        return Handle(shown)
+
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: shell
+    ipython.display = types.ModuleType("IPython.display")
+    ipython.display.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", ipython.display)
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert outcome(lambda: implementation.dumps(obj, 4, progress=True)) == outcome(
+        lambda: implementation.dumps(obj, 4)
+    )
+    assert len(made) <= 1  # all others change it
+    return shown, stderr.getvalue()
+
+
+@pytest.mark.parametrize("ends", [[], [lambda: 0]])
+def test_a_bar_in_a_notebook(implementation, monkeypatch, hurried, ends):
+    """stderr is no terminal there, and neither rich nor tqdm are needed."""
+    shell = Shell()
+    shell.kernel = "a kernel"
+    shown, text = use_shell(implementation, monkeypatch, shell, [sample(), *ends])
+    assert text == ""
+    assert len(shown) >= 3
+    first, *_, before, last = shown
+    assert re.fullmatch(r"pickling: [\d,]+ objects, \d+\.\d MB", first["text/plain"])
+    assert first["text/html"] == f"<progress></progress> {first['text/plain']}"
+    assert first != before
+    assert last == {"text/plain": before["text/plain"], "text/html": before["text/plain"]}
+
+
+@pytest.mark.parametrize("shell", [None, Shell()])
+def test_no_bar_in_ipython_without_a_notebook(implementation, monkeypatch, hurried, shell):
+    assert use_shell(implementation, monkeypatch, shell, sample()) == ([], "")
 
 
 def test_the_bar_ends_with_an_error(implementation, monkeypatch):

@@ -270,7 +270,8 @@ def test_names_of_python_2(unpickling):
 
 
 @pytest.mark.parametrize("registered", [("gone", "C"), ("os", "gone")])
-def test_extensions(unpickling, policy, registered):
+def test_extensions(unpickling, policy, registered, monkeypatch):
+    monkeypatch.delitem(copyreg._extension_cache, 0xF1, raising=False)  # of another test
     copyreg.add_extension(*registered, 0xF1)
     try:
         found = unpickling.loads(b"\x82\xf1.", missing="placeholder", policy=policy)

@@ -24,6 +24,7 @@ def print_report(
     if len(inspection.pickles) > 1:
         _print_pickles(screen, inspection, top)
     _print_imports(screen, inspection, top)
+    _print_storages(screen, inspection, top)
     _print_largest(screen, inspection, top)
     _print_types(screen, inspection, top)
     if depth:
@@ -31,7 +32,11 @@ def print_report(
 
 
 def _print_figures(screen: Screen, inspection: Inspection, name: str) -> None:
-    rows: list[tuple[str, Cell]] = [("file", printable(name)), ("bytes", f"{inspection.size:,}")]
+    rows: list[tuple[str, Cell]] = [("file", printable(name))]
+    if inspection.archive is not None:
+        member = printable(inspection.archive.member)
+        rows.append(("what is read", f"a ZIP file of torch.save: {member}"))
+    rows.append(("bytes", f"{inspection.size:,}"))
 
     def add(label: str, value: int | None, is_shown: bool = True) -> None:
         if value is not None and is_shown:
@@ -118,6 +123,17 @@ def _print_missing(screen: Screen, inspection: Inspection, top: int) -> None:
     columns = ("name", "first at", "why")
     title = "What would not be found here"
     screen.table(title, columns, rows, _more(top, len(missing), "name"))
+
+
+def _print_storages(screen: Screen, inspection: Inspection, top: int) -> None:
+    if inspection.archive is None or not inspection.archive.storages:
+        return
+    storages = inspection.archive.storages
+    rows: list[Sequence[Cell]] = [(one.size, printable(one.key)) for one in storages[:top]]
+    title = "The largest storages beside the pickle: the bytes of tensors"
+    all_bytes = sum(one.size for one in storages)
+    note = f"{counted(len(storages), 'storage')}, {all_bytes:,} bytes in all"
+    screen.table(title, ("bytes", "key"), rows, note)
 
 
 def _print_types(screen: Screen, inspection: Inspection, top: int) -> None:

@@ -129,21 +129,22 @@ cdef bytes dump_once(
 
 def dump(
     obj, file, protocol=None, *, bint fix_imports=True, buffer_callback=None,
-    bint deterministic=False, bint compact=False, progress=None
+    bint deterministic=False, bint compact=False, progress=None, compression=None, level=None
 ):
     cdef int number = protocol_number(protocol)
     write = plain_write(file)
     is_plain = write is not None
     if not is_plain:
         write = getattr(file, "write", absent)
-        if write is absent:
-            if not dump_to_path(
-                file, dump, obj, number, buffer_callback,
-                {"fix_imports": fix_imports, "deterministic": deterministic, "compact": compact,
-                 "progress": progress},
-            ):
-                raise TypeError("file must have a 'write' attribute")
-            return
+    if write is absent or compression is not None or level is not None:
+        if not dump_to_path(
+            file, dump, obj, number, buffer_callback,
+            {"fix_imports": fix_imports, "deterministic": deterministic, "compact": compact,
+             "progress": progress},
+            compression, level,
+        ):
+            raise TypeError("file must have a 'write' attribute")
+        return
     if buffer_callback is not None:
         check_buffer_callback(number)
     dump_once(

@@ -1,7 +1,7 @@
 """Compressed files: which compression a name asks for, and which one a content has.
 
-Writing goes by the ending of the name, reading by the first bytes. The modules that do the work
-are imported when they are needed.
+Writing goes by the ending of the name, or by what is asked for, reading by the first bytes. The
+modules that do the work are imported when they are needed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from itertools import chain
-from typing import IO, Any, Final, Protocol
+from operator import index
+from typing import IO, Any, Final, Literal, Protocol, get_args
+
+Compression = Literal["gzip", "bz2", "xz", "zstd", "none"]
 
 _SLICE: Final = 1 << 20  # so much of a large buffer is compressed at once
 
@@ -28,6 +31,14 @@ _UNKNOWN: Final = (
     *(".7z", ".br", ".bzip2", ".gzip", ".lz", ".lz4", ".lzma", ".lzo", ".rar", ".snappy", ".sz"),
     *(".tar", ".tbz2", ".tgz", ".txz", ".z", ".zip", ".zlib", ".zstd"),
 )
+_ENDINGS: Final[dict[str, Compression]] = {
+    ".gz": "gzip",
+    ".bz2": "bz2",
+    ".xz": "xz",
+    ".zst": "zstd",
+}
+# The least level, the one that is taken where none is given, and the greatest.
+_LEVELS: Final = {"gzip": (0, 6, 9), "bz2": (1, 9, 9), "xz": (0, 6, 9), "zstd": (-131_072, 3, 22)}
 _NAMES: Final = {_GZIP: "gzip", _BZ2: "bzip2", _XZ: "xz", _ZSTD: "zstd"}
 
 
@@ -39,43 +50,74 @@ class Compressor(Protocol):
     def flush(self) -> bytes: ...
 
 
-def compressor_for(name: str) -> Compressor | None:
-    """A new compressor for a file of this name; None if its ending asks for none.
+def compressor_for(
+    name: str, compression: Compression | None = None, level: int | None = None
+) -> Compressor | None:
+    """A new compressor for a file of this name; None if it is not to be compressed.
 
-    The ending may be in capitals. The same data gives the same bytes, whenever it is compressed.
-    Raises ImportError where the module that the ending needs is missing, and ValueError for an
-    ending that asks for another compression: the content would not be what the name says.
+    None as `compression` stands for that of the name's ending, which may be in capitals. The same
+    data gives the same bytes, whenever it is compressed.
+
+    Raises ImportError where the module that is needed is missing; ValueError for an unknown
+    compression, a level that it does not have, and an ending that asks for a compression that is
+    not known: the content would not be what the name says.
 
     >>> compressor_for("model.pkl") is None
     True
     """
+    if compression is None:
+        compression = _by_ending(name)
+    elif compression not in get_args(Compression):
+        known = ", ".join(f'"{known}"' for known in get_args(Compression))
+        raise ValueError(
+            f"compression is one of {known}, or None to go by the ending of the name: "
+            f"{compression!r}"
+        )
+    if compression == "none":
+        if level is not None:
+            raise ValueError(
+                "level= needs a compression: end the name in .gz, .bz2, .xz or .zst, or pass "
+                f'compression="gzip" or another: {name!r}'
+            )
+        return None
+    least, default, greatest = _LEVELS[compression]
+    level = default if level is None else index(level)
+    if not least <= level <= greatest:
+        raise ValueError(f"the level of {compression} is {least} to {greatest}: {level}")
+    module: Any
+    if compression == "gzip":
+        module = import_module("zlib")
+        # 16 asks for the header of gzip, which zlib leaves without a time and a name.
+        compressor = module.compressobj(level, wbits=16 + module.MAX_WBITS)
+    elif compression == "bz2":
+        compressor = import_module("bz2").BZ2Compressor(level)
+    elif compression == "xz":
+        compressor = import_module("lzma").LZMACompressor(preset=level)
+    else:
+        # With a checksum, as gzip, bzip2 and xz have one anyway.
+        module = _import_zstd()
+        if module.__name__ == "zstandard":
+            compressor = module.ZstdCompressor(level, write_checksum=True).compressobj()
+        else:
+            parameter = module.CompressionParameter
+            options = {parameter.compression_level: level, parameter.checksum_flag: 1}
+            compressor = module.ZstdCompressor(options=options)
+    return compressor  # type: ignore[no-any-return]  # the modules are Any
+
+
+def _by_ending(name: str) -> Compression:
     shown, name = name, name.lower()
     if name.endswith(_UNKNOWN):
         ending = shown[shown.rindex(".") :]
         raise ValueError(
             f"dump to a path does not compress as {ending} says: end the name in .gz, .bz2, .xz or "
-            f".zst, or pass an open file: {shown!r}"
+            f".zst, pass compression=, or pass an open file: {shown!r}"
         )
-    module: Any
-    if name.endswith(".gz"):
-        module = import_module("zlib")
-        # 16 asks for the header of gzip, which zlib leaves without a time and a name.
-        compressor = module.compressobj(wbits=16 + module.MAX_WBITS)
-    elif name.endswith(".bz2"):
-        compressor = import_module("bz2").BZ2Compressor()
-    elif name.endswith(".xz"):
-        compressor = import_module("lzma").LZMACompressor()
-    elif name.endswith(".zst"):
-        # With a checksum, as gzip, bzip2 and xz have one anyway.
-        module = _import_zstd()
-        if module.__name__ == "zstandard":
-            compressor = module.ZstdCompressor(write_checksum=True).compressobj()
-        else:
-            options = {module.CompressionParameter.checksum_flag: 1}
-            compressor = module.ZstdCompressor(options=options)
-    else:
-        return None
-    return compressor  # type: ignore[no-any-return]  # the modules are Any
+    # No generator: an interrupt while one is closed is lost.
+    for ending, kind in _ENDINGS.items():
+        if name.endswith(ending):
+            return kind
+    return "none"
 
 
 def name_of_compression(start: bytes) -> str | None:

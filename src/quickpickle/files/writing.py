@@ -18,9 +18,11 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from ..rules.options import check_buffer_callback, check_protocol
 from .compression import (
     CompressedWriter,
+    Compression,
     Compressor,
     compressor_for,
 )
+from .urls import find_store, is_url
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -49,33 +51,53 @@ def dump_to_path(
     protocol: int | None,
     buffer_callback: Callable[[PickleBuffer], object] | None,
     options: dict[str, Any],
+    compression: Compression | None,
+    level: int | None,
 ) -> TypeIs[FilePath]:
     """Write the pickle of `obj` to `file`, if that is a path; return whether it is.
 
-    `dump` is called with a file, and the options. They are checked before one is made.
+    `dump` is called with a file, and the options. They are checked before one is made. What is not
+    a path cannot be compressed: ValueError.
     """
     if not is_path(file, "write"):
+        if compression is not None or level is not None:
+            raise ValueError(
+                "compression= and level= need the path of a file: pass one, or an open file that "
+                "compresses, such as that of gzip.open"
+            )
         return False
     number = check_protocol(protocol)
     if buffer_callback is not None:
         check_buffer_callback(number)
-    write_file(
-        file, partial(dump, obj, protocol=number, buffer_callback=buffer_callback, **options)
-    )
+    write = partial(dump, obj, protocol=number, buffer_callback=buffer_callback, **options)
+    write_file(file, write, compression, level)
     return True
 
 
-def write_file(file: FilePath, write: Callable[[Any], object]) -> None:
+def write_file(
+    file: FilePath,
+    write: Callable[[Any], object],
+    compression: Compression | None = None,
+    level: int | None = None,
+) -> None:
     """Let `write` write to the file of this path, which then has all of it, or is as it was.
 
-    `write` is called once, with an object that has a `write`. Compressed is what the path ends
-    in: see `compressor_for`. A file that is not regular (a pipe, a device) is written directly.
+    `write` is called once, with an object that has a `write`. How the file is compressed:
+    see `compressor_for`. A file that is not regular (a pipe, a device) is written directly. The
+    path may be a URL; then the promise is as good as the store of fsspec can keep it.
 
     Raises OSError with the path where the file cannot be written, or not replaced; ImportError
     where the module for the compression is missing; and whatever `write` raises.
     """
     path = os.fsdecode(os.fspath(file))
-    compressor = compressor_for(path)
+    if is_url(file):
+        store, path = find_store(path)
+        if store is not None:
+            compressor = compressor_for(path, compression, level)
+            with store.transaction:  # it commits, or discards, what is written
+                _fill(store.open(path, "wb"), str(file), write, compressor)
+            return
+    compressor = compressor_for(path, compression, level)
     old = _stat(path)
     if old is not None and not (stat.S_ISREG(old.st_mode) and _can_replace(path)):
         _fill(open(path, "wb"), path, write, compressor)  # noqa: SIM115  # _fill closes it

@@ -117,4 +117,5 @@ def went_through_text(start: Any) -> bool:
 
 
 TEXT_MODE: Final = _TEXT_MODE
+TORCH: Final = _TORCH
 JOBLIB: Final = _JOBLIB

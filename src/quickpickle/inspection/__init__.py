@@ -42,7 +42,10 @@ def inspect(
 
     Returns an Inspection: its figures (`size`, `protocol`, `frames`, `opcodes`, `objects`,
     `depth`, `memo_entries`, `memo_unused`, `buffers`, `persistent_ids`; for each pickle in
-    `pickles`), `imports`, `types`, `root`, `largest()`, `tree()`, `as_dict()`.
+    `pickles`), `imports`, `types`, `archive`, `root`, `largest()`, `tree()`, `as_dict()`.
+
+    Of a ZIP file of `torch.save`, the pickle in it is read, and `archive` says so. A ZIP file of
+    others, or one that is laid out in another way than `torch.save` does it, is no pickle.
 
     A compressed file is not decompressed, which could cost anything: pass `gzip.open(path)` and the
     like where that is wanted.
@@ -66,9 +69,13 @@ def inspect(
     from ..scanning.read import scan
     from ..scanning.results import Results
     from ..scanning.source import open_source
+    from ..scanning.torch_file import find_pickle
     from .result import Inspection
 
-    source = open_source(file)
+    source, archive = open_source(file), None
+    found = find_pickle(source)
+    if found is not None:
+        source, archive = found
     results = Results(source)
     scanner, malformed = scan(
         find_scanner(),
@@ -81,7 +88,7 @@ def inspect(
     error = None
     if malformed is not None:
         error = InspectionError(malformed.offset, _describe(malformed, source, scanner))
-    return Inspection(source, scanner, error)
+    return Inspection(source, scanner, error, archive)
 
 
 make_public(inspect)
@@ -111,11 +118,19 @@ def __getattr__(name: str) -> object:
 
 def _describe(malformed: Any, source: Any, scanner: Any) -> str:
     what = f"{malformed.message}, at offset {malformed.offset:,}"
-    if scanner.pickles:
-        return what
     start = source.read(0, foreign.LOOKED_AT)
-    text = foreign.recognise(start) if malformed.offset <= 1 else None
-    if start.startswith(b"PK\3\4") and (text is None or "zipfile" in text):
+    # Up to its first newline, a ZIP file is what PERSID makes of it.
+    is_zip = start.startswith(b"PK\3\4")
+    if scanner.pickles and not is_zip:
+        return what
+    text = foreign.recognise(start) if is_zip or malformed.offset <= 1 else None
+    if is_zip and text == foreign.TORCH:
+        # torch.load may find another pickle than is found here, so it is not advised.
+        return (
+            "this is no pickle, but a ZIP archive, and not laid out as one of torch.save: unpack "
+            "it, and look at its data.pkl"
+        )
+    if is_zip and (text is None or "zipfile" in text):
         return "this is no pickle, but a ZIP archive: unpack it (that of torch.save has a data.pkl)"
     compression = name_of_compression(start)
     if compression is not None:

@@ -15,6 +15,7 @@ from ..scanning.labels import Labels, Place
 from ..scanning.places import made_of
 from ..scanning.results import type_name
 from ..scanning.source import Source
+from ..scanning.torch_file import Archive
 from .known import find_largest
 from .missing import Finder
 from .printable import counted
@@ -181,12 +182,21 @@ class Row(NamedTuple):
 class Inspection:
     """The result of `quickpickle.inspect`; see there."""
 
-    def __init__(self, source: Source, scanner: Any, error: InspectionError | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        scanner: Any,
+        error: InspectionError | None,
+        archive: Archive | None = None,
+    ) -> None:
         self._scanner = scanner
         self._source = source
         self._labels = Labels(source, scanner)
         self.size: int = source.size
         """In bytes; the sum over the tree, and over the types, is exactly this."""
+        self.archive = archive
+        """The ZIP file of torch.save that the pickle is in; None for a file that is a pickle. All
+        figures and offsets are those of the pickle."""
         self.error = error
         """The error in the file, or None; its attribute `offset` says where. All before it is in
         the figures and in the tree, the rest is a node of the type "unread"."""
@@ -424,8 +434,11 @@ class Inspection:
 
     def as_dict(self, depth: int = 3, top: int = 10) -> dict[str, Any]:
         """All figures as plain dicts and lists, for JSON; `depth` and `top` bound the tree."""
-        error = self.error
+        error, archive = self.error, self.archive
         return {
+            "archive": None
+            if archive is None
+            else {**archive._asdict(), "storages": [one._asdict() for one in archive.storages]},
             "size": self.size,
             "protocol": self.protocol,
             "frames": self.frames,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pickle import PickleBuffer
 from typing import Any
 
+from ..files.compression import Compression
 from ..files.writing import FilePath, dump_to_path
 from ..optimization import optimize
 from ..rules.options import check_buffer_callback, check_protocol
@@ -32,20 +33,26 @@ def dump(
     deterministic: bool = False,
     compact: bool = False,
     progress: bool | Report | None = None,
+    compression: Compression | None = None,
+    level: int | None = None,
 ) -> None:
     """Write the pickle of `obj` to `file`: `Pickler(file, ...).dump(obj)`.
 
     The parameters, and what it raises, are those of `Pickler` and its `dump`. But `file` may be a
     path (str or os.PathLike) too: then the file of that name has the whole pickle when dump()
-    returns, and is as it was if dump() raises an exception or the process dies. A name that ends
-    in .gz, .bz2, .xz or .zst is compressed. An object with a `write` is a file, not a path.
+    returns, and is as it was if dump() raises an exception or the process dies. An object with a
+    `write` is a file, not a path. With fsspec a URL is a path, as "s3://bucket/model.pkl".
+
+    A file whose name ends in .gz, .bz2, .xz or .zst is compressed. `compression` says it in the
+    place of the name: "gzip", "bz2", "xz", "zstd" or "none". `level` is how much to compress, in
+    the numbers of each compression. Both are for paths.
 
     With a path it may also raise OSError, where the file cannot be written, and ImportError, where
-    the module for the compression is missing. A name that ends in that of another compression, as
-    .zip and .lz4, is a ValueError. See
-    https://example.org/quickpickle/blob/main/docs/files.md.
+    the module for the compression is missing. ValueErrors are an unknown compression, a name that
+    ends in one, as .zip and .lz4 (if `compression` is None), and a level that the compression does
+    not have. See https://example.org/quickpickle/blob/main/docs/files.md.
 
-    >>> dump({"answer": 42}, "model.pkl.gz")
+    >>> dump({"answer": 42}, "model.pkl.gz", level=9)
     """
     try:
         options: dict[str, Any] = {
@@ -54,7 +61,9 @@ def dump(
             "compact": compact,
             "progress": progress,
         }
-        if not dump_to_path(file, dump, obj, protocol, buffer_callback, options):
+        if not dump_to_path(
+            file, dump, obj, protocol, buffer_callback, options, compression, level
+        ):
             Pickler(file, protocol, buffer_callback=buffer_callback, **options).dump(obj)
     except BaseException as error:
         drop_frames(error)

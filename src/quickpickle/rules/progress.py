@@ -32,7 +32,7 @@ class Reporting:
     def __init__(self, progress: Any) -> None:
         check_progress(progress)
         self._progress = progress
-        self._bar: _RichBar | _TqdmBar | None = None
+        self._bar: _NotebookBar | _RichBar | _TqdmBar | None = None
 
     def __enter__(self) -> Report | None:
         if self._progress is True:
@@ -59,8 +59,12 @@ class Pace:
             self._next = monotonic() + INTERVAL
 
 
-def _bar() -> _RichBar | _TqdmBar | None:
-    """A bar on stderr; None where that is no terminal, or nothing is installed to draw one."""
+def _bar() -> _NotebookBar | _RichBar | _TqdmBar | None:
+    """A bar in the notebook, or on stderr; None where that is no terminal, or nothing is installed
+    to draw one."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
+        return _NotebookBar()
     if sys.stderr is None or not sys.stderr.isatty():
         return None
     for bar in (_RichBar, _TqdmBar):
@@ -75,6 +79,31 @@ def _bar() -> _RichBar | _TqdmBar | None:
         stacklevel=2,
     )
     return None
+
+
+class _NotebookBar:
+    """An output of the cell. There stderr is no terminal, and IPython is all that is needed."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._text = ""
+
+    def __call__(self, objects: int, size: int) -> None:
+        self._text = f"pickling: {objects:,} objects, {size / 1e6:,.1f} MB"
+        self._show("<progress></progress> ")  # which moves: there is no end to measure by
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._show("")
+
+    def _show(self, bar: str) -> None:
+        data = {"text/plain": self._text, "text/html": f"{bar}{self._text}"}
+        if self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
 
 
 class _RichBar:

@@ -83,6 +83,22 @@ class Copy:
         return self.read(offset, PIECE)
 
 
+class Section:
+    """Some of another source."""
+
+    def __init__(self, source: Source, start: int, size: int) -> None:
+        self._source = source
+        self._start = start
+        self.size = size
+
+    def read(self, offset: int, count: int) -> bytes:
+        count = min(count, self.size - offset)
+        return self._source.read(self._start + offset, count) if count > 0 else b""
+
+    def piece(self, offset: int) -> bytes:
+        return self.read(offset, PIECE)
+
+
 class Part:
     """An open file from an offset on, as far as it goes: its end is not looked for.
 
