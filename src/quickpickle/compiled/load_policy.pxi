@@ -251,7 +251,8 @@ cdef bint may_call(
     cdef int kinds = rule.new if code == OP_NEWOBJ else rule.call if code == OP_REDUCE else 0
     return (
         kinds != 0 and not self.has_fresh
-        and not (self.has_unfinished and kinds & ANYTHING)
+        # With Placeholders a call that fails may become one.
+        and not (kinds & ANYTHING and (self.has_unfinished or self.missing is not None))
         and are_quick(self, kinds, args, count)
         and self.copied + cost_of(args, count) <= self.most_copied
     )
@@ -548,7 +549,8 @@ cdef object find_guarded(Loader self, object module, object name):
         self.close_window()
         guard_of(self)
         self.open_window()
-    if not self.is_hooked and (self.proto >= 3 or not self.fix_imports):
+    # With Placeholders it may not be found any more, which is for the Guard to answer.
+    if not self.is_hooked and self.missing is None and (self.proto >= 3 or not self.fix_imports):
         known = self.guard.approved.get(module)
         known = None if known is None else (<dict?>known).get(name)
         if known is not None:
