@@ -5,13 +5,14 @@ See compiled/load_arrays.pxi and compiled/load_hashing.pxi.
 
 from __future__ import annotations
 
+import io
 import itertools
 import pickle
 
 import pytest
 
 import quickpickle.unpickling as pure
-from quickpickle import Policy
+from quickpickle import Policy, PolicyError
 from quickpickle.format import opcodes as op
 
 from .attacks import call, number, proto, stack_global, text
@@ -226,6 +227,21 @@ def test_orders(native, order):
 def test_no_state_is_refused(native):
     for order in ("no state", "no state, in a list", "two wait, one stays"):
         assert outcome(native, proto(4, ORDERS[order]), POLICY)[0] == "states"
+
+
+def test_what_a_load_that_failed_has_left(native):
+    """It has put an array that waits into what was there before."""
+    before = proto(4, op.EMPTY_LIST + put(5))
+    failed = proto(4, KNOWN + get(5) + ARRAY + op.APPEND + b"\xff")
+    for module in (pure, native):
+        file = io.BytesIO(before + failed + proto(4, get(5)))
+        unpickler = module.Unpickler(file, policy=POLICY)
+        unpickler.load()
+        for _ in range(2):
+            with pytest.raises(pickle.UnpicklingError):
+                unpickler.load()
+        with pytest.raises(PolicyError, match="gets no state"):
+            unpickler.load()
 
 
 @pytest.mark.parametrize(

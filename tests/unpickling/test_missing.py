@@ -596,3 +596,184 @@ def test_deterministic_bytes_and_digests(unpickling, implementation, shop):
         assert digests[0] == digests[1]
         second["order"].state["amount"] = 0
         assert quickpickle.object_digest(second).hexdigest() != digests[1]
+
+
+# --- what others make of them
+
+
+NOT_A_LINE = {
+    "a newline": ("gone", "a\nb"),
+    "a newline in the module": ("go\nne", "a"),
+    "no name": ("gone", ""),
+    "no module": ("", "a"),
+    "a dot at the start": ("gone", ".a"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_A_LINE)
+def test_names_that_are_no_line(unpickling, implementation, protocol, case):
+    """GLOBAL has a name in a line: no pickle is written that does not load."""
+    found = Placeholder(*NOT_A_LINE[case])
+    if protocol < 4:
+        with pytest.raises(pickle.PicklingError, match="identifier"):
+            implementation.dumps(found, protocol)
+    else:
+        again = unpickling.loads(implementation.dumps(found, protocol), missing="placeholder")
+        assert again.name == found.name
+
+
+def test_a_name_of_too_many_parts(implementation, protocol):
+    """Below protocol 4 each of them would be written, with all before it."""
+    with pytest.raises(pickle.PicklingError, match="3001 parts"):
+        implementation.dumps(Placeholder("gone", "a" + ".a" * 3000), protocol)
+
+
+NAME = Placeholder("gone", "C")
+NONSENSE = {
+    "no name": {},
+    "a name of other types": {"module": 1, "qualname": 2},
+    "a name with arguments": {"module": "gone", "qualname": "C", "args": (1,)},
+    "a name with a state": {"module": "gone", "qualname": "C", "state": 1},
+    "a name with items": {"module": "gone", "qualname": "C", "list_items": []},
+    "arguments in a list": {"function": NAME, "args": [1]},
+    "no arguments": {"function": NAME},
+    "an int as a function": {"function": 5, "args": ()},
+    "__newobj__ without arguments": {"function": copyreg.__newobj__},
+    "__newobj__ without a class": {"function": copyreg.__newobj__, "args": ()},
+    "__newobj__ of an int": {"function": copyreg.__newobj__, "args": (5,)},
+    "__newobj_ex__ of a class": {"function": copyreg.__newobj_ex__, "args": (NAME,)},
+    "__newobj_ex__ of an int": {"function": copyreg.__newobj_ex__, "args": (5, (), {})},
+    "__newobj_ex__ with others": {"function": copyreg.__newobj_ex__, "args": (NAME, [], 5)},
+    "an int for a list": {"function": NAME, "args": (), "list_items": 5},
+    "an int for pairs": {"function": NAME, "args": (), "dict_items": 5},
+    "a dict for pairs": {"function": NAME, "args": (), "dict_items": {1: 2}},
+    "ints for pairs": {"function": NAME, "args": (), "dict_items": [1, 2]},
+    "lists for pairs": {"function": NAME, "args": (), "dict_items": [[1, 2]]},
+    "an int as a setter": {"function": NAME, "args": (), "state": 1, "state_setter": 5},
+}
+
+
+@pytest.mark.parametrize("case", NONSENSE)
+def test_attributes_that_are_none(implementation, protocol, case):
+    found = Placeholder(None, None)
+    for name, value in NONSENSE[case].items():
+        setattr(found, name, value)
+    with pytest.raises(pickle.PicklingError):
+        implementation.dumps(found, protocol)
+    assert repr(found).startswith("<Placeholder ")
+    assert type(found.name) is str
+    assert found.reason is None
+    found.maker()
+
+
+def test_one_that_makes_itself():
+    found = Placeholder(None, None)
+    found.function = found
+    assert found.reason is None
+    assert type(found.name) is str
+
+
+def test_names_of_long_chains_of_calls(unpickling, policy):
+    found = unpickling.loads(
+        b"cgone\nC\n" + b")R" * 5000 + b".", missing="placeholder", policy=policy
+    )
+    assert found.name == "gone.C"
+    assert "gone" in found.reason
+    twice = b"cgone\nC\n" + b")R" * 5000 + b"I1\nbI1\nb."
+    with pytest.raises(pickle.UnpicklingError, match="second state"):
+        unpickling.loads(twice, missing="placeholder", policy=policy)
+
+
+def test_keywords_that_are_none(unpickling):
+    data = b"ccopyreg\n__newobj_ex__\n(cgone\nC\n(tVa\ntR."
+    found = unpickling.loads(data, missing="placeholder")
+    assert repr(found) == "<Placeholder gone.C((), 'a')>"
+    with pytest.raises(pickle.PicklingError):
+        quickpickle.dumps(found)
+
+
+class NotShownError(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def raise_not_shown(_):
+    raise NotShownError
+
+
+def look_up(key):
+    raise KeyError(key)
+
+
+def test_reasons_that_cannot_be_shown(unpickling):
+    made = f"c{__name__}\nraise_not_shown\n(cgone\nC\ntR.".encode()
+    assert unpickling.loads(made, missing="placeholder").reason == "NotShownError"
+    # Its text would take more memory than there is.
+    key = b"cgone\nC\n" + b"2\x86" * 60
+    made = f"c{__name__}\nlook_up\n".encode() + key + b"cgone\nC\n\x86\x85R."
+    assert unpickling.loads(made, missing="placeholder").reason == "KeyError"
+
+
+# --- limits
+
+
+def test_names_that_grow(unpickling):
+    """getattr(getattr(C, long), long) and so on: each has a longer name."""
+    text = b"X" + (100_000).to_bytes(4, "little") + b"a" * 100_000
+    data = (
+        b"\x80\x02c__builtin__\ngetattr\nq\x000" + text + b"q\x010cgone\nC\nq\x02"
+        + b"0h\x00h\x02h\x01\x86Rq\x02" * 100 + b"."
+    )  # fmt: skip
+    policy = Policy.plain().limit(memory=20_000_000)
+    with pytest.raises(PolicyError) as caught:
+        unpickling.loads(data, missing="placeholder", policy=policy)
+    assert caught.value.rule == "memory"
+    found = unpickling.loads(data, missing="placeholder", policy=Policy.plain())
+    assert len(found.qualname) == 1 + 100 * 100_001
+
+
+def test_one_list_as_many_keywords(unpickling):
+    """Each is looked at once for a Placeholder."""
+    count = 3000
+    names = b"".join(f"V{i}\nh\0".encode() for i in range(count))
+    data = (
+        b"(" + b"N" * 300_000 + b"lq\0" + f"0c{__name__}\nKeywords\n".encode()
+        + b")(" + names + b"Vlast\ncgone\nC\nd\x92."
+    )  # fmt: skip
+    found = unpickling.loads(b"\x80\4" + data, missing="placeholder")
+    assert len(found.args[2]) == count + 1
+
+
+# --- both implementations
+
+
+def test_a_class_of_the_user_that_fails(unpickling):
+    """The compiled implementation would call it without a question."""
+    policy = Policy.plain().allow(f"{__name__}.{Slots.__name__}", f"{__name__}.Order")
+    for cls in ("Slots", "Order"):
+        for opcode in (b"\x85R", b"\x85\x81"):
+            data = f"c{__name__}\n{cls}\n".encode() + b"cgone\nC\n(t\x86" + opcode
+            data = b"\x80\2(" + data * 3 + b"t."
+            for found in unpickling.loads(data, missing="placeholder", policy=policy)[::2]:
+                assert not isinstance(found, Slots)
+
+
+def test_a_name_that_is_gone_by_now(unpickling, shop):
+    policy = Policy.plain().allow("shop.Order")
+    unpickler = unpickling.Unpickler(
+        io.BytesIO(b"\x80\4cshop\nOrder\n." * 2), missing="placeholder", policy=policy
+    )
+    assert unpickler.load() is Order
+    with Gone():
+        assert unpickler.load().name == "shop.Order"
+
+
+def test_a_setter_whose_result_is_in_the_memo(unpickling, policy):
+    """Nothing in the object is that result."""
+    start = b"\x80\2cgone\nC\n)Rq\0cgone\ngive_state\nq\1h\0I7\n\x86R"
+    for put, rest in ((b"", b""), (b"q\2", b""), (b"q\2", b"h\x020")):
+        data = start + put + b"0" + rest + b"."
+        found = unpickling.loads(data, missing="placeholder", policy=policy)
+        assert (found.state, found.state_setter.name) == (7, "gone.give_state")
+    found = unpickling.loads(start + b"\x86.", missing="placeholder", policy=policy)
+    assert found[0].state is None

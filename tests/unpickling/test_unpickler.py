@@ -344,10 +344,11 @@ def test_a_failed_load_gives_up_what_it_made(unpickling):
 def test_the_next_load_after_a_failure(unpickling):
     """It begins behind the opcode that failed."""
     data = b"cnosuch_module\na\nN.K\1.]K\5\x81N.\xffK\2.(tbK\3.iK\4."
+    data += b"X\2\0\0\0K\xffK\5.\x8c\2K\xffK\6."  # texts that are none
 
     def use(module):
         unpickler = module.Unpickler(io.BytesIO(data))
-        return [outcome(unpickler.load) for _ in range(12)]
+        return [outcome(unpickler.load) for _ in range(16)]
 
     both(unpickling, use)
 

@@ -169,9 +169,7 @@ def save_found(Dump dump, obj, found):
 
 
 cdef int write_global(Dump dump, found) except -1:
-    module_line, name_line = encode_names(
-        found.module_name, found.path[0], dump.protocol, dump.fix_imports
-    )
+    module_line, name_line = encode_names(found, dump.protocol, dump.fix_imports)
     if b"\n" in module_line or b"\n" in name_line:  # no reader can load that
         if dump.compact:
             dump.places.is_odd = True

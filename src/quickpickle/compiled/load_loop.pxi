@@ -489,11 +489,9 @@ cdef uint32_t signed_count(Loader self, str what) except? 0xFFFF:
 cdef int load_str(Loader self, uint64_t size) except -1:
     cdef PyObject* made
     need(self, size)
-    made = quickpickle_make_str(self.p, <Py_ssize_t>size)
-    if made == NULL:
-        return -1
-    self.p += size
-    return self.push(made)
+    self.p += size  # also of a str that is not valid: the next load() goes on behind it
+    made = quickpickle_make_str(self.p - size, <Py_ssize_t>size)
+    return -1 if made == NULL else self.push(made)
 
 
 cdef int load_long(Loader self, uint32_t size) except -1:

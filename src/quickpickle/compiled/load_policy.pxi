@@ -338,7 +338,8 @@ cdef object find_guarded(Loader self, object module, object name):
         self.close_window()
         guard_of(self)
         self.open_window()
-    if not self.is_hooked and (self.proto >= 3 or not self.fix_imports):
+    # With Placeholders it may not be found any more, which is for the Guard to answer.
+    if not self.is_hooked and self.missing is None and (self.proto >= 3 or not self.fix_imports):
         known = self.guard.approved.get(module)
         known = None if known is None else (<dict?>known).get(name)
         if known is not None:

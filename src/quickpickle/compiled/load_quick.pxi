@@ -48,7 +48,8 @@ cdef bint may_call(
     cdef int kinds = rule.new if code == OP_NEWOBJ else rule.call if code == OP_REDUCE else 0
     return (
         kinds != 0 and not self.has_fresh
-        and not (self.has_unfinished and kinds & ANYTHING)
+        # With Placeholders a call that fails may become one.
+        and not (kinds & ANYTHING and (self.has_unfinished or self.missing is not None))
         and are_quick(self, kinds, args, count)
         and self.copied + cost_of(args, count) <= self.most_copied
     )

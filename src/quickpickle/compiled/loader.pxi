@@ -499,7 +499,8 @@ cdef class Loader:
         """
         self.drop_stack(0)
         self.mark_count = self.pending_count = 0
-        self.waiting = None
+        if self.waiting is not None:  # after an error: what was there before may hold it
+            hand_over(self)
         forget_plans(self)
         quickpickle_forget_reads(&self.reads)
         self.reads_are_known = self.calls_at_once = False

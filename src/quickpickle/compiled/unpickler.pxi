@@ -28,7 +28,9 @@ cdef object run(Loader loader):
             loader.frame_end = NULL
         finish_input(loader)
         if loader.missing is not None:
-            loader.missing.finish()
+            if not loader.memo_is_seen:
+                loader.clear_memo()
+            loader.missing.give_states()
         is_loaded = True
     finally:
         loader.close_window()  # if it is open

@@ -52,7 +52,5 @@ def _save_found(stream: Stream, obj: Any, found: Global) -> Iterator[Any]:
 
 
 def _write_global(stream: Stream, found: Global) -> None:
-    module_line, name_line = encode_names(
-        found.module_name, found.path[0], stream.protocol, stream.fix_imports
-    )
+    module_line, name_line = encode_names(found, stream.protocol, stream.fix_imports)
     stream.buffer += b"%b%b\n%b\n" % (GLOBAL, module_line, name_line)

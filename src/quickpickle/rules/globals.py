@@ -11,6 +11,7 @@ import struct
 import sys
 from _compat_pickle import REVERSE_IMPORT_MAPPING, REVERSE_NAME_MAPPING
 from itertools import pairwise
+from pickle import PicklingError
 from typing import Any, Final, NamedTuple, NoReturn
 
 from ..format.opcodes import EXT1, EXT2, EXT4
@@ -28,6 +29,7 @@ from .placeholders import Placeholder
 from .versions import PY314, PY315
 
 _MISSING: Final = object()
+_MOST_DOTS: Final = 1000  # in the name of a Placeholder
 
 # Up to 3.13 CPython's pickler calls every failure of an import or attribute lookup a
 # PicklingError; from 3.14 on only those that mean that there is no such module or attribute.
@@ -44,7 +46,7 @@ class Global(NamedTuple):
 
     `path` is the name split at its dots, and `parent` the object that has its last part for an
     attribute. `full_name`, which the extension registry goes by, differs from the name where
-    CPython leaves out a detour back to the module.
+    CPython leaves out a detour back to the module. `is_missing` says that it is a Placeholder's.
     """
 
     module_name: str
@@ -52,6 +54,7 @@ class Global(NamedTuple):
     name: str
     path: list[str]
     parent: Any
+    is_missing: bool = False
 
 
 def own_name(obj: Any) -> str:
@@ -111,10 +114,13 @@ def find_global(obj: Any, name: str | None = None, module_name: Any = _MISSING) 
 
 def _name_of(placeholder: Placeholder) -> Global:
     """The name in the pickle that a Placeholder is from, which is not found here."""
-    module_name, name = str(placeholder.module), str(placeholder.qualname)
+    module_name: Any = placeholder.module
+    name: Any = placeholder.qualname
     path = name.split(".")
-    parent = Placeholder(module_name, ".".join(path[:-1])) if path[1:] else None
-    return Global(module_name, name, name, path, parent)
+    if len(path) > _MOST_DOTS:  # below protocol 4 each of the classes around it is written
+        raise PicklingError(f"Can't pickle {name[:100]!r}...: a name of {len(path)} parts")
+    parent = Placeholder(module_name, name.rpartition(".")[0]) if path[1:] else None
+    return Global(module_name, name, name, path, parent, is_missing=True)
 
 
 def _mangle(path: list[str]) -> list[str]:
@@ -176,13 +182,13 @@ def extension_code(obj: Any, module_name: str, name: str) -> int | None:
     return code
 
 
-def encode_names(
-    module_name: str, name: str, protocol: int, fix_imports: bool
-) -> tuple[bytes, bytes]:
+def encode_names(found: Global, protocol: int, fix_imports: bool) -> tuple[bytes, bytes]:
     """The two lines of a GLOBAL opcode: under Python 2's names where `fix_imports` says so.
 
-    Raises PicklingError for a name that is not ASCII, from protocol 3 on UTF-8.
+    Raises PicklingError for a name that is not ASCII, from protocol 3 on UTF-8; and for one of a
+    Placeholder that is no line. The reference writes such names of classes, which do not load.
     """
+    module_name, name = found.module_name, found.path[0]
     if fix_imports:
         if (module_name, name) in REVERSE_NAME_MAPPING:
             module_name, name = REVERSE_NAME_MAPPING[module_name, name]
@@ -191,6 +197,8 @@ def encode_names(
     encoding = "utf-8" if protocol >= 3 else "ascii"
     lines = []
     for kind, text in (("module", module_name), ("global", name)):
+        if found.is_missing and ("\n" in text or not text):
+            raise bad_identifier(kind, text, protocol)
         try:
             lines.append(str.encode(text, encoding))
         except UnicodeEncodeError:

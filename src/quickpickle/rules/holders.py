@@ -98,8 +98,9 @@ def find_holders(*held: Any) -> Iterator[Holder]:
             return
         below, level = level, []
         found = set()
-        for holder in gc.get_referrers(*objects):
-            if holder is objects or holder is below or type(holder) is _Step:
+        asked = tuple(objects)  # 3.13.0 takes the tuple of the arguments for a referrer
+        for holder in gc.get_referrers(*asked):
+            if holder is asked or holder is objects or holder is below or type(holder) is _Step:
                 continue
             for child in {id(child) for child in gc.get_referents(holder)} & upwards.keys():
                 for step in upwards[child]:

@@ -14,10 +14,12 @@ import sys
 import weakref
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
 from . import objects
+from .errors import c_type_name
 from .loading import get_extension
 from .placeholders import NEWOBJ, NEWOBJ_EX, Placeholder
 
@@ -49,6 +51,9 @@ class PlaceholderMaker:
     def ends_the_load(self, error: Exception) -> bool:
         """Whether an exception is not for a name or a call to answer: a limit is reached."""
         return isinstance(error, MemoryError)
+
+    def charge(self, size: int) -> None:
+        """Note that so many bytes are copied."""
 
     def account(self, made: Placeholder) -> Placeholder:
         """Note what a new Placeholder costs."""
@@ -93,7 +98,9 @@ class PlaceholderMaker:
         reason = None
         is_member = function is getattr and type(args) is tuple and len(args) == 2
         if is_member and _is_name(args[0]) and type(args[1]) is str:
-            # Below protocol 4 a class in a class is written like this.
+            # Below protocol 4 a class in a class is written like this. Each of
+            # `getattr(getattr(A, "b"), "c")` has a longer name.
+            self.charge(len(args[0].qualname) + len(args[1]))
             return self._named(args[0].module, f"{args[0].qualname}.{args[1]}", args[0].reason)
         if not _stands_for_call(function):
             try:
@@ -154,8 +161,11 @@ class PlaceholderMaker:
             raise error
         return _reason_of(error)
 
-    def finish(self) -> None:
-        """At the end of a load: calls whose results are gone by now were those of state setters."""
+    def give_states(self) -> None:
+        """At the end of a load: calls whose results are gone by now were those of state setters.
+
+        The memo of a load that has no other one after it is empty by then.
+        """
         setters = self.setters.copy()
         self.setters.clear()
         if setters and not hasattr(sys, "getrefcount"):  # PyPy
@@ -210,7 +220,12 @@ class Missing(PlaceholderMaker, _Plain):
 
 
 def _reason_of(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+    name = c_type_name(type(error))
+    # An argument of another type may take very long to show, or fail.
+    if all(type(arg) is str for arg in error.args):
+        with suppress(Exception):  # its own code
+            return f"{name}: {error}"[:200]
+    return name
 
 
 def _stands_for_call(function: Any) -> bool:
@@ -226,9 +241,12 @@ def _is_name(obj: Any) -> bool:
 
 def _reaches(value: Any) -> bool:
     """Whether a Placeholder is among the arguments, or in one of them."""
-    return type(value) is Placeholder or any(
+    if type(value) is Placeholder:
+        return True
+    parts = {id(part): part for part in _parts(value)}  # each is looked at once
+    return any(
         type(part) is Placeholder or any(type(inner) is Placeholder for inner in _parts(part))
-        for part in _parts(value)
+        for part in parts.values()
     )
 
 

@@ -36,14 +36,13 @@ class PlaceholderGuard(PlaceholderMaker, Guard):
     def ends_the_load(self, error: Exception) -> bool:
         return super().ends_the_load(error) or (isinstance(error, PolicyError) and error.is_limit)
 
-    def account(self, made: Placeholder) -> Placeholder:
-        self.copied += _SIZE + OBJECT_SIZE * len(made.args or ()) + len(made._reason or "")
+    def charge(self, size: int) -> None:
+        self.copied += size
         self.check_copied()
-        return made
 
-    def finish(self) -> None:
-        Guard.finish(self)
-        super().finish()
+    def account(self, made: Placeholder) -> Placeholder:
+        self.charge(_SIZE + OBJECT_SIZE * len(made.args or ()) + len(made._reason or ""))
+        return made
 
     def build(self, obj: Any, state: Any) -> None:
         if type(obj) is Placeholder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable, Iterable
 from functools import partial
-from pickle import UnpicklingError
+from pickle import PicklingError, UnpicklingError
 from reprlib import recursive_repr
 from typing import Any, Final
 
@@ -92,29 +92,42 @@ class Placeholder:
 
     @property
     def name(self) -> str:
-        maker = self.maker()
+        maker = self._first_maker()
         if type(maker) is not Placeholder:
             module = getattr(maker, "__module__", None)
             return f"{module}.{getattr(maker, '__qualname__', type(maker).__qualname__)}"
-        if maker.function is None:
-            return f"{maker.module}.{maker.qualname}"
-        return maker.name
+        return f"{maker.module}.{maker.qualname}"
 
     @property
     def reason(self) -> str | None:
-        maker = self.maker()
-        return self._reason if maker is self or type(maker) is not Placeholder else maker.reason
+        found = self._first_maker(is_placeholder=True)
+        return found._reason if type(found) is Placeholder else None
 
     def maker(self) -> Any:
         """The class or function that makes the object: a Placeholder or not. Itself for a name."""
         if self.function is None:
             return self
-        if any(self.function is maker for maker in _MAKERS) and self.args:
-            return self.args[0]
+        if any(self.function is maker for maker in _MAKERS) and isinstance(self.args, tuple):
+            return self.args[0] if self.args else self.function
         maker = self.function
         while type(maker) is partial:
             maker = maker.func
         return maker
+
+    def _first_maker(self, *, is_placeholder: bool = False) -> Any:
+        """What is called first, if the result of a call makes this one, and so on.
+
+        With `is_placeholder` the last one that is a Placeholder.
+        """
+        obj: Any = self
+        seen = set()  # a user may set attributes to anything
+        while id(obj) not in seen:
+            seen.add(id(obj))
+            maker = obj.maker()
+            if type(maker) is not Placeholder:
+                return obj if is_placeholder else maker
+            obj = maker
+        return obj
 
     @recursive_repr("<Placeholder ...>")
     def __repr__(self) -> str:
@@ -128,10 +141,12 @@ class Placeholder:
         return f"<Placeholder {shown}>"
 
     def _shown_arguments(self) -> list[str]:
-        args = self.args or ()
+        args: Any = () if self.args is None else self.args
         kwargs: dict[str, Any] = {}
-        if self.function is NEWOBJ_EX and len(args) == 3:
-            _, args, kwargs = args
+        if type(args) is not tuple:  # it is set to that, and cannot be written
+            return [f"*{args!r}"]
+        if self.function is NEWOBJ_EX and len(args) == 3 and isinstance(args[2], dict):
+            kwargs, args = args[2], args[1] if isinstance(args[1], tuple) else args[1:2]
         elif any(self.function is maker for maker in _MAKERS):
             args = args[1:]
             if self.function is _RECONSTRUCTOR and args == (object, None):
@@ -175,9 +190,14 @@ class Placeholder:
     # --- copies and pickles
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """The reduction; for a name its second part, as for any global."""
+        """The reduction; for a name its second part, as for any global.
+
+        What is no such part is refused here: a user may have set it.
+        """
         if self.function is None:
+            self._check_name()
             return self.qualname
+        self._check_parts()
         return (
             self.function,
             self.args,
@@ -186,6 +206,34 @@ class Placeholder:
             None if self.dict_items is None else iter(self.dict_items),
             self.state_setter,
         )
+
+    def _check_name(self) -> None:
+        if type(self.module) is not str or type(self.qualname) is not str:
+            raise PicklingError("module and qualname of a Placeholder that is a name must be str")
+        for part in ("args", "state", "list_items", "dict_items", "state_setter"):
+            if getattr(self, part) is not None:
+                raise PicklingError(f"a Placeholder with {part} must have a function too")
+
+    def _check_parts(self) -> None:
+        args = self.args
+        if isinstance(args, tuple) and self.function is NEWOBJ_EX:
+            kinds = tuple, dict
+            if len(args) != 3 or not all(map(isinstance, args[1:], kinds)):
+                raise PicklingError(
+                    "args of a Placeholder of __newobj_ex__ must be a class, a tuple and a dict"
+                )
+        if isinstance(args, tuple) and (self.function is NEWOBJ or self.function is NEWOBJ_EX):
+            is_class = len(args) > 0 and isinstance(args[0], (type, Placeholder))
+            if not is_class:
+                raise PicklingError(
+                    f"args[0] of a Placeholder of {self.function.__name__} must be a class"
+                )
+        for part in ("list_items", "dict_items"):
+            if not isinstance(getattr(self, part), (list, type(None))):
+                raise PicklingError(f"{part} of a Placeholder must be a list")
+        for pair in self.dict_items or ():
+            if type(pair) is not tuple or len(pair) != 2:
+                raise PicklingError("dict_items of a Placeholder must be a list of pairs")
 
     def __copy__(self) -> Placeholder:
         return self._copied(lambda part: part)

@@ -302,7 +302,7 @@ def use_options(
         stream.renames = make_renames(renames, None if policy is None else policy.renames)
 
 
-def read_stream(stream: Stream) -> Any:
+def read_stream(stream: Stream, keeps_memo: bool = False) -> Any:
     """Read one pickle, under a policy if there is one."""
     begin = stream.base + stream.pos
     try:
@@ -315,7 +315,9 @@ def read_stream(stream: Stream) -> Any:
 
             result = read_guarded(stream)
         if stream.missing is not None:
-            stream.missing.finish()
+            if not keeps_memo:
+                stream.memo.clear()
+            stream.missing.give_states()
         return result
     except BaseException as error:
         _note_fault(stream, begin, error)
@@ -371,7 +373,7 @@ def _load(unpickler: Unpickler, stream: Stream) -> Any:
         find_class = unpickler.find_class
         stream.is_hooked = getattr(find_class, "__func__", None) is not Unpickler.find_class
     try:
-        return read_stream(stream)
+        return read_stream(stream, keeps_memo=True)
     except BaseException:
         while len(memo) > entries:  # new entries are the last ones
             memo.popitem()
