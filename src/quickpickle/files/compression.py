@@ -88,7 +88,7 @@ def compressor_for(
     if compression == "gzip":
         module = import_module("zlib")
         # 16 asks for the header of gzip, which zlib leaves without a time and a name.
-        compressor = module.compressobj(level, wbits=16 + module.MAX_WBITS)
+        compressor = module.compressobj(level=level, wbits=16 + module.MAX_WBITS)
     elif compression == "bz2":
         compressor = import_module("bz2").BZ2Compressor(level)
     elif compression == "xz":
