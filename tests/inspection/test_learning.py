@@ -102,8 +102,8 @@ def test_graphs(obj, protocol):
         try:
             module.loads(data, policy=policy)
         except PolicyError as error:  # each policy refuses cycles of deques and defaultdicts
-            assert error.rule == "depth"
-            assert "deep into others" in str(error)
+            if "deep into others" not in str(error):
+                raise
             return
     # No part of it is there in vain.
     content = policy._content
