@@ -39,6 +39,7 @@ import models
 from policies import listed
 from policies.test_honest import VALUES
 from quickpickle import diagnose, diagnosis
+from quickpickle.rules.versions import PY315
 
 
 def add_note(error):
@@ -64,7 +65,9 @@ STANDARD = [
     *(decimal.Context(prec=3), statistics.NormalDist(), string.Template("$a"), cookies()),
     *(email.message_from_string("a: b\n\nc"), ET.fromstring("<a b='c'>d</a>")),
     *(logging.LogRecord("a", 1, "b", 1, "c", (), None), logging.Formatter(), logging.Filter("a")),
-    *(urllib.parse.urlparse("http://a/b?c"), textwrap.TextWrapper(), array.array("i", [1, 2])),
+    *(textwrap.TextWrapper(), array.array("i", [1, 2])),
+    # On 3.15 one that was loaded cannot be pickled again: its __getstate__ fails.
+    *([] if PY315 else [urllib.parse.urlparse("http://a/b?c")]),
     *(types.GenericAlias(list, int), typing.Optional[int], re.compile("a"), time.gmtime(0)),  # noqa: UP045
     *(collections.ChainMap({"a": 1}), collections.UserDict(a=1), collections.UserList([1])),
     *(collections.UserString("a"), zoneinfo.ZoneInfo("UTC"), subprocess.CompletedProcess("a", 0)),

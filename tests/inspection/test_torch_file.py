@@ -241,7 +241,8 @@ def test_damaged_files_are_no_exceptions(tmp_path):
             for file in (bytes(data), path):
                 found = inspect(file)
                 if found.archive is not None:
-                    with contextlib.suppress(NotImplementedError):  # a version of ZIP
+                    # A version of ZIP; and later Pythons refuse entries that overlap.
+                    with contextlib.suppress(NotImplementedError, zipfile.BadZipFile):
                         assert found.read(0, found.size) == unzipped(bytes(data))
                         count += 1
     assert count > 100
