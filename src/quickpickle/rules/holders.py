@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 _DEEPEST: Final = 12  # steps up from the object
-_MOST: Final = 2000  # holders that are looked for at once
+_MOST: Final = 100  # holders that are looked for at once: each is compared with all references
 
 # They refer to what they are a part of, or to what is in use just now, or they only describe it.
 _NO_HOLDERS: Final = (
