@@ -294,7 +294,6 @@ def test_unreached_with_an_object_that_is_no_module(monkeypatch):
         installation.unreached()
 
 
-@pytest.mark.once
 def test_unreached():
     module = type(sys)("a_module_of_before")
     module.write = pickle.dumps

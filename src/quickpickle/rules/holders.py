@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 _DEEPEST: Final = 12  # steps up from the object
-_MOST: Final = 100  # holders that are looked for at once: each is compared with all references
+_MOST: Final = 2000  # objects whose holders are looked for at once
+_FEW: Final = 50  # of so many the collector finds the holders sooner: it compares each with all
 
 # They refer to what they are a part of, or to what is in use just now, or they only describe it.
 _NO_HOLDERS: Final = (
@@ -99,7 +100,7 @@ def find_holders(*held: Any) -> Iterator[Holder]:
         below, level = level, []
         found = set()
         asked = tuple(objects)  # 3.13.0 takes the tuple of the arguments for a referrer
-        for holder in gc.get_referrers(*asked):
+        for holder in _referrers(asked):
             if holder is asked or holder is objects or holder is below or type(holder) is _Step:
                 continue
             for child in {id(child) for child in gc.get_referents(holder)} & upwards.keys():
@@ -113,6 +114,18 @@ def find_holders(*held: Any) -> Iterator[Holder]:
                 kind = type(step.obj)
                 if not issubclass(kind, (*_CONTAINERS, *_TRANSPARENT)):
                     yield Holder(_module_of(kind), f"<{_qualname_of(kind)}>{step.text}")
+
+
+def _referrers(objects: tuple[Any, ...]) -> list[Any]:
+    """All that refers to one of the objects, as far as the collector knows it."""
+    if len(objects) <= _FEW:
+        return gc.get_referrers(*objects)
+    wanted = {id(obj) for obj in objects}
+    return [
+        holder
+        for holder in gc.get_objects()
+        if not wanted.isdisjoint(map(id, gc.get_referents(holder)))
+    ]
 
 
 def _direct(held: tuple[Any, ...], wanted: set[int]) -> list[_Step | Holder]:
