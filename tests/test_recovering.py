@@ -21,6 +21,7 @@ import pytest
 
 import quickpickle
 from conftest import UNPICKLERS
+from inspection_checks import SCANNERS
 from quickpickle import Policy, PolicyError, recover
 from quickpickle import recovering as recovering_module
 
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.skipif(
 def chosen(request, monkeypatch):
     """Each implementation, with its scanner."""
     monkeypatch.setattr(recovering_module, "loads", UNPICKLERS[request.param].loads)
-    monkeypatch.setattr(recovering_module, "implementation", request.param)
+    monkeypatch.setattr(recovering_module, "find_scanner", lambda: SCANNERS[request.param])
 
 
 class Plain:

@@ -6,7 +6,7 @@ paths too.
 """
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 implementation: Literal["python", "native"] = "python"
 
@@ -39,3 +39,14 @@ load_mapped = _chosen.load_mapped
 loads = _chosen.loads
 object_digest = _chosen.object_digest
 optimize = _chosen.optimize
+
+
+def find_scanner() -> Any:
+    """The class that reads a pickle without loading it: compiled if the Pickler is."""
+    if implementation == "native":
+        from .compiled.inspection import Scanner
+
+        return Scanner
+    from .scanning.scan import Scanner as PythonScanner
+
+    return PythonScanner

@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ._implementation import implementation
+from ._implementation import find_scanner
 from .files.compression import decompressed, with_its_start
+from .files.urls import open_to_read
 from .files.writing import is_path
 from .rules.loading import as_bytes
 from .rules.options import check_text
@@ -46,7 +47,7 @@ def check(
     if not is_path(file, "readline"):
         return _check(policy, _stream_of(file, **options), names)
     path = os.fspath(file)
-    with open(path, "rb") as opened:
+    with open_to_read(path) as opened:
         try:
             start = with_its_start(opened)
             content = decompressed(start)
@@ -93,17 +94,7 @@ def _check(policy: Policy, stream: Stream, renames: Renames | None) -> list[Poli
         violation.__traceback__ = violation.__context__ = None
     if found:
         offsets = [violation.offset or 0 for violation in found]
-        paths = find_paths(_find_scanner(), stream, begin, offsets)
+        paths = find_paths(find_scanner(), stream, begin, offsets)
         for violation, path in zip(found, paths, strict=True):
             violation.path = path
     return found
-
-
-def _find_scanner() -> Any:
-    if implementation == "native":
-        from .compiled.inspection import Scanner
-
-        return Scanner
-    from .scanning.scan import Scanner as PythonScanner
-
-    return PythonScanner

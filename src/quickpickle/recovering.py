@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ._implementation import implementation, loads
+from ._implementation import find_scanner, loads
 from .files.compression import decompressed, with_its_start
+from .files.urls import open_to_read
 from .files.writing import FilePath, is_path
 from .format import opcodes as op
 from .rules.errors import c_type_name
@@ -109,8 +110,8 @@ def recover(
     Parameters
     ----------
     file
-        A path, whose file may be compressed, the bytes themselves, or an open file, which is read
-        to its end. One pickle is read, the first. It is held in memory, twice while it is mended.
+        A path or a URL, whose file may be compressed, the bytes themselves, or an open file, which
+        is read to its end. One pickle is read, the first. It is held in memory, twice while it is mended.
     fix_imports, encoding, errors, buffers, policy, renames, missing
         Those of `load`.
 
@@ -165,7 +166,7 @@ class _Recovery:
         self.offset = len(data)  # where the pickle is mended
         self.refused: set[int] = set()  # what has failed in the end that it got
         self.sets_aside = True
-        self.scanner_class = _find_scanner()
+        self.scanner_class = find_scanner()
 
     def run(self, failed: int) -> Recovered:
         scanner_class = self.scanner_class
@@ -272,7 +273,7 @@ def _read(file: Any) -> tuple[bytes, Exception | None]:
         return b"".join(pieces), None
     if not is_path(file, "readline"):
         return as_bytes(file), None
-    with open(os.fspath(file), "rb") as opened:
+    with open_to_read(os.fspath(file)) as opened:
         start = with_its_start(opened)
         content: Any = decompressed(start)
         if content is start:
@@ -294,16 +295,6 @@ def _describe(value: Any) -> str:
     if type(value) in (list, tuple, set, frozenset, dict):
         return f"{name} of {len(value):,}"
     return name
-
-
-def _find_scanner() -> Any:
-    if implementation == "native":
-        from .compiled.inspection import Scanner
-
-        return Scanner
-    from .scanning.scan import Scanner as PythonScanner
-
-    return PythonScanner
 
 
 make_public(Recovered, recover)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import quickpickle
+from quickpickle import Policy
 from quickpickle.files.urls import is_url
 
 fsspec = pytest.importorskip("fsspec")
@@ -40,6 +41,22 @@ def test_dump_and_load(implementation, protocol, memory):
     implementation.dump(1, URL, protocol)
     assert quickpickle.load(URL) == 1
     assert list(quickpickle.load_all(URL)) == [1]
+
+
+def test_recover_and_check(memory):
+    url = f"{URL}.gz"
+    quickpickle.dump([1, print], url)
+    assert quickpickle.recover(url).value == [1, print]
+    (refused,) = Policy.plain().check(url)
+    assert refused.name == "builtins.print"
+    quickpickle.dump([1, 2], url)
+    content = memory["/folder/model.pkl.gz"]
+    content.seek(0)
+    content.truncate(len(content.getvalue()) - 9)  # within what is compressed
+    assert quickpickle.recover(url).value == [1, 2]
+    with pytest.raises(EOFError) as caught:
+        Policy.plain().check(url)
+    assert f"while checking {url!r}" in caught.value.__notes__
 
 
 def test_buffers_in_the_file(implementation, memory):

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from .. import __version__
-from ..inspection import MAX_OBJECTS, PURE_SCANNER, Inspection, find_scanner
+from .._implementation import find_scanner
+from ..inspection import MAX_OBJECTS, PURE_SCANNER, Inspection
 from ..inspection.printable import printable
 from ..rules.kinds import DANGEROUS, UNKNOWN
 from ..rules.policy import Policy

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from .._implementation import find_scanner
 from ..files.compression import name_of_compression
 from ..format import foreign
 from ..rules.tracebacks import drops_frames, make_public
@@ -92,20 +93,6 @@ def inspect(
 
 
 make_public(inspect)
-
-
-def find_scanner() -> Any:
-    """The compiled scanner where there is one and it is wanted, else the pure one."""
-    if os.environ.get("QUICKPICKLE_PURE", "") in ("", "0"):
-        try:
-            from ..compiled.inspection import Scanner
-        except ImportError:  # _implementation.py has said why
-            pass
-        else:
-            return Scanner
-    from ..scanning.scan import Scanner as PythonScanner
-
-    return PythonScanner
 
 
 def __getattr__(name: str) -> object:

@@ -278,7 +278,7 @@ class Policy:
         Parameters
         ----------
         file
-            A path, the bytes themselves, or a file open for reading. One pickle is read.
+            A path, a URL, the bytes themselves, or a file open for reading. One pickle is read.
         fix_imports, encoding, errors, buffers, renames
             Those of `Unpickler`.
 

@@ -100,7 +100,7 @@ def locate(scanner_class: Any, source: Source, known: int, reached: int, is_betw
     # It has the last of the bytes, so without that byte it is not whole.
     end = reached if is_between else reached - 1
     try:
-        offset = position = _read_to(scanner, source, 0, end)
+        offset = position = read_to(scanner, source, 0, end)
         if position > end:  # payloads are not looked at, but their opcode is the last that was
             offset = int(scanner.offset[len(scanner.kind) - 1])
     except InspectionError as error:
@@ -144,7 +144,7 @@ def _read(scanner: Any, source: Source, offsets: list[int]) -> list[_Target | No
     position = 0
     try:
         for i, offset in enumerate(offsets):
-            position = _read_to(scanner, source, position, offset)
+            position = read_to(scanner, source, position, offset)
             if position != offset or scanner.pickles:
                 break
             targets[i] = _target(scanner, offset, source.read(offset, 1)[0])
@@ -178,7 +178,7 @@ def _read_behind(scanner: Any, source: Source, position: int) -> int:
     return position
 
 
-def _read_to(scanner: Any, source: Source, position: int, offset: int) -> int:
+def read_to(scanner: Any, source: Source, position: int, offset: int) -> int:
     """Have all opcodes before this one read; returns how far it came."""
     while position < offset:
         reached = _feed(scanner, source, position, offset)

@@ -25,7 +25,7 @@ from ..format import table
 from ..format.limits import BATCHSIZE
 from ..rules.errors import InspectionError
 from .labels import Labels
-from .places import _read_to
+from .places import read_to
 from .results import is_rebuilder
 from .source import Data
 
@@ -73,7 +73,7 @@ def find_end(scanner_class: Any, data: bytes, most: int) -> tuple[int, Any]:
     scanner = _new_scanner(scanner_class, data, most)
     end = len(data)
     try:
-        _read_to(scanner, Data(data), 0, end)
+        read_to(scanner, Data(data), 0, end)
     except InspectionError as error:
         end = error.offset
     if scanner.pickles:
@@ -84,7 +84,7 @@ def find_end(scanner_class: Any, data: bytes, most: int) -> tuple[int, Any]:
 def read(scanner_class: Any, data: bytes, offset: int, most: int) -> Any:
     """A scanner that has read up to an offset."""
     scanner = _new_scanner(scanner_class, data, most)
-    _read_to(scanner, Data(data), 0, offset)
+    read_to(scanner, Data(data), 0, offset)
     return scanner
 
 
