@@ -189,7 +189,7 @@ class Placeholder:
 
     # --- copies and pickles
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce__(self) -> Any:
         """The reduction; for a name its second part, as for any global.
 
         What is no such part is refused here: a user may have set it.

@@ -165,8 +165,6 @@ def has_own_dict(cls: type) -> bool:
 
 def has_own_reduction(obj: Any, reduce_ex: Any) -> bool:
     """Whether an instance of a class with object's reduction carries a method of its own."""
-    if type(obj) is Placeholder:
-        return False
     if type(reduce_ex) is not BuiltinFunctionType and not (
         # PyPy's builtin methods are of the type of others.
         type(reduce_ex) is MethodType and reduce_ex.__func__ is object.__reduce_ex__
