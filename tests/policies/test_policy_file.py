@@ -81,7 +81,7 @@ def test_every_policy_that_is_made_of_a_few_steps():
 def test_the_text():
     policy = PLAIN.allow("myapp.b.B", "myapp.a.A").allow("builtins.eval", dangerous=True)
     assert text_of(policy.forbid("myapp.c.*").limit(objects=1_000_000)) == (
-        "# What a pickle may name, call and cost: for quickpickle.Policy.from_file.\n"
+        "# A policy for loads of pickles: quickpickle.Policy.from_file reads it.\n"
         "\n"
         "limit = { objects = 1_000_000 }\n"
         "\n"

@@ -1,7 +1,7 @@
 """A table of objects that cannot be pickled: where the error says so, and what it advises.
 
-What a hint tells to keep in place of the object is pickled, and where it says that
-quickpickle.cloud pickles the object, that is done.
+Where a hint names something to keep in place of the object, the test pickles that. Where it says
+that quickpickle.cloud pickles the object, the test does so.
 """
 
 from __future__ import annotations
@@ -378,7 +378,7 @@ def a_context():
 
 
 class Referred:
-    """What weak references refer to."""
+    """The class of the object that weak references refer to."""
 
 
 REFERRED = Referred()
@@ -473,7 +473,7 @@ OBJECTS = {
     ),
     "system's random numbers": Row(random.SystemRandom, "", "SystemRandom has no state"),
     "time zone from a file": Row(
-        zone_from_a_file, "", "What ZoneInfo.from_file() has", lambda obj: zoneinfo.ZoneInfo("UTC")
+        zone_from_a_file, "", "A zone of ZoneInfo.from_file()", lambda obj: zoneinfo.ZoneInfo("UTC")
     ),
     "property": Row(
         lambda: property(len), "", "A property belongs", lambda obj: Referred, cloud=True

@@ -1,4 +1,4 @@
-"""What to do about objects of types that cannot be pickled, by the full names of the types.
+"""The advice for objects of types that cannot be pickled, by the full names of the types.
 
 Each entry is of a type whose instances do not pickle, whatever they hold: an object of it decides
 what is said, even where the dump has failed at something inside it. See rules/hints.py.
@@ -220,7 +220,7 @@ BY_TYPE: Final = {
         "SystemRandom has no state: leave it out in __getstate__, and make a new one."
     ),
     "zoneinfo.ZoneInfo": (
-        "What ZoneInfo.from_file() has made cannot be pickled: use ZoneInfo(key), or keep the "
+        "A zone of ZoneInfo.from_file() cannot be pickled: use ZoneInfo(key), or keep the "
         "file's name and read it again."
     ),
     "os._Environ": f"The environment belongs to its process: keep dict(os.environ). {_CLOUD}",

@@ -213,7 +213,7 @@ def _attributes_of_module(name: str | None) -> dict[Any, Any]:
 
 
 def _look_up(attributes: dict[Any, Any], name: str) -> Any:
-    """What is under a dotted name, without a call of anyone's __getattr__."""
+    """The object under a dotted name, found without a call of any __getattr__."""
     first, *others = name.split(".")
     found = attributes.get(first, ABSENT)
     for part in others:
@@ -263,7 +263,7 @@ _TEXT_FILE: Final = (
 _READ_ONLY: Final = 'The file is not open for writing: open it with "wb".'
 _CLOSED: Final = "The file is closed: let dump() run before that, inside its `with`."
 _NO_ROOM: Final = "There is no room left where the file is: make some, or write elsewhere."
-_NO_READER: Final = "Whoever reads at the other end has gone."
+_NO_READER: Final = "The reader at the other end has gone."
 _DOES_NOT_BLOCK: Final = (
     "The file does not wait until there is room: use os.set_blocking(fd, True) or "
     "sock.setblocking(True)."

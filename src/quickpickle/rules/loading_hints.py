@@ -30,7 +30,7 @@ _CHANGED: Final = "since the pickle was written"
 
 
 class Facts(NamedTuple):
-    """What is known of the opcode that has failed."""
+    """The known facts about the opcode that has failed."""
 
     opcode: str | None = None  # its name
     module: str | None = None  # of the class or function that it is about, as in the pickle
@@ -359,7 +359,7 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
 
 
 def _named(facts: Facts) -> Any:
-    """What an INST has called, which is nowhere but under its name."""
+    """The object that an INST has called: only its name leads to it."""
     if facts.module is None or facts.name is None:
         return ABSENT
     module, name = _in_python3(facts.module, facts.name, facts)
@@ -496,7 +496,7 @@ _DOES_NOT_BLOCK: Final = (
     "The file does not wait until there are bytes: use os.set_blocking(fd, True) or "
     "sock.setblocking(True)."
 )
-_NO_WRITER: Final = "Whoever writes at the other end has gone."
+_NO_WRITER: Final = "The writer at the other end has gone."
 _BY_ERRNO: Final = {
     errno.EBADF: _WRITE_ONLY,
     errno.EAGAIN: _DOES_NOT_BLOCK,

@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 
 from .renames import check_renames
 
-_HEAD: Final = "# What a pickle may name, call and cost: for quickpickle.Policy.from_file.\n"
+_HEAD: Final = "# A policy for loads of pickles: quickpickle.Policy.from_file reads it.\n"
 _LISTS: Final = ("forbid", "presets", "allow", "dangerous")
 _KEYS: Final = ("limit", *_LISTS, "renames")
 
 
 class Parts(NamedTuple):
-    """What is in a file: `allow` has no name that `dangerous` has."""
+    """The contents of a file: `allow` has no name that `dangerous` has."""
 
     limit: Mapping[str, int]
     forbid: Iterable[str]
@@ -97,7 +97,7 @@ def write_text(file: Any, text: str) -> None:
 def parse(
     name: str, text: str, presets: Iterable[str], limits: Iterable[str], check: Callable[..., None]
 ) -> Parts:
-    """What is in a text. Raises ValueError, which says what is wrong and where.
+    """The contents of a text. Raises ValueError, which says what is wrong and where.
 
     `presets` and `limits` are the names of those that there are. `check(name, is_dangerous)`
     raises ValueError where a name is none that may be allowed; for a name that is only forbidden,
