@@ -274,7 +274,7 @@ def test_objects_and_types_are_sorted_by_their_size_with_all_below(
 ) -> None:
     assert main(["inspect", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    titles = ("The largest objects", "What takes the space, by type")
+    titles = ("The largest objects", "The bytes by type")
     for title in titles:
         start = lines.index(f"{title}, each with all below") + 3
         end = lines.index("", start) if "" in lines[start:] else len(lines)
@@ -293,7 +293,7 @@ def test_objects_and_types_are_sorted_by_their_size_with_all_below(
     ["inspect FILE --tree 2", "policy learn FILE", "demo --modules 1", "bench FILE --rounds 1"],
 )
 def test_no_other_library_is_needed(own: str, command: str) -> None:
-    """What the commands import is the standard library and this package."""
+    """The commands import the standard library and this package only."""
     code = (
         "import sys; from quickpickle.cli import main; code = main(sys.argv[1:]);"
         "print(*{name.partition('.')[0] for name in sys.modules}"

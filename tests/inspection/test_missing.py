@@ -175,7 +175,7 @@ def test_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_bytes(op.MARK + named("lookup_none", "A") + op.LIST + op.STOP)
     assert main(["inspect", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "What would not be found here" in out
+    assert "The names that would not be found here" in out
     (line,) = [line for line in out.split("\n") if "there is no module lookup_none" in line]
     assert line.split()[:2] == ["lookup_none.A", "obj[0]"]
     path.write_bytes(pickle.dumps([1]))

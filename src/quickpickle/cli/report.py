@@ -62,7 +62,7 @@ def _print_figures(screen: Screen, inspection: Inspection, name: str) -> None:
         rows.append(("" if dangerous else "can run code", Text(text, "quiet" * bool(dangerous))))
     if inspection.error is not None:
         rows.append(("broken", Text(printable(str(inspection.error)), "alarm")))
-    screen.table("What it is", (), rows)
+    screen.table("The file", (), rows)
 
 
 def _more(shown: int, count: int, what: str) -> str:
@@ -107,7 +107,7 @@ def _print_imports(screen: Screen, inspection: Inspection, top: int) -> None:
     if unknown:
         note += f", {unknown:,} of them unknown: --top {len(imports)} shows all"
     columns = ("name", "times", "objects", "first at", "can run code")
-    screen.table("What it would import", columns, rows, note)
+    screen.table("The names it would import", columns, rows, note)
     screen.line(f"  {PROMISE}", "quiet")
     _print_missing(screen, inspection, top)
 
@@ -121,7 +121,7 @@ def _print_missing(screen: Screen, inspection: Inspection, top: int) -> None:
         for one in missing[:top]
     ]
     columns = ("name", "first at", "why")
-    title = "What would not be found here"
+    title = "The names that would not be found here"
     screen.table(title, columns, rows, _more(top, len(missing), "name"))
 
 
@@ -145,7 +145,7 @@ def _print_types(screen: Screen, inspection: Inspection, top: int) -> None:
     ]
     columns = ("bytes", "%", "objects", "type")
     note = _more(top, len(types), "type")
-    screen.table("What takes the space, by type, each with all below", columns, rows, note)
+    screen.table("The bytes by type, each with all below", columns, rows, note)
 
 
 def _print_largest(screen: Screen, inspection: Inspection, top: int) -> None:

@@ -1,4 +1,4 @@
-// What the page does: the chart, its keyboard, the search, and the tables. Text from the file is
+// The functions of the page: the chart, its keyboard, the search, and the tables. Text from the file is
 // only ever put in as textContent, and as labels of the chart with its markup escaped.
 "use strict";
 (() => {
@@ -338,7 +338,7 @@
     (data.dangerous ? `, ${numbers.format(data.dangerous)} that can run code` : "") +
     (data.unknown ? `, ${numbers.format(data.unknown)} unknown` : "");
   if (data.error) {
-    element("error").textContent = `Broken: ${data.error}. What comes before that is shown here.`;
+    element("error").textContent = `Broken: ${data.error}. The part before that is shown here.`;
     element("error").hidden = false;
   }
 
