@@ -32,14 +32,14 @@ class BuildOptional(build_ext):
 
     def build_extension(self, extension):
         if self.compiler.compiler_type == "unix":
-            # What CFLAGS says is in place of the interpreter's own flags, so it may lack this one.
-            # What a debugger would be told is larger than the rest, and tells where it was built.
-            # How fast a short loop is depends on where it lies: up to a fifth, for runs of None,
+            # CFLAGS may replace the interpreter's own flags, so -O3 may be missing there.
+            # Debug information is larger than the rest, and tells where it was built.
+            # The speed of a short loop depends on its address: by up to a fifth, for runs of None,
             # which came and went with changes of other functions.
             align = ["-falign-functions=64", "-falign-loops=32"]
             extension.extra_compile_args += ["-O3", "-g0", *align]
-            # Compilers stop inlining where a file has grown by much, and this is one file: what was
-            # called instead came and went with changes elsewhere, and cost 5 % of the time.
+            # Compilers stop inlining where a file has grown by much, and this is one file. Calls
+            # in place of inlined code came and went with changes elsewhere, and took 5 % longer.
             inline = "inline __attribute__((always_inline))"
             extension.define_macros.append(("CYTHON_INLINE", inline))
         try:

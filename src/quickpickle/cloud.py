@@ -101,7 +101,7 @@ class Pickler(_Reducers, _implementation.Pickler):
     buffer_callback
         As that of `quickpickle.Pickler`; may be positional, as with cloudpickle.
     deterministic, compact, progress
-        Those of `quickpickle.Pickler`. What `deterministic` cannot do for functions and classes by
+        Those of `quickpickle.Pickler`. The limits of `deterministic` for functions and classes by
         value: https://example.org/quickpickle/blob/main/docs/options.md#deterministic
 
     Raises what `quickpickle.Pickler` raises.

@@ -68,7 +68,7 @@ class _QuickForkingPickler(Pickler):
 
 
 class _Failed(threading.local):
-    """What the last dump in this thread has raised."""
+    """The message and notes of the error that the last dump in this thread has raised."""
 
     shown = ""
     notes: Sequence[str] = ()

@@ -53,8 +53,8 @@ def load(
     mmap
         Leave large NumPy arrays in the file, of which they become views: they are read where they
         are used. That takes a path, a file that is not compressed, and one that was written with
-        protocol 5. What is written to such an array does not get into the file. As long as there
-        is one, nobody may change the file in its place. What would happen then:
+        protocol 5. Changes of such an array do not get into the file. As long as there is one,
+        nobody may change the file in its place. The consequences of such a change:
         https://example.org/quickpickle/blob/main/docs/files.md
 
     Raises
@@ -195,7 +195,7 @@ def load_all(
 
     Raises
     ------
-    What `load` raises, also where the file ends in the middle of a pickle. `error.offset` is
+    The errors of `load`, also where the file ends in the middle of a pickle. `error.offset` is
     counted from where that pickle began. A note says which one it is, counted from 0, and where in
     the file it began, if that is known.
 
@@ -306,7 +306,7 @@ def _rest(file: Any, position: int | None) -> Any:
     first = file.read(1)
     if position is not None:
         file.seek(position)
-        # What is no bytes is an error of load(), which says what to do.
+        # Where `first` is no bytes, load() raises the error, which says what to do.
         return file if first or type(first) is not bytes else None
     return _Begun(file, as_bytes(first)) if first else None
 

@@ -2,7 +2,8 @@
 
 The pickle is loaded. If that fails, it is read up to the opcode at fault without loading it, and
 mended there (scanning/repair.py): other opcodes close what is open. The mended pickle is loaded in
-its place, by the same loader and under the same policy. What fails there is left out, and so on.
+its place, by the same loader and under the same policy. If an object fails there, it is left out,
+and so on.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Recovered:
         which on nothing is in `value`. None if the pickle is whole; `path` also where it is not
         known.
     loose
-        What was read of objects that could not be made, such as the arguments of a call that
-        failed: it has no place in `value`.
+        The parts of objects that could not be made, such as the arguments of a call that failed:
+        they have no place in `value`.
     """
 
     __slots__ = ("error", "loose", "offset", "path", "value")
@@ -104,20 +105,21 @@ def recover(
     exception that `load` raises for this pickle, or None if it is whole. So nothing that is not
     whole is returned without an error beside it.
 
-    Load only what you trust, as a pickle runs what is in it; or with a `policy`. What it runs may
-    run more than once: each further load leaves out what has failed in the one before.
+    Load only what you trust, as a pickle runs what is in it; or with a `policy`. Its code may run
+    more than once: each further load leaves out what has failed in the one before.
 
     Parameters
     ----------
     file
         A path or a URL, whose file may be compressed, the bytes themselves, or an open file, which
-        is read to its end. One pickle is read, the first. It is held in memory, twice while it is mended.
+        is read to its end. One pickle is read, the first. It is held in memory, twice while it is
+        mended.
     fix_imports, encoding, errors, buffers, policy, renames, missing
         Those of `load`.
 
     Raises
     ------
-    What `load` raises, if nothing is left: an empty file, one that is no pickle, or one whose
+    The errors of `load`, if nothing is left: an empty file, one that is no pickle, or one whose
     outermost object cannot be made and of which nothing was read.
 
     Example
@@ -211,7 +213,7 @@ class _Recovery:
         self.offset = min(self.offset, failed)
 
     def _learn(self, error: Exception, offset: int, mended: repair.Mended) -> bool:
-        """What to do another way in the next load; False if nothing is left to be tried."""
+        """Note what the next load does another way; return False if nothing is left to be tried."""
         if offset < self.offset:
             self._pass(offset)
             return True

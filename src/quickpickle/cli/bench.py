@@ -30,7 +30,7 @@ from .terminal import Cell, Screen, Status, Text
 _MODULES = {"quickpickle": quickpickle, "pickle": pickle}
 
 _Calls = dict[str, tuple[Callable[[int], float], int]]
-"""Who is timed, and how many calls a round has."""
+"""By the name of a module: the function that times its calls, and the calls in a round."""
 
 
 _LONG: Final = 5_000_000

@@ -278,7 +278,7 @@ def _time_dump(
 
 
 def _time_load(module: Any, path: Path, status: Status) -> tuple[Any, float | None]:
-    """What a module makes of the file, and the seconds; None for these if it cannot read it."""
+    """The object that a module loads from the file, and the seconds; two None if it cannot."""
     loaded: list[Any] = []
     status.show(f"{_name(module)}: load")
     with path.open("rb") as file, timing.fresh_state():  # the trees here are none of its business

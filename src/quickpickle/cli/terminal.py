@@ -221,7 +221,7 @@ class Status:
 
 
 def bytes_read(status: Status, size: int | None) -> Callable[[int], None]:
-    """What is called with the number of bytes that were read, of so many if that is known."""
+    """A function that shows how many bytes were read, of `size` if that is known."""
 
     def show(position: int) -> None:
         of_all = f" of {size / 1e6:,.0f} MB, {100 * position / size:.0f} %" if size else " MB"

@@ -120,7 +120,7 @@ def fresh_state() -> Iterator[None]:
 
 
 def in_turn(names: list[_T], round_: int) -> list[_T]:
-    """Who follows whom in a round: in every other one the last begins."""
+    """The names in the order of a round: every other round begins with the last."""
     return names[::-1] if round_ % 2 else names
 
 

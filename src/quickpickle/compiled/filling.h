@@ -5,8 +5,8 @@
 
 #include "layout.h"
 
-/* What may be written in place, as load_layouts.pxi has found. Where a flag is 0 public functions
-   are called. */
+/* The types whose objects may be written in place, as load_layouts.pxi has found. Where a flag is 0
+   public functions are called. */
 static struct quickpickle_filled {
     int lists, dicts, values;
 } quickpickle_fills;

@@ -237,7 +237,7 @@ cdef class Scanner(State):
     cdef int do_object(
         self, int action, int code, uint64_t here, uint64_t size, const unsigned char *at
     ) except -1:
-        """What finds a class, or makes an instance or fills it."""
+        """An opcode that finds a class, or makes an instance or fills it."""
         cdef Py_ssize_t height = self.height
         cdef Py_ssize_t fence = self.marks[self.mark_count]
         cdef Entry *stack = self.stack  # not after a push

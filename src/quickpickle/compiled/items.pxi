@@ -1,4 +1,4 @@
-# What a generator or an iterator gives: other code runs to make each object.
+# The objects that a generator or an iterator gives: other code runs to make each.
 
 cdef int push_generator(Dump dump, object generator, PyObject* obj) except -1:
     cdef Work* work = dump.push(GENERATOR_WORK, <PyObject*>generator)

@@ -69,7 +69,7 @@ cdef int load_appends(Loader self, Py_ssize_t height) except -1:
 
 
 cdef list take_list(Loader self, Py_ssize_t height):
-    """What lies above `height`, in a list."""
+    """Take the objects above `height` off the stack, in a list."""
     cdef PyObject** items = self.bottom + height
     cdef list result = []
     if self.top > items:

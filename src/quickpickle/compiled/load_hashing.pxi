@@ -1,4 +1,4 @@
-# What it costs to hash keys, in loads under a policy: as Guard.weigh.
+# The cost of hashing keys, in loads under a policy: as Guard.weigh.
 #
 # Keys that cost nothing worth counting are passed by here, and tuples of them are counted here. The
 # Guard is asked about all others.

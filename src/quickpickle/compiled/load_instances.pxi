@@ -1,9 +1,9 @@
 # BUILD: the state of an instance.
 #
-# Most states are a dict, and become the instance's attributes; no other code takes part. What is
-# known of a class after a look at it is its plan: that it has no __setstate__, and that its
-# instances have an ordinary __dict__, or slots. A plan counts while the class has the version that
-# it had then. Everything else is asked of the object, as the interpreter does.
+# Most states are a dict, and become the instance's attributes; no other code takes part. One look
+# at a class gives its plan: that it has no __setstate__, and that its instances have an ordinary
+# __dict__, or slots. A plan counts while the class has the version that it had then. All else is
+# asked of the object, as the interpreter does.
 
 cdef enum:
     ASK = 1
@@ -32,7 +32,7 @@ cdef PyObject* DICT_NAME = <PyObject*>dict_name
 
 
 cdef ClassPlan* plan_of(Loader self, PyTypeObject* cls) except NULL:
-    """What is known of a class."""
+    """The plan of a class."""
     cdef ClassPlan* plan
     cdef ClassPlan old
     cdef size_t place
@@ -327,7 +327,7 @@ cdef bint set_state(Loader self, ClassPlan* plan, PyObject* obj, Py_ssize_t heig
     """The keys and values from `height` on are the state. Removes them, or returns False."""
     cdef PyObject** items = self.bottom + height
     cdef Py_ssize_t i, count = (self.top - items) >> 1
-    # What was learned of the class has run other code: the instance may have another one by now.
+    # Making the plan has run other code: the instance may have another class by now.
     if Py_TYPE(obj) != plan.cls or plan.version != quickpickle_type_version(plan.cls):
         return False
     if plan.kind == BY_DICT:

@@ -240,7 +240,7 @@ cdef int may_be_foreign(Loader self, object obj) except -1:
 
 
 cdef int push_result(Loader self, Py_ssize_t count, object obj) except -1:
-    """What a call has returned takes the place of the topmost objects."""
+    """Put the result of a call in the place of the topmost objects."""
     if Py_REFCNT(<PyObject*>obj) > 1:  # the Guard has it too, or somebody else
         may_be_foreign(self, obj)
     if count == 0:

@@ -1,5 +1,5 @@
-# What an object may do in a load under a policy: the answers of Guard.quick_rules, and the arguments
-# of the kinds in policy_names.Quick, which need no question.
+# The uses of an object that a policy allows: the answers of Guard.quick_rules, and the arguments of
+# the kinds in policy_names.Quick, which need no question.
 
 cdef void forget_quick_rules(Loader self) noexcept:
     if self.has_quick_rules:

@@ -6,7 +6,7 @@ cdef PyTypeObject* function_type = <PyTypeObject*>FunctionType
 
 
 cdef inline object maker_of(Loader self):
-    """What makes objects where that needs other code: see rules/objects.py."""
+    """The module or object whose functions make objects with other code: see rules/objects.py."""
     return objects if self.missing is None else self.missing
 
 
@@ -230,7 +230,7 @@ cdef int load_obj(Loader self) except -1:
 
 
 cdef tuple take_args(Loader self, Py_ssize_t height):
-    """What lies above `height`, in a tuple."""
+    """Take the objects above `height` off the stack, in a tuple."""
     cdef PyObject** items = self.bottom + height
     cdef PyObject* made = new_tuple(items, self.top - items)
     if made == NULL:

@@ -31,7 +31,7 @@ static inline uint64_t quickpickle_word(const uint8_t *source)
     return word;
 }
 
-/* What a new object begins with, copied from one that the interpreter has made. Making it so is
+/* The first bytes of a new object, copied from one that the interpreter has made. Making it so is
    quicker than the functions of the C API, which ask first what kind of string it will be, and look
    for freed floats. Where a flag is 0 they are called. */
 static struct quickpickle_heads {

@@ -28,7 +28,7 @@ cdef enum:
 cdef uint64_t last_epoch = 0
 
 cdef struct History:
-    # What the last dump needed: the next may need as much.
+    # The sizes that the last dump needed: the next may need as much.
     size_t table_size
     MemoEntry* spare_table  # of a dump that has ended, for the next one
     size_t spare_size

@@ -1,4 +1,4 @@
-# What many items take, for both extensions.
+# The memory that many items take, for both extensions.
 
 cdef extern from "sizes.h":
     const size_t MOST_BYTES "QUICKPICKLE_MOST_BYTES"

@@ -282,7 +282,7 @@ cdef class State(Tree):
         return 0
 
     def entries(self):
-        """What is on the stack: see scanning/state.py."""
+        """The contents of the stack: see scanning/state.py."""
         cdef Py_ssize_t i
         nodes, owned, marks = [], [], []
         for i in range(self.height):

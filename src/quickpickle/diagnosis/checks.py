@@ -1,4 +1,4 @@
-"""What may be wrong with the instances of a class, and what to do about it."""
+"""The faults that the instances of a class may have, and the advice for each."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def advice_of(obj: Any, protocol: int) -> str | None:
 
 
 def check_exception(cls: type, protocol: int) -> Check:
-    """What may be wrong with the exceptions of a class."""
+    """A check of the exceptions of a class: it returns the advice for the fault it finds."""
     held = vars(BaseException)
     fits = _fits_of_exceptions(cls)
 
@@ -130,7 +130,7 @@ def _loses_notes(error: Any, protocol: int) -> bool:
 
 
 def checks_of_loads(cls: type, protocol: int) -> Iterator[Check]:
-    """What may keep the instances of a class from being loaded."""
+    """Checks for faults that keep the instances of a class from being loaded."""
     init, new = function_of(cls, "__init__"), function_of(cls, "__new__")
     if is_reduced_to_a_call(cls):
         if init is not None or new is not None:

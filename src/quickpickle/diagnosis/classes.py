@@ -1,6 +1,6 @@
-"""What the code of a class says about its instances, without a call of any of it.
+"""Facts about the instances of a class, read from its code, none of which is called.
 
-Each answer is sure or is left out: what a function does behind its first branch is not known.
+A fact is sure, or it is not stated: the effect of a function behind its first branch is not known.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Copies:
         self.contents = _Contents()
 
     def original(self, obj: Any) -> Any:
-        """What a large object is a copy of; the object itself if of none, or if it is small."""
+        """The object that a large one is a copy of; `obj` itself if of none, or if it is small."""
         if id(obj) in self.firsts:
             return self.firsts[id(obj)]
         if not self.is_large(obj):
@@ -128,7 +128,7 @@ def _size(obj: Any) -> int:
 
 
 def outline(obj: Any) -> Any:
-    """What equal objects have in common, and most others do not."""
+    """A key that equal objects have in common, and most others do not."""
     cls = type(obj)
     if cls not in CONTAINERS:
         return cls, _size(obj)
@@ -174,7 +174,7 @@ class Sizes:
         self.kept: list[Any] = []  # so that no other object gets such an address
 
     def is_large(self, root: Any) -> bool:
-        """Whether a container is large. What holds itself counts as large."""
+        """Whether a container is large. One that contains itself counts as large."""
         if len(root) >= MANY:
             return True
         known = self.known

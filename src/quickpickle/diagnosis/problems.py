@@ -1,4 +1,4 @@
-"""What diagnose() has found, and how it is shown."""
+"""The problems that diagnose() has found, and how they are shown."""
 
 from __future__ import annotations
 

@@ -251,7 +251,7 @@ class Locator(Walk):
 
 
 def _owner(place: Place, obj: Any) -> Place | None:
-    """What is named in place of a large object; None if that is only a part of its owner."""
+    """The place to name for a large object; None if the object is only a part of its owner."""
     if place.owner is not None and type(obj) in CONTAINERS:
         return None
     while place.owner is not None:  # what the bytes are of

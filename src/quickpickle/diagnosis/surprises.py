@@ -1,4 +1,4 @@
-"""What can be pickled, but does not load, or comes back as a surprise: found without loading."""
+"""Objects that can be pickled, but do not load, or load as others: found without loading."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Surprises:
         self.fine: dict[int, Any] = {}  # classes and functions, by address
 
     def look(self, obj: Any) -> Surprise | None:
-        """What there is to say about an object that is to be walked now."""
+        """The surprise of an object that is to be walked now; None for none."""
         cls = type(obj)
         check = self._check(cls)
         found = None if check is None else check(obj)
@@ -106,7 +106,7 @@ class Surprises:
         return None if original is obj else Surprise("", original=original)
 
     def code(self, cls: type) -> int:
-        """What there is to be done about the objects of a type."""
+        """The number of the work that the objects of a type need: see testing.py."""
         if cls in CONTAINERS:
             return HELD
         if cls in BUFFERS:

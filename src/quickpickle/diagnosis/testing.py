@@ -17,7 +17,7 @@ from .copies import CONTAINERS, members_of
 AT_ONCE: Final = 4096  # members of a container that are tested in one dump
 _ITEM_IN_A_NOTE: Final = re.compile(rf"{DUMP_HEAD}\W*(?:[a-z_.]+\()*obj\[(\d+)\]")
 
-# What there is to be done about the objects of a type that a dump has met.
+# The work that the objects of a type need, after a dump has met them.
 NOTHING: Final = 0
 _BETWEEN: Final = 1  # it is no object of the user's
 HELD: Final = 2  # a container
@@ -29,7 +29,7 @@ LATE: Final = 7  # checked, and it may be asked for its hash too early
 
 
 class Mark:
-    """What is written between two members of a container."""
+    """The class of the object that is written between two members of a container."""
 
 
 _MARK: Final = Mark()
@@ -178,7 +178,7 @@ class Tester:
         if not found:
             return set()
         numbers = {codes.count(_BETWEEN, 0, number) for number in found}
-        # What is in these members is to be met again, by the walk and in the tests of theirs.
+        # The walk is to meet the contents of these members again, and so are the tests of them.
         self.pickler.clear_memo()
         ends = [-1, *_ends_of(codes), len(met)]
         for number in numbers:

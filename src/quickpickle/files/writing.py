@@ -56,8 +56,8 @@ def dump_to_path(
 ) -> TypeIs[FilePath]:
     """Write the pickle of `obj` to `file`, if that is a path; return whether it is.
 
-    `dump` is called with a file, and the options. They are checked before one is made. What is not
-    a path cannot be compressed: ValueError.
+    `dump` is called with a file, and the options. They are checked before one is made. Where
+    `file` is no path, `compression` or `level` raises ValueError.
     """
     if not is_path(file, "write"):
         if compression is not None or level is not None:

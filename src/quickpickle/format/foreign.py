@@ -1,6 +1,6 @@
-"""What is no pickle, recognised by its first bytes: for the errors of loads, `inspect` and `bench`.
+"""Data that is no pickle, recognised by its first bytes: for errors of loads, `inspect`, `bench`.
 
-Only what no pickle begins with, or what fails at its very first opcode, is recognised.
+Only bytes that no pickle begins with, or that fail at their very first opcode, are recognised.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _TAR: Final = "This is a tar archive: tarfile.open opens it."
 
 
 def recognise(start: Any) -> str | None:
-    """What the bytes are that begin so, and what reads them; None where that is not known.
+    """A text that says which format begins so, and which function reads it; None if not known.
 
     >>> recognise(b"\\x93NUMPY\\1\\0"), recognise(b"\\x80\\4N.")
     ('This is an array of NumPy (.npy): use numpy.load.', None)

@@ -21,7 +21,7 @@ _MOST: Final = 1 << 62  # objects: the Inspection has counted them
 
 
 class Learned(NamedTuple):
-    """What a pickle needs to be loaded."""
+    """The policy that a pickle needs to be loaded, and the names that it leaves out."""
 
     policy: Policy
     left_out: dict[str, str]
@@ -87,7 +87,7 @@ def _names(inspection: Any) -> Iterator[tuple[str, str]]:
 
 
 def _members(inspection: Any) -> Iterator[tuple[str, str]]:
-    """What getattr is called for: classes in classes, below protocol 4.
+    """The names that getattr is called for: classes in classes, below protocol 4.
 
     It is getattr itself where that is not an attribute of a class that has a name.
     """

@@ -62,8 +62,8 @@ class Import(NamedTuple):
     danger: str | None
     """Its danger, if it is known to run code of a stranger's choice."""
     kind: str
-    """What is known of it: "dangerous", it can run code; "harmless", it is on the list of a policy
-    of this package, as `Policy.plain()`; "unknown", it is on no list, so it may run code."""
+    """One of three: "dangerous", it can run code; "harmless", it is on the list of a policy of
+    this package, as `Policy.plain()`; "unknown", it is on no list, so it may run code."""
     path: str | None
     """Where it is used first: the object that it makes, or itself. None behind 10,000 names."""
 
@@ -388,7 +388,7 @@ class Inspection:
 
     def largest(self, count: int = 10, *, own: bool = False) -> list[Node]:
         """The objects that take the most bytes with all below, the largest first: those that have
-        a path that a user knows. What such an object is rebuilt from counts with it.
+        a path that a user knows. The parts that such an object is rebuilt from count with it.
 
         With `own` all objects there are, by the bytes of their own.
         """

@@ -146,7 +146,7 @@ class Pickler(_Stateful):
     deterministic
         The same value gives the same bytes, in whatever process, whichever of its equal strings,
         bytes, tuples and frozensets are one object, before and after a round trip; sets are
-        ordered by their members. What no pickler can make deterministic:
+        ordered by their members. The objects that no pickler can make deterministic:
         https://example.org/quickpickle/blob/main/docs/options.md#deterministic
     compact
         Leave out the memo entries that nothing refers to: what `pickletools.optimize` does with a

@@ -1,10 +1,10 @@
 """class Guard: one load, or the loads of one Unpickler, under a policy.
 
-Both implementations ask it at the moment of the opcode, before anything is done. What is on the
-stack comes from a few places only: the opcodes make it themselves; a name was found; a call has
-returned it; a persistent id or a buffer stands for it. The Guard knows all objects of the last
-four kinds that somebody else may hold as well, and lets nothing change them. All others are made by
-the load.
+Both implementations ask it at the moment of the opcode, before anything is done. The objects
+on the stack come from a few places only: the opcodes make them themselves; a name was found; a call
+has returned them; a persistent id or a buffer stands for them. The Guard knows all objects of the
+last four kinds that somebody else may hold as well, and lets nothing change them. All others are
+made by the load.
 
 Whether a call has made a new object is seen at its references: nobody but the load has one. Where
 references are not counted (PyPy), what a call returns is taken for somebody else's unless its class
@@ -66,7 +66,7 @@ class Known:
 
 
 class Guard(Costs):
-    """What a load has found so far, and what it may do.
+    """The names that a load has found so far, and the checks of each step.
 
     The compiled loads() uses a Guard for several loads in turn, so that names are approved once. An
     object counts as found only if this load has named it (`Known.load`).
@@ -162,9 +162,9 @@ class Guard(Costs):
         return known if known is not None and known.load == self.load else None
 
     def quick_rules(self, known: Known) -> tuple[int, int, int, int]:
-        """What needs no question: arguments of a call, arguments of NEWOBJ, states, what it is.
+        """The uses of a name that are allowed without a question, as numbers of policy_names.Quick.
 
-        The numbers are of policy_names.Quick.
+        For arguments of a call, for arguments of NEWOBJ, for states, and for the object itself.
         """
         rule, obj = known.rule, known.obj
         itself = Quick.FACTORY if self.is_factory(obj) else 0
@@ -417,7 +417,7 @@ class Guard(Costs):
     # --- what the checks of rules/policy_names.py ask
 
     def may_be_made(self, cls: Any) -> str | None:
-        """What is wrong with making an instance of a class past its __new__."""
+        """The reason why no instance of a class may be made past its __new__; None if it may."""
         known = self._find(cls)
         if known is None or not isinstance(cls, type):
             return "the class is no listed name"

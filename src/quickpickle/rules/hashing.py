@@ -1,4 +1,4 @@
-"""What it would cost to hash an object, found without hashing it.
+"""The cost of hashing an object, found without hashing it.
 
 A tuple hashes all that is in it, each time. So a tuple that contains another one twice, which
 contains a third one twice, and so on, takes twice as long for each of them: a few hundred bytes
@@ -85,7 +85,7 @@ class Hashes:
             open_.discard(id(obj))
             total, depth, is_fixed = own_cost(obj), 0, type(obj) in (tuple, frozenset)
             for item in members:
-                # What contains itself has no hash, or one that leaves it out.
+                # An object that contains itself has no hash, or one that leaves it out.
                 cost, below = found.get(id(item), (1, 0))
                 total += cost
                 depth = max(depth, below)
@@ -101,7 +101,7 @@ class Hashes:
         return found[id(key)]
 
     def _members(self, obj: Any) -> Any:
-        """What a hash of the object may look at."""
+        """The objects that a hash of this one may look at."""
         kind = type(obj)
         if kind is tuple or kind is frozenset:
             return obj

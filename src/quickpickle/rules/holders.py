@@ -1,4 +1,4 @@
-"""Who holds an object, whatever holds it: module, class, default argument, closure, partial.
+"""The holders of an object, by name: module, class, default argument, closure, partial.
 
 The interpreter's garbage collector knows all that refers to an object. From there the way leads up
 to what has a name. No code of the objects is run.
@@ -129,7 +129,7 @@ def _referrers(objects: tuple[Any, ...]) -> list[Any]:
 
 
 def _direct(held: tuple[Any, ...], wanted: set[int]) -> list[_Step | Holder]:
-    """What refers to the objects themselves.
+    """The objects that refer to the wanted ones themselves.
 
     All that there is is looked at, as not all can be asked for: the collector does not know the
     tuples and dicts that only hold what is never freed, such as classes of older interpreters.
@@ -188,7 +188,7 @@ def _items_of(holder: Any) -> Iterator[Any]:
 
 
 def _of_class(cls: type, step: _Step) -> Iterator[Holder]:
-    """What is in its namespace; its bases are no names."""
+    """The name in its namespace; its bases are no names."""
     if isinstance(step.key, str) and _namespace_of(cls).get(step.key) is not None:
         yield Holder(_module_of(cls), f"{_qualname_of(cls)}{step.attribute}")
 

@@ -1,7 +1,7 @@
-"""What is known of a name that a pickle has: that it is harmless, that it can run code, or nothing.
+"""The kind of a name that a pickle has: it is harmless, it can run code, or it is unknown.
 
-Harmless is only what a policy of this package lists. So what nobody has looked at is unknown, and
-not harmless.
+Only a name that a policy of this package lists is harmless. So a name that nobody has looked at is
+unknown, and not harmless.
 """
 
 from __future__ import annotations

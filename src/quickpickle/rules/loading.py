@@ -1,4 +1,4 @@
-"""What opcodes do with arguments that need care, as the running interpreter's unpickler does it.
+"""The work of opcodes whose arguments need care, as the running interpreter's unpickler does it.
 
 Both implementations call these functions. Errors that only say what is wrong with a pickle are in
 rules/loading_errors.py, and the objects that opcodes make or change in rules/objects.py.
@@ -246,7 +246,7 @@ def parse_name(line: bytes, encoding: str = "utf-8") -> str:
 
 
 def decode_string(data: bytes, encoding: str, errors: str) -> str | bytes:
-    """What STRING, BINSTRING and SHORT_BINSTRING make of a str of Python 2."""
+    """The object that STRING, BINSTRING and SHORT_BINSTRING make of a str of Python 2."""
     return data if encoding == "bytes" else str(data, encoding, errors)
 
 
@@ -288,7 +288,7 @@ class SupportsRead(Protocol):
 
 
 def as_bytes(data: Any) -> bytes:
-    """What `read`, `readline` or `peek` of a file returned."""
+    """The bytes that `read`, `readline` or `peek` of a file returned, as one bytes object."""
     if type(data) is bytes:
         return data
     try:

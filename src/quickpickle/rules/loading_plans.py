@@ -20,7 +20,7 @@ UUID: Final = 2  # {"int": the number}
 
 
 def plan_setstate(cls: type) -> tuple[int, tuple[str, ...], Any] | None:
-    """What the __setstate__ of a class does: the kind, the slots that it sets, and a constant."""
+    """The plan of the __setstate__ of a class: the kind, the slots that it sets, and a constant."""
     method = find(cls, "__setstate__")
     if type(method) is not FunctionType:
         return None

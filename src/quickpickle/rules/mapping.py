@@ -7,7 +7,7 @@ they had been written out of band. Nothing but that function must get them. So t
 only where all of this holds:
 
 - They are an argument of their own: not in a frame, and of some size.
-- What lies below them on the stack is a mark, and below that is NumPy's function.
+- A mark lies below them on the stack, and NumPy's function below the mark.
 - The opcodes that follow make the other arguments and the tuple, and call the function.
 - Nobody reads the bytes or the tuple from the memo later.
 """
@@ -51,7 +51,7 @@ _PUTS: Final = frozenset(op.PUT + op.BINPUT + op.LONG_BINPUT)
 
 
 class Mapping:
-    """A file of some size in memory. What is written there stays there, and is not in the file.
+    """A file of some size in memory. Changes are made there only, and do not get into the file.
 
     Opcodes are read from `file`: they might change while they are looked at, if they were in memory
     that others can write.

@@ -33,7 +33,7 @@ def check_missing(missing: object) -> None:
 
 
 class PlaceholderMaker:
-    """What both kinds have in common: each method asks the next class, which may fail."""
+    """The methods that both kinds share: each asks the next class, which may fail."""
 
     __slots__ = ()
 

@@ -1,7 +1,7 @@
 """class PlaceholderGuard: a Guard whose refusals become Placeholders (see rules/missing.py).
 
-The same Guard decides. What it refuses is not imported, called or changed. Its limits are errors
-here as well, and so is a change of an object that it does not let through.
+The same Guard decides. An object that it refuses is not imported, called or changed. Its limits are
+errors here as well, and so is a change of an object that it does not let through.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _says(note: str, name: str, value: Any) -> bool:
 
 
 def _innermost(line: str) -> str:
-    """What the first line of a note says of the innermost dump or load, to be added to another."""
+    """The part of a note's first line about the innermost dump or load, to be added to another."""
     inner = list(_INNER.finditer(line))
     if inner:
         return line[inner[-1].start() :]

@@ -1,4 +1,4 @@
-"""What opcodes do to objects, and how they make them, as the interpreter's unpickler does it."""
+"""How opcodes make and change objects, as the interpreter's unpickler does it."""
 
 from __future__ import annotations
 

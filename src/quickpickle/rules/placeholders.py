@@ -115,7 +115,7 @@ class Placeholder:
         return maker
 
     def _first_maker(self, *, is_placeholder: bool = False) -> Any:
-        """What is called first, if the result of a call makes this one, and so on.
+        """The object that is called first, if the result of a call makes this one, and so on.
 
         With `is_placeholder` the last one that is a Placeholder.
         """
@@ -154,7 +154,7 @@ class Placeholder:
         return [*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Placeholder:
-        """What a call of it stands for."""
+        """A Placeholder that stands for the result of the call."""
         return Placeholder(None, None, partial(self, **kwargs) if kwargs else self, args)
 
     # --- what a load gives an object
@@ -192,7 +192,7 @@ class Placeholder:
     def __reduce__(self) -> Any:
         """The reduction; for a name its second part, as for any global.
 
-        What is no such part is refused here: a user may have set it.
+        An attribute that is no part of a reduction is refused: a user may have set it.
         """
         if self.function is None:
             self._check_name()

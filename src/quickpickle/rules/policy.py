@@ -80,7 +80,7 @@ def _new_error(refused: str, *values: Any) -> PolicyError:
 
 
 class Limits(NamedTuple):
-    """What a load may cost: see `Policy.limit`."""
+    """The memory, objects and depth that a load may take: see `Policy.limit`."""
 
     memory: int = 8 << 30
     objects: int = 50_000_000
@@ -97,7 +97,7 @@ class _Content(NamedTuple):
 
 
 class Policy:
-    """What a pickle may name, call and cost, for `loads`, `load`, `Unpickler` and `install`.
+    """The names, calls and costs that a load allows: for `loads`, `load`, `Unpickler`, `install`.
 
     An empty Policy lets through what the opcodes themselves make: None, bool, int, float, str,
     bytes, bytearray, tuple, list, dict, set and frozenset. A Policy is immutable: each method
@@ -135,20 +135,20 @@ class Policy:
 
     @classmethod
     def numpy(cls) -> Policy:
-        """What NumPy writes: arrays, scalars, dtypes, random generators; and `plain()`.
+        """The names of NumPy's pickles: arrays, scalars, dtypes, random generators; and `plain()`.
 
         Arrays of any dtype of NumPy's own, structured ones, masked arrays, record arrays and
-        matrices; ufuncs and types by name. What is checked:
+        matrices; ufuncs and types by name. The list of checks:
         https://example.org/quickpickle/blob/main/docs/policies.md
         """
         return _policy(_Content(presets=needed("numpy")))
 
     @classmethod
     def pandas(cls) -> Policy:
-        """What pandas writes: frames, series, indexes, arrays, dtypes, scalars; and `numpy()`.
+        """The names of pandas: frames, series, indexes, arrays, dtypes, scalars; and `numpy()`.
 
-        Zones of zoneinfo, pytz and dateutil by their names; texts of Arrow. What is
-        checked: https://example.org/quickpickle/blob/main/docs/policies.md
+        Zones of zoneinfo, pytz and dateutil by their names; texts of Arrow. The list of
+        checks: https://example.org/quickpickle/blob/main/docs/policies.md
         """
         return _policy(_Content(presets=needed("pandas")))
 
@@ -163,7 +163,7 @@ class Policy:
 
     @classmethod
     def torch(cls) -> Policy:
-        """What `torch.load(weights_only=True)` takes: tensors, parameters and state dicts.
+        """The names that `torch.load(weights_only=True)` takes: tensors, parameters, state dicts.
 
         Storages are loaded by the `persistent_load` of `torch.load`, which has to be of a release
         of PyTorch without known faults: 2.10 or later. How to use it, and what is not
@@ -374,7 +374,7 @@ class Policy:
             if full in table:
                 return table[full]
         if full in MEMBERS:
-            # What protocols below 4 use for members of classes that are allowed.
+            # Protocols below 4 use these for members of classes that are allowed.
             return MEMBERS[full] if content.presets or content.names else None
         for pattern in self._patterns:
             if _covers(pattern, module) and (pattern in content.dangerous or _danger(full) is None):

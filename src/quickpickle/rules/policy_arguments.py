@@ -20,7 +20,7 @@ def owner_of(cls: type, name: str) -> type | None:
 def complaint_of(
     guard: Any, base: type, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> str | None:
-    """What is wrong with the arguments that a type of C gets by a class derived from it."""
+    """The complaint about arguments that a type of C gets by a class derived from it."""
     if base is object:
         return None
     if kwargs:

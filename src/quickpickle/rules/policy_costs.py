@@ -122,7 +122,7 @@ class Costs:
             self.check_copied()
 
     def check_copied(self) -> None:
-        """What calls and states have copied."""
+        """Check how many bytes calls and states have copied."""
         if self.copied > self.policy.limits.memory:
             self._refuse("memory", f"its calls copy more than {self.policy.limits.memory} bytes")
 

@@ -30,7 +30,7 @@ _LAYOUTS: Final[dict[type, tuple[Any, ...]]] = {
 
 
 class _Unknown:
-    """What a refused opcode or a function of the user would have made: anything."""
+    """The result of a refused opcode or of a function of the user: it may be anything."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ class Doubles:
         self._members: dict[int, dict[tuple[type, Any], Any]] = {}  # of enums, by their values
 
     def double(self, obj: Any) -> Any:
-        """What stands for an object that was found by a name.
+        """The double of an object that was found by a name.
 
         An object that is neither a class nor an instance of one in Python stands for itself:
         such as a function.
@@ -172,7 +172,7 @@ class Doubles:
         return made
 
     def _keep(self, made: Any, parts: Any) -> None:
-        """What the class's own code gets: an attribute each, so that a hash is known to cost it."""
+        """Keep arguments of the class's own code as attributes: the cost of a hash counts them."""
         attributes = vars(made)
         if type(parts) is dict:
             attributes.update(parts)

@@ -1,4 +1,4 @@
-"""What a policy knows of names: how those of the standard library may be used by a pickle.
+"""The rules of a policy for names: how a pickle may use those of the standard library.
 
 A Rule says for one name whether it may be called, with which arguments, and what may be done to the
 object that the call has made. Each check gets the Guard of the load (rules/enforcement.py) and
@@ -103,7 +103,7 @@ def _only(*kinds: type, or_nothing: bool = True) -> Check:
 
 
 def _described(args: tuple[Any, ...]) -> str:
-    """What was found instead; nothing of the pickle is asked."""
+    """The types that were found instead; no object of the pickle is asked."""
     shown = ", ".join(type(arg).__name__ for arg in args[:4])
     return f"found ({shown}{', …' if len(args) > 4 else ''})"
 
@@ -307,7 +307,7 @@ def _reconstructed(guard: Any, obj: Any) -> None:
 VALUES: Final = frozenset(
     {int, str, bytes, bytearray, float, complex, tuple, list, dict, set, frozenset}
 )
-"""What a subclass of these is made of is an exact instance of the base."""
+"""A subclass of these is made of an exact instance of the base."""
 
 
 def _uuid_state(guard: Any, state: Any) -> str | None:

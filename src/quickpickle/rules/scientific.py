@@ -44,7 +44,7 @@ def name_in_array(array: Any, child: Any, index: int) -> str | None:
 
 
 def name_in_table(table: Any, child: Any) -> str | None:
-    """What to put behind a table to get to an object that lies in it, or in its labels."""
+    """The text to put behind a table's path for an object that lies in it, or in its labels."""
     try:
         return _name_in_table(table, child)
     except Exception:  # whatever is odd about the table: the path goes by its parts

@@ -1,7 +1,8 @@
 """States and arrays as a round trip leaves them: deterministic=True.
 
-What an object fills in when it is used, and what is lost or made otherwise when it is read, is left
-out of its state, or made as its __setstate__ makes it. What others than these do nobody knows.
+Some attributes of an object are filled in when it is used. Others are lost, or made otherwise, when
+it is read. Both are left out of its state, or made as its __setstate__ makes them. For classes that
+are not listed here nobody knows which attributes these are.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def _as_it_is(obj: Any, state: Any) -> Any:
 def _without_own_dict(dict_of_instance: Callable[[Any], Any], obj: Any, state: Any) -> Any:
     """With a copy of the instance's own dict.
 
-    What reads it puts the items into the dict of a new instance, so it is not known there
-    that other references led to the same dict.
+    A reader puts the items into the dict of a new instance, so it is not known there that other
+    references led to the same dict.
     """
     if type(state) is dict:
         return state.copy() if state is dict_of_instance(obj) else state

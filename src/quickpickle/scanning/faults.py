@@ -1,4 +1,4 @@
-"""What is said of an exception that ends a load: where in the object, and at which opcode.
+"""The note on an exception that ends a load: where in the object, and at which opcode.
 
 A load that succeeds pays nothing for it. A load that has failed knows how many bytes it has taken,
 and the pickle is read once more (places.py). Where that cannot be done, the bytes that are still at
@@ -153,7 +153,7 @@ def _hint(error: Exception, fault: Fault, found: Found) -> str | None:
 def _foreign_hint(
     error: Exception, fault: Fault, source: Source | None, found: Found
 ) -> str | None:
-    """What is said of bytes that are no pickle, or only a part of one, or were damaged."""
+    """The hint for bytes that are no pickle, or only a part of one, or were damaged."""
     if source is None:
         if fault.start:
             return None
@@ -227,7 +227,7 @@ def _find(scanner_class: Any, fault: Fault, source: Source | None) -> Found:
 
 
 def _action(found: Found) -> str:
-    """What the opcode was doing."""
+    """The action of the opcode, in words."""
     name = OPCODE_NAMES.get(found.code)
     if name is None:
         return "reading an opcode"

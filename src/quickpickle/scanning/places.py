@@ -37,7 +37,7 @@ _Target = tuple[int, int, int]  # see _target
 
 
 class Found(NamedTuple):
-    """What is known of an opcode."""
+    """The known facts about an opcode."""
 
     offset: int
     path: str | None = None
@@ -139,7 +139,7 @@ def _find_paths(scanner_class: Any, source: Source, offsets: Sequence[int]) -> l
 
 
 def _read(scanner: Any, source: Source, offsets: list[int]) -> list[_Target | None]:
-    """What each opcode is about."""
+    """The target of each opcode."""
     targets: list[_Target | None] = [None] * len(offsets)
     position = 0
     try:

@@ -1,4 +1,4 @@
-"""What the functions make that objects are rebuilt with: the classes that users know."""
+"""The classes that users know of objects that are rebuilt with a function."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def is_rebuilder(source: Source, scanner: Any, number: int) -> bool:
 
 
 def type_name(module: str, name: str) -> str:
-    """What the objects are called that this makes: a class, or a function.
+    """The name for the objects that this class or function makes.
 
     >>> type_name("numpy._core.numeric", "_frombuffer"), type_name("builtins", "slice")
     ('numpy.ndarray', 'slice')

@@ -132,8 +132,8 @@ class State(Tree):
         self.role[node] = table.LOOSE
 
     def entries(self) -> tuple[list[int], list[bool], list[int], int]:
-        """What is on the stack: the nodes, whether each is the object itself, and no reference to
-        it, the heights of the marks; and the lowest protocol that has all opcodes so far.
+        """The contents of the stack: the nodes, whether each is the object itself and no reference
+        to it, the heights of the marks; and the lowest protocol that has all opcodes so far.
         """
         owned = [cost == OWNED for cost in self._costs]
         return self._stack.copy(), owned, self._marks.copy(), self._seen_protocol

@@ -103,7 +103,7 @@ class Unpickler(_Stateful):
     buffers
         The buffers that the Pickler's `buffer_callback` was called with, in their order (PEP 574).
     policy
-        What the pickle may name, call and cost: a `Policy`. It counts for every load().
+        A `Policy`: the names, calls and costs that the pickle may have. It counts for every load().
     renames
         Modules, classes and functions that have another name now, as a dict:
         `{"old.module": "new.module", "old.module.Class": "new.module.Other"}`. The pickle is read
@@ -112,8 +112,8 @@ class Unpickler(_Stateful):
         is "new.module:Outer.Inner". The renames of the policy count too; where both have a name,
         these do.
     missing
-        What becomes of a class or function that cannot be imported, or that the policy refuses: an
-        "error", or a "placeholder". Then a `Placeholder` stands for it, and for the objects that
+        "error" or "placeholder", for a class or function that cannot be imported, or that the
+        policy refuses. With "placeholder" a `Placeholder` stands for it, and for the objects that
         are made of it. It keeps their arguments, state and items, and is written as what it stands
         for.
 

@@ -106,7 +106,7 @@ def _depth_of(guard: Any, array: Any) -> int:
 
 
 def _objects(dtype: Any, items: Any) -> Iterator[Any]:
-    """What the structures of an array hold, that are known to fit their dtype."""
+    """The objects in the structures of an array, which are known to fit their dtype."""
     for item in items:
         if dtype.kind == "O":
             yield item
@@ -149,7 +149,7 @@ def check_masked_state(guard: Any, array: Any, state: Any) -> str | None:
 
 
 def array_complaint(guard: Any, shape: Any, dtype: Any, order: Any, data: Any) -> str | None:
-    """What is wrong with the state of an array."""
+    """The complaint about the state of an array; None for none."""
     if not is_shape(shape):
         return "a shape that is none"
     if not is_dtype(dtype) or dtype.subdtype is not None:

@@ -100,7 +100,7 @@ def check_dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
 
 
 def _expected_dtype(guard: Any, dtype: Any, state: tuple[Any, ...], weight: list[int]) -> Any:
-    """What NumPy makes of the description in a state; or a complaint."""
+    """The dtype that NumPy makes of the description in a state; or a complaint."""
     order, subarray, names, fields, size = state[1:6]
     numpy = numpy_module()
     found: Any = dtype

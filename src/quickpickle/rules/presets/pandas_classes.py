@@ -72,12 +72,12 @@ KINDS: Final[dict[str, str]] = {
 
 
 def kind_of(obj: Any) -> str | None:
-    """What an object of pandas is."""
+    """The kind of an object of pandas; None for others."""
     return KINDS.get(full_name(type(obj)))
 
 
 def named_kind(guard: Any, obj: Any) -> str | None:
-    """What class a name has led to."""
+    """The kind of the class that a name has led to; None for others."""
     return KINDS.get(guard.name_of(obj) or "")
 
 

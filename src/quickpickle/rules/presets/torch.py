@@ -51,7 +51,7 @@ def _extent_complaint(guard: Any, size: Any, strides: Any, offset: Any, item: in
 def _view_complaint(
     guard: Any, storage: Any, offset: Any, size: Any, strides: Any, dtype: Any = None
 ) -> str | None:
-    """What is wrong with a tensor as a view of a storage."""
+    """The complaint about a tensor as a view of a storage; None for none."""
     if full_name(type(storage)) != "torch.storage.TypedStorage":
         return "a storage that is none"
     if dtype is None:
