@@ -41,7 +41,7 @@ STYLE: Final = {
 
 
 class Result:
-    """What a stored result says of quickpickle, and of pickle in C."""
+    """The figures of a stored result for quickpickle, and for pickle in C."""
 
     def __init__(self, path: Path) -> None:
         suite = pyperf.BenchmarkSuite.load(str(path))

@@ -44,9 +44,9 @@ MOST_SMALL: Final = 100_000  # pickles in it
 # pickle._loads and quickpickle.
 OTHERWISE_SHARED: Final = "what it loads has the same values, and shares others of them"
 
-# What pyperf says of the machine and of Python, and is stored. A list of what to keep rather than
-# of what to strip: no host name, no path of the interpreter or of its build, and nothing that
-# a later pyperf may add, gets into a file that is meant to be shared.
+# The facts of pyperf about the machine and about Python that are stored. It is a list of facts to
+# keep, not of facts to strip: so no host name, no path of the interpreter or of its build, and
+# nothing that a later pyperf may add gets into a file that is meant to be shared.
 STORED_METADATA: Final = (
     "aslr",
     "cpu_affinity",
@@ -69,7 +69,7 @@ Metadata = dict[str, str | int | float]
 
 
 class Call(NamedTuple):
-    """What is timed: `function(*arguments)`, and the file it writes or reads, if any."""
+    """A call that is timed: `function(*arguments)`, and the file it writes or reads, if any."""
 
     function: Callable[..., object]
     arguments: tuple[Any, ...]
@@ -115,7 +115,7 @@ class LeftOutError(Exception):
 
 
 class Participant(NamedTuple):
-    """Who can do a workload, with the pickle that it has written and loads again."""
+    """A pickler that can do a workload, with the pickle that it has written and loads again."""
 
     pickler: Pickler
     data: bytes
@@ -124,7 +124,7 @@ class Participant(NamedTuple):
 def take_part(
     workload: str, obj: object, protocol: int, shown: list[str]
 ) -> tuple[list[Participant], dict[str, str]]:
-    """Who can do a workload, first the standard library; and who cannot, with the reason.
+    """The picklers that can do a workload, the standard one first; and the others, with reasons.
 
     Where quickpickle writes other bytes than the standard library, or loads something else, this
     ends the program: the time of a wrong result is of no use.
@@ -139,7 +139,7 @@ def take_part(
         expected = standard.dumps(obj, *standard.options)
     except (TypeError, pickle.PicklingError) as error:  # __slots__, with protocols 0 and 1
         raise LeftOutError(f"{workload}: {error}") from error
-    # What is loaded has the same strings and ints at other places than what was built: other bytes.
+    # Loaded objects share strings and ints at other places than those that were built: other bytes.
     again = standard.dumps(standard.loads(expected), *standard.options)
 
     able = [Participant(standard, expected)]
@@ -174,7 +174,7 @@ def take_part(
 
 
 def wrong_bytes(pickler: Pickler, obj: object, expected: bytes) -> str | None:
-    """What is wrong with the bytes that a pickler writes, by each of its functions."""
+    """The fault in the bytes that a pickler writes, by each of its functions; None for none."""
     written = [pickler.dumps(obj, *pickler.options)]
     if pickler.dump:
         file = io.BytesIO()
@@ -184,7 +184,7 @@ def wrong_bytes(pickler: Pickler, obj: object, expected: bytes) -> str | None:
 
 
 def wrong_loads(pickler: Pickler, data: bytes, standard: Pickler, expected: bytes) -> str | None:
-    """What is wrong with the objects that a pickler loads, by each of its functions.
+    """The fault in the objects that a pickler loads, by each of its functions; None for none.
 
     Written once more by the standard one, they give the bytes that its own objects give.
     """
@@ -297,7 +297,7 @@ def measure(
 
 
 def common_metadata(protocol: int) -> Metadata:
-    """What is the same for all benchmarks of a result."""
+    """The metadata that is the same for all benchmarks of a result."""
     collected = pyperf.Run([1.0]).get_metadata()
     metadata: Metadata = {key: collected[key] for key in STORED_METADATA if key in collected}
     clock: Any = timing.CLOCK.__name__

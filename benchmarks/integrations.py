@@ -1,4 +1,4 @@
-"""What quickpickle brings to other libraries: each of docs/integrations.md, with and without it.
+"""The gain of quickpickle in other libraries: each of docs/integrations.md, with and without it.
 
     python benchmarks/integrations.py [INTEGRATION ...]
 
@@ -24,7 +24,7 @@ from workloads import WORKLOADS
 
 
 class Pair(NamedTuple):
-    """What is done; with the library's own pickler; with quickpickle."""
+    """A task by its title, done with the library's own pickler, and with quickpickle."""
 
     title: str
     theirs: Callable[[], object]
@@ -48,7 +48,7 @@ class Batch:
 
 
 class Session:
-    """What is not pickled, but referred to."""
+    """An object that is not pickled, but referred to."""
 
 
 def _give_back(records: list[Any]) -> list[Any]:
@@ -60,7 +60,7 @@ _ROUNDS = 7  # at least
 
 
 def functions() -> dict[str, object]:
-    """What cloudpickle writes by value."""
+    """Functions and classes that cloudpickle writes by value."""
     factor = 2
 
     class Local:
@@ -215,7 +215,7 @@ def dask() -> Iterator[Pair]:
 
 
 def serializers() -> Iterator[Pair]:
-    """What kombu (Celery) and Django's Redis cache write, and a Pickler with persistent ids."""
+    """Pickles of kombu (Celery), of Django's Redis cache, of a Pickler with persistent ids."""
     import io
     import pickle
 
@@ -297,7 +297,7 @@ def _seconds(actions: list[Callable[[], object]], collects: bool) -> list[list[f
     start = time.perf_counter()
     for action in actions:
         action()
-    # What is short is done several times in a row, for the clock's sake.
+    # A short task is done several times in a row: the clock is too coarse for one.
     repeat = max(1, round(0.002 * len(actions) / (time.perf_counter() - start)))
     seconds: list[list[float]] = [[] for _ in actions]
     while len(seconds[0]) < _ROUNDS or time.perf_counter() - start < _SECONDS:

@@ -21,7 +21,7 @@ import quickpickle.pure
 
 @dataclass(frozen=True)
 class Pickler:
-    """Who is measured, in both directions.
+    """A pickler that is measured, in both directions.
 
     By `dumps(obj, *options)` and `dump(obj, file, *options)`, `loads(data)` and `load(file)`.
     """
@@ -100,7 +100,7 @@ def ours_compact(protocol: int, compact: bool) -> Pickler:
 
 
 def digests() -> dict[tuple[str, str], Callable[[Any], object]]:
-    """What makes a key of any object, by name and algorithm; joblib's default is MD5."""
+    """Functions that make a key of any object, by name and algorithm; joblib's default is MD5."""
     import joblib
 
     return {
@@ -155,7 +155,7 @@ def competitor(name: str, protocol: int) -> Pickler:
 
 def _pyfory() -> Pickler:
     pyfory = cast(Any, importlib.import_module("pyfory"))
-    # What pickle does too: any class, shared and circular references, no limits of size.
+    # These options allow all that pickle does: any class, shared and circular references, any size.
     fory = pyfory.Fory(
         xlang=False,
         ref=True,

@@ -1,4 +1,4 @@
-"""What a policy costs: loads under one, without one, and under the recipe of the documentation.
+"""The cost of a policy: loads under one, without one, and under the recipe of the documentation.
 
     python benchmarks/policies.py [--rounds 7] [WORKLOAD ...]
 

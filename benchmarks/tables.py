@@ -1,4 +1,4 @@
-"""What is printed: tables against the C pickler and unpickler, competitors, the Python version."""
+"""The printed tables: against the C pickler and unpickler, competitors, the Python version."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def in_python(measurements: Measurements, functions: list[str]) -> list[Table]:
 
 
 def compact(measurements: Measurements, _functions: list[str]) -> list[Table]:
-    """What compact=True costs when writing, and gains in size; loading.py has the reading."""
+    """The cost of compact=True when writing, and its gain in size; loading.py has the reading."""
     table = Table(title="compact=True, as a part of what it is without", box=SIMPLE_HEAD)
     table.add_column("workload", no_wrap=True)
     columns: dict[str, list[float]] = {"dumps": [], "size": []}

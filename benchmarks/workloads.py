@@ -35,7 +35,7 @@ Build = Callable[[], object]
 
 
 class Workload(NamedTuple):
-    """What is pickled, and by what kind of Pickler."""
+    """A function that builds an object, and the hooks of the Pickler that writes it."""
 
     build: Build
     group: str
@@ -79,7 +79,7 @@ class Options(dict[str, Any]):
 
 @dataclass
 class Point:
-    """What most programs pickle: an instance whose state is its __dict__."""
+    """The kind of object that most programs pickle: its state is its __dict__."""
 
     x: int
     y: float
@@ -225,7 +225,7 @@ class Job:
     arguments: list[int]
 
 
-# --- What the subclasses of Pickler and Unpickler do. The methods are written as one writes them.
+# --- Hooks of subclasses of Pickler and Unpickler. The methods are written as one writes them.
 # Those of Pickler are asked about every object, or nearly so: the call is most of what they cost.
 
 DEPARTMENTS: Final[dict[str, Department]] = {}  # what the database of a program would hold

@@ -1,4 +1,4 @@
-"""What Flask-Caching keeps in files, written by quickpickle.
+"""The values that Flask-Caching keeps in files, written by quickpickle.
 
 pip install quickpickle flask flask-caching
 python examples/flask_cache.py

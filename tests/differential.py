@@ -88,7 +88,7 @@ def assert_same_dumps(
 
 
 def describe(obj: Any) -> list[str]:
-    """What an object is made of, in the order in which it is met; what is met again by number.
+    """The parts of an object, in the order in which they are met; a part met again by its number.
 
     Objects are equal in type, structure and identity where their descriptions are equal. It asks
     instances for nothing but their class and what they hold.
@@ -198,7 +198,8 @@ def assert_same_load(unpickling: ModuleType, data: Any, **options: Any) -> Any:
     It goes by `loads`, and by `load` of a BytesIO, whose position is compared too. An iterator of
     buffers is to be given as a function that makes it.
     """
-    # What the first load has interned stays so: whether a string was interned before is to be seen.
+    # The strings that the first load has interned stay interned: that decides which strings of the
+    # next loads are one object.
     kept = _try(lambda: pickle.loads(data, **_options(options)))
     theirs = load_outcome(lambda: pickle.loads(data, **_options(options)))
     ours = load_outcome(lambda: unpickling.loads(data, **_options(options)))

@@ -1,4 +1,4 @@
-"""What a package index shows, and the links of all pages."""
+"""The page that a package index shows, and the links of all pages."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_links(page):
 
 @pytest.fixture
 def release(tmp_path):
-    """What tools/check-release finds, in a copy of the files that it looks at."""
+    """The problems that tools/check-release finds, in a copy of the files that it looks at."""
     check = runpy.run_path(str(ROOT / "tools" / "check-release"))
     for name in [*check["SHOWN"], "CHANGELOG.md", "src/quickpickle/__init__.py"]:
         copy = tmp_path / name

@@ -127,7 +127,7 @@ def test_the_methods_of_both_implementations_have_the_same_help(name):
     for cls in (getattr(quickpickle.pure, name), getattr(quickpickle, name)):
         public = [method for method in dir(cls) if not method.startswith("_")]
         helps.append({method: inspect.getdoc(getattr(cls, method)) for method in public})
-        # What subclasses may define, and a number, have none.
+        # Attributes that subclasses may define, and a number, have none.
         assert {method for method, text in helps[-1].items() if not text} <= {
             "reducer_override",
             "dispatch_table",

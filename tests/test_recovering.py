@@ -204,7 +204,7 @@ def test_a_class_that_does_not_import(missing_module, protocol):
     renamed = recover(data, renames={"recover_missing.Gone": f"{__name__}.Plain"})
     assert renamed.error is None
     assert renamed.value["b"][1] == Plain(a=[1, 2])
-    # What comes first decides, also behind what was renamed.
+    # The first fault decides, also where it is behind a renamed name.
     cut = recover(data[:-2], renames={"recover_missing.Gone": f"{__name__}.Plain"})
     assert isinstance(cut.error, EOFError | pickle.UnpicklingError)
     assert cut.value["b"][1] == Plain(a=[1, 2])
@@ -375,7 +375,7 @@ def test_under_a_policy():
         assert found.path == "obj['b'][0]"
         found = recover(data[:-5], policy=Policy.plain().allow("posix.system", dangerous=True))
         assert is_part(found.value, whole)
-        # What is not listed is refused in each load, also where the pickle is cut off.
+        # A name that is not listed is refused in each load, also where the pickle is cut off.
         called = []
         sys.modules[__name__].call = called.append
         evil = pickle.dumps([1, Calls(), 2, 3], protocol)

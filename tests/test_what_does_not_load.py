@@ -860,7 +860,7 @@ def test_a_slice_of_arrow():
         assert len(pickle.dumps(part)) > 800_000
         (problem,) = diagnose([part], strict=True)
         assert (problem.path, problem.hint) == ("obj[0]", checks._ARROW)
-        # What the advice says.
+        # The user follows the advice.
         copy = part.take(list(range(len(part))))
         assert copy.equals(part)
         assert len(pickle.dumps(copy)) < 1000

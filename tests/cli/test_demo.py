@@ -151,7 +151,7 @@ def test_demo_loads_as_programs_do(monkeypatch: pytest.MonkeyPatch, module: Modu
 
 
 def test_demo_lets_both_begin(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who begins finds no memory of the other's."""
+    """The pickler that begins finds no memory of the other's."""
 
     def record(module: ModuleType, attribute: str) -> None:
         def called(*arguments: Any) -> Any:

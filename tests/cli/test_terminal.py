@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What a terminal of 42 columns gets from Screen.table."""
+    """The lines that a terminal of 42 columns gets from Screen.table."""
     monkeypatch.setenv("COLUMNS", "42")
     monkeypatch.setenv("WT_SESSION", "1")
     for name in ("NO_COLOR", "TERM"):

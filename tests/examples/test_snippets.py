@@ -1,4 +1,4 @@
-"""What README.md and docs/ show can be pasted and run: each block of Python is a program by itself.
+"""The blocks of README.md and docs/ can be pasted and run: each one of Python is a whole program.
 
 A comment before a block names the modules or programs that it needs: `<!-- needs: torch -->`.
 Or it says why the block is not run: `<!-- not run: the reason -->`. A block that ends with an
@@ -25,7 +25,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-# What a page speaks of before its blocks, where these would be longer than what they show.
+# The names that a page uses without making them: its blocks would be too long with that.
 BEFORE = {
     "docs/errors.md": """
 import pickle, sys, threading

@@ -247,7 +247,7 @@ def test_a_block_at_a_time():
     "ending", [".lz4", ".zip", ".LZ4", ".lzma", ".z", ".zstd", ".tar", ".7z", ".br", ".tgz"]
 )
 def test_an_ending_of_another_compression_is_refused(implementation, tmp_path, ending):
-    """What is written under such a name would not be what the name says."""
+    """The file would not have the format that its name says."""
     path = tmp_path / f"model.pkl{ending}"
     for there_before in (False, True):
         if there_before:

@@ -2,11 +2,11 @@
 
     python tests/fuzzing/fuzz_loads.py --count 200000 --seed 1
 
-What is compared is the object, down to the identity of what it contains, or the type and the
-message of the exception; and the same for the next load() of the same Unpickler. Names lead to
+The objects are compared, down to the identity of their parts; or the types and messages of the
+exceptions. The same is done for the next load() of the same Unpickler. Names lead to
 a few harmless classes and functions, so that nothing that a pickle says can do harm. `make fuzz`
-makes up the bytes; `unpickling/test_load_damaged.py` does the same with a few thousand. What is
-printed of a "deallocated bytearray" is CPython 3.11's own, of its Unpickler.
+makes up the bytes; `unpickling/test_load_damaged.py` does the same with a few thousand. The
+messages about a "deallocated bytearray" are CPython 3.11's own, of its Unpickler.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from quickpickle.format import opcodes as op
 from quickpickle.format.decode import ARGUMENT_OF, COUNTED1, LINE, NO_OPCODE, TWO_LINES
 from unpickling import load_cases
 
-# What names stand for. Nothing here takes memory or time by its arguments.
+# The objects that names stand for. None of them takes memory or time by its arguments.
 NAMES: list[Any] = [
     *(
         value

@@ -39,7 +39,7 @@ def seeds() -> list[bytes]:
 
 
 def warm_up() -> None:
-    """What a load under a policy imports itself, and the classes that honest pickles name."""
+    """Import the modules that a load under a policy needs, and those that honest pickles name."""
     for codec in ("ascii", "latin1", "raw_unicode_escape"):  # of the texts of protocol 0
         codecs.lookup(codec)
     for data in seeds():

@@ -1,4 +1,4 @@
-"""What is big: the objects by paths that users know, and types by what they become."""
+"""The largest objects, by paths that users know; and types, by the classes that they become."""
 
 from __future__ import annotations
 

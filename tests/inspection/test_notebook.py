@@ -1,4 +1,4 @@
-"""What a notebook shows of an Inspection: the page, or a table where plotly is not installed."""
+"""An Inspection in a notebook: the page, or a table where plotly is not installed."""
 
 from __future__ import annotations
 

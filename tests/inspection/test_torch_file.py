@@ -40,7 +40,7 @@ def pickled(obj=None):
 
 
 def members(folder="model", data=None):
-    """What torch.save writes, in its order."""
+    """The members that torch.save writes, in its order."""
     found = [("data.pkl", pickled() if data is None else data), ("byteorder", b"little")]
     found += [(f"data/{key}", content) for key, content in WEIGHTS.items()]
     found += [("version", b"3\n"), (".data/serialization_id", b"1" * 40)]
@@ -214,7 +214,7 @@ def test_a_directory_that_is_very_large(monkeypatch):
 
 
 def unzipped(data):
-    """What zipfile, another reader, finds; the checksum may be damaged."""
+    """The bytes that zipfile, another reader, finds; the checksum may be damaged."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         info = archive.getinfo("model/data.pkl")
         with archive.open(info) as member:

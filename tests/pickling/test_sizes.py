@@ -1,8 +1,8 @@
 """Sizes that are more than can be counted, or held: an exception, and no write past an end.
 
-Some are lied about: a buffer of sys.maxsize bytes that are not there, which nothing may read. What
-only shows where a size has 32 bits, and takes much of the 4 GB that there are, runs in a process of
-its own; `tools/i386` runs it.
+Some are lied about: a buffer of sys.maxsize bytes that are not there, which nothing may read.
+Tests of faults that only show where a size has 32 bits take much of the 4 GB that there are. Each
+runs in a process of its own; `tools/i386` runs them.
 """
 
 from __future__ import annotations

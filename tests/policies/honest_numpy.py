@@ -111,7 +111,7 @@ def values() -> list[Any]:
 
 
 def use(value: Any) -> None:
-    """What one does with a value: a wrong one ends the interpreter here, if anywhere."""
+    """Use a value as programs do: a wrong one ends the interpreter here, if anywhere."""
     repr(value)
     if isinstance(value, np.ndarray):
         value.tolist()

@@ -149,7 +149,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def use(value: Any) -> None:
-    """What one does with a value: a wrong one ends the interpreter here, if anywhere."""
+    """Use a value as programs do: a wrong one ends the interpreter here, if anywhere."""
     repr(value)
     if isinstance(value, pd.DataFrame | pd.Series):
         len(value)

@@ -115,7 +115,7 @@ def loads(implementation: ModuleType, data: bytes, policy: Policy) -> Any:
 
 
 def use(value: Any) -> None:
-    """What one does with a value: a wrong one ends the interpreter here, if anywhere."""
+    """Use a value as programs do: a wrong one ends the interpreter here, if anywhere."""
     repr(value)
     if isinstance(value, torch.Tensor):
         value.sum()

@@ -41,7 +41,7 @@ def _watch(event: str, args: tuple[object, ...]) -> None:
 
 sys.addaudithook(_watch)
 
-# What a load may report: a listed name is about to be looked up, which is what is allowed. The
+# Events that a load may report: a listed name is about to be looked up, which is allowed. The
 # Guard knows objects by their addresses. Frames of this package are removed from the traceback. The
 # path in an error is found by a scanner that keeps numbers in arrays.
 HARMLESS = frozenset({"pickle.find_class", "builtins.id", "object.__getattr__", "array.__new__"})
@@ -90,7 +90,7 @@ def refuse(load) -> PolicyError:
 
 @pytest.fixture(autouse=True)
 def all_is_imported(unpickling):
-    """What a load under a policy imports itself, at the first one, and at the first refusal."""
+    """Run a first load under a policy, and a first refusal: these import modules themselves."""
     unpickling.loads(b"\x80\4).", policy=PLAIN_POLICY)
     with pytest.raises(PolicyError):
         unpickling.loads(b"ca\nb\n.", policy=PLAIN_POLICY)
@@ -153,7 +153,7 @@ def test_from_files(unpickling, by):
 
 
 def run_nothing(load):
-    """What a load returns or raises, if nothing was run, imported or changed."""
+    """Return the result or error of a load, and check that nothing was run, imported or changed."""
     before = snapshot()
     events: list[str] = []
     _watched.append(events)
@@ -184,7 +184,7 @@ def test_there_are_many():
 
 
 def test_harm_would_be_seen(unpickling):
-    """What the other tests rely on: without a policy an attack is no secret."""
+    """The other tests rely on this: without a policy an attack is seen."""
     before = snapshot()
     events: list[str] = []
     _watched.append(events)

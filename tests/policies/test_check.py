@@ -33,7 +33,7 @@ def extension():
 
 
 def verdict(function):
-    """What a load or a check comes to, so that the two can be compared."""
+    """The outcome of a load or a check, in a form in which the two can be compared."""
     try:
         found = function()
     except PolicyError as error:
@@ -68,7 +68,7 @@ def test_attacks(policy):
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_refused_once(name):
-    """What follows from a refusal is none of its own."""
+    """A consequence of a refusal is not counted as another refusal."""
     found = PLAIN.check(ATTACKS[name])
     assert len(found) == 1, [str(error) for error in found]
 

@@ -1,4 +1,4 @@
-"""What the standard library writes of its types loads under `Policy.plain()`."""
+"""Pickles of the standard library's types load under `Policy.plain()`."""
 
 from __future__ import annotations
 

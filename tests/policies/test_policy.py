@@ -246,7 +246,7 @@ def test_only_what_was_found_by_name_is_called(unpickling):
     assert listed.CALLS == [(1,)]
     refused(unpickling, "calls", call(new("Plain")), policy=policy)
     refused(unpickling, "calls", call(op.NONE), policy=policy)
-    # What comes from a hook is no listed name.
+    # An object that comes from a hook is no listed name.
 
     class Own(unpickling.Unpickler):
         def persistent_load(self, pid):

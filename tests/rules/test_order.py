@@ -1,7 +1,7 @@
 """deterministic=True and object_digest: neither use nor a round trip changes an object's bytes.
 
-What objects fill in when they are looked at, and what is made otherwise when they are read: of
-the standard library, NumPy and pandas.
+The objects are of the standard library, NumPy and pandas. Some fill in attributes when they are
+looked at, and of some a reader makes attributes otherwise.
 """
 
 from __future__ import annotations

@@ -266,7 +266,7 @@ class Handle:
 
 
 def use_shell(implementation, monkeypatch, shell, obj):
-    """What is shown in its outputs, and on stderr."""
+    """The texts that are shown in its outputs, and on stderr."""
     shown, made = [], []
 
     def display(data, *, raw, display_id):

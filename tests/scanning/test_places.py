@@ -293,7 +293,7 @@ def test_a_read_that_is_no_method(unpickling):
 
 
 def test_the_memo_of_an_unpickler(unpickling):
-    """What is before the load is not read again: it is known up to there."""
+    """The bytes before the load are not read again: the memo is known up to there."""
     file = io.BytesIO(b"]q\1.](K\1" + UNKNOWN + b"h\1e." + b"](h\1" + UNKNOWN + b"e.")
     unpickler = unpickling.Unpickler(file, policy=PLAIN)
     unpickler.load()

@@ -61,8 +61,9 @@ class Changes:
 
 changes: Changes | None = None
 
-# Before 3.12 the collector may run while the interpreter makes the dict of an instance. Who asks
-# for that dict then makes two of the same attributes, which are freed twice: with no pickler too.
+# Before 3.12 the collector may run while the interpreter makes the dict of an instance. Code
+# that asks for that dict then makes a second one of the same attributes, and they are freed twice.
+# That happens without a pickler too.
 is_making_dict = False
 
 

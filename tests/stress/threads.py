@@ -1,8 +1,8 @@
 """Picklers in many threads: `make stress SECONDS=60`.
 
-Each scenario is run by several threads at once, with a switch after every few instructions. What is
-written of objects that do not change has to be what one thread writes; of objects that do, it has
-to be a pickle or one of the exceptions that a change may cause. Nothing may crash, nothing is lost.
+Each scenario is run by several threads at once, with a switch after every few instructions. Objects
+that do not change must give the bytes that one thread writes. Objects that change must give a
+pickle, or one of the exceptions that a change may cause. Nothing may crash, nothing is lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tests of loading share: opcodes with arguments, stacks, and classes in pickles."""
+"""Parts that the tests of loading share: opcodes with arguments, stacks, classes in pickles."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def with_arguments() -> Iterator[tuple[str, bytes]]:
             yield name, code + argument
 
 
-# What may lie on the stack: an opcode, or several, for each kind of object.
+# Objects that may lie on the stack: an opcode, or several, for each kind.
 ITEMS: dict[str, bytes] = {
     "None": op.NONE,
     "int": op.BININT1 + b"\5",

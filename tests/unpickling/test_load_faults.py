@@ -172,7 +172,7 @@ class Peeks(ReadsInto):
 
 
 class Raw(io.RawIOBase):
-    """What a BufferedReader reads."""
+    """A raw stream for a BufferedReader."""
 
     def __init__(self, reads):
         super().__init__()

@@ -81,7 +81,7 @@ def test_graphs_of_the_corpus(unpickling):
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_options_of_ours(unpickling, protocol):
-    """What our own Pickler writes with its options."""
+    """Pickles that our own Pickler writes with its options."""
     import quickpickle
 
     obj = [{"a": [1, (2, 3)], "b": {4, 5}}, "x" * 70_000, [[]] * 100]

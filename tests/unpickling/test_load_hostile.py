@@ -23,7 +23,7 @@ CURRENT: dict = {}
 
 
 def act():
-    """What the test has set: called from within a load, by every kind of code."""
+    """Do the action that the test has set: called from within a load, by every kind of code."""
     action = CURRENT.get("action")
     if action is not None:
         action()

@@ -622,7 +622,7 @@ class Lazy(Unseekable):
 
 
 class OnePiece(io.RawIOBase):
-    """What comes through a pipe."""
+    """A stream like a pipe, which gives all its bytes in one piece."""
 
     def __init__(self, data):
         super().__init__()

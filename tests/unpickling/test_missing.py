@@ -335,7 +335,7 @@ def join(*parts):
 
 
 def test_a_call_that_fails_for_a_placeholder(unpickling):
-    """What is there, but cannot take a Placeholder, is not called."""
+    """A function that is there, but cannot take a Placeholder, is not called."""
     for args in ("(cgone\nC\nt", "((cgone\nC\nltt", "((cgone\nC\nVa\nltt"):
         data = f"c{__name__}\njoin\n{args}R.".replace("tt", "t").encode()
         found = unpickling.loads(data, missing="placeholder")
@@ -428,7 +428,7 @@ def test_functions_of_cloudpickle(unpickling, implementation):
 
 
 def test_refused_calls(unpickling):
-    """What is listed, with other arguments."""
+    """A listed name is called with arguments that are refused."""
     data = b"cbuiltins\nbytes\n(L1000000000000L\ntR."
     found = unpickling.loads(data, missing="placeholder", policy=Policy.plain())
     assert found.function is bytes

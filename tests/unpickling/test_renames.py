@@ -107,7 +107,7 @@ def test_a_find_class_gets_the_new_names(unpickling):
     for data in named("old", "Thing").values():
         assert Own(io.BytesIO(data), renames={"old": HERE}).load() is Thing
     assert asked == [(HERE, "Thing")] * 2
-    # What is called by the user is looked up as it is.
+    # A name that the user looks up is not renamed.
     assert Own(io.BytesIO(b""), renames={HERE: "old"}).find_class(HERE, "Thing") is Thing
 
 
