@@ -1,4 +1,4 @@
-"""The direction of imports between the packages, in Python and in Cython files."""
+"""The direction of imports between the packages, in Python and in Cython files; and the page."""
 
 from __future__ import annotations
 
@@ -155,6 +155,15 @@ def test_opcodes_have_names(path):
     )
     assert re.findall(literal, path.read_text("utf-8")) == []
     assert "DEF " not in path.read_text("utf-8")
+
+
+def test_the_document_names_each_file():
+    """An `__init__.py` is named by its folder."""
+    document = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    patterns = ("*.py", "*.pyi", "*.pyx", "*.pxi", "*.pxd", "*.h", "*.html", "*.css", "*.js")
+    paths = [path for pattern in patterns for path in PACKAGE.rglob(pattern)]
+    names = {path.relative_to(PACKAGE).as_posix().removesuffix("__init__.py") for path in paths}
+    assert [name for name in sorted(names) if name and f"`{name}`" not in document] == []
 
 
 def test_generated_files_are_current():

@@ -1,4 +1,4 @@
-# The memory that many items take, for both extensions.
+# The memory that many items take, for the extensions `core` and `inspection`.
 
 cdef extern from "sizes.h":
     const size_t MOST_BYTES "QUICKPICKLE_MOST_BYTES"
