@@ -108,17 +108,15 @@ cdef int save_number(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     cdef MemoEntry* func = dump.find(PyTuple_GET_ITEM(<PyObject*>plan.names, 0))
     cdef MemoEntry* dtype = dump.find(PyTuple_GET_ITEM(<PyObject*>plan.names, 1))
     if (
-        dump.protocol < 3
-        or func.key == NULL or func.number < 0
+        func.key == NULL or func.number < 0
         or dtype.key == NULL or dtype.number < 0
+        or (dump.protocol < 3 and (plan.size < 2 or not is_encode_known(dump)))
     ):
         return ASK
     dump.get(func.number)
     dump.part_begins()
     dump.get(dtype.number)
     dump.part_begins()
-    put_bytes_header(dump, plan.size)
-    dump.put(number_data(obj), plan.size)
-    dump.memoize(NULL, True)
+    save_short_bytes(dump, number_data(obj), plan.size)
     dump.put_memoized(OP_TUPLE2, NULL, True)
     return dump.put_memoized(OP_REDUCE, obj, unique)

@@ -3,6 +3,7 @@
 import codecs
 import copyreg
 import sys
+from _compat_pickle import REVERSE_IMPORT_MAPPING, REVERSE_NAME_MAPPING
 from collections import ChainMap
 from functools import partial
 from io import BufferedRandom, BufferedWriter, BytesIO, FileIO
@@ -11,7 +12,7 @@ from time import monotonic
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memmove, memset
 
 cimport cython
 from cpython.buffer cimport (
@@ -162,6 +163,7 @@ cdef extern from "objects.h":
     const char* quickpickle_kept_utf8(PyObject*, Py_ssize_t*)
     size_t quickpickle_utf8_size(PyObject*)
     void quickpickle_write_utf8(PyObject*, char*)
+    char* quickpickle_write_latin1(char*, const char*, Py_ssize_t)
     void quickpickle_store4(char*, uint32_t)
     char* quickpickle_put_get(char*, uint32_t)
     ctypedef struct quickpickle_array:
@@ -181,7 +183,7 @@ cdef extern from "objects.h":
     PyObject* quickpickle_slot(PyObject*, Py_ssize_t)
     PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t) except NULL
     void quickpickle_make_pages(char*, size_t)
-    int quickpickle_datetime_bytes(PyObject*, char*)
+    int quickpickle_datetime_bytes(PyObject*, char*, bint)
     PyObject* quickpickle_tzinfo(PyObject*)
     bint quickpickle_is_called_newobj(PyTypeObject*)
     bint quickpickle_is_date(PyTypeObject*)

@@ -4,6 +4,13 @@ cdef dict EXTENSION_REGISTRY = copyreg._extension_registry
 cdef PyObject* import_function = <PyObject*>__import__
 cdef dict BUILTINS = __import__("builtins").__dict__
 cdef dict SYS = __import__("sys").__dict__
+# Python 2's names for modules, and for what is in them.
+cdef dict OLD_MODULES = REVERSE_IMPORT_MAPPING
+cdef dict OLD_NAMES = REVERSE_NAME_MAPPING
+cdef tuple known_old_names = tuple(OLD_NAMES)
+cdef dict may_be_renamed = {name: None for _, name in known_old_names}
+cdef uint64_t old_names_epoch = 0
+cdef bint old_names_are_known = False
 
 
 cdef int save_global(Dump dump, object obj, object name) except -1:
@@ -87,7 +94,6 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
     cdef Py_ssize_t dot
     if (
         dump.careful
-        or dump.protocol < 4
         or type(name) is not str
         or type(module_name) is not str
         or not is_plain_name(<str>name)
@@ -115,11 +121,67 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
     found = find_quietly(PyModule_GetDict(module), name)
     if found != obj or not fits(dump, <PyObject*>module_name, <PyObject*>name):
         return False
+    if dump.protocol < 4:
+        return save_lines(dump, obj, <PyObject*>module_name, <PyObject*>name)
     save(dump, <PyObject*>module_name, 0)
     save(dump, <PyObject*>name, 0)
     dump.own()  # a type of C makes its name anew for each request
     dump.put_memoized(OP_STACK_GLOBAL, obj, False)
     return True
+
+
+cdef bint save_lines(
+    Dump dump, PyObject* obj, PyObject* module_name, PyObject* name
+) except -1:
+    """Write GLOBAL, if no other code is needed to know its two lines; return whether it is."""
+    cdef PyObject* old
+    if dump.fix_imports:
+        # With the keys that it had at first, the table has none for another name.
+        if not has_known_old_names(dump) or find_quietly(<PyObject*>may_be_renamed, <str>name):
+            return False
+        old = find_quietly(<PyObject*>OLD_MODULES, <str>module_name)
+        if old != NULL:
+            module_name = old
+    if not is_line(module_name) or not is_line(name) or not fits(dump, module_name, name):
+        return False
+    dump.put1(OP_GLOBAL)
+    put_line(dump, module_name)
+    put_line(dump, name)
+    dump.own()  # as above
+    dump.memoize(obj, False)
+    return True
+
+
+cdef bint has_known_old_names(Dump dump) noexcept:
+    """Whether the table of Python 2's names has the same keys as at first, in this epoch."""
+    global old_names_epoch, old_names_are_known
+    cdef Py_ssize_t i = 0, position = 0, count = PyTuple_GET_SIZE(<PyObject*>known_old_names)
+    cdef PyObject* key
+    cdef PyObject* value
+    if old_names_epoch != dump.epoch:
+        old_names_epoch = dump.epoch
+        while (
+            quickpickle_dict_next(<PyObject*>OLD_NAMES, &position, &key, &value)
+            and i < count
+            and key == PyTuple_GET_ITEM(<PyObject*>known_old_names, i)
+        ):
+            i += 1
+        old_names_are_known = i == count == PyDict_GET_SIZE(<PyObject*>OLD_NAMES)
+    return old_names_are_known
+
+
+cdef inline bint is_line(PyObject* text) noexcept:
+    """Whether a text is ASCII, and one line."""
+    return (
+        Py_TYPE(text) == &PyUnicode_Type
+        and PyUnicode_IS_COMPACT_ASCII(text)
+        and memchr(PyUnicode_DATA(text), b"\n", PyUnicode_GET_LENGTH(text)) == NULL
+    )
+
+
+cdef inline int put_line(Dump dump, PyObject* text) except -1:
+    dump.put(<const char*>PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text))
+    return dump.put1(b"\n")
 
 
 cdef inline bint is_plain_name(str name):

@@ -423,12 +423,12 @@ static Py_ssize_t quickpickle_slot_offset(PyObject *descriptor, PyTypeObject *cl
 
 #define quickpickle_slot(obj, offset) (*(PyObject **)((char *)(obj) + (offset)))
 
-/* The first argument of the reduction of a date, datetime or time. */
-static int quickpickle_datetime_bytes(PyObject *obj, char *target)
+/* The first argument of the reduction of a date, datetime or time; the fold from protocol 4 on. */
+static int quickpickle_datetime_bytes(PyObject *obj, char *target, int with_fold)
 {
     if (PyDateTime_CheckExact(obj)) {
         memcpy(target, ((PyDateTime_DateTime *)obj)->data, _PyDateTime_DATETIME_DATASIZE);
-        if (PyDateTime_DATE_GET_FOLD(obj)) {
+        if (with_fold && PyDateTime_DATE_GET_FOLD(obj)) {
             target[2] = (char)(target[2] | 0x80);
         }
         return _PyDateTime_DATETIME_DATASIZE;
@@ -438,7 +438,7 @@ static int quickpickle_datetime_bytes(PyObject *obj, char *target)
         return _PyDateTime_DATE_DATASIZE;
     }
     memcpy(target, ((PyDateTime_Time *)obj)->data, _PyDateTime_TIME_DATASIZE);
-    if (PyDateTime_TIME_GET_FOLD(obj)) {
+    if (with_fold && PyDateTime_TIME_GET_FOLD(obj)) {
         target[0] = (char)(target[0] | 0x80);
     }
     return _PyDateTime_TIME_DATASIZE;

@@ -169,7 +169,7 @@ def dates_are_known():
         date(2024, 2, 29), datetime(1, 2, 3, 4, 5, 6, 789000, fold=1), time(1, 2, 3, 456, fold=1),
         datetime(9999, 12, 31, 23, 59, 59, 999999, UTC), time(23, 59, 59, 999999, UTC),
     ):
-        size = quickpickle_datetime_bytes(<PyObject*>sample, data)
+        size = quickpickle_datetime_bytes(<PyObject*>sample, data, True)
         if data[:size] != sample.__reduce_ex__(4)[1][0]:
             return False
         if quickpickle_tzinfo(<PyObject*>sample) != (

@@ -92,20 +92,88 @@ cdef int save_other(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
         or cls == &PyFrozenSet_Type
         or cls == &PyByteArray_Type
     ):
-        return save_without_opcode(dump, obj)
+        return save_without_opcode(dump, obj, unique)
     return save_object(dump, obj, unique)
 
 
-cdef int save_without_opcode(Dump dump, PyObject* obj) except -1:
+cdef int save_without_opcode(Dump dump, PyObject* obj, bint unique) except -1:
+    cdef int result
+    if Py_TYPE(obj) == &PyBytes_Type:
+        result = save_latin1(
+            dump, PyBytes_AS_STRING_(obj), PyBytes_GET_SIZE_(obj), obj, unique
+        )
+        if result != ASK:
+            return result
     held = <object>obj  # making its reduction may run the garbage collector
     dump.settle()
     return save_reduction(dump, held, without_opcode(held), False)
 
 
+cdef object encode_function = codecs.encode
+cdef str latin1 = "latin1", name_of_encode = "encode"
+
+
+cdef int save_latin1(
+    Dump dump, const char* data, Py_ssize_t size, PyObject* obj, bint unique
+) except -1:
+    """Write bytes by the reduction that they have below protocol 3, codecs.encode(str, "latin1").
+
+    Or return ASK, having written nothing: so where other code is needed to know how the function
+    goes by its name. The str for a single byte is one object in the interpreter, so the memo may
+    have it.
+    """
+    if size < 2 or size > FRAME_SIZE_TARGET >> 3 or dump.careful or not dump.may_have_parts():
+        return ASK
+    if is_encode_known(dump):
+        dump.get(dump.find(<PyObject*>encode_function).number)
+    elif not (
+        dump.reducer_override is absent
+        and is_not_reduced(dump, <PyObject*>encode_function)
+        and save_if_found(
+            dump, <PyObject*>encode_function, encode_function.__module__, name_of_encode
+        )
+    ):
+        return ASK
+    return put_latin1(dump, data, size, obj, unique)
+
+
+cdef int put_latin1(
+    Dump dump, const char* data, Py_ssize_t size, PyObject* obj, bint unique
+) except -1:
+    """Write the rest of it, behind the function."""
+    if dump.protocol < 2:
+        dump.put1(OP_MARK)
+    dump.part_begins()
+    dump.room(5 + 2 * size)
+    dump.pos = quickpickle_write_latin1(dump.pos, data, size)
+    dump.memoize(NULL, True)
+    dump.part_begins()
+    save_str(dump, <PyObject*>latin1, 0)
+    dump.part_begins()
+    dump.put_memoized(OP_TUPLE if dump.protocol < 2 else OP_TUPLE2, NULL, True)
+    return dump.put_memoized(OP_REDUCE, obj, unique)
+
+
+cdef inline bint is_encode_known(Dump dump) noexcept:
+    """Whether save_latin1() needs no name for its function any more."""
+    cdef MemoEntry* entry = dump.find(<PyObject*>encode_function)
+    return entry.key != NULL and entry.number >= 0
+
+
+cdef inline int save_short_bytes(Dump dump, const char* data, Py_ssize_t size) except -1:
+    """Write 2 to 255 bytes that are no object; below protocol 3 is_encode_known() has to hold."""
+    if dump.protocol < 3:
+        dump.get(dump.find(<PyObject*>encode_function).number)
+        return put_latin1(dump, data, size, NULL, True)
+    dump.put2(OP_SHORT_BINBYTES, <uint8_t>size)
+    dump.put(data, size)
+    return dump.memoize(NULL, True)
+
+
 cdef object without_opcode(object obj):
     """The reduction of an object for which an old protocol has no opcode."""
     if type(obj) is bytes:
-        return (codecs.encode, (str(obj, "latin1"), "latin1")) if obj else (bytes, ())
+        return (encode_function, (str(obj, latin1), latin1)) if obj else (bytes, ())
     if type(obj) is bytearray:
         return (bytearray, (bytes(obj),) if obj else ())
     return (type(obj), (list(obj),))

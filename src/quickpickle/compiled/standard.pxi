@@ -52,21 +52,17 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
     cdef Py_ssize_t number = 0
     cdef char data[16]
     cdef int size
-    if dump.protocol < 4:
-        return ASK
     if tzinfo != NULL:
         entry = dump.find(tzinfo)
         if entry.key == NULL or entry.number < 0:
             return ASK
-    size = quickpickle_datetime_bytes(obj, data)
+    size = quickpickle_datetime_bytes(obj, data, dump.protocol >= 4)
     if tzinfo != NULL:
         number = entry.number
-    if not save_class(dump, plan):
+    if (dump.protocol < 3 and not is_encode_known(dump)) or not save_class(dump, plan):
         return ASK
     dump.part_begins()
-    dump.put2(OP_SHORT_BINBYTES, <uint8_t>size)
-    dump.put(data, size)
-    dump.memoize(NULL, True)
+    save_short_bytes(dump, data, size)
     if tzinfo != NULL:
         dump.part_begins()
         dump.get(number)
@@ -80,7 +76,7 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
 cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     cdef MemoEntry* entry = dump.find(<PyObject*>plan.cls)
     cdef PyObject* pointer
-    if dump.protocol < 4 or entry.key == NULL or entry.number < 0:
+    if entry.key == NULL or entry.number < 0:
         return ASK
     pointer = quickpickle_str_quietly(obj)
     text = <object>pointer
