@@ -94,9 +94,11 @@ cdef int save_list(Dump dump, PyObject* obj, MemoEntry* entry) except -1:
     dump.put_found(OP_EMPTY_LIST if dump.bin else OP_LIST, obj, entry)
     if size == 0:
         return 0
-    if dump.fast or dump.protocol == 0:
+    if dump.fast:
         return push_generator(dump, list_items(dump, <object>obj), obj)
-    if 1 < size <= BATCHSIZE:
+    if dump.protocol == 0:
+        step = ONE_BY_ONE
+    elif 1 < size <= BATCHSIZE:
         dump.put1(OP_MARK)
         done = save_leaves(dump, quickpickle_list_items(obj), size)
         if done == size:
@@ -113,6 +115,8 @@ cdef int continue_list(Dump dump) except -1:
     cdef Work* work = &dump.stack[dump.height - 1]
     cdef PyObject* obj = work.obj
     cdef Py_ssize_t position = work.position, last
+    if work.step == ONE_BY_ONE:
+        return continue_old_list(dump)
     while True:
         if work.step == IN_BATCH:
             last = work.done + BATCHSIZE
@@ -144,6 +148,21 @@ cdef int continue_list(Dump dump) except -1:
             work.step = IN_BATCH
             work.done = position
             dump.put1(OP_MARK)
+
+
+cdef int continue_old_list(Dump dump) except -1:
+    """The items in protocol 0."""
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef PyObject* obj = work.obj
+    while True:
+        if work.done < work.position:  # an item is written, but for its opcode
+            work.done = work.position
+            dump.put1(OP_APPEND)
+        if work.position >= PyList_GET_SIZE(obj):
+            return dump.pop()
+        work.position += 1
+        if save(dump, PyList_GET_ITEM(obj, work.position - 1), 1):
+            return 1
 
 
 cdef inline bint save_leaf(Dump dump, PyObject* obj) except -1:
@@ -191,9 +210,8 @@ cdef Py_ssize_t save_leaves_here(Dump dump, PyObject** items, Py_ssize_t count) 
 
 
 def list_items(Dump dump, list obj):
-    """The items in protocol 0, and in fast mode, which are not hot."""
-    if dump.fast:
-        dump.enter_fast(obj)
+    """The items in fast mode, which are not hot."""
+    dump.enter_fast(obj)
     if dump.protocol == 0:
         for item in obj:
             yield item
@@ -215,8 +233,7 @@ def list_items(Dump dump, list obj):
             dump.put1(OP_APPENDS)
             if list_size_is_checked and len(obj) != size:
                 raise changed_size(dump, "list")
-    if dump.fast:
-        dump.leave_fast(obj)
+    dump.leave_fast(obj)
 
 
 cdef int save_dict(Dump dump, PyObject* obj, bint unique, char opcode) except -1:
@@ -240,10 +257,10 @@ cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1
     cdef Work* work
     if size == 0:
         return dump.put1(<uint8_t>opcode) if opcode else 0
-    if dump.protocol == 0:
-        return push_generator(dump, dict_items(dump, <object>obj), obj)
     if dump.fast:
         dump.enter_fast(<object>obj)
+    if dump.protocol == 0:
+        return push_old_dict(dump, obj, opcode)
     if size < BATCHSIZE and not dump.careful:
         if size > 1:
             dump.put1(OP_MARK)
@@ -254,6 +271,14 @@ cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1
         return push_dict(dump, obj, opcode, position, count, value)
     work = dump.push(DICT_WORK, obj)
     work.size = size
+    work.opcode = opcode
+    return 1
+
+
+cdef int push_old_dict(Dump dump, PyObject* obj, char opcode) except -1:
+    cdef Work* work = dump.push(DICT_WORK, obj)
+    work.step = ONE_BY_ONE
+    work.size = PyDict_GET_SIZE(obj)
     work.opcode = opcode
     return 1
 
@@ -354,6 +379,8 @@ cdef int continue_dict(Dump dump) except -1:
                 return 1
         elif save_owned(dump, value):
             return 1
+    if work.step == ONE_BY_ONE:
+        return continue_old_dict(dump)
     while True:
         if work.step == IN_BATCH:
             while work.count < BATCHSIZE and quickpickle_dict_next(
@@ -384,25 +411,38 @@ cdef int continue_dict(Dump dump) except -1:
             work.step = IN_BATCH
             work.count = 0
             dump.put1(OP_MARK)
+    return end_dict(dump, work)
+
+
+cdef int end_dict(Dump dump, Work* work) except -1:
     if dump.fast:
-        dump.leave_fast(<object>obj)
+        dump.leave_fast(<object>work.obj)
     if work.opcode:
         dump.put1(<uint8_t>work.opcode)
     return dump.pop()
 
 
-def dict_items(Dump dump, dict obj):
-    """The items in protocol 0, which is not hot."""
-    if dump.fast:
-        dump.enter_fast(obj)
-    # Of the iterator that Python code gets, which is the one that CPython's pickler uses here.
-    items = iter(dict.items(obj))
-    for key, value in items:
-        yield key
-        yield value
-        dump.put1(OP_SETITEM)
-    if dump.fast:
-        dump.leave_fast(obj)
+cdef int continue_old_dict(Dump dump) except -1:
+    """The items in protocol 0, where CPython's pickler asks the iterator that Python code gets."""
+    cdef Work* work = &dump.stack[dump.height - 1]
+    cdef PyObject* key
+    cdef PyObject* value
+    while True:
+        if work.done < work.count:  # an item is written, but for its opcode
+            work.done = work.count
+            dump.put1(OP_SETITEM)
+        if PyDict_GET_SIZE(work.obj) != work.size:
+            dump.is_at_fault = True
+            raise changed_size(dump, "dictionary")
+        if not quickpickle_dict_next(work.obj, &work.position, &key, &value):
+            return end_dict(dump, work)
+        if work.count == work.size:
+            dump.own()  # as in changed_size()
+            dump.is_at_fault = True
+            raise RuntimeError("dictionary keys changed during iteration")
+        work.count += 1
+        if save_item(dump, work, key, value):
+            return 1
 
 
 cdef bint list_size_is_checked = LIST_SIZE_IS_CHECKED

@@ -199,3 +199,10 @@ cdef enum:  # flags of arrays
     ARRAY_F_CONTIGUOUS = 2
     ARRAY_WRITEABLE = 0x400
     ARRAY_WARN_ON_WRITE = -0x80000000
+
+cdef extern from "text.h":
+    char* quickpickle_old_scalar(char*, PyObject*, bint)
+    char* quickpickle_write_reference(char*, uint8_t, uint64_t)
+    size_t quickpickle_text_size(PyObject*)
+    void quickpickle_write_text(char*, PyObject*, size_t)
+    char* quickpickle_write_latin1_line(char*, const char*, Py_ssize_t)

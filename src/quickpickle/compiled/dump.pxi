@@ -22,6 +22,7 @@ cdef enum Step:
     BETWEEN  # no batch is open
     ALONE  # an item without a batch
     IN_BATCH
+    ONE_BY_ONE  # each item with its opcode, in protocol 0
 
 cdef struct Work:
     Kind kind

@@ -144,8 +144,11 @@ cdef int put_latin1(
     if dump.protocol < 2:
         dump.put1(OP_MARK)
     dump.part_begins()
-    dump.room(5 + 2 * size)
-    dump.pos = quickpickle_write_latin1(dump.pos, data, size)
+    dump.room(2 + 6 * size)
+    if dump.bin:
+        dump.pos = quickpickle_write_latin1(dump.pos, data, size)
+    else:
+        dump.pos = quickpickle_write_latin1_line(dump.pos, data, size)
     dump.memoize(NULL, True)
     dump.part_begins()
     save_str(dump, <PyObject*>latin1, 0)
@@ -237,10 +240,13 @@ cdef bytes write_pickle(Dump dump, object obj):
     dump.outside = NOTHING
     dump.settle()
     dump.first_epoch = dump.epoch
-    # In protocol 0 and in fast mode making an opcode may run the garbage collector, and so other
-    # code. The speed of both does not matter.
+    # In fast mode making an opcode may run the garbage collector, and so other code. The speed of
+    # that does not matter, nor of a `bin` that is not the protocol's own.
     dump.careful = (
-        dump.persistent_id is not None or not dump.bin or dump.fast or dump.order is not None
+        dump.persistent_id is not None
+        or dump.bin != (dump.protocol > 0)
+        or dump.fast
+        or dump.order is not None
     )
     dump.logging = not dump.fast
     dump.plain_gets = <uint64_t>1 << 32 if dump.bin and not dump.compact else 0

@@ -5,9 +5,12 @@
 cdef inline bint save_scalar(Stream stream, PyObject* obj) noexcept:
     """Write None, a bool, a float or an int as nearly all are; return whether it was one."""
     cdef char* pos
-    if stream.protocol < 2 or not stream.bin:
-        return False
-    pos = quickpickle_scalar(stream.pos, obj)
+    if stream.protocol >= 2:
+        if not stream.bin:
+            return False
+        pos = quickpickle_scalar(stream.pos, obj)
+    else:
+        pos = quickpickle_old_scalar(stream.pos, obj, stream.bin)
     if pos == NULL:
         return False
     stream.pos = pos
@@ -129,7 +132,7 @@ cdef int save_new_str(Stream stream, PyObject* obj, bint unique) except -1:
     cdef size_t encoded_size
     quickpickle_make_ready(obj)
     if not stream.bin:
-        return save_text(stream, <object>obj)
+        return save_text(stream, obj, unique)
     if PyUnicode_IS_COMPACT_ASCII(obj):  # the characters are their own UTF-8
         data = <const char*>PyUnicode_DATA(obj)
         size = PyUnicode_GET_LENGTH(obj)
@@ -178,18 +181,34 @@ cdef inline int put_str_header(Stream stream, Py_ssize_t size) except -1:
     )
 
 
-cdef int save_text(Stream stream, object obj) except -1:
+cdef int save_text(Stream stream, PyObject* obj, bint unique) except -1:
     """A string in protocol 0."""
-    text = str.replace(obj, "\\", "\\u005c")
-    for character in "\0\n\r\x1a":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    encoded = text.encode("raw-unicode-escape") + b"\n"
+    cdef size_t size = quickpickle_text_size(obj)
+    if size >= FRAME_SIZE_TARGET - 1:
+        return save_large_text(stream, obj, size)
+    stream.room(size + 2)
+    stream.pos[0] = <char>OP_UNICODE
+    quickpickle_write_text(stream.pos + 1, obj, size)
+    stream.pos[size + 1] = b"\n"
+    stream.pos += size + 2
+    return stream.memoize(obj, unique)
+
+
+cdef int save_large_text(Stream stream, PyObject* obj, size_t size) except -1:
+    cdef bytes line
+    held = <object>obj  # as in save_large_str
+    stream.settle()
+    if size >= MOST_BYTES:
+        raise MemoryError
+    line = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size + 1)
+    quickpickle_write_text(PyBytes_AS_STRING(line), obj, size)
+    PyBytes_AS_STRING(line)[size] = b"\n"
     if stream.protocol >= 4:  # with `bin` set to 0: part of its frame, however long it is
-        stream.put_bytes(opcodes.UNICODE + encoded)
+        stream.put_bytes(opcodes.UNICODE + line)
     else:
         stream.put1(OP_UNICODE)
-        stream.payload(PyBytes_AS_STRING(encoded), len(encoded), encoded)
-    return stream.memoize(<PyObject*>obj, False)
+        stream.payload(PyBytes_AS_STRING(line), len(line), line)
+    return stream.memoize(<PyObject*>held, False)
 
 
 cdef inline int put_bytes_header(Stream stream, Py_ssize_t size) except -1:

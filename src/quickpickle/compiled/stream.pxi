@@ -318,12 +318,19 @@ cdef class Stream(Memo):
     cdef int put_memoize(self, Py_ssize_t number) except -1:
         """Write the opcode that memoizes below protocol 4."""
         if not self.bin:
-            return self.put_bytes(b"%b%d\n" % (opcodes.PUT, number))
+            return self.put_reference(OP_PUT, number)
         if number < 256:
             return self.put2(OP_BINPUT, <uint8_t>number)
         if <uint64_t>number >> 32 == 0:
             return self.put_opcode4(OP_LONG_BINPUT, <uint32_t>number)
         raise PicklingError("memo id too large for LONG_BINPUT")
+
+    @cython.final
+    cdef inline int put_reference(self, uint8_t code, Py_ssize_t number) except -1:
+        """Write a line with a number of the memo."""
+        self.room(22)
+        self.pos = quickpickle_write_reference(self.pos, code, <uint64_t>number)
+        return 0
 
     @cython.final
     cdef inline int get(self, Py_ssize_t number) except -1:
@@ -361,7 +368,7 @@ cdef class Stream(Memo):
                 enlarge_references(self)
             return self.get_and_note(number)
         if not self.bin and not self.compact:
-            return self.put_bytes(b"%b%d\n" % (opcodes.GET, number))
+            return self.put_reference(OP_GET, number)
         self.own()
         raise PicklingError("memo id too large for LONG_BINGET")
 
