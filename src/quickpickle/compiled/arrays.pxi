@@ -42,25 +42,18 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     """Write a small array of numbers, all of it known: its types, and where NumPy rebuilds it."""
     cdef quickpickle_array* array = <quickpickle_array*>obj
     cdef PyObject* order = <PyObject*>c_order
-    cdef MemoEntry* entry = dump.find(<PyObject*>plan.method)
-    cdef Py_ssize_t func, dtype, i, size
+    cdef Py_ssize_t func = dump.number_of(<PyObject*>plan.method)
+    cdef Py_ssize_t dtype = dump.number_of(array.descr), i, size = item_size(plan, array.descr)
+    cdef Py_ssize_t layout
     cdef uint64_t total
-    if dump.protocol < 5 or dump.buffer_callback is not None or array.nd > 3:
+    if func < 0 or dtype < 0 or size == 0 or dump.buffer_callback is not None or array.nd > 3:
         return ASK
-    if entry.key == NULL or entry.number < 0:
-        return ASK
-    func = entry.number
-    size = item_size(plan, array.descr)
-    entry = dump.find(array.descr)
-    if size == 0 or entry.key == NULL or entry.number < 0:
-        return ASK
-    dtype = entry.number
     if not array.flags & ARRAY_C_CONTIGUOUS:
         if not array.flags & ARRAY_F_CONTIGUOUS:
             return ASK
         order = <PyObject*>f_order
-    entry = dump.find(order)
-    if entry.key == NULL or entry.number < 0:
+    layout = dump.number_of(order)
+    if layout < 0:
         return ASK
     # Where a frame may end is not thought of here, so it all goes into this one.
     total = size
@@ -87,9 +80,71 @@ cdef int save_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     dump.put1(OP_EMPTY_TUPLE if array.nd == 0 else <uint8_t>(OP_TUPLE1 - 1 + array.nd))
     if array.nd:
         dump.memoize(NULL, True)
-    dump.get(entry.number)
+    dump.get(layout)
     dump.put_memoized(OP_TUPLE, NULL, True)
     return dump.put_memoized(OP_REDUCE, obj, unique)
+
+
+cdef int save_old_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    """The same below protocol 5: an array of no size is made, and gets all else as its state.
+
+    A large one too, if no file is to see its bytes. Single bytes are one object each in the
+    interpreter, so the memo may have them.
+    """
+    cdef quickpickle_array* array = <quickpickle_array*>obj
+    cdef Py_ssize_t func, cls, typecode, i
+    cdef Py_ssize_t dtype = dump.number_of(array.descr)
+    cdef uint64_t size = item_size(plan, array.descr)
+    if not plan.rebuild or dtype < 0 or array.nd > 3 or not (
+        array.flags & (ARRAY_C_CONTIGUOUS | ARRAY_F_CONTIGUOUS)
+    ):
+        return ASK
+    func = dump.number_of(PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 0))
+    typecode = dump.number_of(PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 1))
+    cls = dump.number_of(<PyObject*>plan.cls)
+    if func < 0 or typecode < 0 or cls < 0 or (dump.protocol < 3 and not is_encode_known(dump)):
+        return ASK
+    for i in range(array.nd):
+        if array.dimensions[i] > 0x7FFFFFFF:
+            return ASK
+        size *= array.dimensions[i]  # it is in memory, so this has less than 64 bits
+    if size < 2 or (size >= FRAME_SIZE_TARGET and (dump.write is not None or dump.compact)):
+        return ASK
+    dump.get(func)
+    dump.part_begins()
+    dump.get(cls)
+    dump.part_begins()
+    dump.put2(OP_BININT1, 0)
+    dump.put_memoized(OP_TUPLE1, NULL, True)
+    dump.part_begins()
+    dump.get(typecode)
+    dump.put_memoized(OP_TUPLE3, NULL, True)
+    dump.put_memoized(OP_REDUCE, obj, unique)
+    dump.part_begins()
+    dump.put1(OP_MARK)
+    dump.part_begins()
+    dump.put2(OP_BININT1, 1)
+    save_shape(dump, array)
+    dump.part_begins()
+    dump.get(dtype)
+    dump.part_begins()
+    dump.put1(OP_NEWFALSE if array.flags & ARRAY_C_CONTIGUOUS else OP_NEWTRUE)
+    dump.part_begins()
+    save_new_bytes(dump, array.data, <Py_ssize_t>size)
+    dump.put_memoized(OP_TUPLE, NULL, True)
+    return dump.put1(OP_BUILD)
+
+
+cdef int save_shape(Dump dump, quickpickle_array* array) except -1:
+    """Write a tuple of up to three small ints."""
+    cdef Py_ssize_t i
+    for i in range(array.nd):
+        dump.part_begins()
+        put_small_int(dump, array.dimensions[i])
+    dump.part_begins()
+    if array.nd == 0:
+        return dump.put1(OP_EMPTY_TUPLE)
+    return dump.put_memoized(<uint8_t>(OP_TUPLE1 - 1 + array.nd), NULL, True)
 
 
 cdef inline char* number_data(PyObject* obj) noexcept:
@@ -105,18 +160,14 @@ cdef bytes number_bytes(PyObject* obj, Py_ssize_t size):
 
 cdef int save_number(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     """Write a NumPy number whose dtype was met before, as was the function that rebuilds it."""
-    cdef MemoEntry* func = dump.find(PyTuple_GET_ITEM(<PyObject*>plan.names, 0))
-    cdef MemoEntry* dtype = dump.find(PyTuple_GET_ITEM(<PyObject*>plan.names, 1))
-    if (
-        func.key == NULL or func.number < 0
-        or dtype.key == NULL or dtype.number < 0
-        or (dump.protocol < 3 and (plan.size < 2 or not is_encode_known(dump)))
-    ):
+    cdef Py_ssize_t func = dump.number_of(PyTuple_GET_ITEM(<PyObject*>plan.names, 0))
+    cdef Py_ssize_t dtype = dump.number_of(PyTuple_GET_ITEM(<PyObject*>plan.names, 1))
+    if func < 0 or dtype < 0 or (dump.protocol < 3 and not is_encode_known(dump)):
         return ASK
-    dump.get(func.number)
+    dump.get(func)
     dump.part_begins()
-    dump.get(dtype.number)
+    dump.get(dtype)
     dump.part_begins()
-    save_short_bytes(dump, number_data(obj), plan.size)
+    save_new_bytes(dump, number_data(obj), plan.size)
     dump.put_memoized(OP_TUPLE2, NULL, True)
     return dump.put_memoized(OP_REDUCE, obj, unique)

@@ -163,7 +163,8 @@ cdef extern from "objects.h":
     const char* quickpickle_kept_utf8(PyObject*, Py_ssize_t*)
     size_t quickpickle_utf8_size(PyObject*)
     void quickpickle_write_utf8(PyObject*, char*)
-    char* quickpickle_write_latin1(char*, const char*, Py_ssize_t)
+    Py_ssize_t quickpickle_count_high(const char*, Py_ssize_t)
+    void quickpickle_write_latin1(char*, const char*, Py_ssize_t)
     void quickpickle_store4(char*, uint32_t)
     char* quickpickle_put_get(char*, uint32_t)
     ctypedef struct quickpickle_array:

@@ -197,12 +197,20 @@ static void quickpickle_write_utf8(PyObject *obj, char *target)
     }
 }
 
-/* Writes BINUNICODE for the characters of Latin-1, and returns the place behind it. */
-static char *quickpickle_write_latin1(char *pos, const char *data, Py_ssize_t size)
+/* How many characters of Latin-1 take two bytes. */
+static Py_ssize_t quickpickle_count_high(const char *data, Py_ssize_t size)
 {
-    char *start = pos;
+    Py_ssize_t i, count = 0;
+    for (i = 0; i < size; i++) {
+        count += (unsigned char)data[i] >> 7;
+    }
+    return count;
+}
+
+/* Writes characters of Latin-1 in UTF-8. */
+static void quickpickle_write_latin1(char *pos, const char *data, Py_ssize_t size)
+{
     Py_ssize_t i;
-    pos += 5;
     for (i = 0; i < size; i++) {
         unsigned char c = (unsigned char)data[i];
         if (c < 0x80) {
@@ -213,9 +221,6 @@ static char *quickpickle_write_latin1(char *pos, const char *data, Py_ssize_t si
             *pos++ = (char)(0x80 | (c & 0x3F));
         }
     }
-    *start = OP_BINUNICODE;
-    quickpickle_store4(start + 1, (uint32_t)(pos - start - 5));
-    return pos;
 }
 
 #endif

@@ -122,10 +122,14 @@ cdef int save_latin1(
     goes by its name. The str for a single byte is one object in the interpreter, so the memo may
     have it.
     """
-    if size < 2 or size > FRAME_SIZE_TARGET >> 3 or dump.careful or not dump.may_have_parts():
+    if size < 2 or dump.careful or not dump.may_have_parts():
+        return ASK
+    if size > FRAME_SIZE_TARGET >> 3 and (
+        not dump.bin or dump.write is not None or dump.compact or size > PY_SSIZE_T_MAX >> 1
+    ):
         return ASK
     if is_encode_known(dump):
-        dump.get(dump.find(<PyObject*>encode_function).number)
+        dump.get(dump.number_of(<PyObject*>encode_function))
     elif not (
         dump.reducer_override is absent
         and is_not_reduced(dump, <PyObject*>encode_function)
@@ -144,11 +148,11 @@ cdef int put_latin1(
     if dump.protocol < 2:
         dump.put1(OP_MARK)
     dump.part_begins()
-    dump.room(2 + 6 * size)
-    if dump.bin:
-        dump.pos = quickpickle_write_latin1(dump.pos, data, size)
-    else:
+    if not dump.bin:
+        dump.room(2 + 6 * size)
         dump.pos = quickpickle_write_latin1_line(dump.pos, data, size)
+    else:
+        put_latin1_str(dump, data, size)
     dump.memoize(NULL, True)
     dump.part_begins()
     save_str(dump, <PyObject*>latin1, 0)
@@ -157,19 +161,37 @@ cdef int put_latin1(
     return dump.put_memoized(OP_REDUCE, obj, unique)
 
 
+cdef int put_latin1_str(Dump dump, const char* data, Py_ssize_t size) except -1:
+    cdef Py_ssize_t encoded = size + quickpickle_count_high(data, size)
+    put_str_header(dump, encoded)
+    dump.room(<size_t>encoded)
+    if encoded == size:
+        memcpy(dump.pos, data, size)
+    else:
+        quickpickle_write_latin1(dump.pos, data, size)
+    dump.pos += encoded
+    if encoded >= FRAME_SIZE_TARGET:
+        dump.begin_frame()
+    return dump.room(SLACK)
+
+
 cdef inline bint is_encode_known(Dump dump) noexcept:
     """Whether save_latin1() needs no name for its function any more."""
-    cdef MemoEntry* entry = dump.find(<PyObject*>encode_function)
-    return entry.key != NULL and entry.number >= 0
+    return dump.number_of(<PyObject*>encode_function) >= 0
 
 
-cdef inline int save_short_bytes(Dump dump, const char* data, Py_ssize_t size) except -1:
-    """Write 2 to 255 bytes that are no object; below protocol 3 is_encode_known() has to hold."""
+cdef inline int save_new_bytes(Dump dump, const char* data, Py_ssize_t size) except -1:
+    """Write two or more bytes that are no object, in one piece with what is around them.
+
+    Below protocol 3 is_encode_known() has to hold. Large ones are not for a file.
+    """
     if dump.protocol < 3:
-        dump.get(dump.find(<PyObject*>encode_function).number)
+        dump.get(dump.number_of(<PyObject*>encode_function))
         return put_latin1(dump, data, size, NULL, True)
-    dump.put2(OP_SHORT_BINBYTES, <uint8_t>size)
+    put_bytes_header(dump, size)
     dump.put(data, size)
+    if size >= FRAME_SIZE_TARGET:
+        dump.begin_frame()
     return dump.memoize(NULL, True)
 
 

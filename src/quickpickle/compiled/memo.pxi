@@ -129,6 +129,12 @@ cdef class Memo:
         return entry
 
     @cython.final
+    cdef inline Py_ssize_t number_of(self, PyObject* key) noexcept:
+        """The number of an object; below 0 if it has none."""
+        cdef MemoEntry* entry = self.find(key)
+        return OPEN if entry.key == NULL else entry.number
+
+    @cython.final
     cdef inline MemoEntry* claim(self, PyObject* key) except NULL:
         """The entry of an object, which is OPEN if it had none."""
         cdef MemoEntry* entry = self.find_or_make_room(key)

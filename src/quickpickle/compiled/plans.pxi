@@ -39,6 +39,7 @@ cdef class Plan:
     cdef Py_ssize_t size
     cdef object method, code
     cdef dict fields  # for NDARRAY
+    cdef tuple rebuild  # the same
     cdef PyObject* own_fields  # for FIELDS: borrowed from the class, which has them in this version
     cdef PyObject* keys[PLAN_KEYS]  # of the last instance; owned
     cdef Py_ssize_t key_numbers[PLAN_KEYS]
@@ -121,12 +122,24 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code
         ):
             return False
-        if plan.kind == NDARRAY and (
-            find_quietly(<PyObject*>plan.fields, "_frombuffer") != <PyObject*>plan.method
-        ):
+        if plan.kind == NDARRAY and not is_rebuilt_so(plan):
             return False
     plan.epoch = dump.epoch
     return True
+
+
+cdef bint is_rebuilt_so(Plan plan) except -1:
+    """Whether NumPy would find the functions that it found for the plan."""
+    cdef PyObject* func
+    if find_quietly(<PyObject*>plan.fields, "_frombuffer") != <PyObject*>plan.method:
+        return False
+    if not plan.rebuild:
+        return True
+    func = find_quietly(PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 2), "_reconstruct")
+    return (
+        func == PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 0)
+        and find_quietly(<PyObject*>BUILTINS, "__import__") == import_function
+    )
 
 
 cdef uint64_t copyreg_epoch = 0
@@ -192,9 +205,10 @@ cdef int find_out(Plan plan, object obj) except -1:
     getattr(<object>cls, "__reduce_ex__", None)  # now it has a tag
     plan.version = quickpickle_type_version(cls)
     plan.metaclass_version = quickpickle_type_version(Py_TYPE(<PyObject*>cls))
-    kind, plan.names, slots, plan.method, fields, plan.code, plan.is_asked_plainly = (
-        planning.find_plan(obj)
-    )
+    (
+        kind, plan.names, slots, plan.method, fields, plan.code, plan.rebuild,
+        plan.is_asked_plainly,
+    ) = planning.find_plan(obj)
     plan.kind = kind
     plan.has_dict = (<object>cls).__dictoffset__ != 0
     plan.size = len(slots)
@@ -274,6 +288,8 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     if plan.kind == UUID:
         return save_uuid(dump, obj, unique, plan)
     if plan.kind == NDARRAY:
+        if dump.protocol < 5:
+            return save_old_ndarray(dump, obj, unique, plan)
         return save_ndarray(dump, obj, unique, plan)
     if plan.kind == NUMBER:
         return save_number(dump, obj, unique, plan)

@@ -62,7 +62,7 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
     if (dump.protocol < 3 and not is_encode_known(dump)) or not save_class(dump, plan):
         return ASK
     dump.part_begins()
-    save_short_bytes(dump, data, size)
+    save_new_bytes(dump, data, size)
     if tzinfo != NULL:
         dump.part_begins()
         dump.get(number)

@@ -41,7 +41,7 @@ DATETIME: Final = 9  # cls, (bytes,) or cls, (bytes, tzinfo): date, time and dat
 DECIMAL: Final = 10  # cls, (str,)
 ODICT: Final = 11  # cls, (), the instance dict or None, None, the items: OrderedDict
 UUID: Final = 12  # new, (cls,), {"int": the number}: those that are not said to be safe or unsafe
-NDARRAY: Final = 13  # _frombuffer, (buffer, dtype, shape, order): NumPy arrays, in protocol 5
+NDARRAY: Final = 13  # NumPy arrays: _frombuffer, (buffer, dtype, shape, order) in protocol 5
 NUMBER: Final = 14  # scalar, (dtype, bytes): NumPy's numbers
 DEQUE: Final = 15  # cls, () or ((), maxlen), None, the items
 
@@ -64,6 +64,8 @@ class Plan(NamedTuple):
     fields: dict[str, Any] | None = None
     """For FIELDS: the class's own __dataclass_fields__. For NDARRAY: where _frombuffer is found."""
     code: Any = None  # of `method`, where the plan relies on what that does
+    rebuild: tuple[Any, ...] = ()
+    """For NDARRAY below protocol 5: _reconstruct, its last argument, and where it is found."""
     is_asked_plainly: bool = True  # no class, no function, and it cannot claim to be one
 
 
@@ -246,7 +248,27 @@ def _plan_ndarray(cls: Any) -> Plan:
         return Plan(UNPLANNED)
     numbers = {id(number): number for number in map(dtype, "?bhilqBHILQefdgFDG")}
     constants = [item for number in numbers.values() for item in (number, number.itemsize)]
-    return Plan(NDARRAY, tuple(constants), method=func, fields=vars(module))
+    return Plan(
+        NDARRAY, tuple(constants), method=func, fields=vars(module), rebuild=_rebuild_of(cls)
+    )
+
+
+def _rebuild_of(cls: Any) -> tuple[Any, ...]:
+    """See Plan.rebuild; () where an array is reduced to something else than is known."""
+    # NumPy imports this module for each array.
+    module = sys.modules.get("numpy._core._multiarray_umath")
+    if type(module) is not ModuleType:
+        return ()
+    sample = cls((2, 2), order="F")
+    func, args, state = sample.__reduce_ex__(4)
+    if (
+        vars(module).get("_reconstruct") is not func
+        or args != (cls, (0,), b"b")
+        or state != (1, (2, 2), sample.dtype, True, sample.tobytes("A"))
+        or [type(part) for part in state] != [int, tuple, type(sample.dtype), bool, bytes]
+    ):
+        return ()
+    return func, args[2], vars(module)
 
 
 def _plan_number(cls: Any) -> Plan | None:
