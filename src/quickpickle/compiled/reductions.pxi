@@ -297,7 +297,7 @@ cdef int ask(Dump dump, object obj) except -1:
             elif PyType_Check(obj):
                 return save_global(dump, obj, None)
             else:
-                if dump.order is None:
+                if dump.order is None and dump.protocol >= 2:  # below it there is no plan
                     plan = make_plan(dump, obj)
                     if plan.kind != UNPLANNED:
                         result = save_planned(dump, <PyObject*>obj, False, plan)

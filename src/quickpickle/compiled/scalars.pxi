@@ -64,9 +64,7 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
             return put_small_int(stream, <Py_ssize_t>value)
         return stream.put_opcode4(OP_BININT, <uint32_t>value)
     if stream.protocol < 2:
-        held = obj
-        stream.settle()  # as above
-        return stream.put_bytes(b"%b%bL\n" % (opcodes.LONG, repr(obj).encode("ascii")))
+        return save_long_line(stream, obj)
     # Little-endian two's complement, in as few bytes as keep the sign: behind the longer of the
     # headers, then what the highest byte only repeats of the sign is taken off.
     if is_small:
@@ -97,6 +95,19 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
         stream.look_how_far(size)
     stream.pos += size
     return 0
+
+
+cdef int save_long_line(Stream stream, object obj) except -1:
+    """A large int in protocols 0 and 1."""
+    cdef Py_ssize_t size
+    stream.settle()  # repr lets the handlers of signals run
+    text = repr(obj)
+    size = len(text)
+    stream.room(size + 3)
+    stream.put1(OP_LONG)
+    stream.put(<const char*>PyUnicode_DATA(<PyObject*>text), size)
+    stream.look_how_far(size)
+    return stream.put2(b"L", b"\n")
 
 
 cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -1:
