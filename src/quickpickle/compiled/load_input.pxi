@@ -289,26 +289,12 @@ cdef int read_line(Loader self) except -1:
     return 0
 
 
-cdef object take_bytes(Loader self, uint64_t count):
-    """A bytes object of the next `count` bytes."""
-    cdef Py_ssize_t size = <Py_ssize_t>count
-    if have_payload(self, count):
-        data = new_bytes(<const char*>self.p, size)
-        self.p += size
-        return data
-    return read_large(self, size, False)
-
-
-cdef bytes new_bytes(const char* data, Py_ssize_t size):
+cdef PyObject* new_bytes(const char* data, Py_ssize_t size) except NULL:
     """Not one of those of one byte that the interpreter shares, as its own unpickler does it."""
     cdef PyObject* made = PyBytes_FromStringAndSize_(NULL, size)
-    if made == NULL:
-        raise MemoryError
     if size:
         memcpy(PyBytes_AS_STRING_(made), data, size)
-    result = <bytes>made
-    Py_DECREF(made)
-    return result
+    return made
 
 
 cdef object take_bytearray(Loader self, uint64_t count):
@@ -338,6 +324,7 @@ cdef bint have_payload(Loader self, uint64_t count) except -1:
 
 cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     """Read bytes straight to where they stay, in pieces, so that no length is believed."""
+    cdef PyObject* made
     cdef Py_ssize_t have, size
     if self.mapping is not None and count >= LEAST_MAPPED:
         mapped = read_mapped(self, count, as_bytearray)
@@ -400,7 +387,9 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     count_passed(self)
     result = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     if len(result) == 1:
-        result = new_bytes(PyBytes_AS_STRING(result), 1)
+        made = new_bytes(PyBytes_AS_STRING(result), 1)
+        result = <object>made
+        Py_DECREF(made)
     if as_bytearray:
         result = bytearray(result)
     del pieces

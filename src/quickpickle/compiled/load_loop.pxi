@@ -367,11 +367,11 @@ cdef int load_other(Loader self, uint8_t code) except -1:
         self.p += 1
         if self.calls_at_once and date_at_once(self, self.p[-1]):
             return 0
-        return push_new(self, take_bytes(self, self.p[-1]))
+        return load_bytes(self, self.p[-1])
     elif code == OP_BINBYTES:
-        return push_new(self, take_bytes(self, short_count(self, "BINBYTES")))
+        return load_bytes(self, short_count(self, "BINBYTES"))
     elif code == OP_BINBYTES8:
-        return push_new(self, take_bytes(self, long_count(self, "BINBYTES")))
+        return load_bytes(self, long_count(self, "BINBYTES"))
     elif code == OP_BYTEARRAY8:
         return push_new(self, take_bytearray(self, long_count(self, "BYTEARRAY8")))
     elif code == OP_LONG1:
@@ -492,6 +492,15 @@ cdef int load_str(Loader self, uint64_t size) except -1:
     self.p += size  # also of a str that is not valid: the next load() goes on behind it
     made = quickpickle_make_str(self.p - size, <Py_ssize_t>size)
     return -1 if made == NULL else self.push(made)
+
+
+cdef int load_bytes(Loader self, uint64_t count) except -1:
+    cdef PyObject* made
+    if not have_payload(self, count):
+        return push_new(self, read_large(self, <Py_ssize_t>count, False))
+    made = new_bytes(<const char*>self.p, <Py_ssize_t>count)
+    self.p += count
+    return self.push(made)
 
 
 cdef int load_long(Loader self, uint32_t size) except -1:
