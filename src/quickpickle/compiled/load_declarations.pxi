@@ -104,6 +104,7 @@ cdef extern from "making.h":
     uint32_t quickpickle_load4(const uint8_t*)
     uint64_t quickpickle_load8(const uint8_t*)
     PyObject* quickpickle_make_str(const uint8_t*, Py_ssize_t) noexcept
+    PyObject* quickpickle_make_bytes(const uint8_t*, Py_ssize_t)
     PyObject* quickpickle_make_int(long) noexcept
     PyObject* quickpickle_make_long(const uint8_t*, size_t) noexcept
     PyObject* quickpickle_make_float(const uint8_t*) noexcept

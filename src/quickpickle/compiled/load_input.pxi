@@ -289,14 +289,6 @@ cdef int read_line(Loader self) except -1:
     return 0
 
 
-cdef PyObject* new_bytes(const char* data, Py_ssize_t size) except NULL:
-    """Not one of those of one byte that the interpreter shares, as its own unpickler does it."""
-    cdef PyObject* made = PyBytes_FromStringAndSize_(NULL, size)
-    if size:
-        memcpy(PyBytes_AS_STRING_(made), data, size)
-    return made
-
-
 cdef object take_bytearray(Loader self, uint64_t count):
     cdef Py_ssize_t size = <Py_ssize_t>count
     if have_payload(self, count):
@@ -387,7 +379,7 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     count_passed(self)
     result = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     if len(result) == 1:
-        made = new_bytes(PyBytes_AS_STRING(result), 1)
+        made = quickpickle_make_bytes(<const uint8_t*>PyBytes_AS_STRING(result), 1)
         result = <object>made
         Py_DECREF(made)
     if as_bytearray:

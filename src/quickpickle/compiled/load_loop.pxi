@@ -230,6 +230,28 @@ cdef PyObject* load_pickle(Loader self, Watched watched) except NULL:
                     break
                 p += 1
             continue
+        elif code == OP_SHORT_BINBYTES or code == OP_BINBYTES:
+            index = 1 if code == OP_SHORT_BINBYTES else 4
+            # Behind a class, they may become a date: see date_at_once().
+            if likely(self.end - p > index) and not (
+                self.calls_at_once and top > self.fence and PyType_Check(top[-1])
+            ):
+                size = p[0] if index == 1 else quickpickle_load4(p)
+                if likely(<size_t>(self.end - p - index) >= size):
+                    p += index
+                    made = quickpickle_make_bytes(p, <Py_ssize_t>size)
+                    p += size
+                    if unlikely(made == NULL):
+                        break
+                    top[0] = made
+                    top += 1
+                    continue
+            self.p = p
+            self.top = top
+            load_other(self, code)
+            p = self.p
+            top = self.top
+            continue
         elif code == OP_EMPTY_LIST:
             made = PyList_New(0)
             if unlikely(made == NULL):
@@ -498,7 +520,7 @@ cdef int load_bytes(Loader self, uint64_t count) except -1:
     cdef PyObject* made
     if not have_payload(self, count):
         return push_new(self, read_large(self, <Py_ssize_t>count, False))
-    made = new_bytes(<const char*>self.p, <Py_ssize_t>count)
+    made = quickpickle_make_bytes(self.p, <Py_ssize_t>count)
     self.p += count
     return self.push(made)
 

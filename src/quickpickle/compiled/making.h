@@ -312,4 +312,14 @@ static inline PyObject *quickpickle_make_float(const uint8_t *data)
     return PyFloat_FromDouble(value);
 }
 
+/* Bytes; not one of those of one byte that the interpreter shares, as its own unpickler does it. */
+static inline PyObject *quickpickle_make_bytes(const uint8_t *data, Py_ssize_t size)
+{
+    PyObject *made = PyBytes_FromStringAndSize(NULL, size);
+    if (made != NULL && size != 0) {
+        memcpy(PyBytes_AS_STRING(made), data, size);
+    }
+    return made;
+}
+
 #endif
