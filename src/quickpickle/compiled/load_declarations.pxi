@@ -103,6 +103,7 @@ cdef extern from "making.h":
     uint32_t quickpickle_load2(const uint8_t*)
     uint32_t quickpickle_load4(const uint8_t*)
     uint64_t quickpickle_load8(const uint8_t*)
+    bint quickpickle_is_ascii(const uint8_t*, Py_ssize_t) noexcept
     PyObject* quickpickle_make_str(const uint8_t*, Py_ssize_t) noexcept
     PyObject* quickpickle_make_bytes(const uint8_t*, Py_ssize_t)
     PyObject* quickpickle_make_int(long) noexcept

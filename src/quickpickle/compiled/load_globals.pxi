@@ -122,7 +122,17 @@ cdef int load_global(Loader self) except -1:
 
 
 cdef object take_name(Loader self, str encoding):
-    line = take_line(self)
+    cdef Py_ssize_t size
+    cdef const char* text = next_line(self, &size)
+    cdef PyObject* made
+    if size and quickpickle_is_ascii(<const uint8_t*>text, size):  # the same in both encodings
+        made = quickpickle_make_str(<const uint8_t*>text, size)
+        if made == NULL:
+            raise MemoryError
+        name = <object>made
+        Py_DECREF(made)
+        return name
+    line = text[:size]
     self.close_window()
     name = loading.parse_name(line, encoding)
     self.open_window()

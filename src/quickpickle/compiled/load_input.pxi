@@ -245,12 +245,6 @@ cdef int finish_input(Loader self) except -1:
     return 0
 
 
-cdef bytes take_line(Loader self):
-    cdef Py_ssize_t size
-    cdef const char* text = next_line(self, &size)
-    return text[:size]
-
-
 cdef const char* next_line(Loader self, Py_ssize_t* size) except NULL:
     """The line that begins at p, without its end, as it lies in the data until more is read."""
     cdef const uint8_t* found = NULL
