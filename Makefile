@@ -33,9 +33,9 @@ demo: $(VENV)/.installed-progress
 test: $(VENV)/.installed-test,integration
 	$(BIN)/python -m pytest -m "not servers" $(PYTEST_ARGS)
 
-# Spark, which needs Java, and Ray; one file after another, as each has processes of its own.
+# Spark, which needs Java, and Ray: one after the other, as each starts many processes.
 servers: $(VENV)/.installed-test,distributed
-	$(BIN)/python -m pytest -m servers
+	$(BIN)/python -m pytest -m servers tests/integrations
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

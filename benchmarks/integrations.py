@@ -2,11 +2,11 @@
 
     python benchmarks/integrations.py [INTEGRATION ...]
 
-With the extra `integration` installed. Both sides take turns in one process; of each, the least
-time of several rounds counts, and beside it stands what their medians give: it is another where
-the system makes pages for one side, and in some of the rounds only. The garbage collector is off
-where nothing is loaded; where something comes back from another process it is on, as in programs.
-An integration whose library is missing is left out.
+With the extra `integration` installed; Ray and Spark are in the extra `distributed`. Both sides
+take turns in one process; of each, the least time of several rounds counts, and beside it stands
+what their medians give: it is another where the system makes pages for one side, and in some of the
+rounds only. The garbage collector is off where nothing is loaded; where something comes back from
+another process it is on, as in programs. An integration whose library is missing is left out.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from __future__ import annotations
 import argparse
 import gc
 import math
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from statistics import geometric_mean, median
 from typing import Any, NamedTuple
 
@@ -214,6 +217,96 @@ def dask() -> Iterator[Pair]:
         )
 
 
+def _shared_records(count: int) -> list[Any]:
+    """Many small objects, of a class that workers import."""
+    from integrations import Point
+
+    return [Point(i, i / 7, f"point {i}") for i in range(count)]
+
+
+def _keyed_records(number: int) -> Iterator[tuple[int, Any]]:
+    return ((i % 1000, point) for i, point in enumerate(_shared_records(25_000)))
+
+
+def ray() -> Iterator[Pair]:
+    """quickpickle.integrations.ray.install(): in this process, and in the workers of one side."""
+    import ray
+
+    from quickpickle.integrations.ray import install, uninstall
+
+    records = _shared_records(20_000)
+    give_back = ray.remote(_give_back)
+    path = {"PYTHONPATH": os.path.dirname(__file__)}
+    options = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+    ray.init(**options, runtime_env={"env_vars": path})
+    ours = give_back.options(
+        runtime_env={
+            "env_vars": path,
+            "worker_process_setup_hook": "quickpickle.integrations.ray.install",
+        }
+    )
+
+    def installed(action: Callable[[], object], is_installed: bool) -> Callable[[], object]:
+        def run() -> object:
+            (install if is_installed else uninstall)()
+            return action()
+
+        return run
+
+    put = lambda: ray.put(records)  # noqa: E731
+    yield Pair("put: 20,000 dataclasses", installed(put, False), installed(put, True))
+    made = ray.put(records)
+    get = lambda: ray.get(made)  # noqa: E731
+    yield Pair("get", installed(get, False), installed(get, True), loads=True)
+    yield Pair(
+        "a task gets them and returns them",
+        installed(lambda: ray.get(give_back.remote(records)), False),
+        installed(lambda: ray.get(ours.remote(records)), True),
+        loads=True,
+    )
+    ray.shutdown()
+    uninstall()
+
+
+def spark() -> Iterator[Pair]:
+    """quickpickle.integrations.spark.Serializer() against Spark's own: two local threads."""
+    from pyspark import SparkConf, SparkContext
+    from pyspark.serializers import AutoBatchedSerializer, CloudPickleSerializer
+
+    from quickpickle.integrations.spark import Serializer
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYTHONPATH"] = os.path.dirname(__file__)
+    quiet = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+    context = SparkContext("local[2]", "benchmark", conf=SparkConf().setAll([*quiet.items()]))
+    context.setLogLevel("OFF")
+
+    def use(serializer: Any) -> None:
+        """As SparkContext(serializer=...) does it."""
+        context._unbatched_serializer = serializer
+        context.serializer = AutoBatchedSerializer(serializer)
+
+    def pair(title: str, job: Callable[[Any], object]) -> Pair:
+        def run(serializer: Any, rdd: Any) -> object:
+            use(serializer)
+            return job(rdd)
+
+        theirs, ours = (partial(run, *side) for side in sides)
+        return Pair(title, theirs, ours, loads=True)
+
+    sides: list[tuple[Any, Any]] = []
+    for serializer in (CloudPickleSerializer(), Serializer()):
+        use(serializer)
+        rdd = context.parallelize(range(4), 4).flatMap(_keyed_records).persist()
+        rdd.count()
+        sides.append((serializer, rdd))
+    yield pair("collect: 100,000 dataclasses", lambda rdd: rdd.collect())
+    yield pair("partitionBy", lambda rdd: rdd.partitionBy(4).count())
+    yield pair("groupByKey", lambda rdd: rdd.groupByKey(4).mapValues(len).count())
+    yield pair("sortByKey", lambda rdd: rdd.sortByKey(True, 4).count())
+    context.stop()
+
+
 def serializers() -> Iterator[Pair]:
     """What kombu (Celery) and Django's Redis cache write, and a Pickler with persistent ids."""
     import io
@@ -288,7 +381,7 @@ def buffers() -> Iterator[Pair]:
 
 INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
     integration.__name__: integration
-    for integration in (cloud, processes, joblib, dask, serializers, buffers)
+    for integration in (cloud, processes, joblib, dask, ray, spark, serializers, buffers)
 }
 
 

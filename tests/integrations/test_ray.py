@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -203,6 +206,16 @@ def test_what_cannot_be_put(cluster):
     with pytest.raises(TypeError, match=r"lock") as caught:
         cluster.put(DataPoint(1, {"a": threading.Lock()}))
     assert caught.value.__cause__.path.endswith(".y['a']")
+
+
+def test_the_example(cluster, tmp_path):
+    cluster.shutdown()  # the example has a cluster of its own
+    run = [sys.executable, str(Path(__file__).parents[2] / "examples" / "ray_records.py")]
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    result = subprocess.run(
+        run, capture_output=True, text=True, timeout=120, check=False, env=environment, cwd=tmp_path
+    )
+    assert result.stdout == "2000 records, total 1999000\n", result.stderr
 
 
 def test_install_and_uninstall(quick):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,10 @@ from integrations.deep import deep_list, depth
 from models import DataPoint
 
 pyspark = pytest.importorskip("pyspark", reason="for `make servers` alone")
+if shutil.which("java") is None:
+    pytest.skip(
+        "Spark needs Java (apt-get install openjdk-17-jre-headless)", allow_module_level=True
+    )
 from pyspark.serializers import (  # noqa: E402
     AutoBatchedSerializer,
     BatchedSerializer,
@@ -226,3 +232,11 @@ def test_data_frames_and_functions_of_users(installed):
 
     copies = frame.select("s", of_quickpickle("i").alias("t")).collect()
     assert [tuple(row) for row in copies] == [(str(i), f"{i} quickpickle.cloud") for i in range(10)]
+
+
+def test_the_example(tmp_path):
+    run = [sys.executable, str(Path(__file__).parents[2] / "examples" / "spark_records.py")]
+    result = subprocess.run(
+        run, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
+    )
+    assert result.stdout == "[(0, 666333), (1, 667000), (2, 665667)]\n", result.stderr
