@@ -191,6 +191,7 @@ class Cloud:
     def __repr__(self) -> str:
         return f"quickpickle.cloud.of({self._module.__name__})"
 
+    @drops_frames
     def __getattr__(self, name: str) -> Any:
         """All other names of the copy."""
         if name == "_module" or (name.startswith("__") and name != "__version__"):
