@@ -12,10 +12,12 @@ another process it is on, as in programs. An integration whose library is missin
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import math
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -152,8 +154,6 @@ def processes() -> Iterator[Pair]:
 
 def joblib() -> Iterator[Pair]:
     """joblib.Parallel by loky, and joblib.dump against quickpickle.dump."""
-    import tempfile
-
     import joblib
     from joblib.externals.loky import get_reusable_executor, set_loky_pickler
 
@@ -343,6 +343,129 @@ def serializers() -> Iterator[Pair]:
     yield Pair("persistent_id: 20,000 dataclasses", theirs, ours)
 
 
+def lines() -> Iterator[Pair]:
+    """Libraries with a line of their own, or by quickpickle.install(): written, and read again."""
+    import importlib
+    import pickle
+
+    import quickpickle
+
+    records = _records(20_000)
+    for name, store in STORES.items():
+        try:
+            for module in name.split(", ")[1:]:
+                importlib.import_module(module)
+        except ImportError as error:
+            print(f"{name:36} left out: {error}")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            theirs, ours = (
+                partial(store, folder, records, module) for module in (pickle, quickpickle)
+            )
+            yield Pair(name.partition(",")[0], theirs, ours, loads=True)
+
+
+def _installed(pickler: Any) -> Any:
+    import quickpickle
+
+    return quickpickle.install() if pickler is quickpickle else contextlib.nullcontext()
+
+
+def _of_huey(folder: str, records: Any, pickler: Any) -> None:
+    from huey.serializer import Serializer
+
+    with _installed(pickler):
+        Serializer().deserialize(Serializer().serialize(records))
+
+
+def _of_dramatiq(folder: str, records: Any, pickler: Any) -> None:
+    from dramatiq import PickleEncoder
+
+    with _installed(pickler):
+        PickleEncoder().decode(PickleEncoder().encode({"args": records}))
+
+
+def _of_aiocache(folder: str, records: Any, pickler: Any) -> None:
+    from aiocache.serializers import PickleSerializer
+
+    with _installed(pickler):
+        PickleSerializer().loads(PickleSerializer().dumps(records))
+
+
+def _of_diskcache(folder: str, records: Any, pickler: Any) -> None:
+    from diskcache import Cache
+
+    with _installed(pickler), Cache(folder) as cache:
+        cache["key"] = records
+        cache["key"]
+
+
+def _of_pandas(folder: str, records: Any, pickler: Any) -> None:
+    import pandas as pd
+
+    with _installed(pickler):
+        pd.to_pickle(records, f"{folder}/file.pkl")
+        pd.read_pickle(f"{folder}/file.pkl")
+
+
+def _of_dogpile(folder: str, records: Any, pickler: Any) -> None:
+    from dogpile.cache import make_region
+
+    region = make_region(serializer=pickler.dumps, deserializer=pickler.loads)
+    region.configure("dogpile.cache.memory_pickle")
+    region.set("key", records)
+    region.get("key")
+
+
+def _of_sqlalchemy(folder: str, records: Any, pickler: Any) -> None:
+    import sqlalchemy as sa
+
+    engine = sa.create_engine("sqlite://")
+    column = sa.Column("value", sa.PickleType(pickler=pickler))
+    table = sa.Table("objects", sa.MetaData(), column)
+    table.create(engine)
+    with engine.connect() as connection:
+        connection.execute(table.insert(), {"value": records})
+        connection.execute(table.select()).scalar_one()
+    engine.dispose()
+
+
+def _of_mpi(folder: str, records: Any, pickler: Any) -> None:
+    from mpi4py import MPI
+
+    MPI.pickle.__init__(pickler.dumps, pickler.loads, 5)  # type: ignore[misc]
+    MPI.COMM_SELF.sendrecv(records, 0, source=0)
+
+
+def _of_rq(folder: str, records: Any, pickler: Any) -> None:
+    from rq.serializers import resolve_serializer
+
+    serializer = resolve_serializer(None if pickler.__name__ == "pickle" else pickler)
+    serializer.loads(serializer.dumps(records))
+
+
+def _of_beam(folder: str, records: Any, pickler: Any) -> None:
+    from apache_beam.coders import PickleCoder
+
+    with _installed(pickler):
+        coder = PickleCoder()
+        coder.decode(coder.encode(records))
+
+
+STORES: dict[str, Callable[[str, Any, Any], None]] = {
+    "RQ, rq": _of_rq,
+    "huey, huey": _of_huey,
+    "dramatiq, dramatiq": _of_dramatiq,
+    "aiocache, aiocache": _of_aiocache,
+    "dogpile.cache, dogpile.cache": _of_dogpile,
+    "diskcache, diskcache": _of_diskcache,
+    "SQLAlchemy PickleType, sqlalchemy": _of_sqlalchemy,
+    "pandas to_pickle and read_pickle, pandas": _of_pandas,
+    "Beam PickleCoder, apache_beam.coders": _of_beam,
+    "mpi4py sendrecv, mpi4py.MPI": _of_mpi,
+}
+
+
 def buffers() -> Iterator[Pair]:
     """Out of band, `buffer_callback`: what is left is what describes the buffers."""
     import pickle
@@ -381,7 +504,7 @@ def buffers() -> Iterator[Pair]:
 
 INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
     integration.__name__: integration
-    for integration in (cloud, processes, joblib, dask, ray, spark, serializers, buffers)
+    for integration in (cloud, processes, joblib, dask, ray, spark, serializers, lines, buffers)
 }
 
 

@@ -43,7 +43,12 @@ def is_installed(name):
     return importlib.util.find_spec(name.partition(".")[0]) and importlib.util.find_spec(name)
 
 
-OTHERS = ("joblib.externals.cloudpickle", "pyspark.cloudpickle", "ray.cloudpickle")
+OTHERS = (
+    "apache_beam.internal.cloudpickle",
+    "joblib.externals.cloudpickle",
+    "pyspark.cloudpickle",
+    "ray.cloudpickle",
+)
 
 
 @pytest.fixture(params=["copy", *filter(is_installed, OTHERS)])
@@ -180,7 +185,7 @@ def test_code_of_a_copy_that_is_changed_after_the_fact(cloud, theirs, monkeypatc
         monkeypatch.setattr(
             module,
             "_should_pickle_by_reference",
-            lambda obj, name=None: obj is not add and rule(obj, name),
+            lambda obj, *args, **options: obj is not add and rule(obj, *args, **options),
         )
     else:
         override = theirs.CloudPickler.reducer_override

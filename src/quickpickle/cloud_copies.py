@@ -10,6 +10,7 @@ import ast
 import hashlib
 import importlib
 import inspect
+import io
 import sys
 import textwrap
 from collections.abc import Callable
@@ -62,7 +63,8 @@ def of(module: ModuleType) -> Cloud:
     ----------
     module
         cloudpickle, or a copy that another library has in it: `ray.cloudpickle`,
-        `pyspark.cloudpickle`, `joblib.externals.cloudpickle` (before joblib 1.6).
+        `pyspark.cloudpickle`, `apache_beam.internal.cloudpickle`, `joblib.externals.cloudpickle`
+        (before joblib 1.6).
 
     It has `Pickler`, `CloudPickler`, `dump`, `dumps`, `load`, `loads` and `diagnose`, and all other
     names are those of the copy, as `register_pickle_by_value`. Functions and classes are pickled by
@@ -301,10 +303,19 @@ def _reducers_of(theirs: Any) -> Any:
     known = _known(theirs)
     if known is not None:
         only_globals(*known)(Reducers.reducer_override)
-    for name, value in vars(theirs).items():
+    for name, value in {**vars(theirs), **_defaults_of(theirs)}.items():
         if name not in ("dump", _HOOK) and not name.startswith("__"):
             setattr(Reducers, name, value)
     return Reducers
+
+
+def _defaults_of(theirs: Any) -> dict[str, Any]:
+    """The attributes that each Pickler of a copy has from its start, as Beam's has its `config`."""
+    first, second = (vars(theirs(io.BytesIO())) for _ in range(2))
+    own = {name for name, value in first.items() if value is not second.get(name)} - {"globals_ref"}
+    if own:
+        raise TypeError(f"a Pickler of {theirs.__module__} has a state that is not known: {own}")
+    return {name: first[name] for name in first.keys() - {"globals_ref", "proto"}}
 
 
 def _known(theirs: Any) -> tuple[Any, ...] | None:
