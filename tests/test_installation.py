@@ -315,6 +315,15 @@ def test_workers_have_the_policy_too(method):
         multiprocessing.get_context(method).Pool(1) as pool,
     ):
         assert [pool.apply(refuses, (data,)) for data in (harmful, harmless)] == [True, False]
+    items = ("_CallItem", "_ResultItem")
+    names = [f"concurrent.futures.process.{name}" for name in items]
+    with (
+        quickpickle.install(policy=policy.allow(*names, dangerous=True)),
+        concurrent.futures.ProcessPoolExecutor(
+            1, mp_context=multiprocessing.get_context(method)
+        ) as executor,
+    ):
+        assert executor.submit(refuses, harmful).result()
 
 
 class ProcessWithReduction(multiprocessing.get_context("spawn").Process):
