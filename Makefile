@@ -23,15 +23,19 @@ VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint bench changes coverage debug docs fuzz leaks mutate reproducible sanitize stress \
-  unknown valgrind clean
+.PHONY: demo test lint bench changes coverage debug docs fuzz leaks mutate reproducible sanitize \
+  servers stress unknown valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-progress
 	$(BIN)/quickpickle demo
 
 test: $(VENV)/.installed-test,integration
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not servers" $(PYTEST_ARGS)
+
+# Spark, which needs Java, and Ray: one after the other, as each starts many processes.
+servers: $(VENV)/.installed-test,distributed
+	$(BIN)/python -m pytest -m servers tests/integrations
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

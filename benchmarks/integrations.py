@@ -2,21 +2,26 @@
 
     python benchmarks/integrations.py [INTEGRATION ...]
 
-With the extra `integration` installed. Both sides take turns in one process; of each, the least
-time of several rounds counts, and beside it stands what their medians give: it is another where
-the system makes pages for one side, and in some of the rounds only. The garbage collector is off
-where nothing is loaded; where something comes back from another process it is on, as in programs.
-An integration whose library is missing is left out.
+With the extra `integration` installed; Ray and Spark are in the extra `distributed`. Both sides
+take turns in one process; of each, the least time of several rounds counts, and beside it stands
+what their medians give: it is another where the system makes pages for one side, and in some of the
+rounds only. The garbage collector is off where nothing is loaded; where something comes back from
+another process it is on, as in programs. An integration whose library is missing is left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import math
+import os
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from statistics import geometric_mean, median
 from typing import Any, NamedTuple
 
@@ -149,8 +154,6 @@ def processes() -> Iterator[Pair]:
 
 def joblib() -> Iterator[Pair]:
     """joblib.Parallel by loky, and joblib.dump against quickpickle.dump."""
-    import tempfile
-
     import joblib
     from joblib.externals.loky import get_reusable_executor, set_loky_pickler
 
@@ -214,6 +217,96 @@ def dask() -> Iterator[Pair]:
         )
 
 
+def _shared_records(count: int) -> list[Any]:
+    """Many small objects, of a class that workers import."""
+    from integrations import Point
+
+    return [Point(i, i / 7, f"point {i}") for i in range(count)]
+
+
+def _keyed_records(number: int) -> Iterator[tuple[int, Any]]:
+    return ((i % 1000, point) for i, point in enumerate(_shared_records(25_000)))
+
+
+def ray() -> Iterator[Pair]:
+    """quickpickle.integrations.ray.install(): in this process, and in the workers of one side."""
+    import ray
+
+    from quickpickle.integrations.ray import install, uninstall
+
+    records = _shared_records(20_000)
+    give_back = ray.remote(_give_back)
+    path = {"PYTHONPATH": os.path.dirname(__file__)}
+    options = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+    ray.init(**options, runtime_env={"env_vars": path})
+    ours = give_back.options(
+        runtime_env={
+            "env_vars": path,
+            "worker_process_setup_hook": "quickpickle.integrations.ray.install",
+        }
+    )
+
+    def installed(action: Callable[[], object], is_installed: bool) -> Callable[[], object]:
+        def run() -> object:
+            (install if is_installed else uninstall)()
+            return action()
+
+        return run
+
+    put = lambda: ray.put(records)  # noqa: E731
+    yield Pair("put: 20,000 dataclasses", installed(put, False), installed(put, True))
+    made = ray.put(records)
+    get = lambda: ray.get(made)  # noqa: E731
+    yield Pair("get", installed(get, False), installed(get, True), loads=True)
+    yield Pair(
+        "a task gets them and returns them",
+        installed(lambda: ray.get(give_back.remote(records)), False),
+        installed(lambda: ray.get(ours.remote(records)), True),
+        loads=True,
+    )
+    ray.shutdown()
+    uninstall()
+
+
+def spark() -> Iterator[Pair]:
+    """quickpickle.integrations.spark.Serializer() against Spark's own: two local threads."""
+    from pyspark import SparkConf, SparkContext
+    from pyspark.serializers import AutoBatchedSerializer, CloudPickleSerializer
+
+    from quickpickle.integrations.spark import Serializer
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYTHONPATH"] = os.path.dirname(__file__)
+    quiet = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+    context = SparkContext("local[2]", "benchmark", conf=SparkConf().setAll([*quiet.items()]))
+    context.setLogLevel("OFF")
+
+    def use(serializer: Any) -> None:
+        """As SparkContext(serializer=...) does it."""
+        context._unbatched_serializer = serializer
+        context.serializer = AutoBatchedSerializer(serializer)
+
+    def pair(title: str, job: Callable[[Any], object]) -> Pair:
+        def run(serializer: Any, rdd: Any) -> object:
+            use(serializer)
+            return job(rdd)
+
+        theirs, ours = (partial(run, *side) for side in sides)
+        return Pair(title, theirs, ours, loads=True)
+
+    sides: list[tuple[Any, Any]] = []
+    for serializer in (CloudPickleSerializer(), Serializer()):
+        use(serializer)
+        rdd = context.parallelize(range(4), 4).flatMap(_keyed_records).persist()
+        rdd.count()
+        sides.append((serializer, rdd))
+    yield pair("collect: 100,000 dataclasses", lambda rdd: rdd.collect())
+    yield pair("partitionBy", lambda rdd: rdd.partitionBy(4).count())
+    yield pair("groupByKey", lambda rdd: rdd.groupByKey(4).mapValues(len).count())
+    yield pair("sortByKey", lambda rdd: rdd.sortByKey(True, 4).count())
+    context.stop()
+
+
 def serializers() -> Iterator[Pair]:
     """Pickles of kombu (Celery), of Django's Redis cache, of a Pickler with persistent ids."""
     import io
@@ -248,6 +341,129 @@ def serializers() -> Iterator[Pair]:
     ]
     theirs, ours = (lambda cls=cls: cls(io.BytesIO(), 5).dump(records) for cls in picklers)
     yield Pair("persistent_id: 20,000 dataclasses", theirs, ours)
+
+
+def lines() -> Iterator[Pair]:
+    """Libraries with a line of their own, or by quickpickle.install(): written, and read again."""
+    import importlib
+    import pickle
+
+    import quickpickle
+
+    records = _records(20_000)
+    for name, store in STORES.items():
+        try:
+            for module in name.split(", ")[1:]:
+                importlib.import_module(module)
+        except ImportError as error:
+            print(f"{name:36} left out: {error}")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            theirs, ours = (
+                partial(store, folder, records, module) for module in (pickle, quickpickle)
+            )
+            yield Pair(name.partition(",")[0], theirs, ours, loads=True)
+
+
+def _installed(pickler: Any) -> Any:
+    import quickpickle
+
+    return quickpickle.install() if pickler is quickpickle else contextlib.nullcontext()
+
+
+def _of_huey(folder: str, records: Any, pickler: Any) -> None:
+    from huey.serializer import Serializer
+
+    with _installed(pickler):
+        Serializer().deserialize(Serializer().serialize(records))
+
+
+def _of_dramatiq(folder: str, records: Any, pickler: Any) -> None:
+    from dramatiq import PickleEncoder
+
+    with _installed(pickler):
+        PickleEncoder().decode(PickleEncoder().encode({"args": records}))
+
+
+def _of_aiocache(folder: str, records: Any, pickler: Any) -> None:
+    from aiocache.serializers import PickleSerializer
+
+    with _installed(pickler):
+        PickleSerializer().loads(PickleSerializer().dumps(records))
+
+
+def _of_diskcache(folder: str, records: Any, pickler: Any) -> None:
+    from diskcache import Cache
+
+    with _installed(pickler), Cache(folder) as cache:
+        cache["key"] = records
+        cache["key"]
+
+
+def _of_pandas(folder: str, records: Any, pickler: Any) -> None:
+    import pandas as pd
+
+    with _installed(pickler):
+        pd.to_pickle(records, f"{folder}/file.pkl")
+        pd.read_pickle(f"{folder}/file.pkl")
+
+
+def _of_dogpile(folder: str, records: Any, pickler: Any) -> None:
+    from dogpile.cache import make_region
+
+    region = make_region(serializer=pickler.dumps, deserializer=pickler.loads)
+    region.configure("dogpile.cache.memory_pickle")
+    region.set("key", records)
+    region.get("key")
+
+
+def _of_sqlalchemy(folder: str, records: Any, pickler: Any) -> None:
+    import sqlalchemy as sa
+
+    engine = sa.create_engine("sqlite://")
+    column = sa.Column("value", sa.PickleType(pickler=pickler))
+    table = sa.Table("objects", sa.MetaData(), column)
+    table.create(engine)
+    with engine.connect() as connection:
+        connection.execute(table.insert(), {"value": records})
+        connection.execute(table.select()).scalar_one()
+    engine.dispose()
+
+
+def _of_mpi(folder: str, records: Any, pickler: Any) -> None:
+    from mpi4py import MPI
+
+    MPI.pickle.__init__(pickler.dumps, pickler.loads, 5)  # type: ignore[misc]
+    MPI.COMM_SELF.sendrecv(records, 0, source=0)
+
+
+def _of_rq(folder: str, records: Any, pickler: Any) -> None:
+    from rq.serializers import resolve_serializer
+
+    serializer = resolve_serializer(None if pickler.__name__ == "pickle" else pickler)
+    serializer.loads(serializer.dumps(records))
+
+
+def _of_beam(folder: str, records: Any, pickler: Any) -> None:
+    from apache_beam.coders import PickleCoder
+
+    with _installed(pickler):
+        coder = PickleCoder()
+        coder.decode(coder.encode(records))
+
+
+STORES: dict[str, Callable[[str, Any, Any], None]] = {
+    "RQ, rq": _of_rq,
+    "huey, huey": _of_huey,
+    "dramatiq, dramatiq": _of_dramatiq,
+    "aiocache, aiocache": _of_aiocache,
+    "dogpile.cache, dogpile.cache": _of_dogpile,
+    "diskcache, diskcache": _of_diskcache,
+    "SQLAlchemy PickleType, sqlalchemy": _of_sqlalchemy,
+    "pandas to_pickle and read_pickle, pandas": _of_pandas,
+    "Beam PickleCoder, apache_beam.coders": _of_beam,
+    "mpi4py sendrecv, mpi4py.MPI": _of_mpi,
+}
 
 
 def buffers() -> Iterator[Pair]:
@@ -288,7 +504,7 @@ def buffers() -> Iterator[Pair]:
 
 INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
     integration.__name__: integration
-    for integration in (cloud, processes, joblib, dask, serializers, buffers)
+    for integration in (cloud, processes, joblib, dask, ray, spark, serializers, lines, buffers)
 }
 
 

@@ -29,6 +29,7 @@ ROWS = [
     {"_implementation"},
     {"loading", "checking", "recovering"},
     {"inspection", "diagnosis", "installation"},
+    {"cloud_copies"},
     {"cloud"},
     {""},  # the package itself
     {"integrations"},

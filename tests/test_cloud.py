@@ -34,10 +34,14 @@ cloudpickle = pytest.importorskip("cloudpickle", reason="for the interpreter of 
 @pytest.fixture
 def cloud(implementation, monkeypatch):
     """The module, on top of each implementation."""
-    monkeypatch.setattr(quickpickle, "Pickler", implementation.Pickler)
-    spec = importlib.util.find_spec("quickpickle.cloud")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    for name in ("Pickler", "dumps_with_hooks"):
+        monkeypatch.setattr(quickpickle._implementation, name, getattr(implementation, name))
+    for name in ("quickpickle.cloud_copies", "quickpickle.cloud"):
+        spec = importlib.util.find_spec(name)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+    assert implementation.Pickler in module.Pickler.__mro__
     return module
 
 
@@ -824,7 +828,7 @@ def test_deterministic_data(cloud, protocol):
 
 
 def test_the_names_are_those_of_cloudpickle(cloud):
-    assert {*cloud.__all__, "__version__"} == {*cloudpickle.__all__, "diagnose"}
+    assert {*cloud.__all__, "__version__"} == {*cloudpickle.__all__, "diagnose", "of"}
     assert cloud.CloudPickler is cloud.Pickler
     assert cloud.load is quickpickle.load
     assert cloud.loads is quickpickle.loads

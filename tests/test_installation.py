@@ -255,6 +255,107 @@ def test_pools_and_queues(method):
         assert queue.get() == items[:3]
 
 
+METHODS = [
+    method
+    for method in ("fork", "spawn", "forkserver")
+    if method in multiprocessing.get_all_start_methods()
+]
+
+
+def look(chain):
+    """In a worker: what it has, and what it was sent, which only quickpickle can send back."""
+    names = [pickle.dumps is quickpickle.dumps, reduction.ForkingPickler.loads is pickle.loads]
+    return names, chain
+
+
+def make_chain():
+    chain = None
+    for _ in range(20_000):
+        chain = [chain]
+    return chain
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("method", METHODS)
+def test_workers_have_it_too(method):
+    """Without an initializer, with each start method; the workers of executors and of pools."""
+    context = multiprocessing.get_context(method)
+    chain = make_chain()
+    with quickpickle.install():
+        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+            seen = [executor.submit(look, chain).result()]
+        with context.Pool(1) as pool:
+            seen.append(pool.apply(look, (chain,)))
+        for names, returned in seen:
+            assert names == [True, True]
+            length = 0
+            while returned is not None:
+                (returned,), length = returned, length + 1
+            assert length == 20_000
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+        assert executor.submit(look, None).result() == ([False, True], None)
+
+
+def refuses(data):
+    try:
+        pickle.loads(data)
+    except quickpickle.PolicyError:
+        return True
+    return False
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("method", METHODS)
+def test_workers_have_the_policy_too(method):
+    """With each start method, as a forked one has it."""
+    policy = quickpickle.Policy.plain().allow(refuses)
+    harmful, harmless = pickle.dumps(print), pickle.dumps([1])
+    with (
+        quickpickle.install(policy=policy),
+        multiprocessing.get_context(method).Pool(1) as pool,
+    ):
+        assert [pool.apply(refuses, (data,)) for data in (harmful, harmless)] == [True, False]
+    items = ("_CallItem", "_ResultItem")
+    names = [f"concurrent.futures.process.{name}" for name in items]
+    with (
+        quickpickle.install(policy=policy.allow(*names, dangerous=True)),
+        concurrent.futures.ProcessPoolExecutor(
+            1, mp_context=multiprocessing.get_context(method)
+        ) as executor,
+    ):
+        assert executor.submit(refuses, harmful).result()
+
+
+class ProcessWithReduction(multiprocessing.get_context("spawn").Process):
+    def __reduce__(self):
+        return give_back, (None,)
+
+
+def test_how_a_process_is_written():
+    """So that the new process installs it before it loads the rest."""
+    process = multiprocessing.get_context("spawn").Process(target=print)
+    # A Process is written only while one is started.
+    context = multiprocessing.context
+    context.set_spawning_popen(object())
+    try:
+        with quickpickle.install():
+            data = reduction.ForkingPickler.dumps(process)
+            own = reduction.ForkingPickler.dumps(ProcessWithReduction())
+            inner = reduction.ForkingPickler.dumps([process])
+        assert b"quickpickle.installation" in bytes(data)
+        assert b"quickpickle" not in bytes(own)
+        assert b"quickpickle" not in bytes(inner)
+        try:
+            copy = pickle.loads(data)
+            assert pickle.dumps is quickpickle.dumps
+            assert type(copy) is type(process)
+            assert copy._target is print
+        finally:
+            quickpickle.uninstall()
+    finally:
+        context.set_spawning_popen(None)
+
+
 def test_shelve(tmp_path):
     with quickpickle.install():
         assert getattr(shelve, "Pickler", quickpickle.Pickler) is quickpickle.Pickler

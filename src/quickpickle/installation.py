@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import reduction
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,6 +59,8 @@ class _QuickForkingPickler(Pickler):
 
     @drops_frames
     def dump(self, obj: Any) -> None:
+        if isinstance(obj, BaseProcess):  # it is about to start anew
+            self.dispatch_table.setdefault(type(obj), _reduce_process)
         try:
             super().dump(obj)
         except Exception as error:
@@ -91,6 +94,23 @@ def _new_forking_pickler(cls: type, *args: Any) -> Any:
     if cls is _ForkingPickler:
         return _QuickForkingPickler(*args)
     return _STANDARD["Pickler"].__new__(cls)  # somebody's subclass
+
+
+def _reduce_process(process: BaseProcess) -> Any:
+    """As `object` does it, but that the new process installs quickpickle, before it loads more."""
+    reduction = process.__reduce_ex__(2)
+    if type(reduction) is not tuple or reduction[0] is not copyreg.__newobj__:  # type: ignore[attr-defined]
+        return reduction  # it has a method of its own
+    return _new_in_child, (_options, *reduction[1]), *reduction[2:]
+
+
+def _new_in_child(options: dict[str, Any], cls: type, *args: Any) -> Any:
+    """The Process, in the process that it stands for: with the options of its parent."""
+    with _lock:
+        if _options != options:
+            uninstall()
+        install(**options)
+    return cls.__new__(cls, *args)
 
 
 class Installation:
@@ -148,8 +168,8 @@ def install(
     need to know.
 
     It can be called any number of times, by any thread, and `uninstall` undoes it. It counts for
-    this process, and those that it forks; others are to call it themselves
-    (`ProcessPoolExecutor(initializer=quickpickle.install)`).
+    this process, and those that `multiprocessing` starts from it meanwhile, with any start method:
+    the workers of pools and executors. Other processes are to call it themselves.
 
     With a `policy`, `pickle.load`, `pickle.loads` and `pickle.Unpickler` load under it, if they are
     not called with another one; and so does what other processes send. Names that are held already

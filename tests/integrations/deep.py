@@ -25,3 +25,17 @@ def depth(points):
     while points is not None:
         count, points = count + 1, points.y
     return count
+
+
+class Held:
+    """A deep list for libraries that show what they are given."""
+
+    def __init__(self):
+        self.points = deep_list()
+
+    def __repr__(self):
+        return "<held>"
+
+
+def depth_of(held):
+    return depth(held.points)

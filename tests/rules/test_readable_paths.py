@@ -195,9 +195,10 @@ def without(cls, *names):
 
 @pytest.mark.parametrize("case", BY_VALUE.values(), ids=BY_VALUE)
 def test_a_path_in_what_is_pickled_by_value(implementation, case):
-    cloud = pytest.importorskip("quickpickle.cloud")
+    cloudpickle = pytest.importorskip("cloudpickle")
+    from quickpickle import cloud
 
-    class Pickler(cloud._Reducers, implementation.Pickler):
+    class Pickler(cloud.of(cloudpickle)._reducers, implementation.Pickler):
         pass
 
     make, path = case

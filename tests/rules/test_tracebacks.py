@@ -399,7 +399,10 @@ def test_tracebacks_of_functions_without_two_implementations(name):
 
 
 def test_cloud():
-    cloud = pytest.importorskip("quickpickle.cloud")
+    cloudpickle = pytest.importorskip("cloudpickle")
+    from quickpickle import cloud
+
+    copy = cloud.of(cloudpickle.cloudpickle)
     for call, names in [
         (lambda: cloud.dumps([LOCK]), []),
         (lambda: cloud.dumps([Reduces(fail)]), ["__reduce__", "fail"]),
@@ -413,6 +416,9 @@ def test_cloud():
         (lambda: cloud.Pickler(io.BytesIO()).dump([LOCK]), []),
         (lambda: cloud.Pickler(io.BytesIO()).dump(endless()), None),
         (lambda: cloud.no_such_name, []),
+        (lambda: cloud.of(pytest), []),
+        (lambda: copy.no_such_name, []),
+        (lambda: copy.dumps([LOCK]), []),
     ]:
         check(raised_by(call), names)
 

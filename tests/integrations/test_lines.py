@@ -1,0 +1,207 @@
+"""The lines of the table in docs/integrations.md: each with the real library.
+
+An object is written and read by the library. A deep list proves that both go by quickpickle: the
+standard pickler cannot write it, which is tested too where the library would use that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+
+import pytest
+
+import quickpickle
+from integrations.deep import REASON, Held, deep_list, depth, depth_of
+from models import DataPoint
+
+
+def of_diskcache(folder, obj):
+    diskcache = pytest.importorskip("diskcache", reason=REASON)
+    with diskcache.Cache(folder) as cache:
+        cache["key"] = obj
+        return cache["key"]
+
+
+def of_huey(folder, obj):
+    huey = pytest.importorskip("huey", reason=REASON)
+    queue = huey.SqliteHuey(filename=str(folder / "queue.db"))
+    run = queue.task()(lambda value: value.y)
+    result = run(DataPoint(1, obj))
+    queue.execute(queue.dequeue())
+    value = result.get()
+    queue.storage.close()
+    return value
+
+
+def of_dramatiq(folder, obj):
+    """With messages as bytes, as a broker has them."""
+    dramatiq = pytest.importorskip("dramatiq", reason=REASON)
+    encoder = dramatiq.PickleEncoder()
+    before = dramatiq.get_encoder()
+    dramatiq.set_encoder(encoder)
+    try:
+        message = dramatiq.Message("queue", "actor", (obj,), {}, {})
+        return dramatiq.Message.decode(message.encode()).args[0]
+    finally:
+        dramatiq.set_encoder(before)
+
+
+def of_aiocache(folder, obj):
+    aiocache = pytest.importorskip("aiocache", reason=REASON)
+    from aiocache.serializers import PickleSerializer
+
+    async def run():
+        cache = aiocache.SimpleMemoryCache(serializer=PickleSerializer())
+        await cache.set("key", obj)
+        return await cache.get("key")
+
+    return asyncio.run(run())
+
+
+def of_pandas(folder, obj):
+    pandas = pytest.importorskip("pandas", reason=REASON)
+    pandas.to_pickle(obj, folder / "obj.pkl")
+    return pandas.read_pickle(folder / "obj.pkl")
+
+
+def of_beam(folder, obj):
+    """The coder of elements that Beam has no coder for."""
+    coders = pytest.importorskip("apache_beam.coders", reason="in an environment of its own")
+    coder = coders.PickleCoder()
+    return coder.decode(coder.encode(obj))
+
+
+INSTALLED = [of_diskcache, of_huey, of_dramatiq, of_aiocache, of_pandas, of_beam]
+
+
+@pytest.mark.parametrize("of_library", INSTALLED)
+def test_install_reaches(of_library, tmp_path):
+    deep = deep_list()
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    with quickpickle.install():
+        assert depth(of_library(tmp_path / "one", deep)) == 20_000
+    with pytest.raises(Exception, match="recursion"):
+        of_library(tmp_path / "two", deep)
+
+
+def test_rq(redis_port):
+    """With jobs and results in Redis, and a signature that is in the way of others."""
+    rq = pytest.importorskip("rq", reason=REASON)
+    import redis
+
+    from quickpickle.integrations.signing import SignatureError, Signer
+
+    policy = quickpickle.Policy.plain().allow(DataPoint, Held, depth_of)
+    held = Held()
+
+    class Signed:  # RQ asks for its name
+        signer = Signer(b"k" * 32, purpose="rq", policy=policy)
+        dumps, loads = signer.dumps, signer.loads
+
+    with redis.Redis(port=redis_port) as client:
+        for name, serializer in (("plain", quickpickle), ("signed", Signed)):
+            queue = rq.Queue(name, connection=client, serializer=serializer)
+            job = queue.enqueue(depth_of, held)
+            worker = rq.SimpleWorker([queue], connection=client, serializer=serializer)
+            assert worker.work(burst=True, logging_level="ERROR")
+            assert job.return_value() == 20_000
+        forged = rq.Queue("signed", connection=client).enqueue(depth_of, None)
+        job = rq.job.Job.fetch(forged.id, connection=client, serializer=Signed)
+        with pytest.raises((SignatureError, rq.exceptions.DeserializationError)) as caught:
+            job.args  # noqa: B018
+        assert isinstance(caught.value.__cause__ or caught.value, SignatureError)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")
+def test_arq(redis_port):
+    arq = pytest.importorskip("arq", reason=REASON)
+    from arq.connections import RedisSettings
+    from arq.worker import Worker, func
+
+    held = Held()
+
+    async def work(context, held):
+        return depth_of(held), held
+
+    async def run():
+        options = {"job_serializer": quickpickle.dumps, "job_deserializer": quickpickle.loads}
+        settings = RedisSettings(port=redis_port, database=5)
+        pool = await arq.create_pool(settings, **options)
+        job = await pool.enqueue_job("work", held)
+        worker = Worker([func(work, name="work")], redis_pool=pool, burst=True, **options)
+        worker.job_serializer, worker.job_deserializer = options.values()
+        await worker.main()
+        number, copy = await job.result(timeout=10)
+        await worker.close()
+        return number, depth_of(copy)
+
+    assert asyncio.run(run()) == (20_000, 20_000)
+
+
+def test_dogpile_cache():
+    dogpile = pytest.importorskip("dogpile.cache", reason=REASON)
+    region = dogpile.make_region(
+        serializer=lambda value: quickpickle.dumps(value), deserializer=quickpickle.loads
+    )
+    region.configure("dogpile.cache.memory_pickle")
+    region.set("key", deep_list())
+    assert depth(region.get("key")) == 20_000
+
+
+@pytest.mark.parametrize("pickler", [quickpickle, pickle])
+def test_sqlalchemy(pickler):
+    sqlalchemy = pytest.importorskip("sqlalchemy", reason=REASON)
+    engine = sqlalchemy.create_engine("sqlite://")
+    table = sqlalchemy.Table(
+        "objects",
+        sqlalchemy.MetaData(),
+        sqlalchemy.Column(
+            "value", sqlalchemy.PickleType(pickler=pickler, comparator=lambda x, y: x is y)
+        ),
+    )
+    table.create(engine)
+    held = Held()
+    with engine.connect() as connection:
+        if pickler is pickle:
+            with pytest.raises(sqlalchemy.exc.StatementError, match="recursion"):
+                connection.execute(table.insert(), {"value": held})
+        else:
+            connection.execute(table.insert(), {"value": held})
+            assert depth_of(connection.execute(table.select()).scalar_one()) == 20_000
+    engine.dispose()
+
+
+def test_mpi():
+    MPI = pytest.importorskip("mpi4py.MPI", reason=REASON)  # noqa: N806
+    before = MPI.pickle.dumps, MPI.pickle.loads, MPI.pickle.PROTOCOL
+    with pytest.raises(RecursionError):
+        MPI.COMM_SELF.sendrecv(deep_list(), 0, source=0)
+    try:
+        MPI.pickle.__init__(quickpickle.dumps, quickpickle.loads, 5)
+        assert depth(MPI.COMM_SELF.sendrecv(deep_list(), 0, source=0)) == 20_000
+        assert MPI.COMM_WORLD.allgather(DataPoint(1)) == [DataPoint(1)]
+    finally:
+        MPI.pickle.__init__(*before)
+
+
+def test_zodb_cannot_be_reached():
+    """It writes with zodbpickle, a copy of the standard library's in C."""
+    zodb = pytest.importorskip("ZODB", reason=REASON)
+    deep = deep_list()
+    database = zodb.DB(None)
+    with quickpickle.install():
+        with pytest.raises(RecursionError), database.transaction() as connection:
+            connection.root.value = deep
+        with database.transaction() as connection:
+            connection.root.value = DataPoint(1)
+    database.close()
+
+
+def test_torch_load_and_save(tmp_path):
+    torch = pytest.importorskip("torch", reason=REASON)
+    deep = {"deep": deep_list(), "weights": torch.ones(3)}
+    torch.save(deep, tmp_path / "file", pickle_module=quickpickle)
+    copy = torch.load(tmp_path / "file", pickle_module=quickpickle, weights_only=False)
+    assert depth(copy["deep"]) == 20_000
