@@ -105,12 +105,21 @@ def describe(obj: Any) -> list[str]:
             continue
         numbers[id(obj)] = len(met)
         met.append(obj)
-        if type(obj) is int:  # most are; what is below takes long
+        # Most are of these types; what _parts does takes long.
+        cls = type(obj)
+        if cls is int:
             result.append(f"builtins.int {obj!r}")
-            continue
-        label, children = _parts(obj, numbers)
-        result.append(label)
-        work += reversed(children)
+        elif cls is list or cls is tuple:
+            result.append(f"builtins.{cls.__name__} {len(obj)} {len(obj)}")
+            work += reversed(obj)
+        elif cls is dict:
+            result.append(f"builtins.dict {2 * len(obj)} {2 * len(obj)}")
+            for pair in reversed(obj.items()):
+                work += reversed(pair)
+        else:
+            label, children = _parts(obj, numbers)
+            result.append(label)
+            work += reversed(children)
     return result
 
 
