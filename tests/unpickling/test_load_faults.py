@@ -338,7 +338,7 @@ def test_every_allocation_fails_in_turn(unpickling, kind, monkeypatch):
 
 
 def fail_in_turn(begin, load, memo, failing, step):
-    """Let so many allocations fail at each place, until there is none; returns how often one did."""
+    """Let so many allocations fail at each place; returns how many loads ended by it."""
     begin()
     expected = describe(load())
     known, result = None, [None]

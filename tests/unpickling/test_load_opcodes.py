@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from cases import for_each
 from conftest import part
 from differential import assert_same_load, only_c
 from quickpickle.format import opcodes as op
@@ -83,7 +84,7 @@ def test_the_protocol_does_not_matter_to_others(unpickling, protocol_first):
         assert_same_load(unpickling, protocol_first + b"]" + data + b".")
 
 
-@pytest.mark.parametrize("code", range(256), ids=hex)
+@for_each("code", range(256))
 def test_every_byte(unpickling, code):
     for before in (b"", b"N", b"(", b"](N"):
         assert_same_load(unpickling, before + bytes([code]))
