@@ -116,6 +116,18 @@ def unpickling(request: pytest.FixtureRequest) -> ModuleType:
     return UNPICKLERS[request.param]
 
 
+# All at once, for tests that take longer to make their cases, and to ask the reference. The ids are
+# for -k.
+@pytest.fixture(params=[[*IMPLEMENTATIONS.values()]], ids=["-and-".join(IMPLEMENTATIONS)])
+def implementations(request: pytest.FixtureRequest) -> list[ModuleType]:
+    return list(request.param)
+
+
+@pytest.fixture(params=[[*UNPICKLERS.values()]], ids=["-and-".join(UNPICKLERS)])
+def unpicklers(request: pytest.FixtureRequest) -> list[ModuleType]:
+    return list(request.param)
+
+
 @pytest.fixture
 def native_unpickling() -> ModuleType:
     if "native" not in UNPICKLERS:

@@ -105,12 +105,21 @@ def describe(obj: Any) -> list[str]:
             continue
         numbers[id(obj)] = len(met)
         met.append(obj)
-        if type(obj) is int:  # most are; what is below takes long
+        # Most are of these types; what _parts does takes long.
+        cls = type(obj)
+        if cls is int:
             result.append(f"builtins.int {obj!r}")
-            continue
-        label, children = _parts(obj, numbers)
-        result.append(label)
-        work += reversed(children)
+        elif cls is list or cls is tuple:
+            result.append(f"builtins.{cls.__name__} {len(obj)} {len(obj)}")
+            work += reversed(obj)
+        elif cls is dict:
+            result.append(f"builtins.dict {2 * len(obj)} {2 * len(obj)}")
+            for pair in reversed(obj.items()):
+                work += reversed(pair)
+        else:
+            label, children = _parts(obj, numbers)
+            result.append(label)
+            work += reversed(children)
     return result
 
 
@@ -198,21 +207,34 @@ def assert_same_load(unpickling: ModuleType, data: Any, **options: Any) -> Any:
     It goes by `loads`, and by `load` of a BytesIO, whose position is compared too. An iterator of
     buffers is to be given as a function that makes it.
     """
+    return assert_all_load_the_same([unpickling], data, **options)
+
+
+def assert_all_load_the_same(modules: Iterable[ModuleType], data: Any, **options: Any) -> Any:
+    """The same for several of our modules, with one outcome of `_pickle` for all of them."""
     # The strings that the first load has interned stay interned: that decides which strings of the
     # next loads are one object.
     kept = _try(lambda: pickle.loads(data, **_options(options)))
     theirs = load_outcome(lambda: pickle.loads(data, **_options(options)))
-    ours = load_outcome(lambda: unpickling.loads(data, **_options(options)))
-    assert ours == theirs or is_without_the_memory(ours, theirs), data
-    results = []
-    for module in (pickle, unpickling):
-        file = io.BytesIO(data)
-        result = load_outcome(lambda: module.load(file, **_options(options)))  # noqa: B023
-        results.append((result, file.tell() if type(result) is list else None))
-    theirs, ours = results
-    assert ours == theirs or is_without_the_memory(ours[0], theirs[0]), data
+    for module in modules:
+        ours = load_outcome(lambda: module.loads(data, **_options(options)))  # noqa: B023
+        assert ours == theirs or is_without_the_memory(ours, theirs), (module.__name__, data)
+    theirs_of_file = _load_file_outcome(pickle, data, options)
+    for module in modules:
+        ours_of_file = _load_file_outcome(module, data, options)
+        is_same = ours_of_file == theirs_of_file
+        assert is_same or is_without_the_memory(ours_of_file[0], theirs_of_file[0]), (
+            module.__name__,
+            data,
+        )
     del kept
-    return ours[0]
+    return ours_of_file[0]
+
+
+def _load_file_outcome(module: ModuleType, data: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    file = io.BytesIO(data)
+    result = load_outcome(lambda: module.load(file, **_options(options)))
+    return result, file.tell() if type(result) is list else None
 
 
 NOT_THERE: Final = (

@@ -148,7 +148,8 @@ def test_the_protocol_decides():
 
 @pytest.mark.costly
 def test_a_reduction_without_end(monkeypatch):
-    monkeypatch.setattr("quickpickle.pickling.pickler.Pickler.reduction_limit", 10_000)
+    # Above the interpreter's recursion limit.
+    monkeypatch.setattr("quickpickle.pickling.pickler.Pickler.reduction_limit", 2000)
     (problem,) = diagnose([Endless(), 1])
     assert isinstance(problem.exception, RecursionError)
     assert " … " in problem.path

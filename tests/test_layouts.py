@@ -30,10 +30,8 @@ def test_all_layouts_are_known_here():
     assert core.known_layouts() == expected_layouts()
 
 
-@pytest.mark.parametrize(
-    "name", ["test_scalars", "test_containers", "test_graphs", "test_paths", "test_plans"]
-)
-def test_without_the_layouts_all_is_written_as_before(name):
+def test_without_the_layouts_all_is_written_as_before():
+    names = ["test_scalars", "test_containers", "test_graphs", "test_paths", "test_plans"]
     # One test counts how often a hook is asked, which plans save.
     tests = "native and not only_classes_and_functions_are_asked_for"
-    run_without_layouts("quickpickle.compiled.core", name, tests)
+    run_without_layouts("quickpickle.compiled.core", names, tests)

@@ -28,3 +28,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def implementation():
     return pypy_reference
+
+
+@pytest.fixture
+def implementations():
+    return [pypy_reference]

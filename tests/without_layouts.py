@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,12 +23,13 @@ sys.exit(code)
 """
 
 
-def run_without_layouts(extension: str, name: str, tests: str) -> None:
-    """Run the file of tests with this name, but only `tests`, an expression of pytest's -k."""
-    (path,) = TESTS.rglob(f"{name}.py")
-    command = [sys.executable, "-c", _PROGRAM, extension, str(path), "-k", tests, "-m", "not slow"]
+def run_without_layouts(extension: str, names: list[str], tests: str) -> None:
+    """Run the files of tests with these names, but only `tests`, an expression of pytest's -k."""
+    paths = [str(path) for name in names for path in TESTS.rglob(f"{name}.py")]
+    assert len(paths) == len(names)
+    command = [sys.executable, "-c", _PROGRAM, extension, *paths, "-k", tests, "-m", "not slow"]
     result = subprocess.run(
-        [*command, *["--again"] * again, "-q", "-n", "0", "-p", "no:cacheprovider"],
+        [*command, *["--again"] * again, "-n", "0", "-p", "no:cacheprovider"],
         env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "QUICKPICKLE"))},
         cwd=TESTS.parent,
         capture_output=True,
@@ -35,4 +37,5 @@ def run_without_layouts(extension: str, name: str, tests: str) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    assert " passed" in result.stdout
+    for name in names:  # a dot is a test that has passed
+        assert re.search(rf"{name}\.py [^\n]*\.", result.stdout), (name, result.stdout[-3000:])

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from cases import for_each
 from differential import PYPY, assert_same, outcome
 from models import DictSub, FrozensetSub, ListSub, Plain, Reduced, SetSub, TupleSub
 
@@ -27,7 +28,7 @@ MAKERS = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES)
+@for_each("size", SIZES)
 @pytest.mark.parametrize("kind", MAKERS)
 def test_sizes_around_the_batch(implementation, protocol, kind, size):
     obj = MAKERS[kind](size)
@@ -148,8 +149,8 @@ LIST_CHANGES = {
 }
 
 
-@pytest.mark.parametrize("after", [0, 1, 5])
-@pytest.mark.parametrize("before", [0, 1, 2, 998, 999, 1000])
+@for_each("after", [0, 1, 5])
+@for_each("before", [0, 1, 2, 998, 999, 1000])
 @pytest.mark.parametrize("change", LIST_CHANGES)
 def test_list_that_changes(implementation, protocol, change, before, after):
     def make():
@@ -173,8 +174,8 @@ DICT_CHANGES = {
 SAFE = sys.version_info >= (3, 14)
 
 
-@pytest.mark.parametrize("after", [0, 1, 5])
-@pytest.mark.parametrize("before", [0, 1, 2, 998, 999, 1000])
+@for_each("after", [0, 1, 5])
+@for_each("before", [0, 1, 2, 998, 999, 1000])
 @pytest.mark.parametrize("change", DICT_CHANGES)
 def test_dict_that_changes(implementation, protocol, change, before, after):
     def make():

@@ -15,6 +15,7 @@ import weakref
 
 import pytest
 
+from cases import for_each
 from differential import assert_same, assert_same_dumps, only_c, only_cpython, outcome
 
 
@@ -422,7 +423,7 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
+@for_each("lie", LIES)
 @pytest.mark.parametrize("base", VALUES, ids=lambda base: base.__name__)
 def test_subclasses_that_lie(implementation, protocol, base, lie, monkeypatch):
     """Two of them, once as they are and once in what the type's reduction is made of."""

@@ -139,6 +139,7 @@ MAKERS = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kind", [k for k in MAKERS if k != "frozenset"])
 def test_every_container(implementation, protocol, kind):
     obj = 0

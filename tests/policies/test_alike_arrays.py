@@ -132,6 +132,7 @@ def test_scalars(native, code):
         assert_alike(native, proto(4, DTYPE[code] + put(0) + op.POP + first(made)), POLICY)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("code", DTYPE)
 @pytest.mark.parametrize("lengths", LENGTHS)
 def test_states_of_arrays(native, code, lengths):
@@ -172,6 +173,7 @@ def test_arrays_to_be_made(native):
         assert_alike(native, proto(4, data), POLICY)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("lengths", LENGTHS)
 def test_arrays_of_buffers(native, lengths):
     function = stack_global(f"{NUMERIC}:_frombuffer")

@@ -21,7 +21,8 @@ from pickle import UnpicklingError
 
 import pytest
 
-from conftest import UNPICKLERS
+from cases import for_each
+from conftest import UNPICKLERS, part
 from quickpickle import Placeholder, Policy, PolicyError
 from quickpickle.rules.policy_names import MEMBERS, PLAIN
 
@@ -104,8 +105,7 @@ def extension():
     copyreg.remove_extension("os", "system", 0xF0)
 
 
-@pytest.mark.costly
-@pytest.mark.parametrize("name", ATTACKS)
+@for_each("name", part(list(ATTACKS)))
 def test_it_is_refused(unpickling, name):
     data = ATTACKS[name]
     error = refuse(lambda: unpickling.loads(data, policy=PLAIN_POLICY))

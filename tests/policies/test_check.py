@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import quickpickle
+from cases import for_each
 from conftest import UNPICKLERS, part
 from quickpickle import Policy, PolicyError
 from quickpickle.format import opcodes as op
@@ -66,7 +67,7 @@ def test_attacks(policy):
         agree(data, policy)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@for_each("name", ATTACKS)
 def test_an_attack_is_refused_once(name):
     """A consequence of a refusal is not counted as another refusal."""
     found = PLAIN.check(ATTACKS[name])

@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 
 import quickpickle
+from cases import for_each
 from conftest import UNPICKLERS
 from fuzzing import fuzz_inspect
 from quickpickle import Policy, PolicyError
@@ -50,7 +51,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("writer", [pickle.dumps, quickpickle.dumps])
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+@for_each("value", VALUES)
 def test_a_value(unpickling, writer, protocol, value):
     data = writer([value, [value]], protocol)
     for copy in (

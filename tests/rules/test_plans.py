@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from cases import for_each
 from conftest import IMPLEMENTATIONS
 from differential import PYPY, assert_same, only_c, only_counted, outcome
 from models import Act
@@ -1480,7 +1481,7 @@ NONE_METHODS = {
 globals().update({cls.__name__: cls for cls in NONE_METHODS.values()})
 
 
-@pytest.mark.parametrize("name", NONE_METHODS)
+@for_each("name", NONE_METHODS)
 @only_c
 def test_a_method_that_is_none(implementation, protocol, name):
     cls = NONE_METHODS[name]

@@ -8,9 +8,11 @@ import sys
 
 import pytest
 
+from cases import for_each
 from conftest import part
 from differential import assert_same_load, only_c
 from quickpickle.format import opcodes as op
+from quickpickle.scanning import faults
 from unpickling.load_cases import (
     ITEMS,
     OPCODES,
@@ -42,16 +44,36 @@ def test_alone(unpickling, name):
         assert_same_load(unpickling, data[:-1])
 
 
+@pytest.fixture
+def without_places(monkeypatch):
+    """No search for the place of an error, which is no part of the outcome, and most of the time.
+
+    The loaders gather what it needs all the same. Other tests have it.
+    """
+    monkeypatch.setattr(faults, "note_fault", lambda *arguments: None)
+
+
+def with_marks(parts):
+    """The items, and with a mark below, between or above them."""
+    yield b"".join(parts)
+    for i in range(len(parts) + 1):
+        yield b"".join([*parts[:i], op.MARK, *parts[i:]])
+
+
 @pytest.mark.parametrize("name", OPCODES)
 def test_on_stacks(unpickling, name):
-    """With up to two items below it, and a mark below, between or above them."""
-    heights = [(), *itertools.product(ITEMS, repeat=1), *itertools.product(ITEMS, repeat=2)]
-    for items in part(heights):
-        parts = [ITEMS[item] for item in items]
+    for parts in [[], *([item] for item in ITEMS.values())]:
         for data in BY_NAME[name][:2]:
-            assert_same_load(unpickling, b"".join(parts) + data + b".")
-            for i in range(len(parts) + 1):
-                stack = b"".join([*parts[:i], op.MARK, *parts[i:]])
+            for stack in with_marks(parts):
+                assert_same_load(unpickling, stack + data + b".")
+
+
+@pytest.mark.parametrize("name", OPCODES)
+@pytest.mark.usefixtures("without_places")
+def test_on_two_items(unpickling, name):
+    for parts in part(list(itertools.product(ITEMS.values(), repeat=2))):
+        for data in BY_NAME[name][:2]:
+            for stack in with_marks(parts):
                 assert_same_load(unpickling, stack + data + b".")
 
 
@@ -59,12 +81,10 @@ FEW = ("None", "tuple1", "list", "dict", "class", "instance")
 
 
 @pytest.mark.parametrize("name", ["SETITEM", "SETITEMS", "TUPLE3", "NEWOBJ_EX", "OBJ", "DICT"])
+@pytest.mark.usefixtures("without_places")
 def test_on_higher_stacks(unpickling, name):
     for items in part(list(itertools.product(FEW, repeat=3))):
-        parts = [ITEMS[item] for item in items]
-        for i in range(len(parts) + 2):
-            marks = [op.MARK] if i <= len(parts) else []
-            stack = b"".join([*parts[:i], *marks, *parts[i:]])
+        for stack in with_marks([ITEMS[item] for item in items]):
             assert_same_load(unpickling, stack + OPCODES[name] + b".")
 
 
@@ -83,7 +103,7 @@ def test_the_protocol_does_not_matter_to_others(unpickling, protocol_first):
         assert_same_load(unpickling, protocol_first + b"]" + data + b".")
 
 
-@pytest.mark.parametrize("code", range(256), ids=hex)
+@for_each("code", range(256))
 def test_every_byte(unpickling, code):
     for before in (b"", b"N", b"(", b"](N"):
         assert_same_load(unpickling, before + bytes([code]))

@@ -759,8 +759,8 @@ def test_all_layouts_are_known_here(native_unpickling):
     assert native_unpickling.known_layouts() == expected_layouts()
 
 
-@pytest.mark.parametrize("name", ["test_load_opcodes", "test_load_objects", "test_load_shortcuts"])
-def test_without_the_layouts_all_is_loaded_as_before(native_unpickling, name):
+def test_without_the_layouts_all_is_loaded_as_before(native_unpickling):
+    names = ["test_load_opcodes", "test_load_objects", "test_load_shortcuts"]
     # Not the tests of what the layouts save, and not those that run tests.
     tests = "native and not layouts and not memory and not Collector"
-    run_without_layouts("quickpickle.compiled.unpickling", name, tests)
+    run_without_layouts("quickpickle.compiled.unpickling", names, tests)
