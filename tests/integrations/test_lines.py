@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import signal
 
 import pytest
 
@@ -86,7 +87,17 @@ def test_install_reaches(of_library, tmp_path):
         of_library(tmp_path / "two", deep)
 
 
-def test_rq(redis_port):
+@pytest.fixture
+def signals():
+    """A worker of RQ leaves its handlers behind, which processes forked later would have."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+def test_rq(redis_port, signals):
     """With jobs and results in Redis, and a signature that is in the way of others."""
     rq = pytest.importorskip("rq", reason=REASON)
     import redis
