@@ -1,6 +1,6 @@
 """How many times as fast quickpickle is than pickle in C: each workload at each protocol.
 
-    python benchmarks/grid.py [--protocols N ...] [--workloads NAME ...] [--rounds N] [--output FILE]
+    python benchmarks/grid.py [--protocols N ...] [--workloads NAME ...] [--output FILE]
 
 The measuring is that of compare.py: both sides in turn, the bytes and the loaded objects compared
 before, the least time of the rounds. The page has a table for each function, in Markdown. With
@@ -13,6 +13,7 @@ import argparse
 import platform
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Final
@@ -51,7 +52,9 @@ def make_section(ratios: Ratios, protocols: list[int]) -> str:
     """The tables, below the name of this interpreter."""
     lines = [f"## CPython {platform.python_version()}, {platform.machine()}", ""]
     for function, title in FUNCTIONS.items():
-        names = [name for name in WORKLOADS if any((function, name, p) in ratios for p in protocols)]
+        names = [
+            name for name in WORKLOADS if any((function, name, p) in ratios for p in protocols)
+        ]
         if not names:
             continue
         lines += [
@@ -83,7 +86,7 @@ def put_section(text: str, section: str) -> str:
     """
     version = ".".join(section.split()[2].split(".")[:2])
     heads = [match.start() for match in _HEAD.finditer(text)] + [len(text)]
-    for start, end in zip(heads, heads[1:], strict=False):
+    for start, end in pairwise(heads):
         if text[start:end].split()[2].startswith(f"{version}."):
             return f"{text[:start]}{section}" + (f"\n{text[end:]}" if text[end:] else "")
     return f"{text.rstrip()}\n\n{section}"

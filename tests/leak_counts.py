@@ -30,7 +30,7 @@ def references() -> int:
 @contextlib.contextmanager
 def only_new_objects() -> Iterator[None]:
     """The collector does not look again at the objects that are there already."""
-    # What conftest.py has put aside stays there: to look at all of it takes a second.
+    # The objects that conftest.py has put aside stay there: to look at all of it takes a second.
     is_frozen = gc.get_freeze_count() > 0
     gc.collect()
     gc.freeze()

@@ -60,7 +60,7 @@ def theirs(request):
 
 
 def make(implementation, module, monkeypatch):
-    """What `of` returns, on top of each implementation."""
+    """The result of `of`, on top of each implementation."""
     for name in ("Pickler", "dumps_with_hooks"):
         monkeypatch.setattr(quickpickle._implementation, name, getattr(implementation, name))
     spec = importlib.util.find_spec("quickpickle.cloud_copies")
@@ -212,7 +212,7 @@ def test_code_of_a_copy_that_is_changed_after_the_fact(cloud, theirs, monkeypatc
 def test_a_copy_with_rules_of_its_own(
     implementation, folder, tmp_path, monkeypatch, line, of_the_copy
 ):
-    """What it says of its version is not asked."""
+    """Its own word on its version is not asked for."""
     shutil.copytree(folder / "a_library" / "vendored_cloudpickle", tmp_path / "changed")
     path = tmp_path / "changed" / "cloudpickle.py"
     text = path.read_text("utf-8")

@@ -35,7 +35,7 @@ __all__ = ["BasePickler", "Cloud", "of"]
 
 _made: Final[dict[ModuleType, Cloud]] = {}
 
-# What decides in cloudpickle whether something goes by its name: two registries, and code.
+# Two registries and code decide in cloudpickle whether something goes by its name.
 _REGISTRIES: Final = ("_BUILTIN_TYPE_NAMES", "_PICKLE_BY_VALUE_MODULES")
 _FUNCTIONS: Final = (
     *("_class_reduce", "_whichmodule", "_should_pickle_by_reference", "_getattribute"),
@@ -97,7 +97,7 @@ class BasePickler(_implementation.Pickler):
     buffer_callback
         As that of `quickpickle.Pickler`; may be positional, as with cloudpickle.
     deterministic, compact, progress
-        Those of `quickpickle.Pickler`. What `deterministic` cannot do for functions and classes by
+        Those of `quickpickle.Pickler`. The limits of `deterministic` for functions and classes by
         value: https://example.org/quickpickle/blob/main/docs/options.md#deterministic
 
     Raises what `quickpickle.Pickler` raises.
@@ -159,7 +159,7 @@ class BasePickler(_implementation.Pickler):
 
 
 class Cloud:
-    """What `of` returns: the functions of `quickpickle.cloud`, for one copy of cloudpickle."""
+    """The result of `of`: the functions of `quickpickle.cloud`, for one copy of cloudpickle."""
 
     Pickler: type[BasePickler]
     CloudPickler: type[BasePickler]

@@ -20,6 +20,6 @@ KEEPS_CLASSES = sysconfig.get_config_var("Py_GIL_DISABLED") and sys.version_info
 def test_nothing_is_lost(implementation, scenario):
     if scenario == "classes" and KEEPS_CLASSES:
         pytest.skip("this interpreter keeps all classes once a thread was started")
-    # What the interpreter keeps at first is up to 100 blocks, and less with each try.
+    # The interpreter keeps up to 100 blocks at first, and fewer with each try.
     repeats = 25 if scenario in ("loads", "kinds") else 40  # those two take longest
     assert lost(scenario, implementation, repeats, tries=5) < repeats

@@ -181,7 +181,7 @@ cdef inline bint is_line(PyObject* text) noexcept:
 
 cdef inline int put_line(Dump dump, PyObject* text) except -1:
     dump.put(<const char*>PyUnicode_DATA(text), PyUnicode_GET_LENGTH(text))
-    return dump.put1(b"\n")
+    return dump.put1(NEWLINE)
 
 
 cdef inline bint is_plain_name(str name):

@@ -2,6 +2,11 @@
 #
 # The first four, the scalars, rely on the free space in the buffer where an object begins.
 
+cdef enum:  # in lines of text
+    NEWLINE = 0x0A
+    LONG_END = 0x4C  # L
+
+
 cdef inline bint save_scalar(Stream stream, PyObject* obj) noexcept:
     """Write None, a bool, a float or an int as nearly all are; return whether it was one."""
     cdef char* pos
@@ -107,7 +112,7 @@ cdef int save_long_line(Stream stream, object obj) except -1:
     stream.put1(OP_LONG)
     stream.put(<const char*>PyUnicode_DATA(<PyObject*>text), size)
     stream.look_how_far(size)
-    return stream.put2(b"L", b"\n")
+    return stream.put2(LONG_END, NEWLINE)
 
 
 cdef inline int save_str(Stream stream, PyObject* obj, Py_ssize_t refs) except -1:

@@ -20,8 +20,8 @@ _before: Final[dict[ModuleType, dict[str, Any]]] = {}  # what modules had under 
 def replace(copy: ModuleType) -> None:
     """Put ours in the place of the copy's, for all that look them up in it from now on.
 
-    Who holds the copy's own functions is reached too: these look `Pickler` up in the module that
-    they are from. It does nothing where that has been done.
+    Code that holds the copy's own functions is reached too: these look `Pickler` up in their
+    module. It does nothing where that has been done.
     """
     with _lock:
         if copy in _before:

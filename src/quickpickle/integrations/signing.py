@@ -23,7 +23,7 @@ _SHORTEST_KEY: Final = 16
 
 
 class SignatureError(UnpicklingError):
-    """What was to be loaded is not signed with one of the keys; nothing of it was read."""
+    """The data to be loaded is not signed with one of the keys; nothing of it was read."""
 
 
 class Signer:
@@ -37,7 +37,7 @@ class Signer:
         can be put before the old one, first where it is loaded, then where it is written, until
         nothing is left that was signed with the old one.
     purpose
-        What the signed objects are for. What was signed for another purpose is refused, with the
+        The use of the signed objects. Data that was signed for another purpose is refused, with the
         same key too, so that a message cannot be moved from one queue or cache to another.
     policy
         That of `quickpickle.loads`, for what is signed.
