@@ -194,6 +194,80 @@ def test_dict_that_changes(implementation, protocol, change, before, after):
             assert data == (RuntimeError, "dictionary changed size during iteration")
 
 
+# Here the standard pickler asks an iterator, so it does not crash.
+CHANGES_OF_ITEMS = {
+    **DICT_CHANGES,
+    "remove the first": lambda items: items.pop(next(iter(items))),
+    "move the first behind": lambda items: items.update([items.popitem(), ("new", 1)]),
+    "move it behind": lambda items: items.update(change=items.pop("change")),
+    "move all": lambda items: [items.update({key: items.pop(key)}) for key in list(items)],
+    "as many others": lambda items: [
+        items.update({f"new{i}": i}) for i in range(len(items)) if items.popitem()
+    ],
+}
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+@pytest.mark.parametrize("before", [0, 1, 2, 998, 999, 1000])
+@pytest.mark.parametrize("change", CHANGES_OF_ITEMS)
+@pytest.mark.parametrize("place", ["value", "key", "in the value"])
+def test_dict_that_changes_in_protocol_0(implementation, change, before, after, place):
+    def make():
+        items = {str(i): [i] for i in range(before)}
+        act = Change(lambda: CHANGES_OF_ITEMS[change](items))
+        if place == "key":
+            items[act, 1] = "change"
+            items["change"] = 1
+        else:
+            items["change"] = act if place == "value" else [act, (act,)]
+        items.update((-i, {i: i}) for i in range(1, after + 1))
+        return items
+
+    assert_same(implementation, make, 0)
+
+
+@pytest.mark.parametrize("is_key", [False, True])
+def test_paths_in_protocol_0(implementation, is_key):
+    """Where a member fails, and where the container itself does."""
+    fails = lambda: 0  # noqa: E731
+    inner = {"a": 1, "b": ([2], {(3, fails): 4} if is_key else [5, fails])}
+    with pytest.raises(Exception, match="lambda") as caught:
+        implementation.dumps([0, {"x": inner}], 0)
+    expected = "list(obj[1]['x']['b'][1])[0][1]" if is_key else "obj[1]['x']['b'][1][1]"
+    assert caught.value.path == expected
+
+    items = {1: "a"}
+    items[2] = Change(lambda: items.update(new=7))
+    with pytest.raises(RuntimeError) as caught:
+        implementation.dumps([items], 0)
+    assert caught.value.path == "obj[0]"
+
+    items = {"x": 1}
+    items["y"] = Change(lambda: items.update(y=items.pop("y")))
+    with pytest.raises(RuntimeError, match="keys changed") as caught:
+        implementation.dumps([items], 0)
+    assert caught.value.path == "obj[0]"
+
+
+def test_deep_nesting_in_protocol_0(implementation):
+    for wrap in (
+        lambda obj: [obj],
+        lambda obj: {"key": obj},
+        lambda obj: (obj,),
+        lambda obj: [1, {(2, "x"): (obj, obj)}],
+    ):
+        obj = "inside"
+        for _ in range(100):
+            obj = wrap(obj)
+        assert_same(implementation, lambda o=obj: o, 0)  # noqa: B023
+    obj = []
+    for _ in range(200_000):
+        obj = [{"a": obj}]
+    assert implementation.dumps(obj, 0).endswith(b"asa.")
+    while obj:
+        obj = obj.pop()["a"]  # so that freeing it does not nest
+
+
 @pytest.mark.skipif(not SAFE, reason="the standard pickler may crash before 3.14")
 def test_dict_that_has_its_size_again_after_the_batch(implementation, protocol):
     def make():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _compat_pickle
+import codecs
 import collections
 import copyreg
+import datetime as dt
 import io
 import pickle
 import sys
@@ -11,7 +14,9 @@ import types
 
 import pytest
 
+import quickpickle.pure
 from differential import PYPY, assert_same, assert_same_dumps, only_c, outcome
+from models import Act
 
 
 class Outer:
@@ -313,6 +318,189 @@ def test_fix_imports(implementation, protocol, fix_imports):
         {1},
     ]
     assert_same(implementation, lambda: objects, protocol, fix_imports=fix_imports)
+
+
+@pytest.fixture
+def old_names():
+    """The tables of Python 2's names, which get their first items back, in the first order."""
+    tables = _compat_pickle.REVERSE_IMPORT_MAPPING, _compat_pickle.REVERSE_NAME_MAPPING
+    items = [list(table.items()) for table in tables]
+    yield tables
+    for table, pairs in zip(tables, items, strict=True):
+        table.clear()
+        for key, value in pairs:
+            table[key] = value
+
+
+NAMED = [len, collections.Counter, ImportError, map, b"bytes", dt.date(1, 2, 3)]
+
+
+@only_c
+@pytest.mark.parametrize(
+    "value", ["other", "", "é", "a\nb", "x" * 70_000, StrSub("x"), 5, None, b"x"], ids=repr
+)
+def test_old_names_of_modules(implementation, protocol, old_names, value):
+    old_names[0]["builtins"] = old_names[0]["_codecs"] = value
+    assert_same(implementation, lambda: NAMED, protocol)
+    assert_same(implementation, lambda: NAMED, protocol, fix_imports=False)
+
+
+class Key:
+    """It is found in the place of another key, and equal to all or to none."""
+
+    def __init__(self, like, error=None):
+        self.hash = hash(like)
+        self.error = error
+
+    def __hash__(self):
+        return self.hash
+
+    def __eq__(self, other):
+        if self.error:
+            raise self.error
+        return True
+
+
+@only_c
+@pytest.mark.parametrize("key", [5, Key("_codecs"), Key("_codecs", ValueError("no"))], ids=type)
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_keys_of_modules_that_are_no_strings(
+    implementation, protocol, old_names, key, is_removed
+):
+    table, _ = old_names
+    items = list(table.items())
+    table.clear()
+    table[key] = "other"
+    table.update(items)
+    if is_removed:
+        del table[key]
+    assert_same(implementation, lambda: NAMED, protocol)
+
+
+@only_c
+@pytest.mark.parametrize("key", [("_codecs", "encode"), ("builtins", "map"), ("datetime", "date")])
+@pytest.mark.parametrize(
+    "value", [("x", "y"), ("x", "é"), ("é", "x"), ("a\nb", "c"), (), ("x",), ("x", 5), ["x", "y"], 5]
+)
+def test_old_names(implementation, protocol, old_names, key, value):
+    old_names[1][key] = value
+    assert_same(implementation, lambda: NAMED, protocol)
+
+
+@only_c
+def test_old_names_in_the_place_of_others(implementation, protocol, old_names):
+    table = old_names[1]
+    for make in (
+        lambda: ("_codecs", "encode"),
+        lambda: Key(("_codecs", "encode")),
+        lambda: Key(("_codecs", "encode"), ValueError("no")),
+    ):
+        # In the place of the last one, of another one, and behind all.
+        for remove in (lambda: table.popitem(), lambda: table.pop(next(iter(table))), lambda: 0):
+            items = list(table.items())
+            remove()
+            table[make()] = "other", "name"
+            assert_same(implementation, lambda: NAMED, protocol)
+            table.clear()
+            table.update(items)
+
+
+@only_c
+def test_old_names_that_change_in_a_dump(implementation, protocol, old_names):
+    changes = [
+        lambda: old_names[0].update(_codecs="other"),
+        lambda: old_names[0].update({5: "other"}),
+        lambda: old_names[1].update({("_codecs", "encode"): ("other", "name")}),
+        lambda: old_names[1].update({("builtins", "map"): ("other", "name")}),
+        lambda: old_names[1].clear(),
+    ]
+    items = [list(table.items()) for table in old_names]
+    for change in changes:
+        results = []
+        for module in (implementation, pickle):
+            results.append(
+                outcome(lambda: module.dumps([len, max, Act(change), *NAMED, max], protocol))  # noqa: B023
+            )
+            for table, pairs in zip(old_names, items, strict=True):
+                table.clear()
+                table.update(pairs)
+        assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\n", "a b", "\0"], ids=repr)
+@pytest.mark.parametrize("part", ["module", "name"])
+def test_names_that_are_no_line(implementation, protocol, monkeypatch, name, part):
+    module = types.ModuleType(name if part == "module" else "mod")
+    obj = named(name if part == "name" else "name", module.__name__)
+    setattr(module, obj.__qualname__, obj)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert_same(implementation, lambda: [obj, obj], protocol)
+    # No reader can load that in protocols below 4, and `optimize` cannot read it.
+    modules = implementation, quickpickle.pure
+    ours, pure = [
+        outcome(lambda m=module: m.dumps([obj, "x", obj], protocol, compact=True))
+        for module in modules
+    ]
+    assert ours == pure
+
+
+# --- codecs.encode, by which bytes are written below protocol 3
+
+
+def test_codecs_encode_that_is_not_found(implementation, protocol, monkeypatch):
+    import _codecs
+
+    monkeypatch.setattr(_codecs, "encode", len)
+    assert_same(implementation, lambda: [b"ab", b"cd"], protocol)
+
+
+@only_c
+@pytest.mark.parametrize("name", ["codecs", "no_such_module", "", None, 5, StrSub("codecs")], ids=repr)
+def test_codecs_encode_that_says_it_is_of_another_module(implementation, protocol, name):
+    first = codecs.encode.__module__
+    try:
+        codecs.encode.__module__ = name
+        assert_same(implementation, lambda: [b"ab", b"cd"], protocol)
+    finally:
+        codecs.encode.__module__ = first
+
+
+BYTES = [b"ab", b"cd", dt.date(1, 2, 3), dt.date(1, 2, 4)]
+
+
+@only_c
+def test_codecs_encode_that_is_registered(implementation, protocol, monkeypatch):
+    table = dict(copyreg.dispatch_table)
+    try:
+        copyreg.dispatch_table[types.BuiltinFunctionType] = lambda function: "encode"
+        assert_same(implementation, lambda: BYTES, protocol)
+        copyreg.dispatch_table[types.BuiltinFunctionType] = lambda function: (int, ())
+        assert_same(implementation, lambda: BYTES, protocol)
+    finally:
+        copyreg.dispatch_table.clear()
+        copyreg.dispatch_table.update(table)
+
+
+@only_c
+@pytest.mark.parametrize("hook", ["persistent_id", "reducer_override", "dispatch_table"])
+def test_hooks_see_codecs_encode(implementation, protocol, hook):
+    def use(cls, file):
+        seen = []
+
+        def see(obj):
+            seen.append(obj if obj is codecs.encode else type(obj))
+            return "encode" if hook == "dispatch_table" else result
+
+        result = None if hook == "persistent_id" else NotImplemented
+        pickler = cls(file, protocol)
+        if hook == "dispatch_table":
+            pickler.dispatch_table = {types.BuiltinFunctionType: see}
+        else:
+            pickler = type("Sees", (cls,), {hook: lambda self, obj: see(obj)})(file, protocol)
+        pickler.dump(BYTES)
+        return seen
+
+    assert_same_dumps(implementation, use)
 
 
 @pytest.fixture

@@ -751,15 +751,16 @@ class TestSignals:
             signal.signal(signal.SIGALRM, previous)
         assert called
 
+    @pytest.mark.parametrize("protocol", [2, 5])
     @pytest.mark.parametrize("name", OBJECTS)
-    def test_instances_with_a_plan(self, implementation, name):
+    def test_instances_with_a_plan(self, implementation, name, protocol):
         def make():
             made = [OBJECTS[name]() for _ in range(count)]
             return list(itertools.chain(*made)) if isinstance(made[0], list) else made
 
         size = 15_000 if implementation is quickpickle.pure else 150_000  # longer than the timer
         count = size // len(implementation.dumps(OBJECTS[name]())) + 1
-        self.dump(implementation, make, 5)
+        self.dump(implementation, make, protocol)
 
     @pytest.mark.parametrize("protocol", [0, 1])
     @pytest.mark.parametrize(
@@ -821,19 +822,32 @@ class TestCollections:
     @pytest.mark.parametrize(
         "convert", [list, lambda items: dict(enumerate(items))], ids=["list", "dict"]
     )
-    def test_instances_with_a_plan(self, implementation, convert, name):
+    @pytest.mark.parametrize("protocol", [2, 4, 5])
+    def test_instances_with_a_plan(self, implementation, convert, name, protocol):
         for at in range(1, 12):
             objects = OBJECTS[name]()
             container = convert(objects if isinstance(objects, list) else [objects])
             del objects
             with collecting(container.clear, at), contextlib.suppress(RuntimeError):  # it changed
-                assert_whole(implementation.dumps([container, container]))
+                assert_whole(implementation.dumps([container, container], protocol))
 
+    @pytest.mark.parametrize("protocol", [0, 1, 2])
     @pytest.mark.parametrize(
         "kind", [lambda i: {i, i + 0.5}, lambda i: frozenset({i}), lambda i: b"abc%d" % i]
     )
-    def test_types_without_an_opcode(self, implementation, kind):
-        self.dump(implementation, lambda: [kind(i) for i in range(100)], 2)
+    def test_types_without_an_opcode(self, implementation, kind, protocol):
+        self.dump(implementation, lambda: [kind(i) for i in range(100)], protocol)
+
+    @pytest.mark.parametrize("compact", [False, True])
+    @pytest.mark.parametrize("protocol", [0, 1])
+    def test_lines_of_text(self, implementation, protocol, compact):
+        def make():
+            text = "é" * 70_000 + str(LARGE)
+            items = [[i + 0.5, str(i) * 9, i + 2**40, (str(i) * 8,), 2**70 + i] for i in range(60)]
+            pairs = {(str(i) * 7, i): [{str(i) * 6: i + 0.25}, len] for i in range(60)}
+            return [pairs, items, [[text], "\n" * 20_000], {"\n" + str(LARGE): [b"\xff" * 9000]}]
+
+        self.dump(implementation, make, protocol, compact=compact)
 
     @pytest.mark.parametrize("compact", [False, True])
     def test_several_frames(self, implementation, compact):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import pickle
 import sys
+import types
 
 import pytest
 
+import quickpickle.pure
 from cases import for_each
-from differential import PYPY, assert_same, outcome
+from differential import PYPY, assert_same, assert_same_dumps, only_c, outcome
 from models import StrSub
 
 INTS = sorted(
@@ -114,6 +117,110 @@ def test_singletons_and_their_types(implementation, protocol, value):
 def test_latin1_is_the_interned_string(implementation, protocol):
     # Below protocol 3, bytes are codecs.encode(text, "latin1"), whose second argument is shared.
     assert_same(implementation, lambda: ["latin1", b"a", b"b"], protocol)
+
+
+ESCAPED = "\\\0\n\r\x1a"
+
+
+@pytest.mark.parametrize("size", [8191, 8192, 8193, 10_921, 10_922, 10_923, 32_768, 65_536])
+@pytest.mark.parametrize("content", [b"x", b"\xff", b"\\", b"\n\xe9"], ids=repr)
+def test_bytes_of_sizes_at_which_they_are_written_otherwise(
+    implementation, protocol, content, size
+):
+    value = (content * size)[:size]
+    objects = [b"ab", value, [value], b"cd", b"e", value + b"f", "latin1"]
+    assert_same(implementation, lambda: objects, protocol)
+    same_writes(implementation, objects, protocol)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 64, 255, 256, 1023, 1024])
+@pytest.mark.parametrize("character", [*ESCAPED, "é", "\u0100", "\ud800", "\U0001f600"], ids=ascii)
+def test_characters_at_each_place(implementation, protocol, character, size):
+    texts = ["x" * size + character, character + "x" * size, character * size]
+    texts += [text + other for text in texts for other in "é\u0100\U0001f600"]
+    assert_same(implementation, lambda: texts, protocol)
+    assert_same(implementation, lambda: {text: text for text in texts}, protocol)
+    assert_same(implementation, lambda: [text.encode("utf-8", "replace") for text in texts], protocol)
+
+
+@pytest.mark.parametrize("size", range(65_533, 65_540))
+@pytest.mark.parametrize("character", ["x", "\n", "é", "\ud800", "\U0001f600"], ids=ascii)
+def test_text_of_the_size_of_a_frame(implementation, protocol, character, size):
+    width = {"\n": 6, "\ud800": 6, "\U0001f600": 10}.get(character, 1) if protocol == 0 else 1
+    text = "x" * (size % width) + character * (size // width)
+    objects = [text, text, [text + "y"], "z", text]
+    assert_same(implementation, lambda: objects, protocol)
+    same_writes(implementation, objects, protocol)
+    assert_same_dumps(implementation, lambda cls, file: dump_with(cls, file, protocol, objects))
+
+
+def dump_with(cls, file, protocol, *objects, **attributes):
+    pickler = cls(file, protocol)
+    for name, value in attributes.items():
+        setattr(pickler, name, value)
+    for obj in objects:
+        pickler.dump(obj)
+    return sorted(number for number, _ in pickler.memo.copy().values())
+
+
+def same_writes(implementation, obj, protocol):
+    """Assert that a file gets the same in the same parts; if compact, the same."""
+    for compact in (False, True):
+        results = []
+        for module in (implementation, quickpickle.pure):
+            writes = []
+            file = types.SimpleNamespace(write=lambda data, w=writes: w.append(bytes(data)))
+            module.dump(obj, file, protocol, compact=compact)
+            results.append(writes)
+        if not compact:  # else it is written at the end
+            assert results[0] == results[1]
+        assert b"".join(results[0]) == b"".join(results[1])
+        assert b"".join(results[0]) == implementation.dumps(obj, protocol, compact=compact)
+
+
+def test_writes_with_bytes_at_the_end_of_a_frame(implementation, protocol):
+    for size in range(64_000, 65_600, 67):
+        for data in (b"q" * 8000, b"\xff" * 800, b"ab"):
+            objects = [b"ab", "x" * size, data, [1], data + b"c", "y" * 65_000, 2, "z" * 600]
+            same_writes(implementation, objects, protocol)
+
+
+@only_c
+@pytest.mark.parametrize("attribute", ["bin", "fast"])
+@pytest.mark.parametrize("value", [0, 1, 2, -1, True])
+def test_attributes_set_by_hand(implementation, protocol, attribute, value):
+    objects = [
+        [*INTS, *FLOATS, *STRINGS, *BYTES, *SINGLETONS],
+        [[], [1], [1, 2], {}, {1: 2}, {b"a": "b", (1, "c"): [2]}, (), (1,), (1, 2, 3, [4])],
+        [{1, 2}, bytearray(b"ab"), DATES, {b"bytes": DATES}, int, len],
+    ]
+
+    def use(cls, file):
+        return dump_with(cls, file, protocol, *objects, *objects, **{attribute: value})
+
+    assert_same_dumps(implementation, use)
+
+
+ZONES = [None, dt.UTC, dt.timezone(dt.timedelta(hours=2)), dt.timezone(-dt.timedelta(1) / 2, "x")]
+DATES = [
+    make(zone, fold)
+    for make in (
+        lambda zone, fold: dt.datetime(2024, 1, 2, 3, 4, 5, 678901, zone, fold=fold),
+        lambda zone, fold: dt.time(3, 4, 5, 6, zone, fold=fold),
+        lambda zone, fold: dt.date(1 + fold, 12, 31),
+    )
+    for zone in [*ZONES, *ZONES]
+    for fold in (0, 1)
+]
+
+
+def test_dates(implementation, protocol):
+    for objects in (DATES, DATES[::-1], [b"ab", *DATES], [dt.date, dt.time, *DATES], [*ZONES, *DATES]):
+        assert_same(implementation, lambda o=objects: o, protocol)
+        assert_same(implementation, lambda o=objects: dict(enumerate(o)), protocol)
+        same_writes(implementation, objects, protocol)
+    loaded = pickle.loads(implementation.dumps(DATES, protocol))
+    assert loaded == [date.replace(fold=0) if type(date) is not dt.date else date for date in DATES]
 
 
 class IntSub(int):

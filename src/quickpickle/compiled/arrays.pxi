@@ -100,7 +100,7 @@ cdef int save_old_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) exce
     ):
         return ASK
     func = dump.number_of(PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 0))
-    typecode = dump.number_of(PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 1))
+    typecode = dump.number_of(PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 3))
     cls = dump.number_of(<PyObject*>plan.cls)
     if func < 0 or typecode < 0 or cls < 0 or (dump.protocol < 3 and not is_encode_known(dump)):
         return ASK
@@ -109,6 +109,11 @@ cdef int save_old_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) exce
             return ASK
         size *= array.dimensions[i]  # it is in memory, so this has less than 64 bits
     if size < 2 or (size >= FRAME_SIZE_TARGET and (dump.write is not None or dump.compact)):
+        return ASK
+    # Below protocol 3 a byte may take two, and there are parts behind them.
+    if dump.protocol < 3 and dump.write is not None and not dump.may_have_parts(
+        <Py_ssize_t>size * 2 + SLACK
+    ):
         return ASK
     dump.get(func)
     dump.part_begins()
@@ -138,12 +143,12 @@ cdef int save_old_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) exce
 cdef int save_shape(Dump dump, quickpickle_array* array) except -1:
     """Write a tuple of up to three small ints."""
     cdef Py_ssize_t i
-    for i in range(array.nd):
-        dump.part_begins()
-        put_small_int(dump, array.dimensions[i])
     dump.part_begins()
     if array.nd == 0:
         return dump.put1(OP_EMPTY_TUPLE)
+    for i in range(array.nd):
+        dump.part_begins()
+        put_small_int(dump, array.dimensions[i])
     return dump.put_memoized(<uint8_t>(OP_TUPLE1 - 1 + array.nd), NULL, True)
 
 

@@ -86,31 +86,20 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
 
     That is so if its module is imported and has it under a name without dots, and nothing
     overrides these look-ups. Then find_global would find the same with two look-ups in dicts, none
-    of whose keys has an `__eq__` of its own. An import of "a.b" asks for "a" too.
+    of whose keys has an `__eq__` of its own.
     """
     cdef PyObject* module
-    cdef PyObject* package
     cdef PyObject* its_name
-    cdef Py_ssize_t dot
     if (
         dump.careful
         or type(name) is not str
         or type(module_name) is not str
         or not is_plain_name(<str>name)
         or PyDict_Size(<PyObject*>EXTENSION_REGISTRY)
-        or find_quietly(<PyObject*>BUILTINS, "__import__") != import_function
     ):
         return False
-    modules = <object>PyImport_GetModuleDict()
-    if type(modules) is not dict:
-        return False
-    dot = (<str>module_name).find(".")
-    if dot >= 0:
-        package = find_quietly(<PyObject*>modules, (<str>module_name)[:dot])
-        if package == NULL or package == Py_None or dot == 0:
-            return False
-    module = find_quietly(<PyObject*>modules, module_name)
-    if module == NULL or Py_TYPE(module) != module_type or not module_name:
+    module = find_module(module_name)
+    if module == NULL:
         return False
     if dump.reducer_override is not absent:  # see only_globals in rules/reductions.py
         its_name = find_quietly(PyModule_GetDict(module), "__name__")
@@ -130,6 +119,28 @@ cdef bint save_if_found(Dump dump, PyObject* obj, object module_name, object nam
     return True
 
 
+cdef PyObject* find_module(str name) except? NULL:
+    """The module that an import of this name would find without other code; NULL if there is none.
+
+    It is imported, then, and of the type of modules. An import of "a.b" asks for "a" too.
+    """
+    cdef PyObject* package
+    cdef PyObject* module
+    cdef Py_ssize_t dot = name.find(".")
+    modules = <object>PyImport_GetModuleDict()
+    if (
+        type(modules) is not dict
+        or find_quietly(<PyObject*>BUILTINS, "__import__") != import_function
+    ):
+        return NULL
+    if dot >= 0:
+        package = find_quietly(<PyObject*>modules, name[:dot])
+        if package == NULL or package == Py_None or dot == 0:
+            return NULL
+    module = find_quietly(<PyObject*>modules, name)
+    return NULL if module == NULL or Py_TYPE(module) != module_type or not name else module
+
+
 cdef bint save_lines(
     Dump dump, PyObject* obj, PyObject* module_name, PyObject* name
 ) except -1:
@@ -137,7 +148,11 @@ cdef bint save_lines(
     cdef PyObject* old
     if dump.fix_imports:
         # With the keys that it had at first, the table has none for another name.
-        if not has_known_old_names(dump) or find_quietly(<PyObject*>may_be_renamed, <str>name):
+        if (
+            not has_known_old_names(dump)
+            or find_quietly(<PyObject*>may_be_renamed, <str>name)
+            or not quickpickle_has_str_keys(<PyObject*>OLD_MODULES)
+        ):
             return False
         old = find_quietly(<PyObject*>OLD_MODULES, <str>module_name)
         if old != NULL:
@@ -147,7 +162,6 @@ cdef bint save_lines(
     dump.put1(OP_GLOBAL)
     put_line(dump, module_name)
     put_line(dump, name)
-    dump.own()  # as above
     dump.memoize(obj, False)
     return True
 

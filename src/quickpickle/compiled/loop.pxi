@@ -122,11 +122,13 @@ cdef int save_latin1(
     goes by its name. The str for a single byte is one object in the interpreter, so the memo may
     have it.
     """
-    if size < 2 or dump.careful or not dump.may_have_parts():
+    if size < 2 or dump.careful:
         return ASK
     if size > FRAME_SIZE_TARGET >> 3 and (
         not dump.bin or dump.write is not None or dump.compact or size > PY_SSIZE_T_MAX >> 1
     ):
+        return ASK
+    if dump.write is not None and not dump.may_have_parts(6 * size + SLACK):
         return ASK
     if is_encode_known(dump):
         dump.get(dump.number_of(<PyObject*>encode_function))

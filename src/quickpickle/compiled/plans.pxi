@@ -39,7 +39,7 @@ cdef class Plan:
     cdef Py_ssize_t size
     cdef object method, code
     cdef dict fields  # for NDARRAY
-    cdef tuple rebuild  # the same
+    cdef tuple rebuild  # for NDARRAY and NUMBER
     cdef PyObject* own_fields  # for FIELDS: borrowed from the class, which has them in this version
     cdef PyObject* keys[PLAN_KEYS]  # of the last instance; owned
     cdef Py_ssize_t key_numbers[PLAN_KEYS]
@@ -122,23 +122,24 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code
         ):
             return False
-        if plan.kind == NDARRAY and not is_rebuilt_so(plan):
+        if (
+            plan.kind == NDARRAY
+            and find_quietly(<PyObject*>plan.fields, "_frombuffer") != <PyObject*>plan.method
+        ):
             return False
+    if plan.rebuild and not is_rebuilt_so(plan):
+        return False
     plan.epoch = dump.epoch
     return True
 
 
 cdef bint is_rebuilt_so(Plan plan) except -1:
-    """Whether NumPy would find the functions that it found for the plan."""
-    cdef PyObject* func
-    if find_quietly(<PyObject*>plan.fields, "_frombuffer") != <PyObject*>plan.method:
+    """Whether NumPy would find the function that it found for the plan."""
+    cdef PyObject* module = find_module(<str>plan.rebuild[1])
+    if module == NULL:
         return False
-    if not plan.rebuild:
-        return True
-    func = find_quietly(PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 2), "_reconstruct")
-    return (
-        func == PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 0)
-        and find_quietly(<PyObject*>BUILTINS, "__import__") == import_function
+    return find_quietly(PyModule_GetDict(module), <str>plan.rebuild[2]) == (
+        PyTuple_GET_ITEM(<PyObject*>plan.rebuild, 0)
     )
 
 
@@ -269,7 +270,7 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
             return ASK
     if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
         return ask_planned(dump, obj, unique, plan)
-    if dump.careful or not dump.may_have_parts():
+    if dump.careful or not dump.may_have_parts(0):
         return ASK
     if plan.kind == NAMEDTUPLE:
         return save_namedtuple(dump, obj, unique, plan)

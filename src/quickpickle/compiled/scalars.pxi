@@ -105,8 +105,9 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
 cdef int save_long_line(Stream stream, object obj) except -1:
     """A large int in protocols 0 and 1."""
     cdef Py_ssize_t size
+    held = obj
     stream.settle()  # repr lets the handlers of signals run
-    text = repr(obj)
+    text = repr(held)
     size = len(text)
     stream.room(size + 3)
     stream.put1(OP_LONG)

@@ -135,9 +135,12 @@ cdef class Stream(Memo):
         return 0
 
     @cython.final
-    cdef inline bint may_have_parts(self) except -1:
-        """Whether an object may be written in one go, with part_begins() for each of its parts."""
-        if self.stop - self.pos >= SLACK or self.write is None:
+    cdef inline bint may_have_parts(self, Py_ssize_t size) except -1:
+        """Whether an object may be written in one go, with part_begins() for each of its parts.
+
+        These have `size` bytes at most, and some more: SLACK.
+        """
+        if self.stop - self.pos >= SLACK + size or self.write is None:
             return True
         return self.pos - self.buffer < 2 * WRITE_SIZE and self.is_quiet()
 

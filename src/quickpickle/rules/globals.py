@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 from ..format.opcodes import EXT1, EXT2, EXT4
 from .errors import (
     bad_identifier,
+    c_type_name,
     extension_code_not_integer,
     extension_code_out_of_range,
     import_failed,
@@ -190,10 +191,7 @@ def encode_names(found: Global, protocol: int, fix_imports: bool) -> tuple[bytes
     """
     module_name, name = found.module_name, found.path[0]
     if fix_imports:
-        if (module_name, name) in REVERSE_NAME_MAPPING:
-            module_name, name = REVERSE_NAME_MAPPING[module_name, name]
-        else:
-            module_name = REVERSE_IMPORT_MAPPING.get(module_name, module_name)
+        module_name, name = _old_names(module_name, name)
     encoding = "utf-8" if protocol >= 3 else "ascii"
     lines = []
     for kind, text in (("module", module_name), ("global", name)):
@@ -204,6 +202,30 @@ def encode_names(found: Global, protocol: int, fix_imports: bool) -> tuple[bytes
         except UnicodeEncodeError:
             _raise(bad_identifier(kind, text, protocol))
     return lines[0], lines[1]
+
+
+def _old_names(module_name: str, name: str) -> tuple[str, str]:
+    """Python 2's names for a module and for what is in it.
+
+    Raises RuntimeError, as the reference, where somebody has put other values into the tables.
+    """
+    table = "_compat_pickle.REVERSE_NAME_MAPPING values should be"
+    pair: Any = REVERSE_NAME_MAPPING.get((module_name, name), _MISSING)
+    if pair is not _MISSING:
+        if not issubclass(type(pair), tuple) or tuple.__len__(pair) != 2:
+            raise RuntimeError(f"{table} 2-tuples, not {c_type_name(type(pair))}")
+        first, second = tuple.__iter__(pair)
+        if not (issubclass(type(first), str) and issubclass(type(second), str)):
+            types = f"{c_type_name(type(first))}, {c_type_name(type(second))}"
+            raise RuntimeError(f"{table} pairs of str, not ({types})")
+        return first, second
+    found: Any = REVERSE_IMPORT_MAPPING.get(module_name, module_name)
+    if not issubclass(type(found), str):
+        raise RuntimeError(
+            "_compat_pickle.REVERSE_IMPORT_MAPPING values should be strings, "
+            f"not {c_type_name(type(found))}"
+        )
+    return found, name
 
 
 def encode_extension(code: int) -> bytes:

@@ -11,6 +11,7 @@ function or its code, never by name.
 
 from __future__ import annotations
 
+import builtins
 import copyreg
 import sys
 from functools import cache
@@ -65,7 +66,8 @@ class Plan(NamedTuple):
     """For FIELDS: the class's own __dataclass_fields__. For NDARRAY: where _frombuffer is found."""
     code: Any = None  # of `method`, where the plan relies on what that does
     rebuild: tuple[Any, ...] = ()
-    """For NDARRAY below protocol 5: _reconstruct, its last argument, and where it is found."""
+    """For NDARRAY below protocol 5, and NUMBER: the function that rebuilds it, the module and the
+    name under which NumPy looks it up for each object; for NDARRAY then its last argument."""
     is_asked_plainly: bool = True  # no class, no function, and it cannot claim to be one
 
 
@@ -233,6 +235,8 @@ def _plan_ndarray(cls: Any) -> Plan:
     """
     if not _is_made_in_c(cls):
         return Plan(UNPLANNED)
+    if _import_is_replaced():
+        return Plan(UNPLANNED, rebuild=_NOT_NOW)
     func, args = cls((1,)).__reduce_ex__(5)[:2]
     module = sys.modules.get(getattr(func, "__module__", ""))
     dtype = _known("numpy", "dtype")
@@ -255,20 +259,35 @@ def _plan_ndarray(cls: Any) -> Plan:
 
 def _rebuild_of(cls: Any) -> tuple[Any, ...]:
     """See Plan.rebuild; () where an array is reduced to something else than is known."""
-    # NumPy imports this module for each array.
-    module = sys.modules.get("numpy._core._multiarray_umath")
-    if type(module) is not ModuleType:
-        return ()
+    module_name, found = _find_rebuilder("_reconstruct")
     sample = cls((2, 2), order="F")
     func, args, state = sample.__reduce_ex__(4)
     if (
-        vars(module).get("_reconstruct") is not func
+        found is not func
         or args != (cls, (0,), b"b")
         or state != (1, (2, 2), sample.dtype, True, sample.tobytes("A"))
         or [type(part) for part in state] != [int, tuple, type(sample.dtype), bool, bytes]
     ):
         return ()
-    return func, args[2], vars(module)
+    return func, module_name, "_reconstruct", args[2]
+
+
+def _find_rebuilder(name: str) -> tuple[str, Any]:
+    """The module that NumPy imports for each object, and what it has under this name."""
+    for module_name in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
+        found = _known(module_name, name)
+        if found is not sys:
+            return module_name, found
+    return "", None
+
+
+_IMPORT: Final = builtins.__import__
+_NOT_NOW: Final = (None, "", "")  # a Plan that is made anew for each object
+
+
+def _import_is_replaced() -> bool:
+    """Whether to reduce one of NumPy's objects calls a function of somebody else."""
+    return builtins.__import__ is not _IMPORT
 
 
 def _plan_number(cls: Any) -> Plan | None:
@@ -278,9 +297,18 @@ def _plan_number(cls: Any) -> Plan | None:
         return None
     for number in map(dtype, "hilqHILQefdFD"):  # of each byte there is one object
         if number.type is cls:
+            if _import_is_replaced():
+                return Plan(UNPLANNED, rebuild=_NOT_NOW)
             func, args = cls(1).__reduce_ex__(5)[:2]
-            if args[0] is number and type(args[1]) is bytes and len(args[1]) == number.itemsize:
-                return Plan(NUMBER, (func, number, number.itemsize))
+            module_name, found = _find_rebuilder("scalar")
+            if (
+                found is func
+                and args[0] is number
+                and type(args[1]) is bytes
+                and len(args[1]) == number.itemsize
+            ):
+                names = (func, number, number.itemsize)
+                return Plan(NUMBER, names, rebuild=(func, module_name, "scalar"))
     return None
 
 
