@@ -259,7 +259,7 @@ def test_deep_nesting_in_protocol_0(implementation):
         obj = "inside"
         for _ in range(100):
             obj = wrap(obj)
-        assert_same(implementation, lambda o=obj: o, 0)  # noqa: B023
+        assert_same(implementation, lambda o=obj: o, 0)
     obj = []
     for _ in range(200_000):
         obj = [{"a": obj}]

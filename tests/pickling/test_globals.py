@@ -364,9 +364,7 @@ class Key:
 @only_c
 @pytest.mark.parametrize("key", [5, Key("_codecs"), Key("_codecs", ValueError("no"))], ids=type)
 @pytest.mark.parametrize("is_removed", [False, True])
-def test_keys_of_modules_that_are_no_strings(
-    implementation, protocol, old_names, key, is_removed
-):
+def test_keys_of_modules_that_are_no_strings(implementation, protocol, old_names, key, is_removed):
     table, _ = old_names
     items = list(table.items())
     table.clear()
@@ -380,7 +378,8 @@ def test_keys_of_modules_that_are_no_strings(
 @only_c
 @pytest.mark.parametrize("key", [("_codecs", "encode"), ("builtins", "map"), ("datetime", "date")])
 @pytest.mark.parametrize(
-    "value", [("x", "y"), ("x", "é"), ("é", "x"), ("a\nb", "c"), (), ("x",), ("x", 5), ["x", "y"], 5]
+    "value",
+    [("x", "y"), ("x", "é"), ("é", "x"), ("a\nb", "c"), (), ("x",), ("x", 5), ["x", "y"], 5],
 )
 def test_old_names(implementation, protocol, old_names, key, value):
     old_names[1][key] = value
@@ -455,7 +454,9 @@ def test_codecs_encode_that_is_not_found(implementation, protocol, monkeypatch):
 
 
 @only_c
-@pytest.mark.parametrize("name", ["codecs", "no_such_module", "", None, 5, StrSub("codecs")], ids=repr)
+@pytest.mark.parametrize(
+    "name", ["codecs", "no_such_module", "", None, 5, StrSub("codecs")], ids=repr
+)
 def test_codecs_encode_that_says_it_is_of_another_module(implementation, protocol, name):
     first = codecs.encode.__module__
     try:

@@ -365,7 +365,7 @@ def test_what_rebuilds_changes(implementation, protocol, monkeypatch, change, is
     results = []
     for module in (implementation, pickle):
         with monkeypatch.context() as patch:
-            act = Act(lambda: CHANGES[change](patch))  # noqa: B023
+            act = Act(lambda: CHANGES[change](patch))
             obj = [*before, act, np.zeros(4), np.ones(4), np.float64(3.5), np.float64(4.5)]
             results.append(outcome(lambda: module.dumps(obj, protocol)))  # noqa: B023
         results.append(outcome(lambda: module.dumps(obj[-4:], protocol)))  # noqa: B023

@@ -140,7 +140,9 @@ def test_characters_at_each_place(implementation, protocol, character, size):
     texts += [text + other for text in texts for other in "é\u0100\U0001f600"]
     assert_same(implementation, lambda: texts, protocol)
     assert_same(implementation, lambda: {text: text for text in texts}, protocol)
-    assert_same(implementation, lambda: [text.encode("utf-8", "replace") for text in texts], protocol)
+    assert_same(
+        implementation, lambda: [text.encode("utf-8", "replace") for text in texts], protocol
+    )
 
 
 @pytest.mark.parametrize("size", range(65_533, 65_540))
@@ -215,7 +217,13 @@ DATES = [
 
 
 def test_dates(implementation, protocol):
-    for objects in (DATES, DATES[::-1], [b"ab", *DATES], [dt.date, dt.time, *DATES], [*ZONES, *DATES]):
+    for objects in (
+        DATES,
+        DATES[::-1],
+        [b"ab", *DATES],
+        [dt.date, dt.time, *DATES],
+        [*ZONES, *DATES],
+    ):
         assert_same(implementation, lambda o=objects: o, protocol)
         assert_same(implementation, lambda o=objects: dict(enumerate(o)), protocol)
         same_writes(implementation, objects, protocol)
