@@ -374,6 +374,8 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     result = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     if len(result) == 1:
         made = quickpickle_make_bytes(<const uint8_t*>PyBytes_AS_STRING(result), 1)
+        if made == NULL:
+            raise MemoryError
         result = <object>made
         Py_DECREF(made)
     if as_bytearray:

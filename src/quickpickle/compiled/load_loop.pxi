@@ -521,6 +521,8 @@ cdef int load_bytes(Loader self, uint64_t count) except -1:
     if not have_payload(self, count):
         return push_new(self, read_large(self, <Py_ssize_t>count, False))
     made = quickpickle_make_bytes(self.p, <Py_ssize_t>count)
+    if made == NULL:
+        return -1
     self.p += count
     return self.push(made)
 
