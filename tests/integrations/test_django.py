@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import quickpickle
-from integrations.deep import REASON, deep_list, depth
+from integrations.deep import DEPTH, REASON, deep_list, depth
 from models import DataPoint
 from quickpickle.integrations.signing import SignatureError, Signer
 
@@ -49,7 +49,7 @@ def test_django_on_redis(django_caches):
     cache.set("count", 1)
     assert cache.incr("count", 5) == 6
     cache.set("deep", deep_list())
-    assert depth(plain.get("deep")) == 20_000
+    assert depth(plain.get("deep")) == DEPTH
     with pytest.raises(RecursionError):
         plain.set("deep", deep_list())
 
@@ -60,7 +60,7 @@ def test_the_other_caches_of_django_by_install(django_caches, name):
     deep = deep_list()
     with quickpickle.install():
         cache.set("deep", deep)
-    assert depth(cache.get("deep")) == 20_000
+    assert depth(cache.get("deep")) == DEPTH
     with pytest.raises(RecursionError):
         cache.set("deep", deep)
 

@@ -8,7 +8,7 @@ from importlib import metadata
 import pytest
 
 import quickpickle
-from integrations.deep import REASON, deep_list, depth
+from integrations.deep import DEPTH, REASON, deep_list, depth
 from models import DataPoint
 from quickpickle.integrations.kombu import register, register_args
 from quickpickle.integrations.signing import SignatureError, Signer
@@ -32,7 +32,7 @@ def test_the_serializer_of_kombu(kombu):
         message = queue.get(timeout=5)
         assert message.content_type == "application/x-quickpickle"
         assert message.payload["points"] == points
-        assert depth(message.payload["deep"]) == 20_000
+        assert depth(message.payload["deep"]) == DEPTH
         message.ack()
         queue.close()
 

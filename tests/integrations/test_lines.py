@@ -13,7 +13,7 @@ import signal
 import pytest
 
 import quickpickle
-from integrations.deep import REASON, Held, deep_list, depth, depth_of
+from integrations.deep import DEPTH, REASON, Held, deep_list, depth, depth_of
 from models import DataPoint
 
 
@@ -82,7 +82,7 @@ def test_install_reaches(of_library, tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     with quickpickle.install():
-        assert depth(of_library(tmp_path / "one", deep)) == 20_000
+        assert depth(of_library(tmp_path / "one", deep)) == DEPTH
     with pytest.raises(Exception, match="recursion"):
         of_library(tmp_path / "two", deep)
 
@@ -117,7 +117,7 @@ def test_rq(redis_port, signals):
             job = queue.enqueue(depth_of, held)
             worker = rq.SimpleWorker([queue], connection=client, serializer=serializer)
             assert worker.work(burst=True, logging_level="ERROR")
-            assert job.return_value() == 20_000
+            assert job.return_value() == DEPTH
         forged = rq.Queue("signed", connection=client).enqueue(depth_of, None)
         job = rq.job.Job.fetch(forged.id, connection=client, serializer=Signed)
         with pytest.raises((SignatureError, rq.exceptions.DeserializationError)) as caught:
@@ -148,7 +148,7 @@ def test_arq(redis_port):
         await worker.close()
         return number, depth_of(copy)
 
-    assert asyncio.run(run()) == (20_000, 20_000)
+    assert asyncio.run(run()) == (DEPTH, DEPTH)
 
 
 def test_dogpile_cache():
@@ -158,7 +158,7 @@ def test_dogpile_cache():
     )
     region.configure("dogpile.cache.memory_pickle")
     region.set("key", deep_list())
-    assert depth(region.get("key")) == 20_000
+    assert depth(region.get("key")) == DEPTH
 
 
 @pytest.mark.parametrize("pickler", [quickpickle, pickle])
@@ -180,7 +180,7 @@ def test_sqlalchemy(pickler):
                 connection.execute(table.insert(), {"value": held})
         else:
             connection.execute(table.insert(), {"value": held})
-            assert depth_of(connection.execute(table.select()).scalar_one()) == 20_000
+            assert depth_of(connection.execute(table.select()).scalar_one()) == DEPTH
     engine.dispose()
 
 
@@ -191,7 +191,7 @@ def test_mpi():
         MPI.COMM_SELF.sendrecv(deep_list(), 0, source=0)
     try:
         MPI.pickle.__init__(quickpickle.dumps, quickpickle.loads, 5)
-        assert depth(MPI.COMM_SELF.sendrecv(deep_list(), 0, source=0)) == 20_000
+        assert depth(MPI.COMM_SELF.sendrecv(deep_list(), 0, source=0)) == DEPTH
         assert MPI.COMM_WORLD.allgather(DataPoint(1)) == [DataPoint(1)]
     finally:
         MPI.pickle.__init__(*before)
@@ -215,4 +215,4 @@ def test_torch_load_and_save(tmp_path):
     deep = {"deep": deep_list(), "weights": torch.ones(3)}
     torch.save(deep, tmp_path / "file", pickle_module=quickpickle)
     copy = torch.load(tmp_path / "file", pickle_module=quickpickle, weights_only=False)
-    assert depth(copy["deep"]) == 20_000
+    assert depth(copy["deep"]) == DEPTH

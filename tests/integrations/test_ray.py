@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from integrations.deep import deep_list, depth
+from integrations.deep import DEPTH, deep_list, depth
 from models import DataPoint
 
 ray = pytest.importorskip("ray", reason="for `make servers` alone")
@@ -66,7 +66,7 @@ class RefusedError(ValueError):
 def test_what_is_put(cluster):
     points = [DataPoint(i, str(i)) for i in range(1000)]
     assert cluster.get(cluster.put({"points": points, "f": lambda x: x + 1}))["points"] == points
-    assert depth(cluster.get(cluster.put(deep_list()))) == 20_000
+    assert depth(cluster.get(cluster.put(deep_list()))) == DEPTH
 
 
 def test_each_side_reads_what_the_other_has_written(cluster, quick):
@@ -104,7 +104,7 @@ def test_tasks(cluster):
     is_ours, local, deep = cluster.get(times.remote(Local(5), deep_list()))
     assert is_ours
     assert (type(local), local.value) == (Local, 15)
-    assert depth(deep) == 20_000
+    assert depth(deep) == DEPTH
 
 
 def test_a_result_is_read_without_quickpickle(without):
@@ -233,7 +233,7 @@ def test_install_and_uninstall(quick):
         quick.install()
         ours = names()
         assert all(one is not other for one, other in zip(ours, theirs, strict=True))
-        assert depth(copy.loads(held(deep_list()))) == 20_000  # a name that was held before
+        assert depth(copy.loads(held(deep_list()))) == DEPTH  # a name that was held before
         quick.uninstall()
         assert all(one is other for one, other in zip(names(), theirs, strict=True))
         quick.uninstall()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import quickpickle
-from integrations.deep import REASON, deep_list, depth
+from integrations.deep import DEPTH, REASON, deep_list, depth
 from models import DataPoint
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -25,7 +25,7 @@ def test_redis(redis_port):
         client.set("points", quickpickle.dumps(points, protocol=5))
         assert pickle.loads(client.get("points")) == points
         client.set("deep", quickpickle.dumps(deep_list()))
-        assert depth(pickle.loads(client.get("deep"))) == 20_000
+        assert depth(pickle.loads(client.get("deep"))) == DEPTH
 
 
 @pytest.mark.parametrize("kind", ["SimpleCache", "FileSystemCache", "RedisCache"])
@@ -45,7 +45,7 @@ def test_flask_caching_by_install(request, tmp_path, kind):
         return deep
 
     with app.app_context(), quickpickle.install():
-        assert depth(compute(1)) == depth(compute(1)) == 20_000
+        assert depth(compute(1)) == depth(compute(1)) == DEPTH
     assert calls == [1]
 
 
