@@ -172,7 +172,7 @@ class Cloud:
         is_theirs = isinstance(theirs, type) and not issubclass(theirs, BasePickler)
         if not (is_theirs and hasattr(theirs, _METHOD)):
             raise TypeError(f"{module!r} is no copy of cloudpickle")
-        if not hasattr(theirs, "reducer_override"):
+        if not hasattr(theirs, _HOOK):
             raise ImportError(
                 "quickpickle.cloud needs CPython: elsewhere cloudpickle has no reducer_override,"
                 " use cloudpickle itself there"

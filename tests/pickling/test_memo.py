@@ -249,3 +249,15 @@ def test_a_memo_that_begins_a_dump(implementation):
         done.set()
         thread.join()
     assert len(pickler.memo.copy()) == 3001
+
+
+def test_a_memo_that_was_given_numbers(implementation, protocol):
+    """They are written again, whatever the memo has."""
+    numbers = [2**40, 2**100, -(2**70), 1.5, True, None]
+
+    def use(cls, file):
+        pickler = cls(file, protocol)
+        pickler.memo = {id(number): (i, number) for i, number in enumerate(numbers)}
+        pickler.dump([*numbers, tuple(numbers), {number: number for number in numbers}])
+
+    assert_same_dumps(implementation, use)

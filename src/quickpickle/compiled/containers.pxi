@@ -259,9 +259,7 @@ cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1
         return dump.put1(<uint8_t>opcode) if opcode else 0
     if dump.fast:
         dump.enter_fast(<object>obj)
-    if dump.protocol == 0:
-        return push_old_dict(dump, obj, opcode)
-    if size < BATCHSIZE and not dump.careful:
+    if size < BATCHSIZE and not dump.careful and dump.protocol:
         if size > 1:
             dump.put1(OP_MARK)
         count = save_leaf_items(dump, obj, &position, &value)
@@ -270,15 +268,8 @@ cdef inline int save_dict_items(Dump dump, PyObject* obj, char opcode) except -1
             return dump.put1(<uint8_t>opcode) if opcode else 0
         return push_dict(dump, obj, opcode, position, count, value)
     work = dump.push(DICT_WORK, obj)
+    work.step = BETWEEN if dump.protocol else ONE_BY_ONE
     work.size = size
-    work.opcode = opcode
-    return 1
-
-
-cdef int push_old_dict(Dump dump, PyObject* obj, char opcode) except -1:
-    cdef Work* work = dump.push(DICT_WORK, obj)
-    work.step = ONE_BY_ONE
-    work.size = PyDict_GET_SIZE(obj)
     work.opcode = opcode
     return 1
 

@@ -202,7 +202,7 @@ cdef enum:  # flags of arrays
     ARRAY_WARN_ON_WRITE = -0x80000000
 
 cdef extern from "text.h":
-    char* quickpickle_old_scalar(char*, PyObject*, bint)
+    char* quickpickle_old_scalar(char*, PyObject*, int, bint)
     char* quickpickle_write_reference(char*, uint8_t, uint64_t)
     size_t quickpickle_text_size(PyObject*)
     void quickpickle_write_text(char*, PyObject*, size_t)

@@ -99,9 +99,7 @@ cdef int save_other(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
 cdef int save_without_opcode(Dump dump, PyObject* obj, bint unique) except -1:
     cdef int result
     if Py_TYPE(obj) == &PyBytes_Type:
-        result = save_latin1(
-            dump, PyBytes_AS_STRING_(obj), PyBytes_GET_SIZE_(obj), obj, unique
-        )
+        result = save_latin1(dump, obj, unique)
         if result != ASK:
             return result
     held = <object>obj  # making its reduction may run the garbage collector
@@ -113,15 +111,14 @@ cdef object encode_function = codecs.encode
 cdef str latin1 = "latin1", name_of_encode = "encode"
 
 
-cdef int save_latin1(
-    Dump dump, const char* data, Py_ssize_t size, PyObject* obj, bint unique
-) except -1:
+cdef int save_latin1(Dump dump, PyObject* obj, bint unique) except -1:
     """Write bytes by the reduction that they have below protocol 3, codecs.encode(str, "latin1").
 
     Or return ASK, having written nothing: so where other code is needed to know how the function
     goes by its name. The str for a single byte is one object in the interpreter, so the memo may
     have it.
     """
+    cdef Py_ssize_t size = PyBytes_GET_SIZE_(obj)
     if size < 2 or dump.careful:
         return ASK
     if size > FRAME_SIZE_TARGET >> 3 and (
@@ -140,7 +137,7 @@ cdef int save_latin1(
         )
     ):
         return ASK
-    return put_latin1(dump, data, size, obj, unique)
+    return put_latin1(dump, PyBytes_AS_STRING_(obj), size, obj, unique)
 
 
 cdef int put_latin1(
@@ -174,7 +171,7 @@ cdef int put_latin1_str(Dump dump, const char* data, Py_ssize_t size) except -1:
     dump.pos += encoded
     if encoded >= FRAME_SIZE_TARGET:
         dump.begin_frame()
-    return dump.room(SLACK)
+    return 0
 
 
 cdef inline bint is_encode_known(Dump dump) noexcept:

@@ -10,12 +10,10 @@ cdef enum:  # in lines of text
 cdef inline bint save_scalar(Stream stream, PyObject* obj) noexcept:
     """Write None, a bool, a float or an int as nearly all are; return whether it was one."""
     cdef char* pos
-    if stream.protocol >= 2:
-        if not stream.bin:
-            return False
+    if stream.protocol >= 2 and stream.bin:
         pos = quickpickle_scalar(stream.pos, obj)
     else:
-        pos = quickpickle_old_scalar(stream.pos, obj, stream.bin)
+        pos = quickpickle_old_scalar(stream.pos, obj, stream.protocol, stream.bin)
     if pos == NULL:
         return False
     stream.pos = pos
@@ -38,21 +36,11 @@ cdef inline int put_small_int(Stream stream, Py_ssize_t value) except -1:
 
 
 cdef int save_rare_scalar(Stream stream, object obj) except -1:
-    """Write the same in old protocols, or a large int."""
-    if obj is None:
-        return stream.put1(OP_NONE)
+    """Write a scalar that save_scalar() has left: an int."""
     if type(obj) is int:
         return save_rare_int(stream, obj)
-    if type(obj) is float:
-        if not stream.bin:
-            held = obj
-            stream.settle()  # repr lets the handlers of signals run
-            return stream.put_bytes(b"%b%b\n" % (opcodes.FLOAT, repr(obj).encode("ascii")))
-        stream.pos = quickpickle_scalar(stream.pos, <PyObject*>obj)
-        return 0
-    if stream.protocol >= 2:
-        return stream.put1(OP_NEWTRUE if obj else OP_NEWFALSE)
-    return stream.put_bytes(opcodes.INT + (b"01\n" if obj else b"00\n"))
+    stream.own()  # to raise an exception may run the garbage collector
+    raise MemoryError  # for the text of a float
 
 
 cdef int save_rare_int(Stream stream, object obj) except -1:
@@ -63,8 +51,6 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
     cdef int negative = 0
     cdef bint is_small = quickpickle_small_long(<PyObject*>obj, &value)
     if is_small and value == <int32_t>value:
-        if not stream.bin:
-            return stream.put_bytes(b"%b%d\n" % (opcodes.INT, value))
         if value >= 0:
             return put_small_int(stream, <Py_ssize_t>value)
         return stream.put_opcode4(OP_BININT, <uint32_t>value)

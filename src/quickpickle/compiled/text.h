@@ -62,16 +62,12 @@ static char *quickpickle_write_float_line(char *pos, double value)
     return pos;
 }
 
-/* Writes a scalar in protocols 0 and 1, and returns the place behind it; NULL for a large int, and
-   for any other object. Needs space for 32 bytes. */
-static char *quickpickle_old_scalar(char *pos, PyObject *obj, int is_binary)
+/* Writes a scalar in protocols 0 and 1, or as text, and returns the place behind it; NULL for a
+   large int, and for any other object. Needs space for 32 bytes. */
+static char *quickpickle_old_scalar(char *pos, PyObject *obj, int protocol, int is_binary)
 {
     int64_t value;
-    if (obj == Py_None) {
-        *pos = OP_NONE;
-        return pos + 1;
-    }
-    if (obj == Py_True || obj == Py_False) {
+    if (protocol < 2 && (obj == Py_True || obj == Py_False)) {
         memcpy(pos, obj == Py_True ? "I01\n" : "I00\n", 4);
         return pos + 4;
     }
@@ -79,16 +75,14 @@ static char *quickpickle_old_scalar(char *pos, PyObject *obj, int is_binary)
         if (!quickpickle_small_long(obj, &value)) {
             return NULL;
         }
-        if (is_binary && value == (int32_t)value) {
-            return quickpickle_scalar(pos, obj);
+        if (value == (int32_t)value ? !is_binary : protocol < 2) {
+            return quickpickle_write_int_line(pos, value);
         }
-        return quickpickle_write_int_line(pos, value);
     }
-    if (PyFloat_CheckExact(obj)) {
-        return is_binary ? quickpickle_scalar(pos, obj)
-                         : quickpickle_write_float_line(pos, PyFloat_AS_DOUBLE(obj));
+    if (PyFloat_CheckExact(obj) && !is_binary) {
+        return quickpickle_write_float_line(pos, PyFloat_AS_DOUBLE(obj));
     }
-    return NULL;
+    return quickpickle_scalar(pos, obj);
 }
 
 /* Characters that a line cannot hold as they are: the escape sign itself, the end of the line, and
