@@ -71,18 +71,21 @@ static char *quickpickle_old_scalar(char *pos, PyObject *obj, int protocol, int 
         memcpy(pos, obj == Py_True ? "I01\n" : "I00\n", 4);
         return pos + 4;
     }
-    if (PyLong_CheckExact(obj)) {
-        if (!quickpickle_small_long(obj, &value)) {
-            return NULL;
+    if (is_binary || obj == Py_None || PyBool_Check(obj)) {
+        char *next = quickpickle_scalar(pos, obj);
+        if (next != NULL) {
+            return next;
         }
+    }
+    if (PyLong_CheckExact(obj) && quickpickle_small_long(obj, &value)) {
         if (value == (int32_t)value ? !is_binary : protocol < 2) {
             return quickpickle_write_int_line(pos, value);
         }
     }
-    if (PyFloat_CheckExact(obj) && !is_binary) {
+    if (PyFloat_CheckExact(obj)) {
         return quickpickle_write_float_line(pos, PyFloat_AS_DOUBLE(obj));
     }
-    return quickpickle_scalar(pos, obj);
+    return NULL;
 }
 
 /* Characters that a line cannot hold as they are: the escape sign itself, the end of the line, and
