@@ -10,6 +10,9 @@ cdef enum:
     PIECE = 1024 * 1024  # so much is read at most before there is more room than that
 
 
+cdef uint8_t no_bytes = 0  # where `p` is as long as there is no buffer: NULL has a meaning
+
+
 cdef inline const uint8_t* end_of_data(Loader self) noexcept:
     """Where the bytes end that are there: from 3.14 on `end` is that of the frame."""
     return self.end if self.frame_end == NULL else self.data_end
@@ -162,7 +165,10 @@ cdef void drop_rest(Loader self) noexcept:
     """An opcode that begins in a frame and goes on behind it: as the interpreter does up to 3.13,
     it goes on with what is in the file, and the rest of the frame is lost."""
     self.base += self.end - self.start
-    self.p = self.end = self.start = <const uint8_t*>self.buffer
+    self.p = self.end = self.start = (
+        &no_bytes if self.buffer == NULL else <const uint8_t*>self.buffer
+    )
+    self.shown = None
 
 
 cdef int skip_consumed(Loader self) except -1:
@@ -197,7 +203,13 @@ cdef int peek(Loader self) except -1:
     content = shown if type(shown) is bytes else loading.as_bytes(shown)
     self.is_reading = False
     have = self.end - self.p
-    append(self, content)
+    if have:
+        append(self, content)
+    else:  # from 3.14 on `peek` may show 128 KiB, too many to copy for a small pickle
+        self.base += self.p - self.start
+        self.start = self.p = <const uint8_t*>PyBytes_AS_STRING(content)
+        self.end = self.p + len(content)
+        self.shown = content
     self.ahead = self.end - self.p - have
     return 0
 
@@ -215,7 +227,10 @@ cdef int make_room(Loader self, Py_ssize_t count) except -1:
     """Room for `count` bytes behind `end`."""
     cdef Py_ssize_t have = self.end - self.p, room
     cdef char* buffer
-    if self.buffer != NULL and self.buffer + self.buffer_room - <char*>self.end >= count:
+    if (
+        self.shown is None and self.buffer != NULL
+        and self.buffer + self.buffer_room - <char*>self.end >= count
+    ):
         return 0
     self.base += self.p - self.start
     if have + count <= self.buffer_room:
@@ -235,6 +250,7 @@ cdef int make_room(Loader self, Py_ssize_t count) except -1:
         self.buffer_room = room
     self.start = self.p = <uint8_t*>self.buffer
     self.end = self.p + have
+    self.shown = None
     return 0
 
 

@@ -97,6 +97,7 @@ cdef class Loader:
     cdef object file_read, file_readline, file_readinto, file_peek
     cdef object mapping  # of the file (rules/mapping.py); None for most
     cdef char* buffer
+    cdef bytes shown  # by `peek`: `start`, `p` and `end` are in it; None where they are in `buffer`
     cdef Py_ssize_t buffer_room, ahead
     cdef bint is_file, is_plain_file, looks_up_later
     # load_faults.pxi

@@ -288,6 +288,7 @@ cdef int open_file(
         check_text(function, "errors", errors)
     use_file(loader, file)
     loader.p = loader.end = loader.start = <const uint8_t*>loader.buffer
+    loader.shown = None
     loader.encoding = encoding
     loader.errors = errors
     loader.buffers = None if buffers is None else iter(buffers)
@@ -328,6 +329,7 @@ cdef int forget_file(Loader loader) except -1:
     loader.policy = loader.guard = loader.renames = loader.missing = None
     loader.is_file = loader.is_plain_file = loader.looks_up_later = False
     loader.p = loader.end = loader.start = NULL
+    loader.shown = None
     loader.ahead = 0
     if loader.buffer_room > KEPT_BUFFER:
         PyMem_Free(loader.buffer)
