@@ -81,7 +81,8 @@ def load(
     Source: https://docs.python.org/3/library/pickle.html#pickle.load
     """
     try:
-        _check_mmap(file, mmap, policy)
+        if mmap:
+            _check_mmap(file, policy)
         if not is_path(file, "readline"):
             return load_file(
                 file,
@@ -126,10 +127,10 @@ def load(
         raise
 
 
-def _check_mmap(file: object, mmap: bool, policy: Policy | None) -> None:
-    if mmap and policy is not None:
+def _check_mmap(file: object, policy: Policy | None) -> None:
+    if policy is not None:
         raise ValueError("mmap=True does not go with a policy: leave one of them out")
-    if mmap and not is_path(file, "readline"):
+    if not is_path(file, "readline"):
         raise ValueError("mmap=True takes the path of a file, not an open file")
 
 
@@ -209,7 +210,8 @@ def load_all(
     ['start', 'stop']
     """
     try:
-        _check_mmap(file, mmap, policy)
+        if mmap:
+            _check_mmap(file, policy)
         options: dict[str, Any] = {
             "fix_imports": fix_imports,
             "encoding": encoding,
