@@ -78,7 +78,7 @@ cdef extern from "Python.h":
     PyObject* PyErr_Occurred()
     PyTypeObject PyBool_Type, PyLong_Type, PyFloat_Type, PyUnicode_Type, PyBytes_Type
     PyTypeObject PyTuple_Type, PyList_Type, PyDict_Type, PySet_Type, PyFrozenSet_Type
-    PyTypeObject PyByteArray_Type, PyType_Type
+    PyTypeObject PyByteArray_Type, PyType_Type, PyComplex_Type
     PyTypeObject* Py_TYPE(PyObject*)
     Py_ssize_t Py_REFCNT(PyObject*)
     void Py_INCREF_ "Py_INCREF"(PyObject*)

@@ -4,6 +4,10 @@
 # `peek` shows, which stays in the file, is looked at before it is known to belong to the pickle:
 # of the bytes from p to end the last `ahead` are still in the file, and so are those of `ahead`
 # that lie before p.
+#
+# A BytesIO shows all it has. The reference reads it opcode by opcode, so other code finds it where
+# the load is, or behind the frame: close_window() puts it there, and open_window() looks whether
+# that code has changed it; where the load is in a frame, it does so behind the frame.
 
 cdef enum:
     PEEKED = 128 * 1024
@@ -14,7 +18,7 @@ cdef uint8_t no_bytes = 0  # where `p` is as long as there is no buffer: NULL ha
 
 
 cdef inline const uint8_t* end_of_data(Loader self) noexcept:
-    """Where the bytes end that are there: from 3.14 on `end` is that of the frame."""
+    """Where the bytes end that are there: `end` may be that of the frame."""
     return self.end if self.frame_end == NULL else self.data_end
 
 
@@ -74,11 +78,12 @@ cdef int use_file(Loader self, object file) except -1:
     if type(file) is BytesIO or type(file) is BufferedReader or type(file) is FileIO:
         # Their other methods are looked up when they are needed.
         self.is_plain_file = self.looks_up_later = True
+        self.is_bytes_io = type(file) is BytesIO
         self.file_read = file.read
         self.file_peek = file.peek if type(file) is BufferedReader else None
         self.file_readinto = self.file_readline = None
         return 0
-    self.is_plain_file = self.looks_up_later = False
+    self.is_plain_file = self.looks_up_later = self.is_bytes_io = False
     self.file_peek = getattr(file, "peek", None)
     self.file_readinto = getattr(file, "readinto", None)
     read = getattr(file, "read", absent)
@@ -124,12 +129,19 @@ cdef int read_more(Loader self, uint64_t count) except -1:
 
 
 cdef int leave_frame(Loader self) except -1:
-    """From 3.14 on `end` is that of the frame, and no opcode may go on behind it."""
+    """In a frame `end` is that of the frame, from 3.14 on, and where a BytesIO shows its bytes.
+
+    From 3.14 on no opcode may go on behind it; before, it goes on there, as in drop_rest().
+    """
     if self.frame_end != NULL:
         if self.p < self.frame_end:
-            raise self.fault().frame_exhausted()
+            if frames_are_checked:
+                raise self.fault().frame_exhausted()
+            self.p = self.frame_end
         self.frame_end = NULL
         self.end = self.data_end
+        if self.in_place == MAY_BE_CHANGED:
+            check_shown(self)
     return 0
 
 
@@ -140,10 +152,12 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
     drop_rest(self)
     if self.file_peek is not None and count < PEEKED:
         peek(self)
-        if self.end - self.p >= count:
-            look_for_many(self)
-            return 0
-        skip_consumed(self)
+    elif self.is_bytes_io:
+        show(self)
+    if self.end - self.p >= count:
+        look_for_many(self)
+        return 0
+    skip_consumed(self)
     have = self.end - self.p
     while have < count:
         append(self, read_file(self, min(count - have, max(have, PIECE))))
@@ -152,6 +166,14 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
         have = self.end - self.p
     look_for_many(self)
     return 0
+
+
+cdef inline void move_on(Loader self, const uint8_t* p) noexcept:
+    """The opcodes up to p are done. Other code may have run since they were looked at, after which
+    the bytes of a BytesIO end before."""
+    self.p = p
+    if unlikely(self.end < p):
+        self.end = p
 
 
 cdef int look_for_many(Loader self) except -1:
@@ -173,13 +195,27 @@ cdef void drop_rest(Loader self) noexcept:
 
 cdef int skip_consumed(Loader self) except -1:
     """Read from the file what was used of the bytes that `peek` has shown; forget the others."""
-    cdef Py_ssize_t unused = min(self.ahead, self.end - self.p)
-    cdef Py_ssize_t used = self.ahead - unused
-    self.end -= unused
-    self.ahead = 0
+    cdef Py_ssize_t used
+    if self.in_place:
+        move_file(self, self.p)
+        used = 0
+    else:
+        used = self.ahead - min(self.ahead, self.end - self.p)
+    forget_ahead(self)
     if used:
         read_file(self, used)
     return 0
+
+
+cdef void forget_ahead(Loader self) noexcept:
+    """Forget the bytes that are still in the file."""
+    cdef Py_ssize_t unused = min(self.ahead, end_of_data(self) - self.p)
+    if self.frame_end == NULL:
+        self.end -= unused
+    else:
+        self.data_end -= unused
+    self.ahead = 0
+    self.in_place = 0
 
 
 cdef bytes read_file(Loader self, Py_ssize_t count):
@@ -192,7 +228,7 @@ cdef bytes read_file(Loader self, Py_ssize_t count):
 
 
 cdef int peek(Loader self) except -1:
-    cdef Py_ssize_t have
+    """Look at what the file shows. There are no bytes from p on."""
     self.is_reading = True
     try:
         shown = self.file_peek(PEEKED)
@@ -202,16 +238,71 @@ cdef int peek(Loader self) except -1:
         return 0
     content = shown if type(shown) is bytes else loading.as_bytes(shown)
     self.is_reading = False
-    have = self.end - self.p
-    if have:
-        append(self, content)
-    else:  # from 3.14 on `peek` may show 128 KiB, too many to copy for a small pickle
-        self.base += self.p - self.start
-        self.start = self.p = <const uint8_t*>PyBytes_AS_STRING(content)
-        self.end = self.p + len(content)
-        self.shown = content
-    self.ahead = self.end - self.p - have
+    look_at(self, content, 0)  # in place: from 3.14 on that may be 128 KiB
     return 0
+
+
+cdef int show(Loader self) except -1:
+    """Look at what a BytesIO has. As its bytes object is held here, no other code can change it:
+    a BytesIO writes to a copy then."""
+    cdef Py_ssize_t position
+    self.is_reading = True
+    file = self.file_read.__self__
+    position = file.tell()
+    content = <bytes>file.getvalue()
+    if file.getvalue() is not content:  # a view of it is open, so that each value is a copy
+        self.is_bytes_io = False
+    elif position < len(content):
+        look_at(self, content, position)
+        self.in_place = SHOWN
+    self.is_reading = False
+    return 0
+
+
+cdef void look_at(Loader self, bytes content, Py_ssize_t position) noexcept:
+    self.base += self.p - self.start
+    self.start = self.p = <const uint8_t*>PyBytes_AS_STRING(content) + position
+    self.ahead = len(content) - position
+    self.end = self.p + self.ahead
+    self.shown = content
+
+
+cdef int move_file(Loader self, const uint8_t* place) except -1:
+    """Let the BytesIO be at a place in the bytes it has shown, if it is not behind it."""
+    cdef Py_ssize_t unused = end_of_data(self) - place
+    if unused < self.ahead:
+        self.file_read.__self__.seek(place_in_file(self, unused))
+        self.ahead = unused
+    return 0
+
+
+cdef inline Py_ssize_t place_in_file(Loader self, Py_ssize_t unused) noexcept:
+    """The position of a BytesIO in front of the last `unused` bytes."""
+    return end_of_data(self) - unused - <const uint8_t*>PyBytes_AS_STRING(self.shown)
+
+
+cdef void give_position(Loader self) noexcept:
+    """Before other code runs."""
+    self.in_place = MAY_BE_CHANGED
+    try:
+        move_file(self, self.p)
+    except MemoryError:  # it stays behind until the next call
+        pass
+
+
+cdef void check_shown(Loader self) noexcept:
+    """After other code, which may have written to the BytesIO, or have moved or closed it."""
+    cdef bint is_same = False
+    self.in_place = SHOWN
+    try:
+        file = self.file_read.__self__
+        is_same = (
+            file.getvalue() is self.shown and file.tell() == place_in_file(self, self.ahead)
+        )
+    except Exception:
+        pass
+    if not is_same:
+        forget_ahead(self)
 
 
 cdef int append(Loader self, bytes content) except -1:
@@ -258,7 +349,14 @@ cdef int finish_input(Loader self) except -1:
     """After STOP: the file is right behind it. Runs other code."""
     if self.ahead:
         skip_consumed(self)
+    forget_shown(self)
     return 0
+
+
+cdef void forget_shown(Loader self) noexcept:
+    """Hold no bytes for a BytesIO, which would copy them when it is written to."""
+    if self.shown is not None and self.p == self.end:
+        drop_rest(self)
 
 
 cdef const char* next_line(Loader self, Py_ssize_t* size) except NULL:
@@ -313,9 +411,11 @@ cdef object take_bytearray(Loader self, uint64_t count):
 
 cdef bint have_payload(Loader self, uint64_t count) except -1:
     """Whether there are `count` bytes from p on. If not there is a file, which may have them."""
-    if <uint64_t>(self.end - self.p) >= count and self.p < self.end:
+    cdef const uint8_t* p = self.p
+    if <uint64_t>(self.end - p) >= count and p < self.end:
         return True
     leave_frame(self)
+    self.p = p  # up to 3.13 a payload may begin in a frame, and end behind it
     # Of no bytes at the very end of the data the interpreter says that they are not there.
     if <uint64_t>(self.end - self.p) >= count and (self.p < self.end or self.is_file):
         return True

@@ -404,6 +404,7 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
     made.
     """
     cdef const uint8_t* p = self.p
+    cdef const uint8_t* start
     cdef PyObject* obj
     cdef bint is_slots = False, numbered = False
     cdef Py_ssize_t base = 0, place = height - 2
@@ -429,13 +430,15 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
             p += 1
     if p[0] != OP_BUILD:
         return False
-    p += 1
+    start, self.p = self.p, p + 1  # where a BytesIO is when that runs other code
     obj = self.bottom[place]
     plan = find_plan(self, Py_TYPE(obj))
     if plan == NULL or (plan.kind == BY_SLOTS) != is_slots or plan.kind == BY_FIELDS:
+        self.p = start
         return False
     # That may have run other code, which sees the memo, and so the dict.
     if self.pending_count == 0 or self.pending[self.pending_count - 1].place != height - 1:
+        self.p = start
         return False
     pending = self.pending[self.pending_count - 1]
     self.pending_count -= 1  # now nobody makes it
@@ -443,6 +446,7 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
         self.pending[self.pending_count] = pending
         self.pending_count += 1
         note_failure(self, obj)
+        self.p = start
         return False
     if numbered:
         self.put_unread(self.memo_count)
@@ -450,7 +454,6 @@ cdef bint build_at_once(Loader self, Py_ssize_t height) except -1:
     if is_slots:
         Py_DECREF(Py_None)
     self.set_fence()
-    self.p = p
     return True
 
 

@@ -85,6 +85,12 @@ cdef int load_line(Loader self, uint8_t code) except -1:
     if code == OP_PERSID:
         check_persistent_load(self, False)
     text = next_line(self, &size)
+    if code == OP_PERSID and size and quickpickle_is_ascii(<const uint8_t*>text, size):
+        made = quickpickle_make_str(<const uint8_t*>text, size)
+        if made == NULL:
+            return -1
+        self.push(made)
+        return load_persistent(self)
     if code == OP_FLOAT or code == OP_UNICODE or code == OP_INT and size == 2 and text[0] == c"0":
         made = make_of_line(code, text, size)
         if made != NULL:

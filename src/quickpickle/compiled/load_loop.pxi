@@ -554,14 +554,17 @@ cdef int load_frame(Loader self) except -1:
     need(self, 8)
     self.p += 8
     count = quickpickle_load8(self.p - 8)
-    if self.frame_end != NULL and self.p < self.frame_end:
+    if frames_are_checked and self.frame_end != NULL and self.p < self.frame_end:
         raise self.fault().frame_in_frame()
     if count > <uint64_t>LARGEST:
         raise self.fault().too_large("FRAME")
     need(self, count)
     self.known = self.base + (self.p - self.start)
-    if frames_are_checked:
+    # Up to 3.13 a frame may lie in another one.
+    if (frames_are_checked or self.in_place) and self.p >= self.frame_end:
         leave_frame(self)
+        if self.in_place:
+            move_file(self, self.p + count)
         self.data_end = self.end
         self.frame_end = self.end = self.p + count
     self.close_window()

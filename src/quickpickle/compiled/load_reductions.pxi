@@ -149,7 +149,7 @@ cdef bint date_at_once(Loader self, Py_ssize_t size) except -1:
     while numbered:
         self.put_unread(self.memo_count)
         numbered -= 1
-    self.p = p + 1
+    move_on(self, p + 1)
     self.top[-1] = made
     return self.let_go(cls) == 0
 
@@ -193,7 +193,7 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
     if self.policy is not None:
         self.copied += cost_of(self.top - count, count)
         self.objects += numbered + 1
-    self.p = p + 1
+    move_on(self, p + 1)
     obj = <object>made
     Py_DECREF(made)
     if numbered:

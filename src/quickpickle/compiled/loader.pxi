@@ -29,6 +29,10 @@ cdef PyObject* UNREAD = <PyObject*><size_t>2
 cdef inline bint is_object(PyObject* obj) noexcept:
     return <size_t>obj > 2
 
+cdef enum:  # Loader.in_place; 0 of other files
+    SHOWN = 1
+    MAY_BE_CHANGED = 2  # other code may run
+
 cdef struct Pending:
     Py_ssize_t place  # on the stack
     Py_ssize_t number  # in the memo; -1 for none that is read
@@ -97,9 +101,11 @@ cdef class Loader:
     cdef object file_read, file_readline, file_readinto, file_peek
     cdef object mapping  # of the file (rules/mapping.py); None for most
     cdef char* buffer
-    cdef bytes shown  # by `peek`: `start`, `p` and `end` are in it; None where they are in `buffer`
+    # By `peek`, or by a BytesIO: `start`, `p` and `end` are in it. None where they are in `buffer`.
+    cdef bytes shown
     cdef Py_ssize_t buffer_room, ahead
-    cdef bint is_file, is_plain_file, looks_up_later
+    cdef bint is_file, is_plain_file, looks_up_later, is_bytes_io
+    cdef uint8_t in_place  # the bytes ahead are those of a BytesIO
     # load_faults.pxi
     cdef bint is_between  # the last opcode is done, and the next is not read
     cdef bint is_reading  # the file is asked for something
@@ -149,10 +155,14 @@ cdef class Loader:
         self.window.marker = self.marker
 
     cdef inline void open_window(self) noexcept:
+        if unlikely(self.in_place == MAY_BE_CHANGED and self.frame_end == NULL):
+            check_shown(self)
         quickpickle_open_window(&self.window)
 
     cdef inline void close_window(self) noexcept:
         quickpickle_close_window(&self.window)
+        if unlikely(self.in_place):
+            give_position(self)
 
     cdef object fault(self):
         """The module that makes the errors, which is Python code."""

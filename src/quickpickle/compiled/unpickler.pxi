@@ -39,6 +39,9 @@ cdef object run(Loader loader):
                 note_fault(loader)
         finally:
             if not is_loaded:
+                if loader.in_place:
+                    forget_ahead(loader)
+                    forget_shown(loader)
                 loader.window.marker = NULL
                 loader.forget_pending()
                 loader.forget_new()
@@ -327,7 +330,7 @@ cdef int forget_file(Loader loader) except -1:
     loader.file_read = loader.file_readline = loader.file_readinto = loader.file_peek = None
     loader.encoding = loader.errors = loader.buffers = loader.mapping = None
     loader.policy = loader.guard = loader.renames = loader.missing = None
-    loader.is_file = loader.is_plain_file = loader.looks_up_later = False
+    loader.is_file = loader.is_plain_file = loader.looks_up_later = loader.is_bytes_io = False
     loader.p = loader.end = loader.start = NULL
     loader.shown = None
     loader.ahead = 0

@@ -18,7 +18,7 @@ from ..rules.tracebacks import drop_frames
 from .copies import BUFFERS, CONTAINERS, Copies, outline
 from .problems import Problem, Problems
 from .surprises import Surprise, Surprises
-from .testing import HELD, NOTHING, PartsError, Tester, numbers_of
+from .testing import HELD, NOTHING, Met, PartsError, Tester, numbers_of
 
 _COPY: Final = "It equals {0}: let both be one object, and it is written once."
 
@@ -33,7 +33,7 @@ class Finder(Protocol):
     """Says which objects are looked for: see Surprises."""
 
     def look(self, obj: Any) -> Surprise | None: ...
-    def find(self, met: list[Any], codes: bytes, flagged: set[Any]) -> list[int]: ...
+    def find(self, met: Met, flagged: set[Any]) -> list[int]: ...
     def code(self, cls: type) -> int: ...
 
 
@@ -226,8 +226,9 @@ class Locator(Walk):
     def code(self, cls: type) -> int:
         return HELD if cls in CONTAINERS or cls in BUFFERS else NOTHING
 
-    def find(self, met: list[Any], codes: bytes, flagged: set[Any]) -> list[int]:
-        return [i for i in numbers_of(codes, HELD) if self.wanted_by(met[i]) is not None]
+    def find(self, met: Met, flagged: set[Any]) -> list[int]:
+        held = numbers_of(met.codes, HELD)
+        return [i for i in held if self.wanted_by(met.objects[i]) is not None]
 
     def on_surprise(
         self, surprise: Surprise, root: Any, steps: list[Step], obj: Any

@@ -11,7 +11,7 @@ from ..rules.hints import full_name
 from ..rules.reductions import ABSENT, mro_of
 from .checks import HASH, Check, check_arrow, check_exception, check_hash, checks_of_loads
 from .classes import is_reduced_by_object, needs_attribute, new_arguments
-from .copies import BUFFERS, CONTAINERS, COUNTS, LARGE, MANY, STRINGS, Copies
+from .copies import BUFFERS, CONTAINERS, LARGE, MANY, STRINGS, Copies
 from .testing import (
     BUFFER,
     CHECKED,
@@ -20,7 +20,7 @@ from .testing import (
     NAMED,
     NOTHING,
     TEXT,
-    count_between,
+    Met,
     numbers_of,
     those,
 )
@@ -80,7 +80,8 @@ class Surprises:
         self.checks: dict[type, _Check | None] = dict.fromkeys((*_PLAIN, *CONTAINERS))
         self.late: dict[type, bool] = {}
         self.open: set[int] = set()  # of such classes, the objects that the walk has met
-        self.fine: dict[int, Any] = {}  # classes and functions, by address
+        self.fine: dict[int, Any] = {}  # classes and functions that need no word, by address
+        self.named: dict[int, tuple[Any, Surprise]] = {}  # the others
 
     def look(self, obj: Any) -> Surprise | None:
         """The surprise of an object that is to be walked now; None for none."""
@@ -117,30 +118,33 @@ class Surprises:
             return NAMED
         return NOTHING if self._check(cls) is None else CHECKED
 
-    def find(self, met: list[Any], codes: bytes, flagged: set[Any]) -> list[int]:
+    def find(self, met: Met, flagged: set[Any]) -> list[int]:
         """The numbers of the objects with surprises, of those that a dump has met.
 
-        `codes` has the code of each. `flagged` has the keys of what was found before, and need not
-        be found again.
+        `flagged` has the keys of what was found before, and need not be found again.
         """
         found = []
-        for i in self._numbers_to_check(met, codes):
-            check = self._check(type(met[i]))
-            about = None if check is None else check(met[i])
+        for i in self._numbers_to_check(met, flagged):
+            obj = met.objects[i]
+            check = self._check(type(obj))
+            about = None if check is None else check(obj)
             if about is None or about.key in self.said or about.key in flagged:
                 continue
             if about.key is not None:
                 flagged.add(about.key)
             found.append(i)
-        if LATE in codes:
-            found += self._find_late(met)
-        return found + self._find_copies(met, codes)
+        if LATE in met.codes:
+            found += self._find_late(met.objects)
+        return found + self._find_copies(met)
 
-    def _numbers_to_check(self, met: list[Any], codes: bytes) -> list[int]:
-        wanted = [code for code in (CHECKED, LATE) if code in codes]
-        if NAMED in codes and not self.fine.keys() >= set(map(id, those(met, codes, NAMED))):
-            wanted.append(NAMED)
-        return numbers_of(codes, *wanted) if wanted else []
+    def _numbers_to_check(self, met: Met, flagged: set[Any]) -> list[int]:
+        wanted = [code for code in (CHECKED, LATE) if code in met.codes]
+        if NAMED in met.codes:
+            addresses = set(map(id, those(met, NAMED))) - self.fine.keys()
+            noted = [self.named[one][1].key for one in addresses if one in self.named]
+            if len(noted) < len(addresses) or not (self.said | flagged).issuperset(noted):
+                wanted.append(NAMED)
+        return numbers_of(met.codes, *wanted) if wanted else []
 
     def _find_late(self, met: list[Any]) -> list[int]:
         """Sets and dicts that may be in what is in them."""
@@ -154,27 +158,23 @@ class Surprises:
                 found.append(i)
         return found
 
-    def _find_copies(self, met: list[Any], codes: bytes) -> list[int]:
+    def _find_copies(self, met: Met) -> list[int]:
         copies = self.copies
-        addresses = list(map(id, filter(None, those(met, codes, HELD))))
-        longest = max(map(len, those(met, codes, TEXT)), default=0)
-        most = count_between(codes)
+        addresses = list(map(id, filter(None, those(met, HELD))))
         single = set(addresses)
         # A container leads to at most so many objects, if none of them is shared.
         if (
-            most < MANY
-            and most * longest < LARGE
-            and BUFFER not in codes
+            met.most < MANY
+            and met.most * met.longest < LARGE
+            and BUFFER not in met.codes
             and len(single) == len(addresses)
             and single.isdisjoint(copies.written)
         ):
             copies.written |= single
-            if longest >= COUNTS:
-                texts = those(met, codes, TEXT)
-                copies.written.update([id(text) for text in texts if len(text) >= COUNTS])
+            copies.written.update(map(id, those(met, TEXT)))
             return []
-        numbers = numbers_of(codes, HELD, TEXT, BUFFER)
-        return [i for i in numbers if self.look_for_copy(met[i]) is not None]
+        numbers = numbers_of(met.codes, HELD, TEXT, BUFFER)
+        return [i for i in numbers if self.look_for_copy(met.objects[i]) is not None]
 
     # --- what there is to be looked at, of each class
 
@@ -217,6 +217,8 @@ class Surprises:
     def _check_global(self, obj: Any) -> Surprise | None:
         if id(obj) in self.fine:
             return None
+        if id(obj) in self.named:
+            return self.named[id(obj)][1]
         try:
             found = find_global(obj)
         except Exception:
@@ -229,7 +231,9 @@ class Surprises:
         if hint is None:
             self.fine[id(obj)] = obj
             return None
-        return Surprise(hint, (id(obj), hint))
+        surprise = Surprise(hint, (id(obj), hint))
+        self.named[id(obj)] = obj, surprise
+        return surprise
 
     def _is_late(self, cls: type) -> bool:
         """Whether new instances, without their attributes, have no hash."""

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import compress, repeat
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..rules.notes import DUMP_HEAD
-from .copies import CONTAINERS, members_of
+from .copies import CONTAINERS, COUNTS, members_of
 
 AT_ONCE: Final = 4096  # members of a container that are tested in one dump
 _ITEM_IN_A_NOTE: Final = re.compile(rf"{DUMP_HEAD}\W*(?:[a-z_.]+\()*obj\[(\d+)\]")
@@ -50,18 +50,22 @@ def numbers_of(codes: bytes, *wanted: int) -> list[int]:
     return list(compress(range(len(codes)), _is_one_of(codes, *wanted)))
 
 
-def those(met: list[Any], codes: bytes, wanted: int) -> Iterator[Any]:
+def those(met: Met, wanted: int) -> Iterator[Any]:
     """The objects with a code."""
-    return compress(met, _is_one_of(codes, wanted))
+    return compress(met.objects, _is_one_of(met.codes, wanted))
 
 
 def _is_one_of(codes: bytes, *wanted: int) -> bytes:
     return codes.translate(bytes([code in wanted for code in range(256)]))
 
 
-def count_between(codes: bytes) -> int:
-    """The most objects that a member has led to."""
-    return max(map(len, codes.split(b"\1")))
+class Met(NamedTuple):
+    """The objects that a dump has met, in its order; without numbers, None and short strings."""
+
+    objects: list[Any]
+    codes: bytes  # of each
+    most: int  # objects that a member has led to, at most
+    longest: int  # length of a string
 
 
 class Nowhere:
@@ -89,14 +93,16 @@ class Tester:
         self.numbers = numbers
         self.pickler = pickler
         self.finder = finder
-        self.met: list[Any] = []  # by the dump, in its order
         self.kept: list[Any] = []  # so that nothing else gets the addresses in the memo
         self.inside: set[int] = set()  # the addresses of what is in members to be walked
         self.limit: float | None = None
         self.lost = 0.0  # seconds, in dumps of what is to be walked all the same
         if finder is not None:
+            from ..compiled.core import MetObjects  # there is no `pickler` without it
+
             self.codes = _Codes(finder.code)
-            pickler.persistent_id = self.met.append  # which returns None: it has no id
+            self.met = MetObjects(Mark, COUNTS)
+            pickler.persistent_id = self.met.note  # which returns None: it has no id
 
     def watch(self, obj: Any) -> None:
         """Test the members of an object, as a Pickler's persistent_id, before it is walked."""
@@ -150,8 +156,8 @@ class Tester:
     def _dump(self, part: list[Any]) -> int | None:
         """The number of the member that cannot be pickled, -1 if that is not known; else None."""
         written: Any = part
-        self.met.clear()
         if self.finder is not None:
+            self.met.clear()
             written = [_MARK] * (2 * len(part))
             written[::2] = part
         try:
@@ -167,14 +173,14 @@ class Tester:
         """The numbers of the members in which there is what is looked for."""
         if self.finder is None or not part:
             return set()
-        met = self.met
+        met = self.met.kept
         del met[0]  # the list of them all
         codes = bytes(map(self.codes.__getitem__, map(type, met)))
         if codes.count(_BETWEEN) != len(part):  # the one behind could not be pickled
             end = _ends_of(codes)[len(part) - 1]
             del met[end:]
             codes = codes[:end]
-        found = self.finder.find(met, codes, flagged)
+        found = self.finder.find(Met(met, codes, self.met.most, self.met.longest), flagged)
         if not found:
             return set()
         numbers = {codes.count(_BETWEEN, 0, number) for number in found}
