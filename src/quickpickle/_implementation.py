@@ -37,6 +37,7 @@ dumps_with_hooks = _chosen.dumps_with_hooks
 load_file = _chosen.load
 load_mapped = _chosen.load_mapped
 loads = _chosen.loads
+make_load = _chosen.make_load
 object_digest = _chosen.object_digest
 optimize = _chosen.optimize
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ._implementation import load_file, load_mapped, loads
+from ._implementation import load_file, load_mapped, loads, make_load
 from .files.compression import decompressed, with_its_start
 from .files.urls import open_to_read
 from .files.writing import FilePath, is_path
@@ -331,3 +331,5 @@ class _Begun:
 
 
 make_public(load, load_all)
+if not TYPE_CHECKING:
+    load = make_load(load)

@@ -5,7 +5,7 @@
 from .digest import object_digest
 from .optimization import optimize
 from .pickling import Pickler, dump, dumps, dumps_with_hooks
-from .unpickling import Unpickler, load, load_mapped, loads
+from .unpickling import Unpickler, load, load_mapped, loads, make_load
 
 __all__ = [
     "Pickler",
@@ -16,6 +16,7 @@ __all__ = [
     "load",
     "load_mapped",
     "loads",
+    "make_load",
     "object_digest",
     "optimize",
 ]

@@ -3,7 +3,7 @@
 import sys
 
 from .core import Pickler, dump, dumps, dumps_with_hooks, object_digest, optimize
-from .unpickling import Unpickler, load, load_mapped, loads
+from .unpickling import Unpickler, load, load_mapped, loads, make_load
 
 # Importing `core` turns the lock on in a build that goes without one, unless that is forbidden.
 if not getattr(sys, "_is_gil_enabled", lambda: True)():
@@ -21,6 +21,7 @@ __all__ = [
     "load",
     "load_mapped",
     "loads",
+    "make_load",
     "object_digest",
     "optimize",
 ]

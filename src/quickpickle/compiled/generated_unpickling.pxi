@@ -7,6 +7,7 @@ cdef str UNPICKLER_DOC = 'Reads pickles from a file, as `pickle.Unpickler` does.
 cdef str LOAD_DOC = 'Read an object from a file: `Unpickler(file, ...).load()`.'
 cdef str LOAD_MAPPED_DOC = 'Read an object from a file that is mapped: arrays may stay in it (rules/mapping.py).'
 cdef str LOADS_DOC = 'Return the object that a pickle describes.\n\n    `data` is bytes, or another object with a contiguous buffer; what comes after the pickle is\n    ignored. The other parameters, and what it raises, are those of `Unpickler` and its `load`.\n\n    Load only what you trust, as a pickle runs what is in it; or with a `policy`.\n\n    >>> loads(b"\\x80\\x02]q\\x00(K\\x01K\\x02e.")\n    [1, 2]\n    '
+cdef str MAKE_LOAD_DOC = 'The public `load`, which takes paths too; `load` is that of loading.py.\n\n    The compiled implementation makes another one, which takes the files of the io module itself,\n    as a call through Python code takes as long as to load one small object.\n    '
 
 
 @cython.annotation_typing(False)

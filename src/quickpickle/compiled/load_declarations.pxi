@@ -2,7 +2,7 @@
 
 import builtins
 import sys
-from functools import partial
+from functools import partial, update_wrapper
 from io import BufferedReader, BytesIO, FileIO
 from operator import itemgetter
 from pickle import HIGHEST_PROTOCOL as _highest_protocol, UnpicklingError

@@ -5,6 +5,7 @@ cdef enum:
     KEPT_BUFFER = 0x20000
 cdef object ascii_encoding = "ASCII", strict = "strict", error = "error"  # what these options are by default
 cdef Loader spare = None  # of a load that has ended: a new one costs as much as a small load
+cdef Loader unused = Loader()  # of all Unpicklers that were not initialized yet
 
 
 cdef object run(Loader loader):
@@ -106,8 +107,7 @@ cdef class UnpicklerCore:
 
     def __cinit__(self):
         self._persistent_load = absent
-        self._loader = Loader()
-        self._loader.memo_is_seen = True
+        self._loader = unused
 
     def __init__(
         self, file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None,
@@ -193,6 +193,9 @@ cdef class UnpicklerCore:
     def memo(self, memo):
         cdef Loader loader
         contents = read_unpickler_memo(memo)
+        if self._loader is unused:
+            self._loader = Loader()
+            self._loader.memo_is_seen = True
         loader = self._loader
         loader.clear_memo()
         for number, obj in contents.items():
@@ -341,9 +344,9 @@ cdef int forget_file(Loader loader) except -1:
     return 0
 
 
-def load(
-    file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, policy=None,
-    renames=None, missing="error"
+cdef object load_once(
+    object file, object fix_imports, object encoding, object errors, object buffers, object policy,
+    object renames, object missing
 ):
     cdef Loader loader
     global spare
@@ -357,7 +360,37 @@ def load(
     return obj
 
 
+def load(
+    file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, policy=None,
+    renames=None, missing="error"
+):
+    return load_once(file, fix_imports, encoding, errors, buffers, policy, renames, missing)
+
+
 load.__doc__ = LOAD_DOC
+cdef object load_by_path = None  # see make_load()
+
+
+def load_quickly(
+    file, *, fix_imports=True, encoding="ASCII", errors="strict", buffers=None, mmap=False,
+    policy=None, renames=None, missing="error"
+):
+    cls = type(file)
+    if (cls is BytesIO or cls is BufferedReader or cls is FileIO) and mmap is False:
+        return load_once(file, fix_imports, encoding, errors, buffers, policy, renames, missing)
+    return load_by_path(
+        file, fix_imports=fix_imports, encoding=encoding, errors=errors, buffers=buffers,
+        mmap=mmap, policy=policy, renames=renames, missing=missing,
+    )
+
+
+def make_load(load):
+    global load_by_path
+    load_by_path = load
+    return update_wrapper(load_quickly, load)
+
+
+make_load.__doc__ = MAKE_LOAD_DOC
 
 
 def load_mapped(

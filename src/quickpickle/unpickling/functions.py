@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..rules.loading import SupportsRead, as_bytes
 from ..rules.mapping import Mapping as MappedFile
@@ -15,6 +15,8 @@ from .unpickler import open_stream, read_stream, use_options
 if TYPE_CHECKING:
     from ..rules.missing import MissingOption
     from ..rules.policy import Policy
+
+_Load = TypeVar("_Load", bound=Callable[..., Any])
 
 
 def load(
@@ -115,6 +117,15 @@ def loads(
     except BaseException as error:
         drop_frames(error)
         raise
+
+
+def make_load(load: _Load) -> _Load:
+    """The public `load`, which takes paths too; `load` is that of loading.py.
+
+    The compiled implementation makes another one, which takes the files of the io module itself,
+    as a call through Python code takes as long as to load one small object.
+    """
+    return load
 
 
 make_public(load, loads)
