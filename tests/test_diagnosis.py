@@ -636,6 +636,7 @@ def test_it_finds_what_the_walk_alone_finds(monkeypatch, seed):
     assert len(shown) > 1
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(60))
 def test_strict_finds_what_the_walk_alone_finds(monkeypatch, seed):
     if diagnosis.implementation != "native":

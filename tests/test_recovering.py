@@ -490,6 +490,7 @@ def test_it_prints_well():
     assert "Point" in repr(recover(data[: data.index(b"K\x04")]))
 
 
+@pytest.mark.costly
 def test_damaged_pickles():
     """Whatever a byte becomes: a value with an error, a whole pickle, or the error of load."""
     whole = {"a": [1, (2, 3, 4, 5)], "b": Plain(x=[1]), "c": {"d": {6}}, "e": Point(1, 2)}

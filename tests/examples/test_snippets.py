@@ -144,6 +144,7 @@ def redis(block, folder):
         server.wait(10)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: f"{block.page}:{block.line}")
 def test_python(block, folder):
     missing = [need for need in block.needs if not is_there(need)]
@@ -169,6 +170,7 @@ def test_python(block, folder):
         assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("block", "command"), COMMANDS, ids=lambda value: value if isinstance(value, str) else ""
 )

@@ -230,6 +230,7 @@ def test_an_error_of_the_system(implementation, tmp_path, monkeypatch, function,
     assert os.listdir(tmp_path) == ["model.pkl"]
 
 
+@pytest.mark.costly
 @only_cpython  # PyPy closes what is nobody's yet much later, in another test
 @needs_posix
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file can be open and nobody's yet

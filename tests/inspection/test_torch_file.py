@@ -222,6 +222,7 @@ def unzipped(data):
             return member.read()
 
 
+@pytest.mark.costly
 def test_damaged_files_are_no_exceptions(tmp_path):
     rand, count = random.Random(1), 0
     path = tmp_path / "model.pt"

@@ -115,6 +115,7 @@ def test_frames_that_end_within_an_array(implementation, name):
         assert_same(implementation, lambda size=size: [make(), b"x" * size, make()], 5)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", ["numbers", "shapes", "orders", "scalars"])
 def test_frames_that_end_within_an_old_array(implementation, name):
     make = ARRAYS[name]

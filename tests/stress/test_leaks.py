@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(
 KEEPS_CLASSES = sysconfig.get_config_var("Py_GIL_DISABLED") and sys.version_info < (3, 14)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_nothing_is_lost(implementation, scenario):
     if scenario == "classes" and KEEPS_CLASSES:

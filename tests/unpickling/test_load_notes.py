@@ -464,6 +464,10 @@ CASES = {
         p4(b"](", b"(K\1K\2i" + HERE.encode() + b"\nNeedsInit\n", b"e"), {}, "obj[0]",
         "NeedsInit takes other arguments",
     ),
+    "OBJ, an argument too many": (
+        p4(b"](", b"(" + name("NeedsInit") + b"K\1K\2o", b"e"), {}, "obj[0]",
+        "NeedsInit takes other arguments",
+    ),
     "a function, an argument too many": (
         within(name("fails") + b"K\1\x85R"), {}, WITHIN, "fails() takes other arguments",
     ),

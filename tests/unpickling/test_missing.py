@@ -572,6 +572,7 @@ def test_as_keys(unpickling, policy, shop):
     assert pickle.loads(back) == {function: 1, Outer: 2, frozenset([OwnError]): 3}
 
 
+@pytest.mark.costly
 def test_deep_in_one_another(unpickling, implementation, policy):
     count = 100_000
     data = b"\x80\2cgone\nC\nq\0" + b"h\0" * count + b"N" + b"\x85R" * count + b"."

@@ -49,6 +49,7 @@ cdef class Dump(Stream):
     """One dump() after the other: the memo, the stream, the hooks, and the stack of work."""
 
     cdef object persistent_id  # None: there is none
+    cdef MetObjects met  # whose method persistent_id is; None for most
     cdef bint careful  # other code may run before any object
     cdef object reducer_override, dispatch_table  # ABSENT: there is none
     cdef tuple override  # the hook's arguments of only_globals in rules/reductions.py; or None
@@ -144,7 +145,7 @@ cdef class Dump(Stream):
             self.places.held = self.places.held_at = None
         self.fast_ids = None
         self.fast_nesting = 0
-        self.persistent_id = self.reducer_override = self.dispatch_table = None
+        self.persistent_id = self.reducer_override = self.dispatch_table = self.met = None
         self.order = self.values = None
         return 0
 

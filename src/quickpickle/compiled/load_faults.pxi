@@ -47,9 +47,11 @@ cdef int note_fault(Loader self) except -1:
 cdef dict find_targets(Loader self):
     """By the name of an opcode: what lies on the stack that it was about to call or to change."""
     targets = {}
+    if self.top - self.bottom >= 1 and is_object(self.top[-1]):
+        targets["OBJ"] = <object>self.top[-1]
     if self.top - self.bottom >= 2 and is_object(self.top[-2]):
         obj = <object>self.top[-2]
-        targets = {"REDUCE": obj, "NEWOBJ": obj, "BUILD": obj}
+        targets.update(REDUCE=obj, NEWOBJ=obj, BUILD=obj)
     if self.top - self.bottom >= 3 and is_object(self.top[-3]):
         targets["NEWOBJ_EX"] = <object>self.top[-3]
     return targets

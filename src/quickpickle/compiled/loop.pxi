@@ -8,7 +8,9 @@ cdef inline int save(Dump dump, PyObject* obj, Py_ssize_t refs) except -1:
     """
     cdef PyTypeObject* cls = Py_TYPE(obj)
     if dump.pos >= dump.stop or dump.careful:
-        return save_carefully(dump, obj, False)
+        if dump.met is None or dump.pos >= dump.stop:
+            return save_carefully(dump, obj, False)
+        note_met(dump.met, obj)
     if cls == &PyUnicode_Type:
         return save_str(dump, obj, refs)
     if cls == &PyList_Type or cls == &PyTuple_Type or cls == &PyDict_Type:
@@ -41,7 +43,9 @@ cdef int save_carefully(Dump dump, PyObject* obj, bint is_id) except -1:
     Py_INCREF_(obj)
     try:
         dump.object_begins()
-        if dump.careful:
+        if unlikely(dump.met is not None):
+            note_met(dump.met, obj)
+        elif dump.careful:
             dump.settle()
             if dump.persistent_id is not None and not is_id:
                 pid = quickpickle_call_hook(dump.persistent_id, <object>obj)

@@ -8,7 +8,8 @@ cdef class MetObjects:
 
     Numbers, None and strings of less than `least` bytes or characters are only counted. `most` has
     the most objects between two of the type `separator`, and `longest` the greatest length of a
-    string.
+    string. A Pickler knows the method, and calls note_met() in its place, before which it need not
+    be ready for other code.
     """
 
     cdef readonly list kept
@@ -23,23 +24,7 @@ cdef class MetObjects:
         self.clear()
 
     def note(self, obj, /):
-        cdef PyTypeObject* cls = Py_TYPE(<PyObject*>obj)
-        cdef Py_ssize_t size
-        self.count += 1
-        if (
-            cls == &PyLong_Type or cls == &PyFloat_Type or cls == &PyBool_Type or obj is None
-            or cls == &PyComplex_Type
-        ):
-            return
-        if cls == &PyUnicode_Type or cls == &PyBytes_Type or cls == &PyByteArray_Type:
-            size = len(obj)
-            self.longest = max(self.longest, size)
-            if size < self.least:
-                return
-        elif <PyObject*>cls == <PyObject*>self.separator:
-            self.greatest_count = max(self.greatest_count, self.count)
-            self.count = 0
-        self.kept.append(obj)
+        note_met(self, <PyObject*>obj)
 
     @property
     def most(self):
@@ -48,3 +33,25 @@ cdef class MetObjects:
     def clear(self):
         self.longest = self.count = self.greatest_count = 0
         self.kept.clear()
+
+
+cdef int note_met(MetObjects self, PyObject* obj) except -1:
+    """As `note`. Runs no other code."""
+    cdef PyTypeObject* cls = Py_TYPE(obj)
+    cdef Py_ssize_t size
+    self.count += 1
+    if (
+        cls == &PyLong_Type or cls == &PyFloat_Type or cls == &PyBool_Type or obj == Py_None
+        or cls == &PyComplex_Type
+    ):
+        return 0
+    if cls == &PyUnicode_Type or cls == &PyBytes_Type or cls == &PyByteArray_Type:
+        size = len(<object>obj)
+        self.longest = max(self.longest, size)
+        if size < self.least:
+            return 0
+    elif <PyObject*>cls == <PyObject*>self.separator:
+        self.greatest_count = max(self.greatest_count, self.count)
+        self.count = 0
+    self.kept.append(<object>obj)
+    return 0

@@ -116,7 +116,7 @@ cdef class PicklerCore:
         dump.fast = self._fast
         dump.compact = self._compact
         dump.reduction_limit = self.reduction_limit
-        dump.persistent_id = dump.order = None
+        dump.persistent_id = dump.order = dump.met = None
         if (
             self._persistent_id is not absent
             or type(self).persistent_id is not core_persistent_id
@@ -128,6 +128,10 @@ cdef class PicklerCore:
             dump.persistent_id = self.persistent_id
             if dump.persistent_id is None:
                 raise TypeError("'NoneType' object is not callable")
+            if type(dump.persistent_id) is BuiltinFunctionType and not self._fast:
+                owner = dump.persistent_id.__self__
+                if type(owner) is MetObjects:
+                    dump.met = owner
         reducer_override = getattr(self, "reducer_override", absent)
         take_hooks(dump, reducer_override, getattr(self, "dispatch_table", absent))
         if self._order is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import compress, repeat
+from itertools import compress
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
@@ -137,7 +137,7 @@ class Tester:
             addresses: Iterable[int] = map(id, clean)
             if self.inside:
                 addresses = set(addresses) - self.inside
-            self.numbers.update(zip(addresses, repeat(0)))
+            self.numbers.update(dict.fromkeys(addresses, 0))
             failing += [start + number for number in sorted(found)]
             start += len(part)
             if failed is not None:

@@ -85,7 +85,9 @@ def load_obj(stream: Stream) -> None:
     items = stream.pop_mark()
     if not items:
         raise stream.underflow()
-    stream.stack.append(stream.objects.instantiate(items[0], tuple(items[1:])))
+    stack = stream.stack
+    stack.append(items[0])  # where a failing load finds it
+    stack[-1] = stream.objects.instantiate(items[0], tuple(items[1:]))
 
 
 def load_build(stream: Stream) -> None:

@@ -37,7 +37,7 @@ class _Stateful:
 
 
 # The opcodes that leave what they call or change on the stack.
-_WITH_TARGET: Final = ("REDUCE", "NEWOBJ", "NEWOBJ_EX", "BUILD")
+_WITH_TARGET: Final = ("REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "BUILD")
 
 # Read and set past any __getattribute__ and __setattr__ of a subclass.
 _read_state: Final[Callable[[Unpickler], _State]] = vars(_Stateful)["_quickpickle_state"].__get__
