@@ -10,6 +10,7 @@ from ..pickling.pickler import Pickler as Pickler
 @final
 class MetObjects:
     kept: list[Any]
+    shared: list[Any]
     longest: int
 
     def __init__(self, separator: type, least: int) -> None: ...

@@ -8,17 +8,19 @@ cdef class MetObjects:
 
     Numbers, None and strings of less than `least` bytes or characters are only counted. `most` has
     the most objects between two of the type `separator`, and `longest` the greatest length of a
-    string. A Pickler knows the method, and calls note_met() in its place, before which it need not
+    string. `shared` has the containers, not empty, to which more than one other object refers: the
+    others are not met again. A Pickler knows the method, and calls note_met() in its place, before which it need not
     be ready for other code.
     """
 
-    cdef readonly list kept
+    cdef readonly list kept, shared
     cdef readonly Py_ssize_t longest
     cdef object separator
     cdef Py_ssize_t least, count, greatest_count
 
     def __init__(self, type separator not None, Py_ssize_t least):
         self.kept = []
+        self.shared = []
         self.separator = separator
         self.least = least
         self.clear()
@@ -33,6 +35,7 @@ cdef class MetObjects:
     def clear(self):
         self.longest = self.count = self.greatest_count = 0
         self.kept.clear()
+        self.shared.clear()
 
 
 cdef int note_met(MetObjects self, PyObject* obj) except -1:
@@ -50,6 +53,12 @@ cdef int note_met(MetObjects self, PyObject* obj) except -1:
         self.longest = max(self.longest, size)
         if size < self.least:
             return 0
+    elif (
+        cls == &PyList_Type or cls == &PyDict_Type or cls == &PyTuple_Type or cls == &PySet_Type
+        or cls == &PyFrozenSet_Type
+    ):
+        if Py_REFCNT(obj) > 1 and len(<object>obj):
+            self.shared.append(<object>obj)
     elif <PyObject*>cls == <PyObject*>self.separator:
         self.greatest_count = max(self.greatest_count, self.count)
         self.count = 0

@@ -160,14 +160,13 @@ class Surprises:
 
     def _find_copies(self, met: Met) -> list[int]:
         copies = self.copies
-        addresses = list(map(id, filter(None, those(met, HELD))))
-        single = set(addresses)
+        single = set(map(id, met.shared))
         # A container leads to at most so many objects, if none of them is shared.
         if (
             met.most < MANY
             and met.most * met.longest < LARGE
             and BUFFER not in met.codes
-            and len(single) == len(addresses)
+            and len(single) == len(met.shared)
             and single.isdisjoint(copies.written)
         ):
             copies.written |= single

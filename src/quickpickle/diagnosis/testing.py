@@ -66,6 +66,7 @@ class Met(NamedTuple):
     codes: bytes  # of each
     most: int  # objects that a member has led to, at most
     longest: int  # length of a string
+    shared: list[Any]  # containers to which more than one object refers
 
 
 class Nowhere:
@@ -174,13 +175,17 @@ class Tester:
         if self.finder is None or not part:
             return set()
         met = self.met.kept
-        del met[0]  # the list of them all
+        whole = met.pop(0)  # the list of them all
+        shared = [one for one in self.met.shared if one is not whole]
         codes = bytes(map(self.codes.__getitem__, map(type, met)))
         if codes.count(_BETWEEN) != len(part):  # the one behind could not be pickled
             end = _ends_of(codes)[len(part) - 1]
             del met[end:]
             codes = codes[:end]
-        found = self.finder.find(Met(met, codes, self.met.most, self.met.longest), flagged)
+            left = set(map(id, met))
+            shared = [one for one in shared if id(one) in left]
+        about = Met(met, codes, self.met.most, self.met.longest, shared)
+        found = self.finder.find(about, flagged)
         if not found:
             return set()
         numbers = {codes.count(_BETWEEN, 0, number) for number in found}
