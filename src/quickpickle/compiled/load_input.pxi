@@ -148,17 +148,27 @@ cdef int leave_frame(Loader self) except -1:
 cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
     """Read until there are `count` bytes. Runs other code."""
     cdef Py_ssize_t have
-    skip_consumed(self)
+    if self.ahead:
+        skip_consumed(self)
     drop_rest(self)
     if self.file_peek is not None and count < PEEKED:
         peek(self)
     elif self.is_bytes_io:
         show(self)
-    if self.end - self.p >= count:
+    if self.ahead:
+        if self.end - self.p >= count:
+            look_for_many(self)
+            return 0
+        skip_consumed(self)
+    content = read_file(self, min(count, PIECE))
+    if len(content) >= count:
+        take(self, content)
         look_for_many(self)
         return 0
-    skip_consumed(self)
+    append(self, content)
     have = self.end - self.p
+    if have == 0:
+        raise self.fault().truncated()
     while have < count:
         append(self, read_file(self, min(count - have, max(have, PIECE))))
         if self.end - self.p == have:
@@ -265,6 +275,12 @@ cdef void look_at(Loader self, bytes content, Py_ssize_t position) noexcept:
     self.ahead = len(content) - position
     self.end = self.p + self.ahead
     self.shown = content
+
+
+cdef void take(Loader self, bytes content) noexcept:
+    """Have bytes that were read from the file, where they are. There are no others from p on."""
+    look_at(self, content, 0)
+    self.ahead = 0
 
 
 cdef int move_file(Loader self, const uint8_t* place) except -1:
@@ -393,7 +409,7 @@ cdef int read_line(Loader self) except -1:
     line = self.file_readline()
     content = line if type(line) is bytes else loading.as_bytes(line)
     self.is_reading = False
-    append(self, content)
+    take(self, content)
     return 0
 
 
