@@ -9,8 +9,10 @@ cdef class MetObjects:
     Numbers, None and strings of less than `least` bytes or characters are only counted. `most` has
     the most objects between two of the type `separator`, and `longest` the greatest length of a
     string. `shared` has the containers, not empty, to which more than one other object refers: the
-    others are not met again. A Pickler knows the method, and calls note_met() in its place, before which it need not
-    be ready for other code.
+    others are not met again.
+
+    A Pickler knows the method. It calls note_met() in its place, before which it need not be ready
+    for other code.
     """
 
     cdef readonly list kept, shared
