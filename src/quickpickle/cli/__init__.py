@@ -276,7 +276,7 @@ def _demo(modules: int | None, output: Path | None) -> int:
 
     report = None  # if nobody reads on
     with until_closed():
-        report = run(Screen(), modules, output)
+        report = run(modules, output, screen=Screen())
     if report is not None and report.problems:
         return _complain("; ".join(report.problems), 1)
     return 0
@@ -291,7 +291,7 @@ def _bench(arguments: argparse.Namespace) -> int:
             take_names_of(arguments.main)
         report = None  # if nobody reads on
         with until_closed():
-            report = run(Screen(), arguments.file, arguments.protocol, arguments.rounds)
+            report = run(arguments.file, arguments.protocol, arguments.rounds, screen=Screen())
     except BenchError as error:
         return _complain(str(error), 1)
     if report is not None and report.problems:

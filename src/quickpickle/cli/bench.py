@@ -25,7 +25,10 @@ from ..files.compression import decompressed, with_its_start
 from ..format.foreign import recognise
 from ..inspection.printable import printable
 from . import timing
+from .table_html import make_table
 from .terminal import Cell, Screen, Status, Text
+
+_TITLE: Final = "Time of one dumps() and of one loads()"
 
 _MODULES = {"quickpickle": quickpickle, "pickle": pickle}
 
@@ -98,14 +101,27 @@ class Report:
             problems.append("the objects are not those of the standard unpickler")
         return problems
 
+    def _repr_html_(self) -> str:
+        """The rows of the terminal's table, for a notebook."""
+        return make_table(_TITLE, _rows(self))
 
-def run(screen: Screen, path: Path, protocol: int | None = None, rounds: int = 5) -> Report:
-    """Load the pickle, time quickpickle and pickle on the object, and print a table.
 
-    Without a protocol it is the file's. Raises OSError where the file cannot be read, and
-    BenchError where it is no pickle, or holds an object that cannot be pickled again.
+def run(
+    path: str | Path,
+    protocol: int | None = None,
+    rounds: int = 5,
+    *,
+    screen: Screen | None = None,
+) -> Report:
+    """Load the pickle, time quickpickle and pickle on the object, and print a table on the screen.
+
+    Without a protocol it is the file's. Without a screen nothing is printed: a notebook shows the
+    Report itself. Raises OSError where the file cannot be read, and BenchError where it is no
+    pickle, or holds an object that cannot be pickled again.
     """
-    screen.line("A pickle runs what is in it: load only files that you trust.")
+    path = Path(path)
+    if screen is not None:
+        screen.line("A pickle runs what is in it: load only files that you trust.")
     with Status() as status:
         data = _read(path)
         if len(data) > _LONG:
@@ -133,7 +149,8 @@ def run(screen: Screen, path: Path, protocol: int | None = None, rounds: int = 5
         equal = _loads_equal(data, protocol)
         loads = _time_loads(data, rounds, status)
     report = Report(path, rest, protocol, size, dumps, loads, identical, equal)
-    screen.table("Time of one dumps() and of one loads()", (), _rows(report))
+    if screen is not None:
+        screen.table(_TITLE, (), _rows(report))
     return report
 
 

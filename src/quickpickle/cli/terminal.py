@@ -69,7 +69,7 @@ class Screen:
         An empty row is an empty line.
         With `is_cut` texts that are too long for their column are cut off, not folded.
         """
-        cells = [[_text_of(cell) for cell in row] for row in rows]
+        cells = [[text_of(cell) for cell in row] for row in rows]
         is_number = [True] * max(map(len, cells), default=len(columns))
         for row in cells:
             for i, (_, is_one) in enumerate(row):
@@ -138,7 +138,7 @@ def _takes_styles() -> bool:
     return sys.platform != "win32" or "WT_SESSION" in os.environ
 
 
-def _text_of(cell: Cell) -> tuple[Text, bool]:
+def text_of(cell: Cell) -> tuple[Text, bool]:
     """The text, and whether it may be in a column of numbers."""
     if cell is None:
         return Text(""), True
