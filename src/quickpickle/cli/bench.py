@@ -9,14 +9,11 @@ import io
 import pickle
 import pickletools
 import platform
-import runpy
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FunctionType
 from typing import Any, Final
 
 import quickpickle
@@ -25,6 +22,7 @@ from ..files.compression import decompressed, with_its_start
 from ..format.foreign import recognise
 from ..inspection.printable import printable
 from . import timing
+from .main_names import advice_for
 from .table_html import make_table
 from .terminal import Cell, Screen, Status, Text
 
@@ -154,33 +152,6 @@ def run(
     return report
 
 
-def take_names_of(script: Path) -> None:
-    """Put the classes and functions of a script into `__main__`, where its pickles look for them.
-
-    It is run as multiprocessing runs it in processes that it spawns: its name is not `__main__`,
-    so that the part for `__main__` is left out. Raises OSError and BenchError.
-    """
-    script.open("rb").close()
-    main = sys.modules["__main__"]
-    before = sys.path[:]
-    sys.path.insert(0, str(script.resolve().parent))
-    try:
-        names = runpy.run_path(str(script), run_name="__mp_main__")
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        what = f"{type(error).__name__}: {error}"
-        raise BenchError(f"cannot run {script}: {' '.join(what.split())}") from error
-    finally:
-        sys.path[:] = before
-    for name, value in names.items():
-        if not name.startswith("__"):
-            is_named = isinstance(value, (type, FunctionType))
-            if is_named and value.__module__ == "__mp_main__":
-                value.__module__ = "__main__"
-            setattr(main, name, value)
-
-
 def _time_dumps(obj: object, protocol: int, rounds: int, status: Status) -> Times:
     calls: _Calls = {}
     for name, module in _MODULES.items():
@@ -263,8 +234,7 @@ def _load(path: Path, data: bytes) -> tuple[Any, int]:
     except Exception as error:  # a wrong pickle can raise any
         text = recognise(data)
         advice = "" if text is None else f". {text.rstrip('.')}"
-        if isinstance(error, AttributeError) and "__main__" in str(error):
-            advice = ". If it was written by a script: --main SCRIPT"
+        advice = advice_for(error) or advice
         raise BenchError(f"cannot load {path}: {_line(error)}{advice}") from error
     return obj, len(data) - file.tell()
 
