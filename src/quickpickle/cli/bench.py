@@ -283,6 +283,8 @@ def _rows(report: Report) -> list[Sequence[Cell]]:
             row(f"{function}, quickpickle is", f"{times.ratio:.2f} times as fast", style)
         if times.is_unsteady:
             row("", "the rounds differ much: run it again, or with more --rounds", "warning")
+    if timing.is_slow_in_python(report.dumps.ratio, report.loads.ratio):
+        row("", timing.NOT_COMPILED, "warning")
     rows.append(())
     wrote = "none" if report.dumps.standard is None else "others each time"
     verdict("bytes identical", report.identical, f"pickle wrote {wrote}")

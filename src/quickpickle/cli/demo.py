@@ -344,6 +344,7 @@ def _rows(report: Report) -> list[Sequence[Cell]]:
     row("modules", f"{report.modules:,}")
     row("nodes, lists and values", f"{report.values:,}")
     row("bytes", f"{report.size:,}")
+    ratios = []
     for function, ours, standard, failure in (
         ("dump", report.dump_seconds, report.standard_dump_seconds, "gave up with RecursionError"),
         ("load", report.load_seconds, report.standard_load_seconds, "failed"),
@@ -359,6 +360,9 @@ def _rows(report: Report) -> list[Sequence[Cell]]:
             ratio = standard / ours
             style = "good" if ratio >= 1 else "warning"
             row(f"{function}, quickpickle is", f"{ratio:.2f} times as fast", style)
+            ratios.append(ratio)
+    if timing.is_slow_in_python(*ratios):
+        row("", timing.NOT_COMPILED, "warning")
     rows.append(())
     if report.identical is None:
         row("bytes identical", "not compared: pickle.Pickler wrote no pickle", "warning")
