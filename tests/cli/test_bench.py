@@ -360,6 +360,22 @@ def test_rounds_that_differ_are_said():
     assert sum("the rounds differ much" in text for text in texts) == 1
 
 
+@pytest.mark.parametrize("implementation", ["native", "python"])
+def test_slow_for_lack_of_the_compiled_implementation(monkeypatch, implementation):
+    monkeypatch.setattr(quickpickle, "implementation", implementation)
+    slow, fast = bench.Times([2.0], [1.0]), bench.Times([1.0], [2.0])
+    for dumps, loads in (
+        (fast, slow),
+        (slow, fast),
+        (fast, fast),
+        (fast, bench.Times([1.0], None)),
+    ):
+        report = bench.Report(Path("x"), 0, 5, 10, dumps, loads, True, True)
+        texts = [cell[1].text for cell in bench._rows(report) if cell]
+        is_said = implementation == "python" and slow in (dumps, loads)
+        assert texts.count(timing.NOT_COMPILED) == is_said
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the pipes there give other errors")
 @pytest.mark.parametrize("command", ["bench FILE --rounds 1", "demo --modules 2"])
 def test_a_closed_pipe_is_no_error(tmp_path, command):

@@ -20,7 +20,7 @@ import pytest
 
 import quickpickle
 from differential import only_cpython
-from quickpickle.cli import demo, main
+from quickpickle.cli import demo, main, timing
 
 pytestmark = pytest.mark.costly
 
@@ -367,3 +367,13 @@ def test_a_tree_deeper_than_the_recursion_limit() -> None:
     assert demo.same_trees(nested(depth, "a"), nested(depth, "a"))
     assert not demo.same_trees(nested(depth, "a"), nested(depth, "b"))
     assert demo.count_values(nested(depth, "a")) > 2 * depth
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0])
+def test_slow_for_lack_of_the_compiled_implementation(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(quickpickle, "implementation", "python")
+    report = demo.Report(1, 2, Path("x"), 3, seconds, 2.0, True, 1.0, 2.0, True, True)
+    texts = [cell[1].text for cell in demo._rows(report) if cell]
+    assert texts.count(timing.NOT_COMPILED) == (seconds > 2)

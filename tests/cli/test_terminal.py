@@ -87,6 +87,15 @@ def test_widths() -> None:
     assert fold("日本", 1) == ["日", "本"]
 
 
+def test_texts_are_folded_between_words() -> None:
+    assert fold("it was in the other", 10) == ["it was in", "the other"]
+    assert fold("the rounds differ", 10) == ["the rounds", "differ"]
+    assert fold("a longlonglong", 10) == ["a longlong", "long"]
+    assert fold("obj['a key of a dict']", 12) == ["obj['a key", "of a dict']"]
+    assert fold("one ", 3) == ["one", ""]
+    assert fold(" " * 5, 2) == ["  ", "  "]
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]

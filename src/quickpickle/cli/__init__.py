@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "inspect":
             return _inspect(arguments)
         if arguments.command == "diagnose":
-            return _diagnose(arguments.file, arguments.strict)
+            return _diagnose(arguments.file, arguments.strict, arguments.main)
         if arguments.command == "policy":
             return _policy_learn(arguments)
         if arguments.command == "recover":
@@ -113,18 +113,22 @@ def _add_bench(commands: argparse._SubParsersAction[Any]) -> None:
         choices=range(pickle.HIGHEST_PROTOCOL + 1),
         help="pickle protocol (default: that of the file)",
     )
-    bench.add_argument(
-        "--main",
-        metavar="SCRIPT",
-        type=Path,
-        help="take the classes of __main__ from this script, which is run, but not as __main__",
-    )
+    _add_main(bench)
     bench.add_argument(
         "--rounds",
         metavar="N",
         type=_positive,
         default=5,
         help="how often each is timed (default: %(default)s)",
+    )
+
+
+def _add_main(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--main",
+        metavar="SCRIPT",
+        type=Path,
+        help="take the classes of __main__ from this script, which is run, but not as __main__",
     )
 
 
@@ -198,6 +202,7 @@ def _add_diagnose(commands: argparse._SubParsersAction[Any]) -> None:
         "you trust. As python -m quickpickle it finds the modules of the current directory, too.",
     )
     diagnose.add_argument("file", metavar="FILE", help="a pickle, or several: the first")
+    _add_main(diagnose)
     diagnose.add_argument(
         "--strict", action="store_true", help="also say what may surprise whoever reads it"
     )
@@ -276,14 +281,15 @@ def _demo(modules: int | None, output: Path | None) -> int:
 
     report = None  # if nobody reads on
     with until_closed():
-        report = run(Screen(), modules, output)
+        report = run(modules, output, screen=Screen())
     if report is not None and report.problems:
         return _complain("; ".join(report.problems), 1)
     return 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from .bench import BenchError, run, take_names_of
+    from .bench import BenchError, run
+    from .main_names import ScriptError, take_names_of
     from .terminal import Screen, until_closed
 
     try:
@@ -291,8 +297,8 @@ def _bench(arguments: argparse.Namespace) -> int:
             take_names_of(arguments.main)
         report = None  # if nobody reads on
         with until_closed():
-            report = run(Screen(), arguments.file, arguments.protocol, arguments.rounds)
-    except BenchError as error:
+            report = run(arguments.file, arguments.protocol, arguments.rounds, screen=Screen())
+    except (BenchError, ScriptError) as error:
         return _complain(str(error), 1)
     if report is not None and report.problems:
         return _complain("; ".join(report.problems), 1)
@@ -370,16 +376,21 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 1 if violations else code
 
 
-def _diagnose(file: str, strict: bool) -> int:
+def _diagnose(file: str, strict: bool, script: Path | None) -> int:
     from .. import diagnose, load
+    from .main_names import ScriptError, advice_for, take_names_of
     from .terminal import until_closed
 
     try:
+        if script is not None:
+            take_names_of(script)
         obj = load(file)
+    except ScriptError as error:
+        return _complain(printable(str(error)), 1)
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        message = printable(f"{type(error).__qualname__}: {error}")
+        message = printable(f"{type(error).__qualname__}: {error}{advice_for(error)}")
         return _complain(f"{printable(file)} does not load: {message}", 1)
     problems = diagnose(obj, strict=strict, round_trip=True)
     with until_closed():

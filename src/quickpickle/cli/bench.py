@@ -9,14 +9,11 @@ import io
 import pickle
 import pickletools
 import platform
-import runpy
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FunctionType
 from typing import Any, Final
 
 import quickpickle
@@ -25,7 +22,11 @@ from ..files.compression import decompressed, with_its_start
 from ..format.foreign import recognise
 from ..inspection.printable import printable
 from . import timing
+from .main_names import advice_for
+from .table_html import make_table
 from .terminal import Cell, Screen, Status, Text
+
+_TITLE: Final = "Time of one dumps() and of one loads()"
 
 _MODULES = {"quickpickle": quickpickle, "pickle": pickle}
 
@@ -98,14 +99,27 @@ class Report:
             problems.append("the objects are not those of the standard unpickler")
         return problems
 
+    def _repr_html_(self) -> str:
+        """The rows of the terminal's table, for a notebook."""
+        return make_table(_TITLE, _rows(self))
 
-def run(screen: Screen, path: Path, protocol: int | None = None, rounds: int = 5) -> Report:
-    """Load the pickle, time quickpickle and pickle on the object, and print a table.
 
-    Without a protocol it is the file's. Raises OSError where the file cannot be read, and
-    BenchError where it is no pickle, or holds an object that cannot be pickled again.
+def run(
+    path: str | Path,
+    protocol: int | None = None,
+    rounds: int = 5,
+    *,
+    screen: Screen | None = None,
+) -> Report:
+    """Load the pickle, time quickpickle and pickle on the object, and print a table on the screen.
+
+    Without a protocol it is the file's. Without a screen nothing is printed: a notebook shows the
+    Report itself. Raises OSError where the file cannot be read, and BenchError where it is no
+    pickle, or holds an object that cannot be pickled again.
     """
-    screen.line("A pickle runs what is in it: load only files that you trust.")
+    path = Path(path)
+    if screen is not None:
+        screen.line("A pickle runs what is in it: load only files that you trust.")
     with Status() as status:
         data = _read(path)
         if len(data) > _LONG:
@@ -133,35 +147,9 @@ def run(screen: Screen, path: Path, protocol: int | None = None, rounds: int = 5
         equal = _loads_equal(data, protocol)
         loads = _time_loads(data, rounds, status)
     report = Report(path, rest, protocol, size, dumps, loads, identical, equal)
-    screen.table("Time of one dumps() and of one loads()", (), _rows(report))
+    if screen is not None:
+        screen.table(_TITLE, (), _rows(report))
     return report
-
-
-def take_names_of(script: Path) -> None:
-    """Put the classes and functions of a script into `__main__`, where its pickles look for them.
-
-    It is run as multiprocessing runs it in processes that it spawns: its name is not `__main__`,
-    so that the part for `__main__` is left out. Raises OSError and BenchError.
-    """
-    script.open("rb").close()
-    main = sys.modules["__main__"]
-    before = sys.path[:]
-    sys.path.insert(0, str(script.resolve().parent))
-    try:
-        names = runpy.run_path(str(script), run_name="__mp_main__")
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        what = f"{type(error).__name__}: {error}"
-        raise BenchError(f"cannot run {script}: {' '.join(what.split())}") from error
-    finally:
-        sys.path[:] = before
-    for name, value in names.items():
-        if not name.startswith("__"):
-            is_named = isinstance(value, (type, FunctionType))
-            if is_named and value.__module__ == "__mp_main__":
-                value.__module__ = "__main__"
-            setattr(main, name, value)
 
 
 def _time_dumps(obj: object, protocol: int, rounds: int, status: Status) -> Times:
@@ -246,8 +234,7 @@ def _load(path: Path, data: bytes) -> tuple[Any, int]:
     except Exception as error:  # a wrong pickle can raise any
         text = recognise(data)
         advice = "" if text is None else f". {text.rstrip('.')}"
-        if isinstance(error, AttributeError) and "__main__" in str(error):
-            advice = ". If it was written by a script: --main SCRIPT"
+        advice = advice_for(error) or advice
         raise BenchError(f"cannot load {path}: {_line(error)}{advice}") from error
     return obj, len(data) - file.tell()
 
@@ -296,6 +283,8 @@ def _rows(report: Report) -> list[Sequence[Cell]]:
             row(f"{function}, quickpickle is", f"{times.ratio:.2f} times as fast", style)
         if times.is_unsteady:
             row("", "the rounds differ much: run it again, or with more --rounds", "warning")
+    if timing.is_slow_in_python(report.dumps.ratio, report.loads.ratio):
+        row("", timing.NOT_COMPILED, "warning")
     rows.append(())
     wrote = "none" if report.dumps.standard is None else "others each time"
     verdict("bytes identical", report.identical, f"pickle wrote {wrote}")

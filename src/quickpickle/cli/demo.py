@@ -26,7 +26,10 @@ import quickpickle
 
 from ..inspection.printable import printable
 from . import timing
+from .table_html import make_table
 from .terminal import Cell, Screen, Status, Text
+
+_TITLE = "Syntax trees of the standard library"
 
 _ROUNDS = 2
 """In each, one of the two begins: whoever does makes the pages that the other finds."""
@@ -79,6 +82,10 @@ class Report:
             elif not equal:
                 problems.append(f"the trees from {name} are not those that were pickled")
         return problems
+
+    def _repr_html_(self) -> str:
+        """The rows of the terminal's table, for a notebook."""
+        return make_table(_TITLE, _rows(self))
 
 
 class Watched:
@@ -169,11 +176,17 @@ def _parts(value: object) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
-def run(screen: Screen, modules: int | None = None, output: Path | None = None) -> Report:
-    """Run the demo on the first so many modules, or on all, and print its table.
+def run(
+    modules: int | None = None,
+    output: str | Path | None = None,
+    *,
+    screen: Screen | None = None,
+) -> Report:
+    """Run the demo on the first so many modules, or on all, and print its table on the screen.
 
     The pickle goes to the file `output`, or to one in a new temporary directory, which does
-    not outlive an exception.
+    not outlive an exception. Without a screen nothing is printed: a notebook shows the Report
+    itself.
     """
     with Status() as status:
         root = Path(sysconfig.get_path("stdlib"))
@@ -182,14 +195,18 @@ def run(screen: Screen, modules: int | None = None, output: Path | None = None) 
             raise FileNotFoundError(f"no source files of the standard library in {root}")
         trees: dict[str, ast.Module] = {}
         values = _parse_all(files, trees, status)
-        path = output or Path(tempfile.mkdtemp(prefix="quickpickle-"), "stdlib.pickle")
+        if output is None:
+            path = Path(tempfile.mkdtemp(prefix="quickpickle-"), "stdlib.pickle")
+        else:
+            path = Path(output)
         try:
             report = _pickle_and_check(trees, values, path, status)
         except BaseException:
             if output is None:
                 shutil.rmtree(path.parent, ignore_errors=True)
             raise
-    screen.table("Syntax trees of the standard library", (), _rows(report))
+    if screen is not None:
+        screen.table(_TITLE, (), _rows(report))
     return report
 
 
@@ -327,6 +344,7 @@ def _rows(report: Report) -> list[Sequence[Cell]]:
     row("modules", f"{report.modules:,}")
     row("nodes, lists and values", f"{report.values:,}")
     row("bytes", f"{report.size:,}")
+    ratios = []
     for function, ours, standard, failure in (
         ("dump", report.dump_seconds, report.standard_dump_seconds, "gave up with RecursionError"),
         ("load", report.load_seconds, report.standard_load_seconds, "failed"),
@@ -342,6 +360,9 @@ def _rows(report: Report) -> list[Sequence[Cell]]:
             ratio = standard / ours
             style = "good" if ratio >= 1 else "warning"
             row(f"{function}, quickpickle is", f"{ratio:.2f} times as fast", style)
+            ratios.append(ratio)
+    if timing.is_slow_in_python(*ratios):
+        row("", timing.NOT_COMPILED, "warning")
     rows.append(())
     if report.identical is None:
         row("bytes identical", "not compared: pickle.Pickler wrote no pickle", "warning")

@@ -69,7 +69,7 @@ class Screen:
         An empty row is an empty line.
         With `is_cut` texts that are too long for their column are cut off, not folded.
         """
-        cells = [[_text_of(cell) for cell in row] for row in rows]
+        cells = [[text_of(cell) for cell in row] for row in rows]
         is_number = [True] * max(map(len, cells), default=len(columns))
         for row in cells:
             for i, (_, is_one) in enumerate(row):
@@ -138,7 +138,7 @@ def _takes_styles() -> bool:
     return sys.platform != "win32" or "WT_SESSION" in os.environ
 
 
-def _text_of(cell: Cell) -> tuple[Text, bool]:
+def text_of(cell: Cell) -> tuple[Text, bool]:
     """The text, and whether it may be in a column of numbers."""
     if cell is None:
         return Text(""), True
@@ -163,21 +163,36 @@ def _width_of_character(character: str) -> int:
 
 
 def fold(text: str, width: int) -> list[str]:
-    """The text in lines of at most this width."""
-    lines = [""]
+    """The text in lines of at most this width, broken between words where they are short."""
+    lines: list[str] = []
+    start = 0
+    while True:
+        end = _end(text, start, width)
+        if end == len(text):
+            return [*lines, text[start:]]
+        after = end
+        if text[end] == " ":
+            after += 1
+        else:
+            space = text.rfind(" ", start, end)
+            if space - start >= (end - start) // 2:
+                end, after = space, space + 1
+        lines.append(text[start:end])
+        start = after
+
+
+def _end(text: str, start: int, width: int) -> int:
+    """Where the line ends that begins at `start`; it has at least a character, if there is one."""
     used = 0
-    for character in text:
-        size = _width_of_character(character)
-        if used + size > width and lines[-1]:
-            lines.append("")
-            used = 0
-        lines[-1] += character
-        used += size
-    return lines
+    for i in range(start, len(text)):
+        used += _width_of_character(text[i])
+        if used > width and i > start:
+            return i
+    return len(text)
 
 
 def _cut(text: str, width: int) -> str:
-    return text if width_of(text) <= width else fold(text, max(width - 1, 1))[0] + "…"
+    return text if width_of(text) <= width else text[: _end(text, 0, max(width - 1, 1))] + "…"
 
 
 class Status:

@@ -9,13 +9,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+import quickpickle
 
 ROUND_SECONDS = 0.02
 """So long does a round of short calls last: neither clock nor switch of tasks counts for much."""
 
 SMALL = 4_000
 """The bytes of a pickle up to which a single load is too short for a clock."""
+
+NOT_COMPILED: Final = (
+    "in plain Python it is slow: no compiled quickpickle here, or it is switched off"
+)
 
 _MOST_SINGLE = 10
 _CONTAINERS = 10
@@ -132,3 +138,12 @@ def _collector(*, on: bool) -> Iterator[None]:
         yield
     finally:
         (gc.enable if enabled else gc.disable)()
+
+
+def is_slow_in_python(*ratios: float | None) -> bool:
+    """Whether quickpickle is not compiled and slower than pickle in any of these ratios.
+
+    On PyPy, where pickle is in Python too, it need not be.
+    """
+    slow = any(ratio is not None and ratio < 1 for ratio in ratios)
+    return slow and quickpickle.implementation == "python"

@@ -90,7 +90,8 @@ class Problems(list[Problem]):
         parts = [f"<p>{html.escape(self._summary())}</p>"]
         if self:
             parts.append("<table><thead><tr>")
-            parts += [f"<th>{name}</th>" for name in ("path", "type", "exception", "what to do")]
+            heads = ("path", "type", "exception", "what to do")
+            parts += [f'<th style="text-align:left">{name}</th>' for name in heads]
             parts.append("</tr></thead><tbody>")
             for problem in self:
                 kind = "" if problem.type is None else full_name(problem.type)
