@@ -13,6 +13,7 @@ from pickle import UnpicklingError
 from typing import Any, Final, NamedTuple
 
 from ..format import foreign
+from ..format import opcodes as op
 from ..format.decode import ARGUMENT_OF, LINE, TWO_LINES
 from ..format.table import OPCODE_NAMES
 from ..rules.load_facts import Facts
@@ -21,6 +22,7 @@ from ..rules.notation import printable
 from ..rules.notes import LOAD_HEAD, READING, annotate, fault_line
 from ..rules.policy import PolicyError
 from ..rules.renames import Renames
+from .cut_off import MOST_MISSING, end_of_opcode
 from .places import Found, find_opcode, locate
 from .source import Data, Part, Section, Source
 
@@ -67,7 +69,6 @@ _OTHER_ACTIONS: Final = {
 _UNKNOWN: Final = "an object"
 
 _MOST_LOOKED_AT: Final = 1 << 16  # bytes
-_MOST_MISSING: Final = 1 << 40
 # The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
 
@@ -228,19 +229,13 @@ def _ends_early(fault: Fault) -> str:
 
 def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | None:
     """How many bytes are not there, of those that the last opcode says it has."""
+    if start[:1] != op.PROTO:
+        return None
     size = source.size if fault.read is None else fault.consumed
-    header = source.read(found.offset, 9)
-    argument = ARGUMENT_OF[header[0]] if header else LINE
-    if header[:1] == b"\x95" and len(header) == 9:  # FRAME
-        end = found.offset + 9 + int.from_bytes(header[1:], "little")
-    elif argument <= 8:
-        end = found.offset + 1 + argument
-    elif argument < LINE and len(header) > argument & 0xF:
-        width = argument & 0xF
-        end = found.offset + 1 + width + int.from_bytes(header[1 : 1 + width], "little")
-    else:
-        return f"The pickle is cut off after {size:,} bytes." if start[:1] == b"\x80" else None
-    if not 0 < end - size < _MOST_MISSING or start[:1] != b"\x80":
+    end = end_of_opcode(source, found.offset)
+    if end is None:
+        return f"The pickle is cut off after {size:,} bytes."
+    if not 0 < end - size < MOST_MISSING:
         return None  # the length itself is damaged
     return (
         f"The pickle is cut off: {size:,} bytes are there, and at least {end - size:,} are missing."
