@@ -133,7 +133,7 @@ def recover(
     UnpicklingError obj['sizes']
     """
     try:
-        data, fault = _read(file)
+        data, fault = read_all(file)
         options: dict[str, Any] = {
             "fix_imports": fix_imports,
             "encoding": encoding,
@@ -266,7 +266,7 @@ def _place_of(error: Exception) -> tuple[str | None, int | None]:
     return None, None
 
 
-def _read(file: Any) -> tuple[bytes, Exception | None]:
+def read_all(file: Any) -> tuple[bytes, Exception | None]:
     """The bytes of a file, and the exception that ended them if it is compressed and damaged."""
     if hasattr(file, "readline"):
         pieces = []

@@ -300,6 +300,41 @@ def test_what_is_no_pickle_is_named(capsys: Output, file: Path) -> None:
     assert "This is" not in capsys.readouterr().err
 
 
+class Gone:
+    pass
+
+
+# As joblib writes an array: its bytes follow the opcode, with their length before them.
+JOBLIB = (
+    b"\x80\4\x95\x28\0\0\0\0\0\0\0\x8c\x13joblib.numpy_pickle\x8c\x11NumpyArrayWrapper\x93"
+    b"\r" + bytes(40)
+)
+OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (JOBLIB, "use joblib.load"),
+        (pickle.dumps([f"{i}\n" for i in range(9)]).replace(b"\n", b"\r\n"), "went through text"),
+        (pickle.dumps(list(range(300)))[:-100], "and at least 100 are missing"),
+        (b"", "There is nothing in it"),
+        (OLD_TORCH + b"N.", "use torch.load"),
+        (
+            pickle.dumps([Gone])[:-1].replace(b"Gone", b"Home") + b".",
+            "looking up cli.test_bench.Home",
+        ),
+    ],
+)
+def test_what_a_load_would_say(capsys: Output, file: Path, data: bytes, text: str) -> None:
+    file.write_bytes(data)
+    assert main(["bench", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert text in error
+    assert error.count("\n") == 1
+    assert ".." not in error.replace(str(file), "")
+
+
 # --- classes of a script, unsteady times, a closed pipe
 
 SCRIPT = """

@@ -315,6 +315,14 @@ def test_no_other_library_is_needed(own: str, command: str) -> None:
     assert result.stdout
 
 
+# As joblib writes an array: its bytes follow the opcode, with their length before them.
+JOBLIB = (
+    b"\x80\4\x95\x28\0\0\0\0\0\0\0\x8c\x13joblib.numpy_pickle\x8c\x11NumpyArrayWrapper\x93"
+    b"\r" + bytes(40)
+)
+OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+
+
 def test_of_what_is_no_pickle_there_is_no_table(file: Path, capsys: Output) -> None:
     for data, text in ((b"<html>", "This is HTML"), (b"\x93NUMPY\1", "numpy.load"), (b"", "")):
         file.write_bytes(data)
@@ -322,9 +330,73 @@ def test_of_what_is_no_pickle_there_is_no_table(file: Path, capsys: Output) -> N
         printed = capsys.readouterr()
         assert printed.out == ""
         assert text in printed.err
+    # Also where what is no pickle begins as one.
+    for data, text in (
+        (JOBLIB, "use joblib.load"),
+        (pickle.dumps([f"{i}\n" for i in range(9)]).replace(b"\n", b"\r\n"), "went through text"),
+        (b"PK\3\4" + b"\0" * 22 + b"\5\0\0\0a.npy" + b"\n\0", "numpy.load"),
+        (b"PK\3\4" + b"\0" * 22 + b"\5\0\0\0a.txt" + b"\nN\0", "ZIP archive"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(20), "h5py"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "PNG image"),
+        (b"PAR1\x15\n\x01", "read_parquet"),
+        (b"\x28\xb5\x2f\xfd\x04", "compressed with zstd"),
+        (b"K\1" + bytes(255) + b"ustar", "tarfile.open"),
+    ):
+        file.write_bytes(data)
+        assert main(["inspect", str(file)]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert "this is no pickle" in printed.err
+        assert text in printed.err
     file.write_bytes(pickle.dumps([1, 2])[:-1])  # what there is of a damaged one is shown
     assert main(["inspect", str(file)]) == 1
     assert "The largest objects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("data", "missing"),
+    [
+        (pickle.dumps(list(range(300)))[:-100], "at least 100 bytes are missing"),
+        (pickle.dumps([1, 2])[:-1], "at least 1 byte is missing"),
+        (pickle.dumps([b"a" * 70_000, 1.5], 5)[:-30_000], "at least 29,9"),
+        (pickle.dumps([b"a" * 70_000] + [1.5] * 100, 4)[:-50], "at least 50 bytes are missing"),
+        (pickle.dumps("a" * 300, 2)[:-10], "at least 7 bytes are missing"),
+        (pickle.dumps([1.5], 2)[:-4], "at least 2 bytes are missing"),
+        (pickle.dumps([1.5], 2)[:-1], "how much is missing is not known"),
+    ],
+)
+def test_how_much_is_missing(file: Path, capsys: Output, data: bytes, missing: str) -> None:
+    file.write_bytes(data)
+    assert main(["inspect", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert "the pickle is cut off, and " in printed.err
+    assert missing in printed.err
+    assert "The largest objects" in printed.out
+    file.write_bytes(pickle.dumps([1, 2]) + data)
+    assert main(["inspect", str(file)]) == 1
+    assert missing in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "data", [b"]", b"(lp0\nI1", b"N.\0", b"\x80\4]\0", pickle.dumps([1, 2])[:-1] + b"\0"]
+)
+def test_what_is_not_cut_off(file: Path, capsys: Output, data: bytes) -> None:
+    file.write_bytes(data)
+    assert main(["inspect", str(file)]) == 1
+    assert "cut off" not in capsys.readouterr().err
+
+
+def test_an_old_file_of_pytorch(file: Path, capsys: Output) -> None:
+    file.write_bytes(OLD_TORCH + pickle.dumps(1001, 2) + pickle.dumps({"a": 1}, 2))
+    assert main(["inspect", str(file)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == f"quickpickle: {file}: This is a file of PyTorch: use torch.load.\n"
+    assert "The pickles in it" in printed.out
+    file.write_bytes(file.read_bytes() + bytes(100))  # its tensors
+    assert main(["inspect", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert "This is a file of PyTorch: use torch.load; 100 bytes were not read" in printed.err
+    assert "The pickles in it" in printed.out
 
 
 @pytest.mark.parametrize(("pure", "size", "is_said"), [("1", 6, True), ("1", 1, False)])

@@ -56,6 +56,14 @@ def test_nothing_is_left(tmp_path, capsys):
     assert main(["recover", str(tmp_path / "missing")]) == 1
 
 
+def test_what_is_no_pickle(tmp_path, capsys):
+    file = written(tmp_path, b"version https://git-lfs.github.com/spec/v1\n")
+    assert main(["recover", file]) == 1
+    printed = capsys.readouterr()
+    assert "run `git lfs pull`" in printed.out
+    assert printed.err.endswith("invalid load key, 'v'.\n")
+
+
 def test_the_file_stays(tmp_path, capsys):
     file = written(tmp_path, pickle.dumps(WHOLE)[:-6])
     assert main(["recover", file, "-o", file]) == 2

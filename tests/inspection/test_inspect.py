@@ -676,7 +676,12 @@ def test_the_readable_part_is_reported(inspect: Any) -> None:
         ),
         (b"N.\x00", "no opcode is 0x00, at offset 2", 2),
         (b"]", "the file ends before STOP, at offset 1", 1),
-        (b"\x80\x04]\x94(K\x01K", "the file ends in the middle of BININT1, at offset 7", 7),
+        (
+            b"\x80\x04]\x94(K\x01K",
+            "the file ends in the middle of BININT1, at offset 7: the pickle is cut off, and at "
+            "least 1 byte is missing",
+            7,
+        ),
         (b"\x80\x09N.", "protocol 9 is not known, at offset 0", 0),
         (b"].a", "APPEND finds too little on the stack, at offset 2", 2),
         (b"e", "APPENDS finds no mark on the stack, at offset 0", 0),

@@ -15,9 +15,10 @@ from pickle import PicklingError, UnpicklingError
 import pytest
 
 from quickpickle.format import foreign
-from quickpickle.rules import advice, hints, loading_hints
+from quickpickle.rules import advice, hints, loading_hints, loading_names
 from quickpickle.rules.hints import find_file_hint, find_hint
-from quickpickle.rules.loading_hints import Facts, find_load_hint, find_read_hint
+from quickpickle.rules.load_facts import Facts
+from quickpickle.rules.loading_hints import find_load_hint, find_read_hint
 
 HERE = __name__
 
@@ -247,7 +248,7 @@ LOADING = {
 
 SOURCE = "".join(
     re.sub(r'"\s+f?"', "", Path(module.__file__).read_text("utf-8"))
-    for module in (hints, loading_hints, foreign, advice)
+    for module in (hints, loading_hints, loading_names, foreign, advice)
 )
 
 

@@ -9,10 +9,12 @@ import enum
 import functools
 import gzip
 import io
+import lzma
 import operator
 import pathlib
 import pickle
 import pickletools
+import random
 import re
 import socket
 import sys
@@ -24,7 +26,8 @@ import quickpickle
 from conftest import UNPICKLERS
 from quickpickle.format import foreign
 from quickpickle.format import opcodes as op
-from quickpickle.rules.loading_hints import Facts, find_load_hint, find_read_hint
+from quickpickle.rules.load_facts import Facts
+from quickpickle.rules.loading_hints import find_load_hint, find_read_hint
 
 HERE = __name__
 ON_WINDOWS = sys.platform == "win32"
@@ -796,8 +799,48 @@ def test_a_read_that_fails(unpickling):
         line, hint = hint_of(error)
         assert line == f"reading failed after {after} bytes"
         assert not hint
-        assert not hasattr(error, "path")
-        assert not hasattr(error, "offset")
+        assert error.path is None
+        assert error.offset == after
+
+
+class CannotReread(io.BytesIO):
+    """Fails where more is read than a load has taken."""
+
+    is_failing = False
+
+    def read(self, n):
+        if self.is_failing and n > 100:
+            raise OSError("no more")
+        return super().read(n)
+
+
+@pytest.mark.parametrize("module", [gzip, lzma])
+@pytest.mark.parametrize("size", [2_000, 2_000_000])
+def test_a_compressed_file_that_is_cut_off_behind_the_fault(unpickling, tmp_path, module, size):
+    data = p4(b"](", name("X", "no_such_module"), b"B\xe8\3\0\0", bytes(1000), b"e")
+    path = tmp_path / "data"
+    path.write_bytes(module.compress(data + random.Random(1).randbytes(size))[: -size // 2])
+    with module.open(path) as file:
+        error = failure(unpickling.load, file)
+    assert (type(error), error.path, error.offset) == (ModuleNotFoundError, "obj[0]", 4)
+    assert hint_of(error)[1].startswith("Here is no no_such_module")
+
+
+def test_a_file_that_fails_when_it_is_read_once_more(unpickling):
+    file = CannotReread(b"before" + p4(b"](", name("fails"), b")R", b"e"))
+    file.seek(6)
+
+    def fail():
+        file.is_failing = True
+        raise LookupError("nothing there")
+
+    class Own(unpickling.Unpickler):
+        def find_class(self, module, name):
+            return fail
+
+    error = failure(Own(file).load)
+    assert type(error) is LookupError
+    assert (error.path, error.offset) == ("obj[0]", 4 + len(name("fails")) + 1)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])

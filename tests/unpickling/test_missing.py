@@ -280,8 +280,59 @@ def test_extensions(unpickling, policy, registered, monkeypatch):
         assert quickpickle.dumps(found, 4) == b"\x80\x04\x82\xf1."
     finally:
         copyreg.remove_extension(*registered, 0xF1)
-    with pytest.raises((ValueError, PolicyError)):
-        unpickling.loads(b"\x82\xf1.", missing="placeholder", policy=policy)
+
+
+def test_extension_codes_that_are_not_registered(unpickling, implementation, policy):
+    data = b"\x80\4(\x82\xf3)\x81}K\1K\2sb\x83\xf3\xf3\x82\xf3t."
+    made, other, same = unpickling.loads(data, missing="placeholder", policy=policy)
+    assert repr(made) == "<Placeholder copyreg.extension 243() state={1: 2}>"
+    assert made.args == (same,)
+    assert same.reason == "ValueError: unregistered extension code 243"
+    assert (other.qualname, other.is_name) == ("extension 62451", True)
+    for protocol in range(2, 6):
+        back = implementation.dumps([made, other], protocol)
+        assert b"\x82\xf3" in back
+        assert b"\x83\xf3\xf3" in back
+        assert repr(unpickling.loads(back, missing="placeholder")) == repr([made, other])
+    for protocol in (0, 1):
+        with pytest.raises(pickle.PicklingError, match="243, need protocol 2 or later"):
+            implementation.dumps(same, protocol)
+    same.module, same.qualname = "shop", "Order"  # another name can be given to it
+    assert implementation.dumps(same, 2) == b"\x80\2cshop\nOrder\nq\0."
+
+
+def test_extension_codes_that_are_none(unpickling, policy):
+    for data in (b"\x82\0.", b"\x84\xff\xff\xff\xff."):
+        with pytest.raises(pickle.UnpicklingError):
+            unpickling.loads(data, missing="placeholder", policy=policy)
+
+
+def test_names_are_escaped_in_the_repr(unpickling, policy):
+    data = b"\x80\4\x8c\5a\x1b[3m\x8c\5b\x1b[3m\x93)R."
+    found = unpickling.loads(data, missing="placeholder", policy=policy)
+    assert repr(found) == r"<Placeholder a\x1b[3m.b\x1b[3m()>"
+    with pytest.raises(PolicyError) as caught:
+        unpickling.loads(data, policy=Policy.plain())
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"cgone\nf\n)R)R.", "gone.f()()"),
+        (b"cgone\nf\n(K\1K\2tR(K\3tR.", "gone.f(1, 2)(3)"),
+        (b"\x80\2cgone\nf\n)R)\x81.", "gone.f()()"),
+        (b"\x80\4cgone\nf\nK\1\x85RK\2\x85}\x92.", "gone.f(1)(2)"),
+    ],
+)
+def test_calls_of_results_are_shown(unpickling, data, shown):
+    found = unpickling.loads(data, missing="placeholder")
+    assert repr(found) == f"<Placeholder {shown}>"
+
+
+def test_very_many_calls_of_results_are_shown(unpickling):
+    found = unpickling.loads(b"cgone\nf\n" + b")R" * 100_000 + b".", missing="placeholder")
+    assert repr(found) == f"<Placeholder gone.f{'()' * 100_000}>"
 
 
 def test_a_name_is_looked_for_once(unpickling, monkeypatch):
@@ -364,7 +415,7 @@ def test_another_call_that_fails(unpickling):
 def test_what_a_call_of_a_placeholder_made_is_called(unpickling, policy):
     """As functions of cloudpickle are."""
     found = unpickling.loads(b"cgone\nmake\n(tR(I1\ntR.", missing="placeholder", policy=policy)
-    assert repr(found) == "<Placeholder gone.make(1)>"
+    assert repr(found) == "<Placeholder gone.make()(1)>"
     assert found.function.function.is_name
     back = quickpickle.dumps(found, 0)
     assert repr(unpickling.loads(back, missing="placeholder")) == repr(found)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from .. import __version__
 from .._implementation import find_scanner
+from ..format.foreign import LOOKED_AT, OLD_TORCH, recognise
 from ..inspection import MAX_OBJECTS, PURE_SCANNER, Inspection
 from ..inspection.printable import printable
 from ..rules.kinds import DANGEROUS, UNKNOWN
@@ -197,9 +198,11 @@ def _add_diagnose(commands: argparse._SubParsersAction[Any]) -> None:
     diagnose = commands.add_parser(
         "diagnose",
         help=text,
-        description=f"{text.capitalize()}: quickpickle.diagnose(obj, round_trip=True). The exit "
-        "code is 1 if there is anything. Loading a pickle runs what is in it: only for files that "
-        "you trust. As python -m quickpickle it finds the modules of the current directory, too.",
+        description=f"{text.capitalize()}: quickpickle.diagnose(obj, round_trip=True). If it does "
+        "not load, say where and why, for each name and class that fails, for which it is loaded "
+        "several times. The exit code is 1 if there is anything. Loading a pickle runs what is in "
+        "it: only for files that you trust. As python -m quickpickle it finds the modules of the "
+        "current directory, too.",
     )
     diagnose.add_argument("file", metavar="FILE", help="a pickle, or several: the first")
     _add_main(diagnose)
@@ -351,6 +354,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
     with Status() as status:
         progress = bytes_read(status, size)
         inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
+    if inspection.error is None and recognise(inspection.read(0, LOOKED_AT)) == OLD_TORCH:
+        _complain(f"{name}: {OLD_TORCH}", 0)  # it has more than the pickles that are shown
     code, violations = _verdict(inspection, name, arguments), []
     if policy is not None and inspection.error is None:
         try:
@@ -390,13 +395,33 @@ def _diagnose(file: str, strict: bool, script: Path | None) -> int:
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        message = printable(f"{type(error).__qualname__}: {error}{advice_for(error)}")
+        parts = [f"{type(error).__qualname__}: {error}", *advice_for(error)]
+        message = printable(". ".join(parts))
+        with until_closed():
+            _print_faults(file, error)
         return _complain(f"{printable(file)} does not load: {message}", 1)
     problems = diagnose(obj, strict=strict, round_trip=True)
     with until_closed():
         for line in repr(problems).split("\n"):
             print(printable(line))
     return 1 if problems else 0
+
+
+def _print_faults(file: str, error: Exception) -> None:
+    """The places of a pickle that do not load; if it cannot be read, the notes on an error."""
+    from ..recovering import read_all
+    from .faults import find_faults
+
+    try:
+        faults = find_faults(read_all(file)[0])
+    except MemoryError:
+        raise
+    except Exception:  # of what decompresses
+        faults = None
+    if faults is None or not faults.found:
+        _print_notes(error)
+        return
+    print(*faults.lines(), sep="\n")
 
 
 def _recover(arguments: argparse.Namespace) -> int:
@@ -415,12 +440,12 @@ def _recover(arguments: argparse.Namespace) -> int:
         raise
     except Exception as error:
         message = printable(f"{type(error).__qualname__}: {error}")
+        with until_closed():
+            _print_notes(error)
         return _complain(f"nothing is left of {printable(arguments.file)}: {message}", 1)
     with until_closed():
         print(printable(repr(found)))
-        for note in getattr(found.error, "__notes__", ()):
-            for line in str(note).split("\n"):
-                print(printable(line))
+        _print_notes(found.error)
     if arguments.output is not None:
         try:
             dump(found.value, arguments.output)
@@ -430,6 +455,12 @@ def _recover(arguments: argparse.Namespace) -> int:
             message = printable(f"{type(error).__qualname__}: {error}")
             return _complain(f"what is left cannot be pickled: {message}", 1)
     return 0 if found.error is None else 1
+
+
+def _print_notes(error: Exception | None) -> None:
+    for note in getattr(error, "__notes__", ()):
+        for line in str(note).split("\n"):
+            print(printable(line))
 
 
 def _policy_learn(arguments: argparse.Namespace) -> int:
@@ -457,7 +488,8 @@ def _policy_learn(arguments: argparse.Namespace) -> int:
 
 def _is_unread(inspection: Inspection) -> bool:
     """Whether it is no pickle from its beginning on, so that there is nothing to show."""
-    return inspection.error is not None and inspection.error.offset <= 1
+    error = inspection.error
+    return error is not None and (error.is_foreign or error.offset <= 1)
 
 
 def _verdict(inspection: Inspection, name: str, arguments: argparse.Namespace) -> int:

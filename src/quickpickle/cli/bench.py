@@ -19,7 +19,7 @@ from typing import Any, Final
 import quickpickle
 
 from ..files.compression import decompressed, with_its_start
-from ..format.foreign import recognise
+from ..format.foreign import OLD_TORCH, recognise
 from ..inspection.printable import printable
 from . import timing
 from .main_names import advice_for
@@ -232,11 +232,26 @@ def _load(path: Path, data: bytes) -> tuple[Any, int]:
     try:
         obj = pickle.load(file)
     except Exception as error:  # a wrong pickle can raise any
-        text = recognise(data)
-        advice = "" if text is None else f". {text.rstrip('.')}"
-        advice = advice_for(error) or advice
-        raise BenchError(f"cannot load {path}: {_line(error)}{advice}") from error
+        advice = advice_for(error) or _advice(data)
+        raise BenchError(_sentences([f"cannot load {path}: {_line(error)}", *advice])) from error
+    if recognise(data) == OLD_TORCH:  # its first pickle only says whose file it is
+        raise BenchError(_sentences([f"there is no object to measure in {path}", OLD_TORCH]))
     return obj, len(data) - file.tell()
+
+
+def _advice(data: bytes) -> list[str]:
+    """The lines that quickpickle adds to the exception of such a load: where, and what to do."""
+    try:
+        quickpickle.loads(data)
+    except Exception as error:
+        notes = [note for note in getattr(error, "__notes__", ()) if type(note) is str]
+        return [line for note in notes for line in note.split("\n")]
+    return []
+
+
+def _sentences(parts: list[str]) -> str:
+    """A line of several sentences."""
+    return ". ".join(printable(" ".join(part.split())).removesuffix(".") for part in parts)
 
 
 def _line(error: Exception) -> str:

@@ -12,11 +12,11 @@ class ScriptError(Exception):
     """Why a script cannot be run, in one line."""
 
 
-def advice_for(error: Exception) -> str:
-    """A sentence to follow the message of a load's error, or nothing."""
+def advice_for(error: Exception) -> list[str]:
+    """A sentence to follow the message of a load's error, if there is one."""
     if isinstance(error, AttributeError) and "__main__" in str(error):
-        return ". If it was written by a script: --main SCRIPT"
-    return ""
+        return ["If it was written by a script: --main SCRIPT"]
+    return []
 
 
 def take_names_of(script: Path) -> None:

@@ -12,6 +12,8 @@ LOOKED_AT: Final = 4096  # bytes at the beginning
 
 _COMPRESSED: Final = "The data is compressed with {0}: load(path) reads such a file, {1} opens one."
 
+_OLD_TORCH: Final = "This is a file of PyTorch: use torch.load."  # before ZIP files: it has pickles
+
 # By what the bytes begin with.
 _BY_START: Final[list[tuple[bytes, str]]] = [
     (
@@ -35,7 +37,7 @@ _BY_START: Final[list[tuple[bytes, str]]] = [
     (b"\xff\xd8\xff", "This is a JPEG image."),
     (b"%PDF-", "This is a PDF document."),
     (b"\x7fELF", "This is a program or library (ELF)."),
-    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "This is a file of PyTorch: use torch.load."),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", _OLD_TORCH),
     (b"\xef\xbb\xbf", "This is text, as it begins with the mark of UTF-8."),
 ]
 
@@ -118,4 +120,7 @@ def went_through_text(start: Any) -> bool:
 
 TEXT_MODE: Final = _TEXT_MODE
 TORCH: Final = _TORCH
+OLD_TORCH: Final = _OLD_TORCH
+TAR: Final = _TAR
+TAR_BLOCK: Final = 512  # bytes, with which a tar archive begins, and which are no pickle
 JOBLIB: Final = _JOBLIB

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .._implementation import find_scanner
 from ..files.compression import name_of_compression
-from ..format import foreign
+from ..format import foreign, table
+from ..format import opcodes as op
 from ..rules.tracebacks import drops_frames, make_public
+from .printable import counted
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Inspection", "Node", "inspect"]
 
 MAX_OBJECTS = 100_000_000
+_MOST_LOOKED_AT = 1 << 16  # bytes that are searched for marks of other programs
 PURE_SCANNER = "quickpickle.scanning.scan"  # the module of the one in Python
 
 
@@ -88,7 +91,9 @@ def inspect(
     )
     error = None
     if malformed is not None:
-        error = InspectionError(malformed.offset, _describe(malformed, source, scanner))
+        text, is_foreign = _describe(malformed, source, scanner)
+        error = InspectionError(malformed.offset, text)
+        error.is_foreign = is_foreign
     return Inspection(source, scanner, error, archive)
 
 
@@ -103,25 +108,62 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _describe(malformed: Any, source: Any, scanner: Any) -> str:
+def _describe(malformed: Any, source: Any, scanner: Any) -> tuple[str, bool]:
+    """The text of an error, and whether the bytes are something else than a pickle."""
     what = f"{malformed.message}, at offset {malformed.offset:,}"
     start = source.read(0, foreign.LOOKED_AT)
-    # Up to its first newline, a ZIP file is what PERSID makes of it.
-    is_zip = start.startswith(b"PK\3\4")
-    if scanner.pickles and not is_zip:
-        return what
-    text = foreign.recognise(start) if is_zip or malformed.offset <= 1 else None
-    if is_zip and text == foreign.TORCH:
-        # torch.load may find another pickle than is found here, so it is not advised.
-        return (
-            "this is no pickle, but a ZIP archive, and not laid out as one of torch.save: unpack "
-            "it, and look at its data.pkl"
-        )
-    if is_zip and (text is None or "zipfile" in text):
-        return "this is no pickle, but a ZIP archive: unpack it (that of torch.save has a data.pkl)"
     compression = name_of_compression(start)
     if compression is not None:
-        return f"this is no pickle, but compressed with {compression}: decompress it first"
-    if text is None and foreign.is_of_joblib(start):
-        text = foreign.JOBLIB
-    return f"this is no pickle: {what}" + ("" if text is None else f". {text.rstrip('.')}")
+        return f"this is no pickle, but compressed with {compression}: decompress it first", True
+    text = foreign.recognise(start)
+    if start.startswith(b"PK\3\4"):
+        if text == foreign.TORCH:
+            # torch.load may find another pickle than is found here, so it is not advised.
+            return (
+                "this is no pickle, but a ZIP archive, and not laid out as one of torch.save: "
+                "unpack it, and look at its data.pkl"
+            ), True
+        if text is None or "zipfile" in text:
+            return (
+                "this is no pickle, but a ZIP archive: unpack it (that of torch.save has a "
+                "data.pkl)"
+            ), True
+    if text == foreign.OLD_TORCH:
+        return f"{what}. {_sentence(text)}", False
+    if text is None or (text == foreign.TAR and malformed.offset > foreign.TAR_BLOCK):
+        text = _read_differently(source, malformed.offset)
+    if text is not None:
+        return f"this is no pickle: {what}. {_sentence(text)}", True
+    if not scanner.pickles:
+        return f"this is no pickle: {what}", True
+    return what + _cut_off(malformed, source, scanner), False
+
+
+def _sentence(text: str) -> str:
+    return text.removesuffix(".")
+
+
+def _read_differently(source: Any, offset: int) -> str | None:
+    """Which function reads a file that begins as a pickle, or what has damaged all of it."""
+    if foreign.is_of_joblib(source.read(0, min(offset, _MOST_LOOKED_AT))):
+        return foreign.JOBLIB
+    if foreign.went_through_text(source.read(0, _MOST_LOOKED_AT)):
+        return foreign.TEXT_MODE
+    return None
+
+
+def _cut_off(malformed: Any, source: Any, scanner: Any) -> str:
+    """How much is missing of a pickle that ends too early."""
+    from ..scanning.cut_off import missing_bytes
+
+    message = malformed.message
+    if not message.startswith("the file ends") and ", the file has " not in message:
+        return ""
+    start = scanner.pickles[-table.P_FIELDS]
+    if source.read(start, 1) != op.PROTO:
+        return ""
+    missing = missing_bytes(source, start, malformed.offset)
+    if missing is None:
+        return ": the pickle is cut off, and how much is missing is not known"
+    verb = "is" if missing == 1 else "are"
+    return f": the pickle is cut off, and at least {counted(missing, 'byte')} {verb} missing"

@@ -160,7 +160,12 @@ def buffer_needs_protocol_5() -> PicklingError:
 
 
 class InspectionError(UnpicklingError):
-    """Raised for bytes that are no pickle; `offset` says where."""
+    """Raised for bytes that are no pickle; `offset` says where.
+
+    `is_foreign` says that they are something else from their beginning on.
+    """
+
+    is_foreign = False
 
     def __init__(self, offset: int, message: str) -> None:
         super().__init__(offset, message)

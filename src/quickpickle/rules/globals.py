@@ -47,7 +47,8 @@ class Global(NamedTuple):
 
     `path` is the name split at its dots, and `parent` the object that has its last part for an
     attribute. `full_name`, which the extension registry goes by, differs from the name where
-    CPython leaves out a detour back to the module. `is_missing` says that it is a Placeholder's.
+    CPython leaves out a detour back to the module. `is_missing` says that it is a Placeholder's;
+    if that stands for an extension code, `parent` is the code.
     """
 
     module_name: str
@@ -118,6 +119,9 @@ def _name_of(placeholder: Placeholder) -> Global:
     module_name: Any = placeholder.module
     name: Any = placeholder.qualname
     path = name.split(".")
+    code = placeholder.extension_code
+    if code is not None:
+        return Global(module_name, name, name, path, code, is_missing=True)
     if len(path) > _MOST_DOTS:  # below protocol 4 each of the classes around it is written
         raise PicklingError(f"Can't pickle {name[:100]!r}...: a name of {len(path)} parts")
     parent = Placeholder(module_name, name.rpartition(".")[0]) if path[1:] else None
@@ -170,6 +174,8 @@ def extension_code(obj: Any, module_name: str, name: str) -> int | None:
 
     Raises what the running interpreter raises for a code that is none: see rules/errors.py.
     """
+    if type(obj) is Placeholder and obj.extension_code is not None:
+        return obj.extension_code
     registry: dict[tuple[str, str], Any] = copyreg._extension_registry  # type: ignore[attr-defined]
     code = registry.get((module_name, name), _MISSING)
     if code is _MISSING:
@@ -189,6 +195,8 @@ def encode_names(found: Global, protocol: int, fix_imports: bool) -> tuple[bytes
     Raises PicklingError for a name that is not ASCII, from protocol 3 on UTF-8; and for one of a
     Placeholder that is no line. The reference writes such names of classes, which do not load.
     """
+    if found.is_missing and type(found.parent) is int:
+        raise PicklingError(f"extension codes, such as {found.parent}, need protocol 2 or later")
     module_name, name = found.module_name, found.path[0]
     if fix_imports:
         module_name, name = _old_names(module_name, name)

@@ -6,40 +6,24 @@ the middle of somebody's failure: nothing is imported, and none of the user's co
 
 from __future__ import annotations
 
-import difflib
 import errno
 import io
 import re
 import sys
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
 from enum import EnumMeta
 from pathlib import Path
 from pickle import UnpicklingError
 from types import FunctionType, ModuleType, TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from .hints import full_name
+from .load_facts import CHANGED, Facts, message_of
+from .loading_names import in_python3, of_name, renamed
 from .reductions import ABSENT, find
 
 _PLACE: Final = str(Path(__file__).parents[1])  # of our code
-_module_of: Final = type.__dict__["__module__"].__get__
 _get_traceback: Final = vars(BaseException)["__traceback__"].__get__
-
-_CHANGED: Final = "since the pickle was written"
-
-
-class Facts(NamedTuple):
-    """The known facts about the opcode that has failed."""
-
-    opcode: str | None = None  # its name
-    module: str | None = None  # of the class or function that it is about, as in the pickle
-    name: str | None = None
-    target: Any = ABSENT  # what was called, or changed
-    proto: int = 0
-    fix_imports: bool = True
-    encoding: str = "ASCII"
-
 
 _FINDS: Final = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 _CALLS: Final = {"REDUCE", "NEWOBJ", "NEWOBJ_EX", "INST", "OBJ"}
@@ -62,7 +46,7 @@ got, in their order."
         return _of_recursion(frames)
     if facts.opcode in _HASHES and (hint := _of_hash(error, frames)) is not None:
         return hint
-    if facts.opcode in _FINDS and (hint := _of_name(error, facts, frames)) is not None:
+    if facts.opcode in _FINDS and (hint := of_name(error, facts, frames)) is not None:
         return hint
     if facts.opcode in _CALLS:
         return _of_call(error, facts, frames)
@@ -82,224 +66,6 @@ def _frames(error: BaseException) -> Iterator[Any]:
         traceback = traceback.tb_next
 
 
-def _message(error: BaseException) -> str:
-    return error.args[0] if error.args and type(error.args[0]) is str else ""
-
-
-# --- names
-
-
-_NOT_FOUND: Final = re.compile(r"Can't (?:get|resolve|pickle) |module .* has no attribute ")
-_GONE: Final = {
-    **dict.fromkeys(["asynchat", "asyncore", "distutils", "imp", "smtpd"], "3.12"),
-    **dict.fromkeys(
-        [
-            *("aifc", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "mailcap", "msilib"),
-            *("nis", "nntplib", "ossaudiodev", "pipes", "sndhdr", "spwd", "sunau", "telnetlib"),
-            *("uu", "xdrlib"),
-        ],
-        "3.13",
-    ),
-}
-# Packages whose name to be installed by is another one.
-_TO_INSTALL: Final = {
-    "attr": "attrs",
-    "bs4": "beautifulsoup4",
-    "Crypto": "pycryptodome",
-    "cv2": "opencv-python",
-    "dateutil": "python-dateutil",
-    "google.protobuf": "protobuf",
-    "PIL": "Pillow",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "yaml": "PyYAML",
-    **{
-        name: name
-        for name in (
-            *("catboost", "dill", "gensim", "joblib", "keras", "lightgbm", "networkx", "nltk"),
-            *("numpy", "pandas", "polars", "pyarrow", "pydantic", "scipy", "spacy", "sqlalchemy"),
-            *("statsmodels", "sympy", "tensorflow", "tokenizers", "torch", "transformers"),
-            *("xarray", "xgboost"),
-        )
-    },
-}
-
-
-def _of_name(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
-    """A class or function that is not found."""
-    if facts.module is None or facts.name is None:
-        return None
-    module, name = _in_python3(facts.module, facts.name, facts)
-    if isinstance(error, ModuleNotFoundError) and type(error.name) is str:
-        missing = error.name
-        if module == missing or module.startswith(missing + "."):
-            return _of_missing_module(module, name, missing, facts)
-        return f"{module} is there, but what it imports is not: {_how_to_install(missing)}."
-    if isinstance(error, ImportError):
-        return f"The import of {module} fails, with a pickle or without: try `import {module}`."
-    is_searched = all(frame.f_code.co_name == "find_class" for frame in frames)
-    if type(error) is AttributeError and is_searched and _NOT_FOUND.match(_message(error)):
-        return _of_missing_name(module, name)
-    return None
-
-
-def _in_python3(module: str, name: str, facts: Facts) -> tuple[str, str]:
-    if facts.proto < 3 and facts.fix_imports:
-        if (module, name) in NAME_MAPPING:
-            return NAME_MAPPING[module, name]
-        return IMPORT_MAPPING.get(module, module), name
-    return module, name
-
-
-def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> str:
-    if missing == "numpy._core":
-        return (
-            "numpy._core is named so since NumPy 2, which wrote this pickle: it needs NumPy 2, and "
-            f"here is {_version_of('numpy') or 'an earlier one'}."
-        )
-    if missing == "pathlib._local":
-        return (
-            "Paths are in pathlib._local since Python 3.13, which wrote this pickle: load it with "
-            "renames={'pathlib._local': 'pathlib'}."
-        )
-    if module in IMPORT_MAPPING and facts.proto < 3:  # so fix_imports is False
-        return f"{module} is a module of Python 2: leave out fix_imports=False."
-    if missing in _GONE:
-        return f"{missing} is no part of Python since {_GONE[missing]}."
-    if missing.endswith("\r"):
-        return _text_mode()
-    moved = _where(name, module)
-    if moved is not None:
-        return (
-            f"{moved} has a {name}. If that is the one, load with "
-            f"renames={{'{module}.{name}': '{moved}.{name}'}}."
-        )
-    parent, _, last = missing.rpartition(".")
-    if not parent:
-        return f"Here is no {missing}: {_how_to_install(missing)}."
-    top = missing.partition(".")[0]
-    text = f"{_with_version(top)} is installed, but has no {missing}"
-    near = difflib.get_close_matches(last, _submodules(parent), 1, 0.8)
-    if near:
-        return (
-            f"{text}. It has {parent}.{near[0]}: if that is the same, load with "
-            f"renames={{'{missing}': '{parent}.{near[0]}'}}."
-        )
-    return (
-        f"{text}: load with the version that wrote the pickle, or say where it is now: "
-        f"renames={{'{missing}': '…'}}."
-    )
-
-
-def _of_missing_name(module: str, name: str) -> str | None:
-    found = sys.modules.get(module)
-    if type(found) is not ModuleType:
-        return None
-    if name.endswith("\r"):
-        return _text_mode()
-    contents = vars(found)
-    if "<locals>" in name:
-        return "It was defined inside a function, so nobody finds it by its name."
-    spec = contents.get("__spec__")
-    if getattr(spec, "_initializing", False) is True:
-        return f"{module} is still being imported: load the pickle when that is done."
-    moved = _where(name, module)
-    advice = ""
-    if moved is not None:
-        advice = (
-            f" {moved} has a {name}: if that is the one, load with "
-            f"renames={{'{module}.{name}': '{moved}.{name}'}}."
-        )
-    if module in ("__main__", "__mp_main__"):
-        script = contents.get("__file__")
-        here = f"{script} is" if type(script) is str else "this session is"
-        return (
-            f"The program that wrote the pickle had {name} in its own script, and {here} another "
-            f"one: import {name} there first, or write the pickle with {name} in a module that "
-            f"both import.{advice}"
-        )
-    top = module.partition(".")[0]
-    text = f"{module} is there, but has no {name}"
-    if top not in sys.stdlib_module_names and (version := _version_of(top)) is not None:
-        text = f"{module} is there ({top} {version}), but has no {name}"
-    if advice:
-        return f"{text}.{advice}"
-    names = [
-        key
-        for key, value in contents.items()
-        if type(key) is str and (isinstance(value, type) or type(value) is FunctionType)
-    ]
-    near = difflib.get_close_matches(name, names, 1, 0.8)
-    if near:
-        return (
-            f"{text}. It has {near[0]}: if that is the same, load with "
-            f"renames={{'{module}.{name}': '{module}.{near[0]}'}}."
-        )
-    return f"{text}: it was renamed or removed {_CHANGED}, or is defined under a condition."
-
-
-def _text_mode() -> str:
-    from ..format.foreign import TEXT_MODE
-
-    return TEXT_MODE
-
-
-def _where(name: str, module: str) -> str | None:
-    """The only imported module that defines a class of this name, if it may be the same class.
-
-    That is one of the same package, or a module of the user's own.
-    """
-    top = module.partition(".")[0]
-    found = []
-    for key, candidate in list(sys.modules.items()):
-        if type(key) is not str or type(candidate) is not ModuleType or key == module:
-            continue
-        value = vars(candidate).get(name)
-        if not isinstance(value, type) or _module_of(value) != key:
-            continue
-        if key.partition(".")[0] == top or _is_users(key, candidate):
-            found.append(key)
-    return found[0] if len(found) == 1 else None
-
-
-def _is_users(key: str, module: ModuleType) -> bool:
-    file = vars(module).get("__file__")
-    if type(file) is not str or key.partition(".")[0] in sys.stdlib_module_names:
-        return False
-    parts = Path(file).parts
-    return "site-packages" not in parts and "dist-packages" not in parts
-
-
-def _submodules(package: str) -> list[str]:
-    """The names of the modules in a package, which are not imported."""
-    from pkgutil import iter_modules
-
-    found = sys.modules.get(package)
-    path = vars(found).get("__path__") if type(found) is ModuleType else None
-    return [module.name for module in iter_modules(path)] if type(path) is list else []
-
-
-def _version_of(module: str) -> str | None:
-    found = sys.modules.get(module)
-    version = vars(found).get("__version__") if type(found) is ModuleType else None
-    return version if type(version) is str else None
-
-
-def _with_version(module: str) -> str:
-    version = _version_of(module)
-    return module if version is None else f"{module} {version}"
-
-
-def _how_to_install(missing: str) -> str:
-    for name in (missing, missing.partition(".")[0]):
-        if name in _TO_INSTALL:
-            return f"pip install {_TO_INSTALL[name]}"
-    return (
-        f"install what has {missing}, or add its folder to sys.path; if it has another name now, "
-        f"load with renames={{'{missing}': '…'}}"
-    )
-
-
 # --- calls
 
 _OTHER_ARGUMENTS: Final = re.compile(
@@ -314,7 +80,7 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     target = facts.target
     if target is ABSENT and facts.opcode == "INST":
         target = _named(facts)
-    message = _message(error)
+    message = message_of(error)
     if (
         isinstance(error, NotImplementedError)
         and facts.module in ("pathlib", "pathlib._local")
@@ -323,11 +89,11 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
         kind = f"Pure{facts.name}"
         return (
             f"The path was pickled on {_PATHS[facts.name]}. Load it as a {kind}, with "
-            f"renames={{'{facts.module}.{facts.name}': 'pathlib.{kind}'}}, or pickle str(path)."
+            f"{renamed(facts, 'pathlib', kind)}, or pickle str(path)."
         )
     if isinstance(target, EnumMeta) and type(error) is ValueError and "not a valid" in message:
         return (
-            f"{full_name(target)} has no member with this value: it was changed {_CHANGED}; a "
+            f"{full_name(target)} has no member with this value: it was changed {CHANGED}; a "
             "_missing_() in it could return one."
         )
     if type(error) is not TypeError or frames or not _OTHER_ARGUMENTS.search(message):
@@ -347,13 +113,13 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
                 "a default."
             )
         return (
-            f"{name} takes other arguments than the pickle has: it was changed {_CHANGED}, or its "
+            f"{name} takes other arguments than the pickle has: it was changed {CHANGED}, or its "
             "__reduce__ returns others. To load this pickle, give new ones a default."
         )
     if type(target) is FunctionType:
         return (
             f"{target.__qualname__}() takes other arguments than the pickle has: it was changed "
-            f"{_CHANGED}. To load this pickle, give new ones a default."
+            f"{CHANGED}. To load this pickle, give new ones a default."
         )
     return None
 
@@ -362,7 +128,7 @@ def _named(facts: Facts) -> Any:
     """The object that an INST has called: only its name leads to it."""
     if facts.module is None or facts.name is None:
         return ABSENT
-    module, name = _in_python3(facts.module, facts.name, facts)
+    module, name = in_python3(facts.module, facts.name, facts)
     found = sys.modules.get(module)
     return vars(found).get(name, ABSENT) if type(found) is ModuleType else ABSENT
 
@@ -375,7 +141,7 @@ _OF_STATES: Final = (TypeError, KeyError, IndexError, AttributeError, ValueError
 def _of_state(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     cls = type(facts.target)
     name = "the class" if facts.target is ABSENT else full_name(cls)
-    message = _message(error)
+    message = message_of(error)
     if type(error).__name__ == "FrozenInstanceError":
         return (
             f"{name} is frozen, and its slots are set one by one: write it with "
@@ -387,7 +153,7 @@ def _of_state(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
         if code.co_name == "__setstate__" and isinstance(error, _OF_STATES):
             return (
                 f"{name}.__setstate__ does not take the state that the pickle has: it was changed "
-                f"{_CHANGED}. Let it take the old states too."
+                f"{CHANGED}. Let it take the old states too."
             )
         return None
     if isinstance(error, TypeError) and "__setstate__()" in message:
@@ -400,7 +166,7 @@ def _of_state(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     if type(error) is AttributeError and facts.target is not ABSENT and not _has_dict(cls):
         return (
             f"{name} has __slots__, without one of the attributes in the pickle: it was changed "
-            f"{_CHANGED}. Give it a __setstate__ that leaves them out."
+            f"{CHANGED}. Give it a __setstate__ that leaves them out."
         )
     if isinstance(error, TypeError) and facts.encoding == "bytes" and "'bytes'" in message:
         return 'With encoding="bytes" the names of attributes are bytes: use encoding="latin1".'
@@ -455,7 +221,7 @@ def _of_encoding(encoding: str) -> str | None:
 
 
 def _of_message(error: Exception, facts: Facts) -> str | None:
-    message = _message(error)
+    message = message_of(error)
     if isinstance(error, ValueError) and (
         match := re.fullmatch(r"unsupported pickle protocol: (\d+)", message)
     ):
@@ -511,7 +277,7 @@ def find_read_hint(error: BaseException, file: Any = None) -> str | None:
     >>> find_read_hint(ValueError("read of closed file"))
     'The file is closed: let load() run before that, inside its `with`.'
     """
-    message = _message(error)
+    message = message_of(error)
     if isinstance(error, TypeError):
         if message == "a bytes-like object is required, not 'str'":
             return _TEXT_FILE

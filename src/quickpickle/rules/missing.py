@@ -37,7 +37,7 @@ class PlaceholderMaker:
 
     __slots__ = ()
 
-    names: dict[tuple[str, str], Placeholder]
+    names: dict[tuple[str, str] | int, Placeholder]  # by the names, or by an extension code
     setters: list[tuple[Any, Placeholder, Any, Any]]  # result, object, setter, state
 
     def start(self) -> None:
@@ -89,6 +89,18 @@ class PlaceholderMaker:
         if made is None:
             made = self.account(Placeholder(module, qualname, reason=reason))
             self.names[module, qualname] = made
+        return made
+
+    def unregistered(self, code: int) -> Placeholder | None:
+        """The Placeholder of an extension code that stands for no name; None for another code."""
+        registry: dict[int, Any] = copyreg._inverted_registry  # type: ignore[attr-defined]
+        if code <= 0 or code in registry or code in copyreg._extension_cache:  # type: ignore[attr-defined]
+            return None
+        made = self.names.get(code)
+        if made is None:
+            reason = f"ValueError: unregistered extension code {code}"
+            made = Placeholder("copyreg", f"extension {code}", reason=reason, code=code)
+            self.names[code] = self.account(made)
         return made
 
     # --- calls
@@ -210,6 +222,9 @@ class Missing(PlaceholderMaker, _Plain):
 
     def extension(self, code: int, find: Callable[[str, str], Any]) -> Any:
         """EXT. No Placeholder gets into the cache of copyreg."""
+        made = self.unregistered(code)
+        if made is not None:
+            return made
         try:
             return get_extension(code, find)
         except Exception as error:

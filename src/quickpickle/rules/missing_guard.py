@@ -6,6 +6,7 @@ errors here as well, and so is a change of an object that it does not let throug
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any, Final
 
 from ..format.costs import OBJECT_SIZE
@@ -43,6 +44,14 @@ class PlaceholderGuard(PlaceholderMaker, Guard):
     def account(self, made: Placeholder) -> Placeholder:
         self.charge(_SIZE + OBJECT_SIZE * len(made.args or ()) + len(made._reason or ""))
         return made
+
+    def extension(self, code: int, proto: int, fix_imports: bool, find: Any, is_hook: bool) -> Any:
+        """EXT. The cache of copyreg does not count, as for any Guard."""
+        if code not in copyreg._inverted_registry:  # type: ignore[attr-defined]
+            made = self.unregistered(code)
+            if made is not None:
+                return made
+        return super().extension(code, proto, fix_imports, find, is_hook)
 
     def build(self, obj: Any, state: Any) -> None:
         if type(obj) is Placeholder:

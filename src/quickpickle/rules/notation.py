@@ -1,4 +1,4 @@
-"""How a key is written in a path, that of an error and that of `inspect`.
+"""How keys and other texts of a pickle are written, in the paths of errors and of `inspect`.
 
 See docs/errors.md and docs/inspect.md for all that a path is made of.
 """
@@ -42,3 +42,15 @@ def literal(key: Any, depth: int = 0) -> str | None:
 
 def can_follow_a_dot(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def printable(text: str) -> str:
+    """The text with everything that is not printable written as an escape, as repr() does.
+
+    So it cannot move a terminal's cursor, or turn the direction of what is around it.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -103,7 +103,7 @@ def _says(note: str, name: str, value: Any) -> bool:
     """Whether a note of ours is about this value of an attribute, which is ours then too."""
     if name == "path":
         return type(value) is str and note.startswith((DUMP_HEAD + value, LOAD_HEAD + value))
-    return type(value) is int and f"byte {value:,}" in note
+    return type(value) is int and (f"byte {value:,}" in note or f"after {value:,} bytes" in note)
 
 
 def _innermost(line: str) -> str:

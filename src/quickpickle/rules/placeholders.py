@@ -13,6 +13,8 @@ from pickle import PicklingError, UnpicklingError
 from reprlib import recursive_repr
 from typing import Any, Final
 
+from .notation import printable
+
 NEWOBJ: Final[Callable[..., Any]] = copyreg.__newobj__  # type: ignore[attr-defined]
 NEWOBJ_EX: Final[Callable[..., Any]] = copyreg.__newobj_ex__  # type: ignore[attr-defined]
 _RECONSTRUCTOR: Final[Callable[..., Any]] = copyreg._reconstructor  # type: ignore[attr-defined]
@@ -34,7 +36,8 @@ class Placeholder:
     reason
         Why there is a Placeholder in its place, as a text. Objects have that of their class.
     module, qualname
-        The two parts of a name. None for an object.
+        The two parts of a name. None for an object. An extension code that is not registered has
+        "copyreg" and "extension 5", and is written as that code.
     function, args, state, list_items, dict_items, state_setter
         How the object is made: the parts of a reduction, as `object.__reduce__` documents them. An
         instance has `copyreg.__newobj__` for its function as a rule, and its class as the first
@@ -55,6 +58,7 @@ class Placeholder:
 
     __slots__ = (
         "__weakref__",
+        "_code",
         "_reason",
         "args",
         "dict_items",
@@ -74,6 +78,7 @@ class Placeholder:
         args: tuple[Any, ...] | None = None,
         *,
         reason: str | None = None,
+        code: int | None = None,
     ) -> None:
         self.module = module
         self.qualname = qualname
@@ -84,6 +89,7 @@ class Placeholder:
         self.dict_items: list[tuple[Any, Any]] | None = None
         self.state_setter: Any = None
         self._reason = reason
+        self._code = code
 
     @property
     def is_name(self) -> bool:
@@ -102,6 +108,12 @@ class Placeholder:
     def reason(self) -> str | None:
         found = self._first_maker(is_placeholder=True)
         return found._reason if type(found) is Placeholder else None
+
+    @property
+    def extension_code(self) -> int | None:
+        """The extension code that it stands for, if that has no name and did not get one."""
+        is_code = self.module == "copyreg" and self.qualname == f"extension {self._code}"
+        return self._code if is_code else None
 
     def maker(self) -> Any:
         """The class or function that makes the object: a Placeholder or not. Itself for a name."""
@@ -131,14 +143,26 @@ class Placeholder:
 
     @recursive_repr("<Placeholder ...>")
     def __repr__(self) -> str:
+        name = printable(self.name)  # of somebody's file
         if self.function is None:
-            return f"<Placeholder {self.name}>"
-        shown = f"{self.name}({', '.join(self._shown_arguments())})"
+            return f"<Placeholder {name}>"
+        shown = name + "".join(f"({arguments})" for arguments in self._calls())
         for part in ("state", "list_items", "dict_items"):
             value = getattr(self, part)
             if value is not None:
                 shown += f" {part}={value!r}"
         return f"<Placeholder {shown}>"
+
+    def _calls(self) -> list[str]:
+        """The arguments of each call: that of the name, of what this returns, and so on."""
+        calls: list[str] = []
+        obj: Any = self
+        seen = set()
+        while type(obj) is Placeholder and obj.function is not None and id(obj) not in seen:
+            seen.add(id(obj))
+            calls.append(", ".join(obj._shown_arguments()))
+            obj = obj.maker()
+        return calls[::-1]
 
     def _shown_arguments(self) -> list[str]:
         args: Any = () if self.args is None else self.args

@@ -13,6 +13,7 @@ from pickle import UnpicklingError
 from typing import Any, Final, NamedTuple
 
 from .dangers import danger_of
+from .notation import printable
 from .policy_names import ANY, CLASSES, MEMBERS, PLAIN, Rule, danger_in_calls
 from .presets import PRESETS, find_rule, implied, needed, preset_with, table_of
 from .renames import check_renames
@@ -59,7 +60,8 @@ class PolicyError(UnpicklingError):
         place = "" if self.offset is None else f" at byte {self.offset}"
         if self.path is not None:
             place += f" ({self.path})"
-        text = f"refused by the policy{place}: {self.args[0]} (rule: {self.rule})"
+        # The names in it are those of somebody's file.
+        text = printable(f"refused by the policy{place}: {self.args[0]} (rule: {self.rule})")
         return text if self.advice is None else f"{text}. If you trust it: {self.advice}"
 
     @property

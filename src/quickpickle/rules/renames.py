@@ -25,6 +25,10 @@ class Renames:
         self._names = dict(names)
         self._found: dict[tuple[str, str], tuple[str, str]] = {}
 
+    def with_another(self, old: str, new: str) -> Renames:
+        """These and one more, or one in the place of another."""
+        return Renames({**self._names, old: new})
+
     def __call__(self, module: str, name: str) -> tuple[str, str]:
         """The module and the name to look for."""
         key = module, name

@@ -8,17 +8,23 @@ hand tell less: the opcode, without the path.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pickle import UnpicklingError
 from typing import Any, Final, NamedTuple
 
 from ..format import foreign
+from ..format import opcodes as op
 from ..format.decode import ARGUMENT_OF, LINE, TWO_LINES
 from ..format.table import OPCODE_NAMES
-from ..rules.loading_hints import Facts, find_load_hint, find_read_hint
+from ..rules.load_facts import Facts
+from ..rules.loading_hints import find_load_hint, find_read_hint
+from ..rules.notation import printable
 from ..rules.notes import LOAD_HEAD, READING, annotate, fault_line
 from ..rules.policy import PolicyError
+from ..rules.renames import Renames
+from .cut_off import MOST_MISSING, end_of_opcode
 from .places import Found, find_opcode, locate
-from .source import Data, Part, Source
+from .source import Data, Part, Section, Source
 
 # The end of a line about an opcode, with the name of the class or function that it is about.
 _ACTIONS: Final = {
@@ -53,6 +59,7 @@ _BUILTIN: Final = {
     "EXT2": "an extension code",
     "EXT4": "an extension code",
 }
+_EXTENSIONS: Final = ("EXT1", "EXT2", "EXT4")  # their names are in the registry
 _OTHER_ACTIONS: Final = {
     "PERSID": "loading a persistent id",
     "BINPERSID": "loading a persistent id",
@@ -62,7 +69,6 @@ _OTHER_ACTIONS: Final = {
 _UNKNOWN: Final = "an object"
 
 _MOST_LOOKED_AT: Final = 1 << 16  # bytes
-_MOST_MISSING: Final = 1 << 40
 # The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
 
@@ -83,7 +89,7 @@ class Fault(NamedTuple):
     proto: int
     fix_imports: bool
     encoding: str
-    renames: Callable[[str, str], tuple[str, str]] | None
+    renames: Renames | None
 
 
 def note_fault(error: BaseException, scanner_class: Any, fault: Fault) -> None:
@@ -94,7 +100,8 @@ def note_fault(error: BaseException, scanner_class: Any, fault: Fault) -> None:
     try:
         if fault.is_reading:
             line = f"{fault_line(error, READING)} after {fault.consumed:,} bytes"
-            annotate(error, line, find_read_hint(error, getattr(fault.read, "__self__", None)))
+            hint = find_read_hint(error, getattr(fault.read, "__self__", None))
+            annotate(error, line, hint, path=None, offset=fault.consumed)
         elif not fault.has_policy or not isinstance(error, PolicyError):
             # A PolicyError of this load has all of it in its message.
             _with_source(fault, lambda source: _note_place(error, scanner_class, fault, source))
@@ -103,7 +110,11 @@ def note_fault(error: BaseException, scanner_class: Any, fault: Fault) -> None:
 
 
 def _with_source(fault: Fault, use: Callable[[Source | None], None]) -> None:
-    """Call a function with all the bytes of the pickle; with None where they cannot be had."""
+    """Call a function with all the bytes of the pickle; with None where they cannot be had.
+
+    A file that fails behind what the load has taken, as a compressed one that is cut off, gives
+    that once more.
+    """
     if fault.read is None:
         use(Data(fault.data))
         return
@@ -114,40 +125,62 @@ def _with_source(fault: Fault, use: Callable[[Source | None], None]) -> None:
             position = file.tell()
     except Exception:  # the file's own code, which must not hide the error of the load
         pass
-    if file is None or position is None or position < fault.consumed:
-        use(None)
-        return
-    try:
-        use(Part(file, position - fault.consumed))
-    finally:
-        file.seek(position)
+    if file is not None and position is not None and position >= fault.consumed:
+        whole = Part(file, position - fault.consumed)
+        taken = Section(whole, 0, max(fault.consumed, fault.reached))
+        for source in (whole, taken):
+            is_done = False
+            try:
+                with suppress(Exception):  # the file's own code, or too little memory
+                    use(source)
+                    is_done = True
+            finally:
+                with suppress(Exception):
+                    file.seek(position)
+            if is_done:
+                return
+    use(None)
 
 
 def _note_place(
     error: BaseException, scanner_class: Any, fault: Fault, source: Source | None
 ) -> None:
     found = _find(scanner_class, fault, source)
-    action = _action(found)
-    if fault.renames is not None and found.names is not None:
+    action, in_pickle = _action(found), None
+    is_renamed = fault.renames is not None and OPCODE_NAMES.get(found.code) not in _EXTENSIONS
+    if is_renamed and fault.renames is not None and found.names is not None:
         new = fault.renames(*found.names)
         if new != found.names:
             action += f" as {'.'.join(new)}"
-            found = found._replace(names=new)
-    place = f"byte {found.offset:,}"
-    where = f"{place} ({action})" if found.path is None else f"{found.path} ({place}, {action})"
+            found, in_pickle = found._replace(names=new), found.names
+    place = f"byte {found.offset:,} ({action})"
+    where = place if found.path is None else f"{found.path} (byte {found.offset:,}, {action})"
     hint = None
     if isinstance(error, Exception):
-        hint = _foreign_hint(error, fault, source, found) or _hint(error, fault, found)
-    annotate(error, LOAD_HEAD + where, hint, path=found.path, offset=found.offset)
+        hint = _foreign_hint(error, fault, source, found) or _hint(error, fault, found, in_pickle)
+    # The names in it are those of somebody's file.
+    line = LOAD_HEAD + printable(where)
+    annotate(error, line, hint and printable(hint), path=found.path, offset=found.offset)
 
 
-def _hint(error: Exception, fault: Fault, found: Found) -> str | None:
+def _hint(
+    error: Exception, fault: Fault, found: Found, in_pickle: tuple[str, str] | None
+) -> str | None:
     opcode = OPCODE_NAMES.get(found.code)
     module, name = found.names or (None, None)
-    facts = Facts(opcode, module, name, proto=fault.proto, fix_imports=fault.fix_imports)
+    facts = Facts(
+        opcode,
+        module,
+        name,
+        proto=fault.proto,
+        fix_imports=fault.fix_imports,
+        encoding=fault.encoding,
+        in_pickle=in_pickle,
+        renames=fault.renames,
+    )
     if opcode in fault.targets:
         facts = facts._replace(target=fault.targets[opcode])
-    return find_load_hint(error, facts._replace(encoding=fault.encoding))
+    return find_load_hint(error, facts)
 
 
 def _foreign_hint(
@@ -196,19 +229,13 @@ def _ends_early(fault: Fault) -> str:
 
 def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | None:
     """How many bytes are not there, of those that the last opcode says it has."""
+    if start[:1] != op.PROTO:
+        return None
     size = source.size if fault.read is None else fault.consumed
-    header = source.read(found.offset, 9)
-    argument = ARGUMENT_OF[header[0]] if header else LINE
-    if header[:1] == b"\x95" and len(header) == 9:  # FRAME
-        end = found.offset + 9 + int.from_bytes(header[1:], "little")
-    elif argument <= 8:
-        end = found.offset + 1 + argument
-    elif argument < LINE and len(header) > argument & 0xF:
-        width = argument & 0xF
-        end = found.offset + 1 + width + int.from_bytes(header[1 : 1 + width], "little")
-    else:
-        return f"The pickle is cut off after {size:,} bytes." if start[:1] == b"\x80" else None
-    if not 0 < end - size < _MOST_MISSING or start[:1] != b"\x80":
+    end = end_of_opcode(source, found.offset)
+    if end is None:
+        return f"The pickle is cut off after {size:,} bytes."
+    if not 0 < end - size < MOST_MISSING:
         return None  # the length itself is damaged
     return (
         f"The pickle is cut off: {size:,} bytes are there, and at least {end - size:,} are missing."
