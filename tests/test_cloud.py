@@ -956,6 +956,93 @@ def test_diagnose_knows_what_is_pickled_by_value(cloud):
     assert len(quickpickle.diagnose(obj)) > 3
 
 
+class OwnLock:
+    """Its instances can leave the lock out themselves."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+def functions_with_a_lock():
+    lock = threading.Lock()
+    held = {"a": [lock]}
+    owner = OwnLock()
+
+    def in_a_default(lock=lock):
+        pass
+
+    def in_an_attribute():
+        pass
+
+    in_an_attribute.lock = lock
+    space = {"LOCK": lock}
+    exec("def in_globals(): return LOCK", space)
+
+    class InAClass:
+        locks = held
+
+    class InAMethod:
+        def method(self):
+            return lock
+
+    class InAnInstance:
+        def __init__(self):
+            self.lock = threading.Lock()
+
+    function, method, state = "inside the function", "inside a method", "in __getstate__"
+    return [
+        *((function, one) for one in (lambda: lock, lambda: held, in_a_default, in_an_attribute)),
+        *((function, one) for one in (space["in_globals"], InAMethod, InAMethod())),
+        *((method, one) for one in (InAClass, InAClass())),
+        *((state, one) for one in (InAnInstance(), lambda: owner, [lock])),
+    ]
+
+
+def test_the_hint_for_what_functions_and_classes_hold(cloud):
+    """They have no __getstate__."""
+    for text, obj in functions_with_a_lock():
+        with pytest.raises(TypeError) as caught:
+            cloud.dumps(obj)
+        (note,) = caught.value.__notes__
+        hint = note.split("\n")[1]
+        assert hint.startswith("A lock works in the process that made it: ")
+        assert text in hint
+        assert [problem.hint for problem in cloud.diagnose(obj)] == [hint]
+
+
+OTHER_NAMES = """if True:
+    import collections, enum, typing
+
+    class Again:
+        pass
+
+    def again():
+        return 42
+
+    Pair = collections.namedtuple("Couple", "a b")
+    Hue = enum.Enum("Colour", "RED")
+    T = typing.TypeVar("U")
+"""
+
+
+def test_names_that_lead_elsewhere_load_in_another_process(cloud, tmp_path, monkeypatch):
+    """What plain pickling refuses with the word that quickpickle.cloud pickles it."""
+    module = types.ModuleType("other_names")
+    monkeypatch.setitem(sys.modules, "other_names", module)
+    exec(OTHER_NAMES, vars(module))
+    old = [module.Again(), module.Again, module.again]
+    exec(OTHER_NAMES, vars(module))
+    for obj in (*old, module.Pair(1, 2), module.Hue.RED, module.T):
+        with pytest.raises(pickle.PicklingError) as caught:
+            quickpickle.dumps(obj)
+        assert "quickpickle.cloud pickles " in caught.value.__notes__[0]
+        script = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read()))"
+        run = [sys.executable, "-c", script]
+        data = cloud.dumps(obj)
+        result = subprocess.run(run, input=data, capture_output=True, cwd=tmp_path, check=False)
+        assert result.stderr == b""
+
+
 def test_the_limits_of_diagnose(cloud):
     obj = [threading.Lock(), threading.Lock()]
     problems = cloud.diagnose(obj, max_problems=1)

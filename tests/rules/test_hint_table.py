@@ -28,6 +28,7 @@ import multiprocessing.pool
 import multiprocessing.process
 import multiprocessing.sharedctypes
 import os
+import pickle
 import queue
 import random
 import re
@@ -50,6 +51,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import quickpickle
 from differential import PYPY
 from quickpickle.rules import advice
 
@@ -91,6 +93,7 @@ WORKSHOP = """if True:
     Hue = enum.Enum("Colour", "RED")
     UserId = typing.NewType("UserNumber", int)
     T = typing.TypeVar("U")
+    Options = typing.TypedDict("Settings", {"a": int})
 
     def wraps(function):
         @functools.wraps(function)
@@ -137,6 +140,51 @@ WORKSHOP = """if True:
         @property
         def width(self):
             return 1
+
+        @functools.cached_property
+        def height(self):
+            return 1
+
+    def _length(self):
+        return 1
+
+    Owner.length = property(_length)
+
+    @functools.lru_cache
+    def cached():
+        pass
+
+    @functools.singledispatch
+    def dispatched(x):
+        pass
+
+    def derives(cls):
+        class Derived(cls):
+            pass
+        Derived.__qualname__ = cls.__qualname__
+        return Derived
+
+    @derives
+    class Derived:
+        pass
+
+    before = []
+
+    def remembers(cls):
+        before.append(cls)
+        return cls
+
+    @dataclasses.dataclass(slots=True)
+    @remembers
+    class Slotted:
+        a: int = 0
+
+        def one(self):
+            pass
+
+    @functools.wraps(len)
+    def renames():
+        pass
 
     def local_function():
         def inner():
@@ -192,6 +240,12 @@ def of_workshop(name):
     return getattr(sys.modules["workshop"], name)
 
 
+def made_by_exec():
+    space = {}
+    exec("def root(): pass", space)
+    return space["root"]
+
+
 NAMES = {
     "lambda": Row(lambda: of_workshop("nameless"), "", "A lambda has no name", cloud=True),
     "local function": Row(
@@ -207,19 +261,86 @@ NAMES = {
         lambda: of_workshop("local_wrapped")(), "", "Functions are pickled by name"
     ),
     "class of before a reload": Row(
-        lambda: reloaded("Again"), "", "Its class was made again, by a reload", cloud=False
+        lambda: reloaded("Again"), "", "Its class was made again, by a reload", cloud=True
     ),
     "instance of before a reload": Row(
         lambda: reloaded("Again")(),
         "",
         "Its class was made again, by a reload",
         lambda obj: of_workshop(type(obj).__name__)(),
+        cloud=True,
     ),
     "function of before a reload": Row(
         reloaded_function,
         "",
         "It was made again, by a reload",
         lambda obj: of_workshop(obj.__name__),
+        cloud=True,
+    ),
+    "function under functools.wraps of before a reload": Row(
+        lambda: reloaded("wrapped").__wrapped__,
+        "",
+        "It is pickled by its name, under which is what a decorator has made of it",
+        lambda obj: of_workshop("wrapped"),
+        cloud=True,
+    ),
+    "class under a decorator of before a reload": Row(
+        lambda: reloaded("Hidden").__closure__[0].cell_contents,
+        "",
+        "A decorator has put something else under the name of this class",
+        cloud=True,
+    ),
+    "function under functools.lru_cache": Row(
+        lambda: of_workshop("cached").__wrapped__,
+        "",
+        "It is pickled by its name, under which is what a decorator has made of it",
+        lambda obj: of_workshop("cached"),
+        cloud=True,
+    ),
+    "function under functools.singledispatch": Row(
+        lambda: of_workshop("dispatched").__wrapped__,
+        "",
+        "It is pickled by its name, under which is what a decorator has made of it",
+        lambda obj: of_workshop("dispatched"),
+        cloud=True,
+    ),
+    "class of which a decorator makes a subclass": Row(
+        lambda: of_workshop("Derived").__base__(),
+        "",
+        "Another class, made of this one, as by a decorator, has its name",
+        lambda obj: of_workshop("Derived")(),
+        cloud=True,
+    ),
+    "class of which a decorator makes one with slots": Row(
+        lambda: of_workshop("before")[0],
+        "",
+        "Another class, made of this one, as by a decorator, has its name",
+        lambda obj: of_workshop("Slotted"),
+        cloud=True,
+    ),
+    "function with the name of another one": Row(
+        lambda: of_workshop("renames"),
+        "",
+        "It is pickled by its name, which leads elsewhere",
+        cloud=True,
+    ),
+    "class of a module that is not there": Row(
+        lambda: type("Lost", (), {"__module__": "no_such_module"})(),
+        "",
+        "It is pickled by its name, which leads elsewhere",
+        cloud=True,
+    ),
+    "class that a library makes": Row(
+        lambda: type("Client", (json.JSONDecoder,), {"__module__": "json.decoder"}),
+        "",
+        "json makes the class at run time, so that no module has it",
+        cloud=True,
+    ),
+    "function made by exec": Row(
+        lambda: made_by_exec(),
+        "",
+        "The function was made at run time, as by exec(), so that no module has it",
+        cloud=True,
     ),
     "function under functools.wraps": Row(
         lambda: of_workshop("wrapped").__wrapped__,
@@ -249,17 +370,35 @@ NAMES = {
         cloud=True,
     ),
     "getter of a property": Row(
-        lambda: of_workshop("Owner").width.fget, "", "It is pickled by its name, which leads"
+        lambda: of_workshop("Owner").width.fget,
+        "",
+        "It is pickled by its name, under which is the property that wraps it: write it with a "
+        "name of its own",
+        lambda obj: of_workshop("_length"),
+        cloud=True,
+    ),
+    "function of a cached property": Row(
+        lambda: vars(of_workshop("Owner"))["height"].func,
+        "",
+        "It is pickled by its name, under which is the cached_property that wraps it",
+        cloud=True,
     ),
     "namedtuple": Row(
         lambda: of_workshop("Pair")(1, 2),
         "",
         "It is pickled by its own name, 'Couple', and its module has it as 'Pair'",
+        cloud=True,
     ),
     "enumeration": Row(
         lambda: of_workshop("Hue").RED,
         "",
         "It is pickled by its own name, 'Colour', and its module has it as 'Hue'",
+        cloud=True,
+    ),
+    "typed dict": Row(
+        lambda: of_workshop("Options"),
+        "",
+        "It is pickled by its own name, 'Settings', and its module has it as 'Options'",
     ),
     "NewType": Row(
         lambda: of_workshop("UserId"),
@@ -270,11 +409,13 @@ NAMES = {
         lambda: of_workshop("T"),
         "",
         "It is pickled by its own name, 'U', and its module has it as 'T'",
+        cloud=True,
     ),
     "function that was renamed": Row(
         lambda: of_workshop("renamed"),
         "",
         "It is pickled by its own name, 'again', and its module has it as 'renamed'",
+        cloud=True,
     ),
     "class made at run time": Row(
         lambda: of_workshop("made_class")()(),
@@ -428,6 +569,7 @@ OBJECTS = {
         multiprocessing.managers.BaseManager, r"\._authkey", "A manager belongs to the process"
     ),
     "queue between processes": Row(lambda: multiprocessing.Queue(), "", SHARED),
+    "joinable queue between processes": Row(lambda: multiprocessing.JoinableQueue(), "", SHARED),
     "simple queue between processes": Row(lambda: multiprocessing.SimpleQueue(), "", SHARED),
     "lock between processes": Row(lambda: multiprocessing.Lock(), "", SHARED),
     "event between processes": Row(lambda: multiprocessing.Event(), r"\._cond", SHARED),
@@ -478,6 +620,16 @@ OBJECTS = {
     "property": Row(
         lambda: property(len), "", "A property belongs", lambda obj: Referred, cloud=True
     ),
+    "cached property": Row(
+        lambda: vars(of_workshop("Owner"))["height"],
+        r"\.(func|lock)",
+        "A cached_property belongs",
+        lambda obj: Referred,
+        cloud=sys.version_info >= (3, 12),
+    ),
+    "Pickler": Row(lambda: quickpickle.Pickler(io.BytesIO()), ".*", "A Pickler belongs"),
+    "Unpickler": Row(lambda: quickpickle.Unpickler(io.BytesIO()), ".*", "An Unpickler belongs"),
+    "pickler of pickle": Row(lambda: pickle.Pickler(io.BytesIO()), "", "A Pickler belongs"),
     "staticmethod": Row(
         lambda: staticmethod(len), "", "A staticmethod", lambda obj: obj.__func__, cloud=True
     ),
@@ -492,6 +644,13 @@ OBJECTS = {
     "string buffer of ctypes": Row(
         lambda: ctypes.create_string_buffer(3), "", "An array of ctypes", bytes
     ),
+    "field of ctypes": Row(
+        lambda: WithPointer.__dict__[WithPointer._fields_[0][0]],
+        "",
+        "A field belongs to a class of ctypes",
+        lambda obj: WithPointer,
+    ),
+    "array of pointers": Row(lambda: (ctypes.c_char_p * 2)(), "", POINTER),
     "structure with a pointer": Row(WithPointer, "", POINTER),
     "string of ctypes": Row(lambda: ctypes.c_char_p(b"a"), "", POINTER, lambda obj: obj.value),
     "library": Row(lambda: ctypes.PyDLL(None), r"\._FuncPtr", "A loaded library"),
@@ -578,6 +737,34 @@ def test_a_function_of_a_library_that_has_no_name(implementation):
     function = functools.singledispatch(len).register
     (note,) = failure(implementation, function).__notes__
     assert "\nfunctools makes it inside a function" in note
+
+
+def test_an_object_of_a_class_that_a_library_makes(implementation):
+    """As the clients of boto3, which hold locks."""
+    names = {"__module__": "json.decoder"}
+    client = type("Client", (json.JSONDecoder,), names)()
+    hint = failure(implementation, client).__notes__[0].split("\n")[1]
+    assert hint.startswith("json makes the class at run time")
+    assert hint.endswith("quickpickle.cloud pickles it by value.")
+    client.lock = threading.Lock()
+    hint = failure(implementation, client).__notes__[0].split("\n")[1]
+    assert hint.startswith("json makes the class at run time")
+    assert "quickpickle.cloud" not in hint
+
+
+def test_a_function_of_cython(implementation):
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    with sqlalchemy.create_engine("sqlite://").connect() as connection:
+        result = connection.execute(sqlalchemy.text("select 1"))
+        getter = result._row_getter
+    found = [one for one in getter if "cython" in type(one).__name__] if getter else []
+    if not found:
+        pytest.skip("it is without its compiled modules, or of another version")
+    (note,) = failure(implementation, found).__notes__
+    assert note.endswith(
+        "\nsqlalchemy makes it inside a function, so that it has no name: leave out what holds it "
+        "in __getstate__."
+    )
 
 
 @pytest.mark.skipif(PYPY, reason="its objects are made of others")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import enum
 import errno
 import json
+import multiprocessing.queues
 import re
 import threading
 import types
@@ -285,6 +287,53 @@ def renamed(obj, **names):
     return obj
 
 
+def helper(self):
+    pass
+
+
+def of_this_module(make):
+    """What has the name of something in this module, and is not that."""
+    made = make()
+    made.__qualname__ = "Plain" if isinstance(made, type) else "function"
+    made.__module__ = HERE
+    return made
+
+
+def with_helper():
+    return type("Plain", (), {"helper": helper})
+
+
+class Plain2:
+    helper = helper
+
+
+class Workers(multiprocessing.queues.JoinableQueue):
+    """Takes care of its locks itself."""
+
+    def __init__(self):
+        pass
+
+    def __getstate__(self):
+        return {}
+
+
+class WithName:
+    """Neither its name nor itself is asked."""
+
+    @property
+    def __name__(self):
+        raise AssertionError("asked")
+
+    def __call__(self):
+        raise AssertionError("asked")
+
+
+def by_exec(text, **names):
+    space = dict(names)
+    exec(text, space)
+    return space["made"]
+
+
 # The hint that must not appear, the object, its error and what it is in.
 NOT_FOUND = PicklingError("Can't pickle it: it's not found as module.name")
 WRITING = {
@@ -303,6 +352,48 @@ WRITING = {
     ),
     "a class with its name": (hints._MADE_AT_RUN_TIME.format("Plain"), Plain, NOT_FOUND),
     "another variable": (hints._OTHER_VARIABLE.partition("{")[0], Plain, NOT_FOUND),
+    "a class that shares a function with another": (
+        hints._DERIVED_CLASS,
+        of_this_module(with_helper),
+        NOT_FOUND,
+    ),
+    "a class of the user's at run time": (
+        "builtins makes the class",
+        of_this_module(lambda: type("Plain", (), {})),
+        NOT_FOUND,
+    ),
+    "a class in C without a name": (
+        "builtins makes the class at run time",
+        type(iter([])),
+        NOT_FOUND,
+    ),
+    "a class in C without a name, at the top": (
+        "The class was made at run time",
+        type(iter([])),
+        NOT_FOUND,
+    ),
+    "an instance whose class has its name": (
+        "The class was made at run time",
+        WithName(),
+        NOT_FOUND,
+    ),
+    "a lambda by exec": (hints._MADE_BY_EXEC, by_exec("made = lambda: 0"), NOT_FOUND),
+    "a class by exec": (hints._MADE_BY_EXEC, by_exec("class made: pass"), NOT_FOUND),
+    "a function of a module by exec": (
+        hints._MADE_BY_EXEC,
+        by_exec("def made(): pass", __name__=HERE),
+        NOT_FOUND,
+    ),
+    "an import that fails elsewhere": (
+        hints._OTHER_NAME,
+        Plain(),
+        ModuleNotFoundError("No module named 'no_such_module'"),
+    ),
+    "a queue that takes care of its locks": (
+        advice._INHERITED,
+        Workers(),
+        TypeError("cannot pickle"),
+    ),
     "a recursion of the user's": (hints._ENDLESS, Plain(), RecursionError("nested calls")),
     "a change of another kind": (hints._CHANGED, {}, RuntimeError("changed during iteration")),
     "a lock that its owner leaves out": (advice._LOCK, Keeps(), ValueError("no")),
@@ -327,3 +418,95 @@ def test_an_owner_that_takes_care_of_it():
     owner = Keeps()
     assert find_hint(owner.lock, TypeError("cannot pickle"), [owner]) == advice._LOCK
     assert find_hint(1, TypeError("cannot pickle"), [owner]) is None
+
+
+BY_VALUE = "quickpickle.cloud"
+
+
+def with_default():
+    def inner(lock=threading.Lock()):  # noqa: B008
+        pass
+
+    return inner
+
+
+def with_cell():
+    lock = threading.Lock()
+    return lambda: lock
+
+
+def with_attribute():
+    class Inner:
+        lock = threading.Lock()
+
+    return Inner
+
+
+def with_method():
+    lock = threading.Lock()
+
+    class Inner:
+        @property
+        def lock(self):
+            return lock
+
+    return Inner
+
+
+def with_structure():
+    class Inner(ctypes.Structure):
+        _fields_ = (("a", ctypes.c_int),)
+
+    return Inner
+
+
+LOCK = threading.Lock()
+GLOBAL = by_exec("def made(): return LOCK", LOCK=LOCK)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(with_default, with_cell, with_attribute, with_method, with_structure),
+        *(lambda: with_attribute()(), lambda: GLOBAL, lambda: [with_cell()][0]),
+    ],
+)
+def test_no_word_of_what_cloudpickle_refuses(make):
+    obj = make()
+    hint = find_hint(obj, NOT_FOUND)
+    assert hint is not None
+    assert BY_VALUE not in hint
+    cloud = pytest.importorskip("quickpickle.cloud")
+    with pytest.raises((TypeError, PicklingError)):
+        cloud.dumps(obj)
+
+
+def test_a_word_of_what_cloudpickle_takes():
+    """The same without the lock; and what leaves its lock out is not refused."""
+    for obj in (local(), by_exec("def made(): return json", json=json), type("Inner", (), {})):
+        assert BY_VALUE in (find_hint(obj, NOT_FOUND) or "")
+    keeps = Keeps()
+    assert BY_VALUE in (find_hint(lambda: keeps, NOT_FOUND) or "")
+
+
+HOLDERS = {
+    "a function": ([GLOBAL, {}], "make or import it inside the function"),
+    "a function, deeper": ([GLOBAL, {}, [], ()], "make or import it inside the function"),
+    "a class": ([Plain, {}], "make or import it inside a method"),
+    "an instance": ([Plain()], advice._LEAVE_OUT),
+    "an instance in a function": ([GLOBAL, {}, Plain(), {}], advice._LEAVE_OUT),
+    "an instance of a class by value": ([Plain(), Plain, {}, Plain()], advice._LEAVE_OUT),
+    "a list": ([[]], advice._LEAVE_OUT),
+    "nothing": ([], advice._LEAVE_OUT),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_what_holds_it_decides_what_to_do(holder):
+    around, text = HOLDERS[holder]
+    hint = find_hint(LOCK, TypeError("cannot pickle"), around)
+    assert hint is not None
+    assert hint.startswith("A lock works in the process that made it: ")
+    assert text in hint
+    # Of what is not left out in __getstate__ it is the same everywhere.
+    assert find_hint(json, TypeError("cannot pickle"), around) == advice._MODULE

@@ -6,6 +6,7 @@ what is said, even where the dump has failed at something inside it. See rules/h
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 _LEAVE_OUT: Final = "leave it out in __getstate__, and make a new one in __setstate__"
@@ -83,7 +84,12 @@ _COMPRESSOR: Final = (
     "A compressor at work cannot be written: keep what went in or came out, and make a new one."
 )
 _DESCRIBES: Final = "keep the class that it is in, which is pickled by name"
+_CACHED: Final = (
+    "A cached_property belongs to a class: let that be at the top of a module, and keep the class, "
+    "which is pickled by name."
+)
 _PICKLER: Final = "A Pickler belongs to its file: make a new one."
+_UNPICKLER: Final = "An Unpickler belongs to its file: make a new one."
 
 # Of the object's type or one of its bases; nothing is imported for it.
 BY_TYPE: Final = {
@@ -191,6 +197,7 @@ BY_TYPE: Final = {
     "_ctypes._Pointer": POINTER,
     "_ctypes.CFuncPtr": POINTER,
     "_ctypes.Array": "An array of ctypes has a class without a name: keep list(it) or bytes(it).",
+    "_ctypes.CField": f"A field belongs to a class of ctypes: {_DESCRIBES}.",
     "ctypes.CDLL": (
         "A loaded library has addresses of this process: keep its name, and load it again."
     ),
@@ -228,6 +235,8 @@ BY_TYPE: Final = {
         f"A parser holds functions that have no name: keep what parse_args() returns. {_CLOUD}"
     ),
     "builtins.property": f"A property belongs to a class: {_DESCRIBES}. {_CLOUD}",
+    # Before Python 3.12 it holds a lock, so cloudpickle takes it only since.
+    "functools.cached_property": f"{_CACHED} {_CLOUD}" if sys.version_info >= (3, 12) else _CACHED,
     "builtins.staticmethod": f"A staticmethod belongs to a class: keep its __func__. {_CLOUD}",
     "builtins.classmethod": f"A classmethod belongs to a class: keep its __func__. {_CLOUD}",
     "_struct.Struct": "A Struct is made of its format: keep that, and make a new one.",
@@ -248,5 +257,9 @@ BY_TYPE: Final = {
     ),
     "pickle.Pickler": _PICKLER,
     "_pickle.Pickler": _PICKLER,
-    "_pickle.Unpickler": "An Unpickler belongs to its file: make a new one.",
+    "pickle._Pickler": _PICKLER,
+    "quickpickle.Pickler": _PICKLER,
+    "pickle._Unpickler": _UNPICKLER,
+    "_pickle.Unpickler": _UNPICKLER,
+    "quickpickle.Unpickler": _UNPICKLER,
 }

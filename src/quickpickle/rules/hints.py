@@ -9,7 +9,13 @@ import re
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from types import FunctionType, ModuleType
+from types import (
+    CellType,
+    FunctionType,
+    GetSetDescriptorType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any, Final
 
 from .advice import BY_TYPE, POINTER
@@ -38,17 +44,24 @@ _OF_A_LIBRARY: Final = (
     "{0} makes it inside a function, so that it has no name: leave out what holds it in "
     "__getstate__. quickpickle.cloud pickles it by value."
 )
+_BY_VALUE: Final = " quickpickle.cloud pickles it by value."
 _HIDDEN_BY_FUNCTION: Final = (
-    "It is pickled by its name, under which is what a decorator has made of it: pickle that. "
-    "quickpickle.cloud pickles it by value."
+    "It is pickled by its name, under which is what a decorator has made of it: pickle that."
 )
 _HIDDEN_BY_OBJECT: Final = (
     "It is pickled by its name, under which is the {0} that wraps it: let {0}.__reduce__ "
-    "return that name, {1!r}. quickpickle.cloud pickles it by value."
+    "return that name, {1!r}."
+)
+_HIDDEN_BY_LIBRARY: Final = (
+    "It is pickled by its name, under which is the {0} that wraps it: write it with a name of its "
+    "own, and wrap it after that."
 )
 _HIDDEN_CLASS: Final = (
     "A decorator has put something else under the name of this class: let it return the class "
-    "itself. quickpickle.cloud pickles it by value."
+    "itself."
+)
+_DERIVED_CLASS: Final = (
+    "Another class, made of this one, as by a decorator, has its name: use that one."
 )
 _MADE_AGAIN_CLASS: Final = (
     "Its class was made again, by a reload of the module or a second run of a cell: make the "
@@ -58,13 +71,28 @@ _MADE_AGAIN: Final = (
     "It was made again, by a reload of the module or a second run of a cell: use the one that has "
     "the name now."
 )
+_OLD_BY_VALUE: Final = " quickpickle.cloud pickles the old one by value."
 _OTHER_VARIABLE: Final = (
     "It is pickled by its own name, {0!r}, and its module has it as {1!r}: make both names the "
     "same."
 )
 _MADE_AT_RUN_TIME: Final = (
     "The class was made at run time: assign it to {0!r} at the top of the module that its "
-    "__module__ names. quickpickle.cloud pickles it by value."
+    "__module__ names."
+)
+_MADE_BY_LIBRARY: Final = (
+    "{0} makes the class at run time, so that no module has it: keep what the object was made "
+    "from, and make it anew."
+)
+_MADE_BY_EXEC: Final = (
+    "The function was made at run time, as by exec(), so that no module has it: leave it out in "
+    "__getstate__, and make it anew."
+)
+_IN_FUNCTION: Final = (
+    "{0}: make or import it inside the function, which is pickled with all that it refers to."
+)
+_IN_CLASS: Final = (
+    "{0}: make or import it inside a method, as the class is pickled with its attributes."
 )
 _TYPE_PARAMETER: Final = (
     "A type parameter has no name in a module: leave out what refers to it, or make it with "
@@ -82,8 +110,16 @@ _CHANGED: Final = (
     "Another thread, or a __reduce__, changes it meanwhile: pickle a copy, or hold a lock."
 )
 
+# Of these, what they hold is pickled by value too.
+_HOLDERS: Final = (FunctionType, CellType, property, staticmethod, classmethod)
+_MAIN: Final = ("__main__", "__mp_main__")
+# Classes of these are written, but cannot be loaded.
+_NOT_BY_VALUE: Final = ("typing._TypedDictMeta", "typing_extensions._TypedDictMeta")
+_MOST_SEEN: Final = 1000  # objects
+
 _NOT_FOUND: Final = re.compile(
     r"not found as|not the same object as|attribute lookup .* failed$|Can't (?:pickle|get) local "
+    r"|Can't pickle .*: (?:import of module .* failed$|No module named )"
 )
 _HAS_POINTERS: Final = "ctypes objects containing pointers cannot be pickled"
 # These take care of the pickling of a class's instances.
@@ -111,24 +147,42 @@ __setstate__.'
         return _ENDLESS
     if type(error) is RuntimeError and message.endswith("changed size during iteration"):
         return _CHANGED
-    for outer in (*around, obj):
+    holder: Any = None  # a function or class, in whose reduction is all that comes after it
+    for outer in around:
         hint = _known(type(outer))
         if hint is not None:
-            return hint
-    if message == _HAS_POINTERS:
-        return POINTER
+            return _hint_in(holder, hint)
+        if type(outer) is FunctionType or issubclass(type(outer), type):
+            holder = outer
+        elif type(outer) not in (list, tuple, dict, set, frozenset):
+            holder = None
+    hint = POINTER if message == _HAS_POINTERS else _known(type(obj))
+    if hint is not None:
+        return _hint_in(holder, hint)
     return _name_hint(obj) if _NOT_FOUND.search(message) else None
 
 
 def _known(cls: type) -> str | None:
     """The advice for the instances of a class, unless it pickles them in a way of its own."""
+    own_way: Any = None  # the module of the classes that have one
     for base in mro_of(cls):
         hint = BY_TYPE.get(_full_name(base))
         if hint is not None:
-            return hint
+            # The subclasses in the same module refuse as well, as multiprocessing.JoinableQueue.
+            return hint if own_way in (None, _module_of(base)) else None
         if base is not object and not _OWN_WAYS.isdisjoint(dict_of(base)):
-            return None
+            if own_way not in (None, _module_of(base)):
+                return None
+            own_way = _module_of(base)
     return None
+
+
+def _hint_in(holder: Any, hint: str) -> str:
+    """The advice for what a function or class holds that is pickled by value."""
+    if holder is None or "__getstate__" not in hint:
+        return hint
+    text = _IN_FUNCTION if type(holder) is FunctionType else _IN_CLASS
+    return text.format(hint.partition(":")[0])
 
 
 # --- what is not found by its name
@@ -136,9 +190,16 @@ def _known(cls: type) -> str | None:
 
 def _name_hint(obj: Any) -> str | None:
     """The advice for what is not found under its name, or for an instance of such a class."""
-    cls = type(obj)
-    has_name = issubclass(cls, type) or cls is FunctionType or _full_name(cls) in _NAMED
-    named: Any = obj if has_name else cls
+    named = obj if _has_name(obj) else type(obj)
+    hint = _hint_of_name(named)
+    if hint is None or not _is_pickled_by_value(named, obj):
+        return hint and hint.partition(" quick")[0]
+    if "quickpickle.cloud" in hint:
+        return hint
+    return hint + (_OLD_BY_VALUE if hint in (_MADE_AGAIN, _MADE_AGAIN_CLASS) else _BY_VALUE)
+
+
+def _hint_of_name(named: Any) -> str | None:
     is_class = issubclass(type(named), type)
     name, module_name = _names_of(named)
     if name is None:
@@ -147,14 +208,13 @@ def _name_hint(obj: Any) -> str | None:
     is_lambda = name.rpartition(".")[2] == "<lambda>"
     if is_lambda or "<locals>" in name:
         if library is not None:
-            hint = _OF_A_LIBRARY.format(library)
-        else:
-            hint = _LAMBDA if is_lambda else _LOCAL_CLASS if is_class else _LOCAL_FUNCTION
-        # Of other kinds cloudpickle takes the name too.
-        return hint if is_class or type(named) is FunctionType else hint.partition(" quick")[0]
+            return _OF_A_LIBRARY.format(library)
+        return _LAMBDA if is_lambda else _LOCAL_CLASS if is_class else _LOCAL_FUNCTION
     if _full_name(type(named)) in _TYPE_PARAMETERS and module_name == "typing":
         # Of PEP 695; what typing.TypeVar() makes says in which module.
         return _TYPE_PARAMETER.format(_name_of(type(named)))
+    if module_name is None and type(named) is FunctionType:
+        return _MADE_BY_EXEC
     attributes = _attributes_of_module(module_name)
     found = _look_up(attributes, name)
     if found is not ABSENT:
@@ -162,10 +222,13 @@ def _name_hint(obj: Any) -> str | None:
     for variable, value in attributes.items():
         if value is named and type(variable) is str:
             return _OTHER_VARIABLE.format(name, variable)
-    # Classes made by the standard library's types.new_class() are of this module, before 3.12.
-    if is_class and "." not in name and (library is None or module_name == "types"):
-        return _MADE_AT_RUN_TIME.format(name)
-    return _OTHER_NAME if library is None else None
+    if is_class and name.isidentifier() and attributes:
+        # Classes made by the standard library's types.new_class() are of this module, before 3.12.
+        if library is None or module_name == "types":
+            return _MADE_AT_RUN_TIME.format(name)
+        if _is_in_python(named):
+            return _MADE_BY_LIBRARY.format(library)
+    return _OTHER_NAME if _is_of_the_user(named, module_name) else None
 
 
 def _hint_for_another(obj: Any, found: Any, name: str, module_name: str | None) -> str | None:
@@ -174,22 +237,75 @@ def _hint_for_another(obj: Any, found: Any, name: str, module_name: str | None) 
     if _wraps(found, obj):
         if is_class:
             return _HIDDEN_CLASS
-        if type(found) is FunctionType:
+        if _has_name(found):
             return _HIDDEN_BY_FUNCTION
         if _library(_text(_module_of(type(found)))) is None:
             return _HIDDEN_BY_OBJECT.format(_name_of(type(found)), name)
-    elif _is_another(found, obj) and _names_of(found) == (name, module_name):
+        return _HIDDEN_BY_LIBRARY.format(_name_of(type(found)))
+    if _is_same(found, obj):
         return _MADE_AGAIN_CLASS if is_class else _MADE_AGAIN
-    return _OTHER_NAME if _library(module_name) is None else None
+    if _is_made_of(found, obj):
+        return _DERIVED_CLASS
+    return _OTHER_NAME if _is_of_the_user(obj, module_name) else None
 
 
-def _is_another(found: Any, obj: Any) -> bool:
-    """Whether both are classes, or both made by one `def`."""
+def _is_same(found: Any, obj: Any) -> bool:
+    """Whether both are of one `class` or `def`, that has run twice."""
     if issubclass(type(obj), type):
         # A subclass that goes by its base's name is made by some library.
-        return issubclass(type(found), type) and not _is_in(found, mro_of(obj))
-    both = type(found) is type(obj) is FunctionType
-    return both and bool(found.__code__.co_name == obj.__code__.co_name)
+        is_class = issubclass(type(found), type) and not _is_in(found, mro_of(obj))
+        both = is_class and not _is_made_of(found, obj)
+    else:
+        both = type(found) is type(obj) is FunctionType
+        both = both and found.__code__.co_name == obj.__code__.co_name
+    return both and _names_of(found) == _names_of(obj)
+
+
+def _is_made_of(found: Any, cls: Any) -> bool:
+    """Whether a class is a subclass of another one, or has functions of its body."""
+    if not (issubclass(type(found), type) and issubclass(type(cls), type)):
+        return False
+    name = f"{_qualname_of(cls)}."
+    functions = [
+        value
+        for value in dict_of(cls).values()
+        if type(value) is FunctionType and value.__qualname__.startswith(name)
+    ]
+    return _is_in(cls, mro_of(found)) or any(
+        _is_in(value, functions) for value in dict_of(found).values()
+    )
+
+
+def _has_name(obj: Any) -> bool:
+    """Whether an object is pickled by a name of its own."""
+    cls = type(obj)
+    return _is_named(obj) or _full_name(cls) in _NAMED or _is_native_function(obj)
+
+
+def _is_native_function(obj: Any) -> bool:
+    """Whether an object is a function in C, as those that Cython makes."""
+    cls = type(obj)
+    if _is_named(obj):
+        return False
+    kinds = type(find(cls, "__qualname__")), type(find(cls, "__call__"))
+    return kinds == (GetSetDescriptorType, WrapperDescriptorType)
+
+
+def _is_in_python(cls: type) -> bool:
+    """Whether a class is written in Python, as far as its functions show that."""
+    values = [value for base in mro_of(cls) for value in dict_of(base).values()]
+    return any(type(value) is FunctionType for value in values)
+
+
+def _is_of_the_user(obj: Any, module_name: str | None) -> bool:
+    """Whether the user's code is to be changed: it gives the name, or is in the function."""
+    if _is_native_function(obj):
+        return False
+    if type(obj) is FunctionType:
+        within = _text(obj.__globals__.get("__name__"))
+        if within is not None and _library(within) is None:
+            return True  # as under functools.wraps(a function of a library)
+    return _library(module_name) is None
 
 
 def _names_of(obj: Any) -> tuple[str | None, str | None]:
@@ -238,11 +354,69 @@ def _wraps(wrapper: Any, obj: Any) -> bool:
         for inner in held[:]:
             if type(inner) is dict:
                 held += inner.values()
-    return _is_in(obj, held)
+    if _is_in(obj, held):
+        return True
+    # The module was reloaded: what holds it now is of the same `def`.
+    return _is_named(obj) and any(_is_named(one) and _is_same(one, obj) for one in held)
+
+
+def _is_named(obj: Any) -> bool:
+    """Whether an object is a class, or a function in Python."""
+    return type(obj) is FunctionType or issubclass(type(obj), type)
 
 
 def _is_in(obj: Any, objects: Iterable[Any]) -> bool:
     return any(other is obj for other in objects)
+
+
+# --- whether quickpickle.cloud pickles it
+
+
+def _is_pickled_by_value(named: Any, obj: Any) -> bool:
+    """Whether cloudpickle takes what is not found by its name, or an instance of such a class.
+
+    What it holds is looked through for what is known to be refused, as far as that is quick.
+    """
+    kind = _full_name(type(named))
+    if kind in _NOT_BY_VALUE or not (_is_named(named) or kind == "typing.TypeVar"):
+        return False
+    seen: set[int] = set()
+    found = [named, obj]
+    for one in found:
+        if id(one) in seen or len(seen) == _MOST_SEEN:
+            continue
+        seen.add(id(one))
+        hint = _known(type(one))
+        if hint is not None and "quickpickle.cloud" not in hint:
+            return False
+        if hint is None or type(one) in _HOLDERS:
+            found += _held_by_value(one)
+    return True
+
+
+def _held_by_value(obj: Any) -> list[Any]:
+    """What is pickled with an object by cloudpickle: some of it."""
+    if isinstance(obj, ModuleType) or (_is_named(obj) and _goes_by_name(obj)):
+        return []
+    if issubclass(type(obj), type):
+        values = [*dict_of(obj).values()]
+        known = [one for one in values if type(one) in _HOLDERS or _known(type(one))]
+        return [*known, *mro_of(obj)[1:]]
+    if type(obj) is FunctionType:
+        used = [name for name in obj.__code__.co_names if name in obj.__globals__]
+        held = [*map(obj.__globals__.get, used), *(obj.__defaults__ or ())]
+        return [*held, *(obj.__kwdefaults__ or {}).values(), *(obj.__closure__ or ())]
+    if any(type(find(type(obj), name)) is FunctionType for name in _OWN_WAYS):
+        return []  # it may leave out anything
+    return gc.get_referents(obj)
+
+
+def _goes_by_name(obj: Any) -> bool:
+    """Whether cloudpickle writes a class or function as its name."""
+    name, module_name = _names_of(obj)
+    if name is None or module_name in _MAIN:
+        return False
+    return _look_up(_attributes_of_module(module_name), name) is obj
 
 
 def _library(module_name: str | None) -> str | None:

@@ -134,7 +134,8 @@ def place_hint(root: Any, steps: list[Step], place: Place, error: BaseException)
     around = []
     for parent, step in zip([root, *[step.child for step in steps]], steps, strict=False):
         # A hook or a table pickles an object in another way than its type does.
-        if step.source == 0 and step.kind not in (PERSISTENT_ID, GAP):
+        is_by_value = type(parent) is FunctionType or issubclass(type(parent), type)
+        if (step.source == 0 or is_by_value) and step.kind not in (PERSISTENT_ID, GAP):
             around.append(parent)
     return find_hint(place.obj, error, around)
 

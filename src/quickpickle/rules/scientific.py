@@ -7,10 +7,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from .notation import literal
 from .reductions import find, mro_of
+
+# By module. An object of a subclass is no table, as the subclass may have its own code.
+_TABLES: Final = {
+    "pandas": (
+        *("DataFrame", "Series", "Index", "MultiIndex", "CategoricalIndex"),
+        *("Categorical", "CategoricalDtype"),
+    ),
+    "pandas.arrays": ("NumpyExtensionArray", "PandasArray", "SparseArray"),
+}
+# They are tables if they have fields.
+_RECORDS: Final = {
+    "numpy": ("ndarray", "recarray", "memmap", "void", "record"),
+    "numpy.ma": ("MaskedArray", "mvoid"),
+}
+_MASKED: Final = {"numpy.ma": _RECORDS["numpy.ma"]}
+# What they hold is of another type.
+_TYPES: Final = {
+    "pandas": ("SparseDtype",),
+    "pandas.core.dtypes.dtypes": ("NumpyEADtype", "PandasDtype"),
+}
 
 
 def is_array(obj: Any) -> bool:
@@ -19,11 +39,21 @@ def is_array(obj: Any) -> bool:
 
 
 def is_table(obj: Any) -> bool:
-    """Whether an object is a DataFrame, a Series or an Index; one of a subclass is not."""
-    pandas = sys.modules.get("pandas")
-    if pandas is None or type(obj) in (int, str, list, dict, tuple):
-        return False
-    return type(obj) in [_type_in(pandas, name) for name in ("DataFrame", "Series", "Index")]
+    """Whether an object is one of pandas, or one with fields of NumPy, that has cells or labels."""
+    return _is_one_of(_TABLES, obj) or _has_fields(obj)
+
+
+def _has_fields(obj: Any) -> bool:
+    return _is_one_of(_RECORDS, obj) and obj.dtype.names is not None
+
+
+def _is_one_of(names: dict[str, tuple[str, ...]], obj: Any) -> bool:
+    cls = type(obj)
+    for module_name, of_module in names.items():
+        module = sys.modules.get(module_name)
+        if module is not None and any(cls is _type_in(module, name) for name in of_module):
+            return True
+    return False
 
 
 def _type_in(module: Any, name: str) -> Any:
@@ -40,25 +70,27 @@ def name_in_array(array: Any, child: Any, index: int) -> str | None:
         return None
     if find(type(array), "flat") is ndarray.__dict__["flat"]:
         return f"{{}}.flat[{index}]"
-    return f"numpy.ndarray.flat.__get__({{}})[{index}]"
+    if _is_one_of(_MASKED, array) and type(array.data) is ndarray:
+        return f"{{}}.data.flat[{index}]"  # masked: the other `flat` gives what is not masked
+    # Whatever name NumPy was imported by.
+    return f"type({{0}}).__mro__[{mro_of(type(array)).index(ndarray)}].flat.__get__({{0}})[{index}]"
 
 
 def name_in_table(table: Any, child: Any) -> str | None:
     """The text to put behind a table's path for an object that lies in it, or in its labels."""
     try:
-        return _name_in_table(table, child)
+        return _name_in_fields(table, child) if _has_fields(table) else _name_in(table, child)
     except Exception:  # whatever is odd about the table: the path goes by its parts
         return None
 
 
-def _name_in_table(table: Any, child: Any) -> str | None:
+def _name_in(table: Any, child: Any) -> str | None:
     pandas: Any = sys.modules["pandas"]
-    if type(table) is pandas.Index:
-        number = _number(table, child)
-        return None if number is None else f"[{number}]"
     if type(table) is pandas.Series:
         name = _name_in_column(table, child)
         return name or _name_of_label(table, child, "index")
+    if type(table) is not pandas.DataFrame:
+        return _name_in_index(table, child)
     for number in range(table.shape[1]):
         name = _name_in_column(table.iloc[:, number], child)
         if name is not None:
@@ -80,16 +112,53 @@ def _name_in_column(column: Any, child: Any) -> str | None:
 
 
 def _name_of_label(table: Any, child: Any, axis: str) -> str | None:
-    number = _number(getattr(table, axis), child)
-    return None if number is None else f".{axis}[{number}]"
+    name = _name_in_index(getattr(table, axis), child)
+    return None if name is None else f".{axis}{name}"
+
+
+def _name_in_index(index: Any, child: Any) -> str | None:
+    """What is in an index, or in an array of pandas."""
+    if hasattr(index, "levels"):
+        for i, level in enumerate(index.levels):
+            name = _name_in_index(level, child)
+            if name is not None:
+                return f".levels[{i}]{name}"
+        return None
+    if hasattr(index, "categories"):
+        name = _name_in_index(index.categories, child)
+        return None if name is None else f".categories{name}"
+    number = _number(index, child)
+    return None if number is None else f"[{number}]"
 
 
 def _number(items: Any, child: Any) -> int | None:
-    """The number of an object in a column or an index that holds objects."""
-    if items.dtype != object:
+    """The number of an object in a column, an index or an array that holds objects."""
+    kind = items.dtype
+    if _is_one_of(_TYPES, kind):
+        kind = kind.subtype if hasattr(kind, "subtype") else kind.numpy_dtype
+    if kind != object:
         return None
-    objects: Iterable[Any] = items.array
+    objects: Iterable[Any] = getattr(items, "array", items)
     for number, item in enumerate(objects):
         if item is child:
             return number
+    return None
+
+
+def _name_in_fields(table: Any, child: Any, text: str = "") -> str | None:
+    """What is in a field of an array, or of one of its items."""
+    if _is_one_of(_MASKED, table):
+        table, text = table.data, f"{text}.data"
+    for name in table.dtype.names:
+        part, shown = table[name], f"{text}[{name!r}]"
+        if part is child:
+            return shown
+        if _has_fields(part):
+            found = _name_in_fields(part, child, shown)
+            if found is not None:
+                return found
+        elif is_array(part) and part.dtype == object:
+            for number, item in enumerate(part.flat):
+                if item is child:
+                    return f"{shown}[{number}]" if part.ndim == 1 else f"{shown}.flat[{number}]"
     return None
