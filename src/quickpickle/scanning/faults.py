@@ -67,6 +67,7 @@ _OTHER_ACTIONS: Final = {
 _UNKNOWN: Final = "an object"
 
 _MOST_LOOKED_AT: Final = 1 << 16  # bytes
+_LONGEST_WORD: Final = 16  # the offset up to which a text may look like opcodes
 _MOST_MISSING: Final = 1 << 40
 # The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
@@ -191,7 +192,9 @@ def _foreign_hint(
             return None
         source = Data(fault.data)
     start = source.read(0, foreign.LOOKED_AT)
-    if found.offset <= 1 and fault.reached and (text := foreign.recognise(start)) is not None:
+    if found.offset <= 2 and fault.reached and (text := foreign.recognise(start)) is not None:
+        return text
+    if found.offset <= _LONGEST_WORD and (text := foreign.recognise_text(start)) is not None:
         return text
     if foreign.is_of_joblib(source.read(0, min(fault.reached, _MOST_LOOKED_AT))):
         return foreign.JOBLIB
@@ -229,6 +232,8 @@ def _ends_early(fault: Fault) -> str:
 def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | None:
     """How many bytes are not there, of those that the last opcode says it has."""
     size = source.size if fault.read is None else fault.consumed
+    # Protocols 0 and 1 have no mark: then some opcodes have to be right.
+    is_pickle = start[:1] == b"\x80" or (found.offset >= 2 and found.path is not None)
     header = source.read(found.offset, 9)
     argument = ARGUMENT_OF[header[0]] if header else LINE
     if header[:1] == b"\x95" and len(header) == 9:  # FRAME
@@ -239,8 +244,8 @@ def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | 
         width = argument & 0xF
         end = found.offset + 1 + width + int.from_bytes(header[1 : 1 + width], "little")
     else:
-        return f"The pickle is cut off after {size:,} bytes." if start[:1] == b"\x80" else None
-    if not 0 < end - size < _MOST_MISSING or start[:1] != b"\x80":
+        return f"The pickle is cut off after {size:,} bytes." if is_pickle else None
+    if not 0 < end - size < _MOST_MISSING or not is_pickle:
         return None  # the length itself is damaged
     return (
         f"The pickle is cut off: {size:,} bytes are there, and at least {end - size:,} are missing."
