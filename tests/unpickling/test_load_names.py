@@ -57,7 +57,7 @@ def failure(load, *args, **options):
 
 
 def follow(unpickling, data, renames=None, answer=None, **options):
-    """What is loaded when the hint of the failing load is followed."""
+    """The object that is loaded when the hint of the failing load is followed."""
     error = failure(unpickling.loads, data, renames=renames, **options)
     old, new = pair_of(hint_of(error))
     if answer is not None:

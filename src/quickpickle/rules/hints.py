@@ -375,7 +375,7 @@ def _is_in(obj: Any, objects: Iterable[Any]) -> bool:
 def _is_pickled_by_value(named: Any, obj: Any) -> bool:
     """Whether cloudpickle takes what is not found by its name, or an instance of such a class.
 
-    What it holds is looked through for what is known to be refused, as far as that is quick.
+    Its contents are looked through for what is known to be refused, as far as that is quick.
     """
     kind = _full_name(type(named))
     if kind in _NOT_BY_VALUE or not (_is_named(named) or kind == "typing.TypeVar"):
@@ -395,7 +395,7 @@ def _is_pickled_by_value(named: Any, obj: Any) -> bool:
 
 
 def _held_by_value(obj: Any) -> list[Any]:
-    """What is pickled with an object by cloudpickle: some of it."""
+    """Some of the objects that cloudpickle pickles with an object."""
     if isinstance(obj, ModuleType) or (_is_named(obj) and _goes_by_name(obj)):
         return []
     if issubclass(type(obj), type):

@@ -26,7 +26,7 @@ _RECORDS: Final = {
     "numpy.ma": ("MaskedArray", "mvoid"),
 }
 _MASKED: Final = {"numpy.ma": _RECORDS["numpy.ma"]}
-# What they hold is of another type.
+# Their items are of another type.
 _TYPES: Final = {
     "pandas": ("SparseDtype",),
     "pandas.core.dtypes.dtypes": ("NumpyEADtype", "PandasDtype"),
@@ -117,7 +117,7 @@ def _name_of_label(table: Any, child: Any, axis: str) -> str | None:
 
 
 def _name_in_index(index: Any, child: Any) -> str | None:
-    """What is in an index, or in an array of pandas."""
+    """The items of an index, or of an array of pandas."""
     if hasattr(index, "levels"):
         for i, level in enumerate(index.levels):
             name = _name_in_index(level, child)
@@ -136,7 +136,7 @@ def _number(items: Any, child: Any) -> int | None:
     kind = items.dtype
     if _is_one_of(_TYPES, kind):
         kind = kind.subtype if hasattr(kind, "subtype") else kind.numpy_dtype
-    if kind != object:
+    if kind != object:  # noqa: E721  # a dtype equals its type
         return None
     objects: Iterable[Any] = getattr(items, "array", items)
     for number, item in enumerate(objects):
@@ -146,7 +146,7 @@ def _number(items: Any, child: Any) -> int | None:
 
 
 def _name_in_fields(table: Any, child: Any, text: str = "") -> str | None:
-    """What is in a field of an array, or of one of its items."""
+    """The contents of a field of an array, or of one of its items."""
     if _is_one_of(_MASKED, table):
         table, text = table.data, f"{text}.data"
     for name in table.dtype.names:

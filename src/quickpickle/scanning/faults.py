@@ -69,6 +69,7 @@ _OTHER_ACTIONS: Final = {
 _UNKNOWN: Final = "an object"
 
 _MOST_LOOKED_AT: Final = 1 << 16  # bytes
+_LONGEST_WORD: Final = 16  # the offset up to which a text may look like opcodes
 # The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
 
@@ -192,7 +193,9 @@ def _foreign_hint(
             return None
         source = Data(fault.data)
     start = source.read(0, foreign.LOOKED_AT)
-    if found.offset <= 1 and fault.reached and (text := foreign.recognise(start)) is not None:
+    if found.offset <= 2 and fault.reached and (text := foreign.recognise(start)) is not None:
+        return text
+    if found.offset <= _LONGEST_WORD and (text := foreign.recognise_text(start)) is not None:
         return text
     if foreign.is_of_joblib(source.read(0, min(fault.reached, _MOST_LOOKED_AT))):
         return foreign.JOBLIB
@@ -229,7 +232,8 @@ def _ends_early(fault: Fault) -> str:
 
 def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | None:
     """How many bytes are not there, of those that the last opcode says it has."""
-    if start[:1] != op.PROTO:
+    # Protocols 0 and 1 have no mark: then some opcodes have to be right.
+    if start[:1] != op.PROTO and (found.offset < 2 or found.path is None):
         return None
     size = source.size if fault.read is None else fault.consumed
     end = end_of_opcode(source, found.offset)
