@@ -17,6 +17,7 @@ are here too, `quickpickle.MARK` and all others, but help() and dir() leave them
     implementation                                 "native" or "python"
 
     quickpickle.cloud                              cloudpickle on these (needs cloudpickle)
+    quickpickle.cli.bench, quickpickle.cli.demo    run() in a notebook: the table of the command
 
 Modules that are not named here are internal.
 
