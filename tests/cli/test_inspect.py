@@ -377,6 +377,23 @@ def test_how_much_is_missing(file: Path, capsys: Output, data: bytes, missing: s
     assert missing in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("count", [3, 30_000])
+def test_texts_of_windows_are_no_damage(
+    file: Path, capsys: Output, protocol: int, count: int
+) -> None:
+    data = pickle.dumps([f"{i},b\r\n" for i in range(count)], protocol)
+    file.write_bytes(data[:-9])
+    assert main(["inspect", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert "the pickle is cut off" in error
+    assert "went through" not in error
+    with pytest.raises(pickle.UnpicklingError) as caught:
+        quickpickle.loads(data[:-9])
+    (note,) = caught.value.__notes__
+    assert "The pickle is cut off" in note
+
+
 @pytest.mark.parametrize(
     "data", [b"]", b"(lp0\nI1", b"N.\0", b"\x80\4]\0", pickle.dumps([1, 2])[:-1] + b"\0"]
 )

@@ -57,7 +57,7 @@ def failure(load, *args, **options):
 
 
 def follow(unpickling, data, renames=None, answer=None, **options):
-    """The object that is loaded when the hint of the failing load is followed."""
+    """The result of the load that follows the hint of the failing one."""
     error = failure(unpickling.loads, data, renames=renames, **options)
     old, new = pair_of(hint_of(error))
     if answer is not None:

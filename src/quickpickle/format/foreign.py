@@ -100,13 +100,9 @@ def recognise(start: Any) -> str | None:
     ('This is an array of NumPy (.npy): use numpy.load.', None)
     """
     start = bytes(start[:LOOKED_AT])
-    for prefix, text in _BY_START:
-        if start.startswith(prefix):
-            return text
-    if start.startswith((b"PK\3\4", b"PK\5\6")):
-        return _recognise_zip(start)
-    if start[257:262] == b"ustar":
-        return _TAR
+    marked = recognise_mark(start)
+    if marked is not None:
+        return marked
     if start[:2] in (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"):
         return "The data is compressed with zlib: zlib.decompress it (joblib.load reads it too)."
     for pattern, text in _BY_PATTERN:
@@ -143,6 +139,16 @@ def _is_whole(data: bytes) -> bool:
             next(opcodes)
         except StopIteration as end:
             return bool(end.value)
+
+
+def recognise_mark(start: bytes) -> str | None:
+    """The same for formats with a mark at their beginning, whatever comes behind it."""
+    for prefix, text in _BY_START:
+        if start.startswith(prefix):
+            return text
+    if start.startswith((b"PK\3\4", b"PK\5\6")):
+        return _recognise_zip(start)
+    return _TAR if start[257:262] == b"ustar" else None
 
 
 def _recognise_zip(start: bytes) -> str:

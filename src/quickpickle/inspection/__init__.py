@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Inspection", "Node", "inspect"]
 
 MAX_OBJECTS = 100_000_000
-_MOST_LOOKED_AT = 1 << 16  # bytes that are searched for marks of other programs
 PURE_SCANNER = "quickpickle.scanning.scan"  # the module of the one in Python
 
 
@@ -115,7 +114,8 @@ def _describe(malformed: Any, source: Any, scanner: Any) -> tuple[str, bool]:
     compression = name_of_compression(start)
     if compression is not None:
         return f"this is no pickle, but compressed with {compression}: decompress it first", True
-    text = foreign.recognise(start)
+    # Behind its first opcode a text may look like a pickle, but what has a mark does not.
+    text = foreign.recognise(start) if malformed.offset <= 1 else foreign.recognise_mark(start)
     if start.startswith(b"PK\3\4"):
         if text == foreign.TORCH:
             # torch.load may find another pickle than is found here, so it is not advised.
@@ -130,7 +130,9 @@ def _describe(malformed: Any, source: Any, scanner: Any) -> tuple[str, bool]:
             ), True
     if text == foreign.OLD_TORCH:
         return f"{what}. {_sentence(text)}", False
-    if text is None or (text == foreign.TAR and malformed.offset > foreign.TAR_BLOCK):
+    if text == foreign.TAR and malformed.offset > foreign.TAR_BLOCK:
+        text = None
+    if text is None:
         text = _read_differently(source, malformed.offset)
     if text is not None:
         return f"this is no pickle: {what}. {_sentence(text)}", True
@@ -145,11 +147,11 @@ def _sentence(text: str) -> str:
 
 def _read_differently(source: Any, offset: int) -> str | None:
     """Which function reads a file that begins as a pickle, or what has damaged all of it."""
-    if foreign.is_of_joblib(source.read(0, min(offset, _MOST_LOOKED_AT))):
+    from ..scanning.cut_off import LOOKED_AT, went_through_text
+
+    if foreign.is_of_joblib(source.read(0, min(offset, LOOKED_AT))):
         return foreign.JOBLIB
-    if foreign.went_through_text(source.read(0, _MOST_LOOKED_AT)):
-        return foreign.TEXT_MODE
-    return None
+    return foreign.TEXT_MODE if went_through_text(source) else None
 
 
 def _cut_off(malformed: Any, source: Any, scanner: Any) -> str:

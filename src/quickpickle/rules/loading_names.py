@@ -305,7 +305,7 @@ def _class_for_module(module: str, name: str) -> tuple[str, str] | None:
 
 
 def _inner(obj: Any, path: str) -> Any:
-    """The object with a dotted name in a class; None where there is no such thing."""
+    """The object under a dotted name in a class; None where there is no such thing."""
     for part in path.split(".") if path else ():
         obj = vars(obj).get(part) if isinstance(obj, type) else None
     return obj

@@ -1,13 +1,18 @@
-"""How many bytes of a pickle are missing that is cut off, as far as its own lengths say so."""
+"""How many bytes of a pickle are missing that is cut off, as far as its own lengths say so.
+
+And whether it went through text instead, which makes it longer.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from ..format import foreign
 from ..format import opcodes as op
-from ..format.decode import ARGUMENT_OF, LINE
+from ..format.decode import ARGUMENT_OF, LINE, walk
 from .source import Source
 
+LOOKED_AT: Final = 1 << 16  # bytes that are searched for marks of what has written or damaged them
 MOST_MISSING: Final = 1 << 40  # where a length says that there are more, it is damaged itself
 _MOST_FRAMES: Final = 100_000  # that are passed over
 _MOST_UNFRAMED: Final = 8  # opcodes between two frames
@@ -43,6 +48,28 @@ def missing_bytes(source: Source, start: int, offset: int) -> int | None:
     ends = [end_of_opcode(source, offset) or 0, _end_of_frames(source, start)]
     likely = [end - size for end in ends if 0 < end - size < MOST_MISSING]
     return max(likely, default=None)
+
+
+def went_through_text(source: Source) -> bool:
+    """Whether each newline byte has become two: without the first of them it is whole, or farther
+    read.
+
+    Texts of Windows have such newlines too, so a pickle that is cut off may look like that.
+    """
+    data = source.read(0, LOOKED_AT)
+    if not foreign.went_through_text(data) or _end_of_frames(source, 0) > source.size:
+        return False
+    mended = data.replace(b"\r\n", b"\n")
+    reached = _how_far(mended)
+    return (reached == len(mended) and mended[-1:] == op.STOP) or reached > _how_far(data)
+
+
+def _how_far(data: bytes) -> int:
+    """How many bytes can be read as opcodes."""
+    end = 0
+    for _, _, end in walk(data):  # noqa: B007
+        pass
+    return end
 
 
 def _end_of_frames(source: Source, start: int) -> int:

@@ -22,7 +22,7 @@ from ..rules.notation import printable
 from ..rules.notes import LOAD_HEAD, READING, annotate, fault_line
 from ..rules.policy import PolicyError
 from ..rules.renames import Renames
-from .cut_off import MOST_MISSING, end_of_opcode
+from .cut_off import LOOKED_AT, MOST_MISSING, end_of_opcode, went_through_text
 from .places import Found, find_opcode, locate
 from .source import Data, Part, Section, Source
 
@@ -68,7 +68,6 @@ _OTHER_ACTIONS: Final = {
 }
 _UNKNOWN: Final = "an object"
 
-_MOST_LOOKED_AT: Final = 1 << 16  # bytes
 _LONGEST_WORD: Final = 16  # the offset up to which a text may look like opcodes
 # The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
@@ -197,12 +196,12 @@ def _foreign_hint(
         return text
     if found.offset <= _LONGEST_WORD and (text := foreign.recognise_text(start)) is not None:
         return text
-    if foreign.is_of_joblib(source.read(0, min(fault.reached, _MOST_LOOKED_AT))):
+    if foreign.is_of_joblib(source.read(0, min(fault.reached, LOOKED_AT))):
         return foreign.JOBLIB
     if isinstance(error, EOFError) and fault.is_between:
         return _ends_early(fault)
     if type(error) is UnpicklingError and error.args == ("pickle data was truncated",):
-        if foreign.went_through_text(source.read(0, _MOST_LOOKED_AT)):
+        if found.code != op.FRAME[0] and went_through_text(source):
             return foreign.TEXT_MODE
         return _missing(fault, source, found, start)
     if isinstance(error, _OF_FORMAT):
@@ -210,7 +209,7 @@ def _foreign_hint(
         if argument in (LINE, TWO_LINES):
             line = source.read(found.offset, foreign.LOOKED_AT).partition(b"\n")[0]
             return foreign.TEXT_MODE if line.endswith(b"\r") else None
-        if foreign.went_through_text(source.read(0, _MOST_LOOKED_AT)):
+        if went_through_text(source):
             return foreign.TEXT_MODE
     return None
 
