@@ -40,7 +40,6 @@ _BY_START: Final[list[tuple[bytes, str]]] = [
     (b"%PDF-", "This is a PDF document."),
     (b"\x7fELF", "This is a program or library (ELF)."),
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", _OLD_TORCH),
-    (b"\xef\xbb\xbf", "This is text, as it begins with the mark of UTF-8."),
     (b"]\0\0", "The data is compressed with LZMA: lzma.open opens it (joblib.load reads it too)."),
 ]
 
@@ -84,6 +83,8 @@ _WORDS: Final = re.compile(
     rb"[A-Z][a-z]{2,}(?:[ ,:;'-]+[A-Za-z0-9]+)+|[A-Z][a-z]{4,}[.!]?\s*\Z|\d{3} [A-Z][a-z]{2,}"
 )
 _LONGEST_LINE: Final = 200  # bytes
+_FIRST_OPCODE: Final = 2  # where the one behind the first begins, or it is not whole
+_LONGEST_WORD: Final = 16  # bytes that may look like opcodes
 _SHOWN: Final = 40  # characters
 
 _JOBLIB: Final = "This was written by joblib: use joblib.load."
@@ -109,6 +110,13 @@ def recognise(start: Any) -> str | None:
         if pattern.match(start):
             return text
     return recognise_text(start)
+
+
+def recognise_at(start: Any, offset: int) -> str | None:
+    """The same for data that is no pickle from an offset on: its first bytes look like opcodes."""
+    if offset <= _FIRST_OPCODE and (text := recognise(start)) is not None:
+        return text
+    return recognise_text(start) if offset <= _LONGEST_WORD else None
 
 
 def recognise_text(start: Any) -> str | None:
