@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from ..format import table
 from ..format.decode import ARGUMENT_OF, LINE
 from ..rules.notation import DEEPEST, LONGEST_KEY, MOST_ITEMS, can_follow_a_dot, literal
+from .readable import keeps, name_part
 from .source import Source
 
 LONGEST_TEXT: Final = 60  # characters of a value that are shown
@@ -36,6 +37,8 @@ _WORDS: Final = {
     table.PERSISTENT_ID: "persistent id",
 }
 
+_OF_REDUCTIONS: Final = {table.ARGUMENTS, table.NEW_ARGUMENTS, table.STATE}
+
 _MOST_KEPT: Final = 4096  # names and keys that are read once
 
 _NOT_SHOWN: Final = object()
@@ -45,11 +48,17 @@ _T = TypeVar("_T")
 
 
 class Place(NamedTuple):
-    """A node and the expression for it; `owner` is that of the object whose state it is."""
+    """A node and the expression for it; `owner` is that of the object whose state it is.
+
+    Inside what a reduction is made of, `whole` is the place of the object that it is of. `items`
+    names the items of an array in another way than by the array.
+    """
 
     node: int
     text: str
     owner: str | None = None
+    whole: Place | None = None
+    items: Callable[[int], str | None] | None = None
 
 
 class Labels:
@@ -65,6 +74,7 @@ class Labels:
         self._names: dict[int, tuple[str, str]] = {}
         self._texts: dict[str, str] = {}
         self._literals: dict[int, str | None] = {}
+        self.kinds: dict[int, str | None] = {}  # by the number of a name, see readable.py
 
     # --- values
 
@@ -202,11 +212,14 @@ class Labels:
         scanner = self.scanner
         if scanner.role[node] in table.STARTS:
             return self.start(node)
-        text, owner = self._follow(place, node)
+        is_part = scanner.kind[place.node] == table.OBJECT and scanner.role[node] in _OF_REDUCTIONS
+        whole = place if is_part else place.whole
+        part = None if whole is None else name_part(self, whole, node)
+        text, owner, items = (*self._follow(place, node), None) if part is None else part
         if len(text) > _LONGEST_PATH:
             half = _LONGEST_PATH // 2 - 2
             text = f"{text[:half]} … {text[-half:]}"
-        return Place(node, text, owner)
+        return Place(node, text, owner, whole if keeps(self, node) else None, items)
 
     def step(self, node: int) -> str:
         """The role of a node in its parent, in short: the last step of its path, or a word."""
@@ -240,7 +253,7 @@ class Labels:
             is_state = scanner.role[parent] == table.STATE and scanner.kind[parent] == table.TUPLE
             owner = place.owner if is_state and scanner.length[parent] == 2 else None
             if role == table.ARGUMENT:
-                text += f".__reduce_ex__({self._protocol(node)})[1]"
+                text += f".__reduce_ex__({self.protocol_of(node)})[1]"
             return f"{text}[{step}]", owner
         if role == table.KEY:
             return f"list({text})[{step}]", None
@@ -267,7 +280,7 @@ class Labels:
             table.STATE: "[2]",
         }[role]
         owner = text if role == table.STATE else None
-        return f"{text}.__reduce_ex__({self._protocol(node)}){part}", owner
+        return f"{text}.__reduce_ex__({self.protocol_of(node)}){part}", owner
 
     def _value_text(self, place: Place, node: int, key: int) -> str:
         scanner = self.scanner
@@ -307,9 +320,10 @@ class Labels:
         """The protocol by which pickle.load looks for names: 0 where the pickle tells none."""
         scanner = self.scanner
         start = scanner.pickles[find_pickle(scanner, node) * table.P_FIELDS + table.P_START]
-        return self._protocol(node) if self._source.read(start, 1) == b"\x80" else 0
+        return self.protocol_of(node) if self._source.read(start, 1) == b"\x80" else 0
 
-    def _protocol(self, node: int) -> int:
+    def protocol_of(self, node: int) -> int:
+        """The protocol of the pickle that a node is in."""
         number = find_pickle(self.scanner, node)
         return int(self.scanner.pickles[number * table.P_FIELDS + table.P_PROTOCOL])
 

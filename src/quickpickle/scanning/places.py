@@ -209,8 +209,8 @@ def _path(labels: Labels, target: _Target | None) -> str | None:
         node = made_of(scanner, made)
     elif node >= len(scanner.kind) or scanner.offset[node] != found:
         return None  # one of a long row of numbers, which have no nodes
-    path = labels.path(node)
-    return None if path.startswith("<") else path
+    (start, *_), _ = scanner.way(node, 0)
+    return labels.path(node) if scanner.role[start] == table.ROOT else None
 
 
 def _names(labels: Labels, target: _Target | None, code: int) -> tuple[str, str] | None:
