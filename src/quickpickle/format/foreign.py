@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from .decode import walk
+
 LOOKED_AT: Final = 4096  # bytes at the beginning
 
 _COMPRESSED: Final = "The data is compressed with {0}: load(path) reads such a file, {1} opens one."
@@ -38,7 +40,7 @@ _BY_START: Final[list[tuple[bytes, str]]] = [
     (b"%PDF-", "This is a PDF document."),
     (b"\x7fELF", "This is a program or library (ELF)."),
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", _OLD_TORCH),
-    (b"\xef\xbb\xbf", "This is text, as it begins with the mark of UTF-8."),
+    (b"]\0\0", "The data is compressed with LZMA: lzma.open opens it (joblib.load reads it too)."),
 ]
 
 _TEXT_MODE: Final = (
@@ -48,22 +50,42 @@ _TEXT_MODE: Final = (
 _REPR: Final = "This is what repr() shows of bytes: ast.literal_eval makes bytes of it."
 
 _BY_PATTERN: Final[list[tuple[re.Pattern[bytes], str]]] = [
-    (re.compile(rb"\xc2\x80[\x02-\x05]"), _TEXT_MODE),
-    (re.compile(rb"\xef\xbf\xbd[\x02-\x05]"), _TEXT_MODE),
+    # The first byte, 0x80, as latin-1, cp1252, cp437 and the like have it, in UTF-8 or UTF-16.
+    (
+        re.compile(
+            rb"(?:\xef\xbb\xbf)?(?:\xc2\x80|\xe2\x82\xac|\xef\xbf\xbd|\xc3[\x84\x87]|\?)[\x02-\x05]"
+        ),
+        _TEXT_MODE,
+    ),
+    (re.compile(rb"(?:\xff\xfe)?(?:\x80\0|\xac\x20)[\x02-\x05]\0"), _TEXT_MODE),
+    (re.compile(rb"(?:\xfe\xff)?(?:\0\x80|\x20\xac)\0[\x02-\x05]"), _TEXT_MODE),
     (re.compile(rb"b(['\"])\\x80\\x0[2-5]"), _REPR),
     (re.compile(rb"gA[I-X][A-Za-z0-9+/\r\n_-]*=*\s*\Z"), "This is base64: base64.b64decode it."),
     (re.compile(rb"800[2-5][0-9a-fA-F]+\s*\Z"), "This is hexadecimal: bytes.fromhex reads it."),
     (
-        re.compile(rb"\s*<(?:!doctype html|html|head|body)", re.IGNORECASE),
+        re.compile(rb"\s*(?:<!--.*)?<(?:!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL),
         "This is HTML, such as the page of a download that has failed.",
     ),
-    (re.compile(rb"\s*<\?xml|\s*<[a-zA-Z][\w:-]*[\s/>]"), "This is XML or HTML."),
+    (re.compile(rb"\s*<\?xml|\s*<!--|\s*<[a-zA-Z][\w:-]*[\s/>]"), "This is XML or HTML."),
     (
         re.compile(rb"\s*(?:[\[{]\s*(?:[\[{\"\]}]|-?\d|true|false|null)|\")"),
         "This looks like JSON: use json.load.",
     ),
+    (
+        re.compile(rb"....\0{4}\{\s*\"[^\"\\]*\"\s*:\s*\{", re.DOTALL),
+        "This is a file of safetensors: use safetensors.safe_open.",
+    ),
     (re.compile(rb"#!.*python|import |from \w+ import "), "This is the source of a program."),
 ]
+
+_MARKS: Final = ((b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_WORDS: Final = re.compile(
+    rb"[A-Z][a-z]{2,}(?:[ ,:;'-]+[A-Za-z0-9]+)+|[A-Z][a-z]{4,}[.!]?\s*\Z|\d{3} [A-Z][a-z]{2,}"
+)
+_LONGEST_LINE: Final = 200  # bytes
+_FIRST_OPCODE: Final = 2  # where the one behind the first begins, or it is not whole
+_LONGEST_WORD: Final = 16  # bytes that may look like opcodes
+_SHOWN: Final = 40  # characters
 
 _JOBLIB: Final = "This was written by joblib: use joblib.load."
 _TORCH: Final = "This is a ZIP archive as PyTorch writes them: use torch.load."
@@ -87,7 +109,44 @@ def recognise(start: Any) -> str | None:
     for pattern, text in _BY_PATTERN:
         if pattern.match(start):
             return text
-    return None
+    return recognise_text(start)
+
+
+def recognise_at(start: Any, offset: int) -> str | None:
+    """The same for data that is no pickle from an offset on, as the first opcodes look like some."""
+    if offset <= _FIRST_OPCODE and (text := recognise(start)) is not None:
+        return text
+    return recognise_text(start) if offset <= _LONGEST_WORD else None
+
+
+def recognise_text(start: Any) -> str | None:
+    """The same for words, such as the message of a server that had no such file.
+
+    >>> recognise_text(b"Page not found"), recognise_text(b"Vhello world\\np0\\n.")
+    ("This is text, and no pickle: 'Page not found'.", None)
+    """
+    start = bytes(start[:LOOKED_AT])
+    for mark, encoding in _MARKS:
+        if start.startswith(mark):
+            without = start[len(mark) :]
+            found = recognise(without) if encoding == "UTF-8" else None
+            return found or f"This is text, as it begins with the mark of {encoding}."
+    line, _, _ = start[:_LONGEST_LINE].partition(b"\n")
+    if not _WORDS.match(line) or any(byte < 32 and byte not in b"\t\r\n" for byte in start):
+        return None
+    if start[:1] == b"V" or _is_whole(start):
+        return None  # of protocol 0, as a str or the id of an object
+    words = line.decode("ascii", "replace").strip()
+    return f"This is text, and no pickle: {words[:_SHOWN]!r}."
+
+
+def _is_whole(data: bytes) -> bool:
+    opcodes = walk(data)
+    while True:
+        try:
+            next(opcodes)
+        except StopIteration as end:
+            return bool(end.value)
 
 
 def recognise_mark(start: bytes) -> str | None:
@@ -121,7 +180,10 @@ def went_through_text(start: Any) -> bool:
     """
     data = bytes(start)
     newlines = data.count(b"\n")
-    return data[:1] == b"\x80" and newlines >= 2 and data.count(b"\r\n") == newlines
+    if data[:1] != b"\x80" or not newlines or data.count(b"\r\n") != newlines:
+        return False
+    # A single one may be there by chance: then it counts if the rest is right without the "\r".
+    return newlines >= 2 or (not _is_whole(data) and _is_whole(data.replace(b"\r\n", b"\n")))
 
 
 TEXT_MODE: Final = _TEXT_MODE

@@ -6,12 +6,13 @@ the middle of somebody's failure: nothing is imported, and none of the user's co
 
 from __future__ import annotations
 
+import dis
 import errno
 import io
 import re
 import sys
 from collections.abc import Iterator
-from enum import EnumMeta
+from enum import EnumMeta, Flag
 from pathlib import Path
 from pickle import UnpicklingError
 from types import FunctionType, ModuleType, TracebackType
@@ -19,15 +20,18 @@ from typing import Any, Final
 
 from .hints import full_name
 from .load_facts import CHANGED, Facts, message_of
-from .loading_names import in_python3, of_name, renamed
+from .loading_early import of_getattr, of_hash, of_items, of_recursion
+from .loading_names import in_python3, is_of_a_library, of_name, renamed
 from .reductions import ABSENT, find
 
 _PLACE: Final = str(Path(__file__).parents[1])  # of our code
+_module_of: Final = type.__dict__["__module__"].__get__
 _get_traceback: Final = vars(BaseException)["__traceback__"].__get__
 
 _FINDS: Final = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 _CALLS: Final = {"REDUCE", "NEWOBJ", "NEWOBJ_EX", "INST", "OBJ"}
 _HASHES: Final = {"SETITEM", "SETITEMS", "ADDITEMS", "DICT", "FROZENSET", "REDUCE", "BUILD"}
+_LATIN: Final = ("latin1", "latin-1", "iso-8859-1", "bytes")
 _OLD_STRINGS: Final = {"STRING", "BINSTRING", "SHORT_BINSTRING"}
 
 
@@ -41,28 +45,30 @@ got, in their order."
     """
     if not isinstance(error, Exception):
         return None  # Ctrl-C is nobody's fault
-    frames = list(_frames(error))
+    frames = [traceback.tb_frame for traceback in _tracebacks(error)]
     if isinstance(error, RecursionError):
-        return _of_recursion(frames)
-    if facts.opcode in _HASHES and (hint := _of_hash(error, frames)) is not None:
+        return of_recursion(frames)
+    if facts.opcode in _HASHES and (hint := of_hash(error, frames)) is not None:
+        return hint
+    if (hint := of_items(error, facts, frames)) is not None:
         return hint
     if facts.opcode in _FINDS and (hint := of_name(error, facts, frames)) is not None:
         return hint
     if facts.opcode in _CALLS:
         return _of_call(error, facts, frames)
     if facts.opcode == "BUILD":
-        return _of_state(error, facts, frames)
+        return of_getattr(error, facts, frames) or _of_state(error, facts, frames)
     if facts.opcode in _OLD_STRINGS and isinstance(error, UnicodeDecodeError):
         return _of_encoding(facts.encoding)
     return None if frames else _of_message(error, facts)
 
 
-def _frames(error: BaseException) -> Iterator[Any]:
-    """The frames of a traceback that are not ours, the outermost first."""
+def _tracebacks(error: BaseException) -> Iterator[TracebackType]:
+    """The parts of a traceback that are not ours, the outermost first."""
     traceback: TracebackType | None = _get_traceback(error)
     while traceback is not None:
         if not traceback.tb_frame.f_code.co_filename.startswith(_PLACE):
-            yield traceback.tb_frame
+            yield traceback
         traceback = traceback.tb_next
 
 
@@ -91,21 +97,29 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
             f"The path was pickled on {_PATHS[facts.name]}. Load it as a {kind}, with "
             f"{renamed(facts, 'pathlib', kind)}, or pickle str(path)."
         )
-    if isinstance(target, EnumMeta) and type(error) is ValueError and "not a valid" in message:
+    if isinstance(target, EnumMeta) and type(error) is ValueError:
+        if not re.search(r"is not a valid |> invalid value ", message):
+            return None
+        keeps = "boundary=enum.KEEP would keep it" if issubclass(target, Flag) else None
         return (
-            f"{full_name(target)} has no member with this value: it was changed {CHANGED}; a "
-            "_missing_() in it could return one."
+            f"{full_name(target)} has no member with this value: it was changed {CHANGED}; "
+            f"{keeps or 'a _missing_() in it could return one'}."
         )
+    if facts.module == "datetime" and facts.proto < 3 and not frames:
+        return _of_date(error, facts)
+    is_exception = (
+        isinstance(target, type)
+        and issubclass(target, BaseException)
+        and facts.opcode in ("REDUCE", "INST", "OBJ")
+    )
+    if is_exception and frames and _fails_before_super(error, target):
+        return _of_exception(target, facts)
     if type(error) is not TypeError or frames or not _OTHER_ARGUMENTS.search(message):
         return None
     if isinstance(target, type):
         name = full_name(target)
-        if issubclass(target, BaseException) and facts.opcode == "REDUCE":
-            return (
-                f"An exception is pickled as its class and its args, which are what its "
-                f"super().__init__() was given: let {name}.__init__ pass all its arguments on, or "
-                "return them from __reduce__."
-            )
+        if is_exception:
+            return _of_exception(target, facts)
         if facts.opcode in ("NEWOBJ", "NEWOBJ_EX"):
             return (
                 f"{name}.__new__ takes other arguments than the pickle has: let __getnewargs__ or "
@@ -122,6 +136,50 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
             f"{CHANGED}. To load this pickle, give new ones a default."
         )
     return None
+
+
+def _of_exception(cls: type, facts: Facts) -> str:
+    """An exception whose `args` do not fit its `__init__`."""
+    name = full_name(cls)
+    advice = f"let {name}.__init__ pass all its arguments on, or return them from __reduce__"
+    if is_of_a_library(_module_of(cls)):
+        advice = f"{name} takes other ones, so pickle str(error) in its place"
+    return (
+        "An exception is pickled as its class and its args, which are what its super().__init__() "
+        f"was given: {advice}. To load this pickle, take another class: "
+        f"{renamed(facts, 'builtins', 'Exception')}."
+    )
+
+
+def _fails_before_super(error: Exception, cls: type) -> bool:
+    """Whether an `__init__` has failed before it has given arguments to `super().__init__()`.
+
+    They had once been given, and so are other ones than those that it has now.
+    """
+    traceback = next(_tracebacks(error), None)
+    init = find(cls, "__init__")
+    if traceback is None or type(init) is not FunctionType or not isinstance(error, _OF_STATES):
+        return False
+    code = init.__code__
+    if traceback.tb_frame.f_code is not code:
+        return False
+    positions = list(code.co_positions())
+    starts = {
+        positions[instruction.offset // 2][::2]
+        for instruction in dis.get_instructions(code)
+        if instruction.argval == "super" and "LOAD" in instruction.opname
+    }
+    # The instructions of the call begin where the word "super" begins.
+    ends = [end for start, end, column, _ in positions if end and (start, column) in starts]
+    at = positions[traceback.tb_lasti // 2][0]
+    return at is not None and bool(ends) and at <= max(ends)
+
+
+def _of_date(error: Exception, facts: Facts) -> str | None:
+    """A date of Python 2, whose bytes were decoded as text."""
+    if facts.encoding.lower() in _LATIN or not isinstance(error, (TypeError, ValueError)):
+        return None
+    return 'Dates of Python 2 are bytes in a str: load with encoding="latin1".'
 
 
 def _named(facts: Facts) -> Any:
@@ -149,13 +207,18 @@ def _of_state(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
             "uses object.__setattr__."
         )
     if frames:
-        code = frames[-1].f_code
-        if code.co_name == "__setstate__" and isinstance(error, _OF_STATES):
-            return (
-                f"{name}.__setstate__ does not take the state that the pickle has: it was changed "
-                f"{CHANGED}. Let it take the old states too."
-            )
-        return None
+        # It may have failed in a function beside it, but not in one of another file.
+        first, last = frames[0].f_code, frames[-1].f_code
+        is_its_own = last.co_name == "__setstate__" or (
+            first.co_name == "__setstate__"
+            and {frame.f_code.co_filename for frame in frames} == {first.co_filename}
+        )
+        if not is_its_own or not isinstance(error, _OF_STATES):
+            return None
+        return (
+            f"{name}.__setstate__ does not take the state that the pickle has: it was changed "
+            f"{CHANGED}. Let it take the old states too."
+        )
     if isinstance(error, TypeError) and "__setstate__()" in message:
         return f"{name}.__setstate__ has to take one argument, the state."
     if type(error) is UnpicklingError and "state is not a dictionary" in message:
@@ -177,33 +240,6 @@ def _has_dict(cls: type) -> bool:
     return find(cls, "__dict__") is not ABSENT
 
 
-# --- objects that are asked before they have their attributes
-
-
-def _of_recursion(frames: list[Any]) -> str | None:
-    last = frames[-3:]
-    if len(last) == 3 and all(frame.f_code.co_name == "__getattr__" for frame in last):
-        return (
-            "A __getattr__ asks for an attribute that a new object does not have yet, and so calls "
-            'itself: let it raise AttributeError for names that begin with "__", and for the '
-            "attributes that it uses."
-        )
-    return None
-
-
-def _of_hash(error: Exception, frames: list[Any]) -> str | None:
-    if type(error) is not AttributeError:
-        return None
-    names = {frame.f_code.co_name for frame in frames}
-    if "__hash__" in names:
-        return (
-            "An object is in a set, or a key of a dict, to which it leads itself, so its __hash__ "
-            "is called before it has its attributes: let __reduce__ give what is hashed to __new__ "
-            "or __init__."
-        )
-    return None
-
-
 # --- the pickle's own errors
 
 _OLD_TEXT: Final = (
@@ -215,7 +251,7 @@ _OLD_TEXT: Final = (
 def _of_encoding(encoding: str) -> str | None:
     if encoding.lower() in ("ascii", "us-ascii"):
         return _OLD_TEXT
-    if encoding.lower() in ("latin1", "latin-1", "iso-8859-1", "bytes"):
+    if encoding.lower() in _LATIN:
         return None
     return f'This str of Python 2 is not {encoding}: load with encoding="latin1", or "bytes".'
 

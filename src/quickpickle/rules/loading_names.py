@@ -156,6 +156,13 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
         return _of_new_pathlib(name, facts)
     if module in IMPORT_MAPPING and facts.proto < 3:  # so fix_imports is False
         return f"{module} is a module of Python 2: leave out fix_imports=False."
+    if missing == "__mp_main__":
+        return _of_spawned_main(name, facts)
+    if missing == module and (known := _in_place_of_old(module, name)) is not None:
+        return (
+            f"{module} is a module of Python 2, and protocol {facts.proto} does not translate its "
+            f"names: load with {renamed(facts, *known, whole_module=known[1] == name)}."
+        )
     if missing in _GONE:
         return f"{missing} is no part of Python since {_GONE[missing]}."
     if missing.endswith("\r"):
@@ -171,7 +178,7 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
     moved = _where(name, module)
     if moved is not None:
         return f"{moved} has a {name}. If that is the one, load with {renamed(facts, moved, name)}."
-    if not parent:
+    if not parent or _is_namespace(parent):
         return _of_missing_top(module, name, missing, facts)
     nested = _class_for_module(module, name)
     if nested is not None:
@@ -194,6 +201,33 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
         f"{text}: load with the version that wrote the pickle, or say where it is now: "
         f"{_elsewhere(facts, module, name, missing)}."
     )
+
+
+def _of_spawned_main(name: str, facts: Facts) -> str:
+    """A process that multiprocessing has started by "spawn" has the main script under this name."""
+    text = f"A worker process of multiprocessing wrote it, in which {name} was in the main script"
+    main = sys.modules.get("__main__")
+    if type(main) is ModuleType and name.partition(".")[0] in vars(main):
+        return f"{text}: load with {renamed(facts, '__main__', name, whole_module=True)}."
+    return (
+        f"{text}. Write the pickle with {name} in a module that both import, or load with "
+        f"{_elsewhere(facts, '__mp_main__', name, '__mp_main__')}."
+    )
+
+
+def _in_place_of_old(module: str, name: str) -> tuple[str, str] | None:
+    """The names of Python 3 for those of Python 2, if they are there."""
+    new = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, ""), name))
+    found = sys.modules.get(new[0])
+    return new if type(found) is ModuleType and new[1] in vars(found) else None
+
+
+def _is_namespace(package: str) -> bool:
+    """Whether a package is one that several projects install their parts into."""
+    found = sys.modules.get(package)
+    if type(found) is not ModuleType or vars(found).get("__file__") is not None:
+        return False
+    return type(vars(found).get("__path__")) not in (list, type(None))
 
 
 def _of_new_pathlib(name: str, facts: Facts) -> str:
@@ -376,6 +410,16 @@ def _is_users(key: str, module: ModuleType) -> bool:
         return False
     parts = Path(file).parts
     return "site-packages" not in parts and "dist-packages" not in parts
+
+
+def is_of_a_library(module: str) -> bool:
+    """Whether a module is of the standard library or was installed, and so not the user's."""
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        return True
+    found = sys.modules.get(module)
+    if type(found) is not ModuleType or type(vars(found).get("__file__")) is not str:
+        return False
+    return not _is_users(module, found)
 
 
 def _submodules(package: str) -> list[str]:

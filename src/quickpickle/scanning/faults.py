@@ -191,7 +191,7 @@ def _foreign_hint(
             return None
         source = Data(fault.data)
     start = source.read(0, foreign.LOOKED_AT)
-    if found.offset <= 1 and fault.reached and (text := foreign.recognise(start)) is not None:
+    if fault.reached and (text := foreign.recognise_at(start, found.offset)) is not None:
         return text
     if foreign.is_of_joblib(source.read(0, min(fault.reached, LOOKED_AT))):
         return foreign.JOBLIB
@@ -228,8 +228,8 @@ def _ends_early(fault: Fault) -> str:
 
 def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | None:
     """How many bytes are not there, of those that the last opcode says it has."""
-    if start[:1] != op.PROTO:
-        return None
+    if start[:1] != op.PROTO and (found.offset < 2 or found.path is None):
+        return None  # protocols 0 and 1 have no mark: then some opcodes have to be right
     size = source.size if fault.read is None else fault.consumed
     end = end_of_opcode(source, found.offset)
     if end is None:
