@@ -7,7 +7,9 @@ import datetime as dt
 import enum
 import functools
 import pickle
+import random
 import sys
+import time
 import types
 
 import pytest
@@ -279,10 +281,48 @@ def test_times_and_values_have_their_names():
     assert "obj[0].tzinfo" in paths
 
 
-@pytest.mark.parametrize("size", [100, 20_000])
-def test_labels_are_read_once(size):
-    """Also of a table with many cells."""
-    frame = table("DataFrame", [[str(i) for i in range(size)]])
-    found = quickpickle.inspect(pickle.dumps(frame.astype(object), 4))
-    last = [node.path for node in every_node(found.root) if node.text == repr(str(size - 1))]
-    assert last == [f"obj[{size - 1}].iloc[0]"]
+@pytest.mark.parametrize("names", [True, False])
+def test_labels_are_read_once(names):
+    """Also of a table with many columns: reading them for each would take minutes."""
+    size = 5000
+    labels = [f"c{i}" for i in range(size)] if names else range(size)
+    frame = table("DataFrame", [[str(i) for i in range(size)]], columns=labels).astype(object)
+    found = quickpickle.inspect(pickle.dumps(frame, 4))
+    started = time.process_time()
+    paths = [node.path for node in every_node(found.root) if node.text == repr(str(size - 1))]
+    assert paths == [f"obj['c{size - 1}'].iloc[0]" if names else f"obj[{size - 1}].iloc[0]"]
+    assert time.process_time() - started < 30
+
+
+@pytest.mark.parametrize("kind", ["a table", "columns of objects", "a Series", "a category"])
+def test_damaged_tables(kind):
+    """Whatever is in the labels and the places of the columns, there is a path."""
+    rng = random.Random(1)
+    sources = [pickle.dumps(SCIENTIFIC[kind][1](), number) for number in (2, 4)]
+    for _ in range(150):
+        data = bytearray(rng.choice(sources))
+        for _ in range(rng.randrange(1, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        for node in every_node(quickpickle.inspect(bytes(data)).root):
+            assert node.path
+        for scanner in SCANNERS.values():
+            places.path_in_data(scanner, bytes(data), rng.randrange(len(data)))
+
+
+def test_a_block_in_no_table():
+    """The functions of pandas may be called with anything."""
+    data = b"\x80\2cpandas._libs.internals\n_unpickle_block\n]K\1a]\x86R."
+    paths = {node.path for node in every_node(quickpickle.inspect(data).root)}
+    assert {"obj.values[0]", "obj.mgr_locs"} <= paths
+
+
+def test_the_parts_of_a_large_object_are_named_in_linear_time():
+    class_ = b"c" + f"{__name__}\nPlainError\n".encode()
+    count = 20_000
+    items = b"(" + b"]" * count + b"e"
+    state = b"}(" + b"".join(b"J" + i.to_bytes(4, "little") + b"]" for i in range(count)) + b"u"
+    found = quickpickle.inspect(b"\x80\2" + class_ + b")R" + items + state + b"b.")
+    (root,) = (node for node in every_node(found.root) if node.path == "obj")
+    started = time.process_time()
+    assert sum(1 for _ in every_node(root)) > 3 * count
+    assert time.process_time() - started < 20

@@ -470,7 +470,11 @@ def test_dates_of_python_2(unpickling, year):
     hint = hint_of(failure(unpickling.loads, data, encoding="utf-8"))
     assert hint == 'Dates of Python 2 are bytes in a str: load with encoding="latin1".'
     wrong = data.replace(b"\x85R", b"K\1K\2\x87R")  # of other arguments, whatever the encoding
-    assert "Dates" not in hint_of(failure(unpickling.loads, wrong, encoding="latin1"))
+    for encoding in ("latin1", "bytes"):
+        assert "Dates" not in hint_of(failure(unpickling.loads, wrong, encoding=encoding))
+    zone = b"\x80\2]cdatetime\ntimezone\nK\1\x85Ra."
+    assert not hint_of(failure(unpickling.loads, zone, encoding="utf-8"))
+    assert not hint_of(failure(unpickling.loads, b"\x80\2]cdatetime\ndate\n)Ra."))
 
 
 # --- modules

@@ -31,6 +31,7 @@ _get_traceback: Final = vars(BaseException)["__traceback__"].__get__
 _FINDS: Final = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 _CALLS: Final = {"REDUCE", "NEWOBJ", "NEWOBJ_EX", "INST", "OBJ"}
 _HASHES: Final = {"SETITEM", "SETITEMS", "ADDITEMS", "DICT", "FROZENSET", "REDUCE", "BUILD"}
+_ASCII: Final = ("ascii", "us-ascii")
 _LATIN: Final = ("latin1", "latin-1", "iso-8859-1", "bytes")
 _OLD_STRINGS: Final = {"STRING", "BINSTRING", "SHORT_BINSTRING"}
 
@@ -177,7 +178,12 @@ def _fails_before_super(error: Exception, cls: type) -> bool:
 
 def _of_date(error: Exception, facts: Facts) -> str | None:
     """A date of Python 2, whose bytes were decoded as text."""
-    if facts.encoding.lower() in _LATIN or not isinstance(error, (TypeError, ValueError)):
+    if facts.name not in ("date", "datetime", "time"):
+        return None
+    # ASCII leaves the bytes as they are, or fails before.
+    if facts.encoding.lower() in (*_LATIN, *_ASCII):
+        return None
+    if not isinstance(error, (TypeError, ValueError)):
         return None
     return 'Dates of Python 2 are bytes in a str: load with encoding="latin1".'
 
@@ -249,7 +255,7 @@ _OLD_TEXT: Final = (
 
 
 def _of_encoding(encoding: str) -> str | None:
-    if encoding.lower() in ("ascii", "us-ascii"):
+    if encoding.lower() in _ASCII:
         return _OLD_TEXT
     if encoding.lower() in _LATIN:
         return None

@@ -74,7 +74,11 @@ class Labels:
         self._names: dict[int, tuple[str, str]] = {}
         self._texts: dict[str, str] = {}
         self._literals: dict[int, str | None] = {}
-        self.kinds: dict[int, str | None] = {}  # by the number of a name, see readable.py
+        # See readable.py: what is known of names by their numbers, of the last object, of the
+        # columns of the last table.
+        self.kinds: dict[int, str | None] = {}
+        self.kind_of: tuple[Any, ...] = ()
+        self.columns: dict[int, Any] = {}
 
     # --- values
 

@@ -130,7 +130,9 @@ def name_part(labels: Any, whole: Any, node: int) -> Part | None:
     steps = _steps(labels, whole.node, node)
     if steps is None:
         return None
-    kind = _kind_of(labels, whole.node)
+    if labels.kind_of[:1] != (whole.node,):  # the children of a node come one after the other
+        labels.kind_of = whole.node, _kind_of(labels, whole.node)
+    kind = labels.kind_of[1]
     if kind is None:
         return None
     if kind in tables.NAMERS:

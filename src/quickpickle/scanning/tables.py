@@ -6,7 +6,8 @@ them. So the column of an item is known where the labels are in the pickle, as f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -88,12 +89,9 @@ def _name_in_block(labels: Any, block: Any, steps: _Steps, node: int) -> _Found:
     if steps != ("args", 0):
         return None
     scanner = labels.scanner
-    manager = block.node
-    for _ in range(3):  # up from the tuple of blocks, and that of the arguments
-        manager = scanner.parent[manager]
-    number = scanner.step[block.node]
-    end = f"{_MANAGER}.blocks[{number}]"
-    if not block.text.endswith(end) or scanner.kind[manager] != table.OBJECT:
+    end = f"{_MANAGER}.blocks[{scanner.step[block.node]}]"
+    manager = _manager_of(scanner, block.node)
+    if manager is None or not block.text.endswith(end):
         return (f"{block.text}.values",)
     frame = block.text.removesuffix(end)
     arguments = child_of(scanner, block.node, table.ARGUMENTS)
@@ -108,7 +106,7 @@ def _name_in_block(labels: Any, block: Any, steps: _Steps, node: int) -> _Found:
     names: dict[int, str] = {}
 
     def name_item(number: int) -> str | None:
-        if not width or number // width >= len(places):
+        if width is None or width < 1 or number // width >= len(places):
             return None
         position = places[number // width]
         if position not in names:
@@ -116,6 +114,15 @@ def _name_in_block(labels: Any, block: Any, steps: _Steps, node: int) -> _Found:
         return f"{names[position]}.iloc[{number % width}]"
 
     return f"{block.text}.values", None, name_item
+
+
+def _manager_of(scanner: Any, node: int) -> int | None:
+    """The object in whose arguments a block is: in a tuple of blocks in the tuple of arguments."""
+    for role in (table.ITEM, table.ITEM, table.ARGUMENTS):
+        if scanner.role[node] != role:
+            return None
+        node = scanner.parent[node]
+    return node
 
 
 NAMERS: Final[dict[str, Callable[[Any, Any, _Steps, int], _Found]]] = {
@@ -139,19 +146,29 @@ def _column(labels: Any, frame: str, manager: int, position: int) -> str:
 
 def _label(labels: Any, index: int | None, position: int) -> str | None:
     """The literal of a label of an Index."""
-    scanner = labels.scanner
     if index is None:
         return None
-    arguments = child_of(scanner, index, table.ARGUMENTS)
-    data = _value(labels, child_of(scanner, arguments, table.ITEM, 1))
+    if index not in labels.columns:
+        labels.columns.clear()  # tables come one after the other
+        labels.columns[index] = _labels_of(labels, index)
+    found = labels.columns[index]
+    label = found[position] if 0 <= position < len(found) else None
+    return literal(label) if type(label) in (str, int) else None
+
+
+def _labels_of(labels: Any, index: int) -> Sequence[Any]:
+    """The labels of an Index; None in the place of those that it has twice."""
+    arguments = child_of(labels.scanner, index, table.ARGUMENTS)
+    data = _value(labels, child_of(labels.scanner, arguments, table.ITEM, 1))
     if "start" in data:  # a RangeIndex
         start, step = (_number(labels, data.get(name)) for name in ("start", "step"))
-        return None if start is None or step is None else literal(start + position * step)
+        if start is None or not step:
+            return ()
+        return range(start, start + step * _MOST_LABELS, step)
     values = data.get("data")
     found = _labels_in(labels, values) or _labels_in_arrow(labels, values)
-    if position >= len(found) or found.count(found[position]) != 1:
-        return None
-    return literal(found[position]) if type(found[position]) in (str, int) else None
+    counts = Counter(found)
+    return [label if counts[label] == 1 else None for label in found]
 
 
 def _labels_in(labels: Any, values: int | None) -> list[Any]:
@@ -190,6 +207,8 @@ def _labels_in_arrow(labels: Any, values: int | None) -> list[Any]:
     if len(ends) < width * (count + 1):
         return []
     limits = [int.from_bytes(ends[i * width : (i + 1) * width], "little") for i in range(count + 1)]
+    if limits != sorted(limits):  # so the labels are no longer than the bytes
+        return []
     return [text[begin:end].decode("utf-8", "replace") for begin, end in pairwise(limits)]
 
 
@@ -220,9 +239,10 @@ def _positions(labels: Any, node: int | None) -> Any:
             return ()
         return [int.from_bytes(data[i : i + 8], "little") for i in range(0, len(data), 8)]
     limits = [_number(labels, child_of(scanner, arguments, table.ITEM, i)) for i in range(3)]
-    if None in limits or not limits[2]:
+    start, stop, step = limits
+    if start is None or stop is None or step is None or start < 0 or step < 1:
         return ()
-    return range(*(limit for limit in limits if limit is not None))
+    return range(start, min(stop, _MOST_LABELS * step + start), step)
 
 
 def child_of(scanner: Any, node: int | None, role: int, step: int | None = None) -> int | None:
