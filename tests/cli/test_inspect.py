@@ -341,6 +341,7 @@ def test_of_what_is_no_pickle_there_is_no_table(file: Path, capsys: Output) -> N
         (b"PAR1\x15\n\x01", "read_parquet"),
         (b"\x28\xb5\x2f\xfd\x04", "compressed with zstd"),
         (b"K\1" + bytes(255) + b"ustar", "tarfile.open"),
+        (b"Gateway Timeout", "text, and no pickle"),
     ):
         file.write_bytes(data)
         assert main(["inspect", str(file)]) == 1
