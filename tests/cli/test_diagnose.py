@@ -54,6 +54,15 @@ def test_a_pickle_that_does_not_load(tmp_path, capsys):
     assert "does not load: ModuleNotFoundError: No module named" in capsys.readouterr().err
 
 
+def test_an_old_file_of_torch(tmp_path, capsys):
+    """Its first pickle is a number, which loads."""
+    path = tmp_path / "file.pt"
+    path.write_bytes(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + pickle.dumps({"a": 1}, 2))
+    for command in ("diagnose", "recover"):
+        assert main([command, str(path)]) == 1
+        assert "use torch.load" in capsys.readouterr().err
+
+
 # --- pickles that do not load: each place, with its hint
 
 

@@ -485,6 +485,7 @@ def named(module, name, protocol=4):
 
 
 def test_the_main_module_of_a_worker(unpickling, monkeypatch):
+    monkeypatch.delitem(sys.modules, "__mp_main__", raising=False)
     data = named("__mp_main__", "Order")
     hint = hint_of(failure(unpickling.loads, data))
     assert "A worker process of multiprocessing wrote it" in hint

@@ -400,11 +400,22 @@ def _diagnose(file: str, strict: bool, script: Path | None) -> int:
         with until_closed():
             _print_faults(file, error)
         return _complain(f"{printable(file)} does not load: {message}", 1)
+    if _is_old_torch(file):
+        return _complain(f"{printable(file)}: {OLD_TORCH}", 1)
     problems = diagnose(obj, strict=strict, round_trip=True)
     with until_closed():
         for line in repr(problems).split("\n"):
             print(printable(line))
     return 1 if problems else 0
+
+
+def _is_old_torch(file: str) -> bool:
+    """Whether torch.save wrote a file before it wrote ZIP files: its first pickle is a number."""
+    from ..files.compression import decompressed, with_its_start
+    from ..files.urls import open_to_read
+
+    with open_to_read(file, -1) as opened:
+        return recognise(decompressed(with_its_start(opened)).read(LOOKED_AT)) == OLD_TORCH
 
 
 def _print_faults(file: str, error: Exception) -> None:
@@ -443,6 +454,8 @@ def _recover(arguments: argparse.Namespace) -> int:
         with until_closed():
             _print_notes(error)
         return _complain(f"nothing is left of {printable(arguments.file)}: {message}", 1)
+    if _is_old_torch(arguments.file):
+        return _complain(f"{printable(arguments.file)}: {OLD_TORCH}", 1)
     with until_closed():
         print(printable(repr(found)))
         _print_notes(found.error)

@@ -113,7 +113,7 @@ def recognise(start: Any) -> str | None:
 
 
 def recognise_at(start: Any, offset: int) -> str | None:
-    """The same for data that is no pickle from an offset on: its first bytes look like opcodes."""
+    """The same for data that cannot be read as a pickle from an offset on."""
     if offset <= _FIRST_OPCODE and (text := recognise(start)) is not None:
         return text
     return recognise_text(start) if offset <= _LONGEST_WORD else None

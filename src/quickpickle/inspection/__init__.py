@@ -115,7 +115,7 @@ def _describe(malformed: Any, source: Any, scanner: Any) -> tuple[str, bool]:
     if compression is not None:
         return f"this is no pickle, but compressed with {compression}: decompress it first", True
     # Behind its first opcode a text may look like a pickle, but what has a mark does not.
-    text = foreign.recognise(start) if malformed.offset <= 1 else foreign.recognise_mark(start)
+    text = foreign.recognise_at(start, malformed.offset) or foreign.recognise_mark(start)
     if start.startswith(b"PK\3\4"):
         if text == foreign.TORCH:
             # torch.load may find another pickle than is found here, so it is not advised.
