@@ -372,7 +372,181 @@ def cached():
     return obj
 
 
+class HasOnItsClass(Classwide):
+    def __getattr__(self, name):
+        if hasattr(self, "wrapped"):
+            return getattr(getattr(self, "wrapped", None), name)
+        raise AttributeError(name)
+
+
+class LoadsFirst:
+    """What it asks for is there by then."""
+
+    def __init__(self):
+        self.data = {}
+        self.other = 1
+
+    def load(self):
+        vars(self)["data"] = {}
+
+    def __getattr__(self, name):
+        self.load()
+        if name in self.data:
+            return self.data[name]
+        raise AttributeError(name)
+
+
+class LoadsByFunction(LoadsFirst):
+    def __getattr__(self, name):
+        LoadsFirst.load(self)
+        if name in self.data:
+            return self.data[name]
+        raise AttributeError(name)
+
+
+class SetsFirst(LoadsFirst):
+    def __getattr__(self, name):
+        self.data = {}
+        if name in self.data:
+            return self.data[name]
+        raise AttributeError(name)
+
+
+class ByDefault(LoadsFirst):
+    @property
+    def wrapped(self):
+        return vars(self).get("other", 2)
+
+    def __getattr__(self, name):
+        return getattr(self.wrapped, name)
+
+
+class ItemsGuarded(dict):
+    def __init__(self):
+        super().__init__(a=1)
+        vars(self)["one"] = 1
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class ItemsMissing(ItemsGuarded):
+    def __getattr__(self, name):
+        return self[name]
+
+    def __missing__(self, name):
+        raise AttributeError(name)
+
+
+class ItemsByDict(dict):
+    """It has no attributes, so it is not asked for a __setstate__."""
+
+    __getattr__ = dict.__getitem__
+
+
+class NothingButState:
+    def __init__(self):
+        self.one = 1
+
+    def __getattr__(self, name):
+        return None
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+
+    def __getstate__(self):
+        return vars(self)
+
+
+class KeyInATuple:
+    """The tuples are not in its own cycle, or ask it for no hash."""
+
+    def __init__(self):
+        self.name = "a"
+        self.edges = {("b", 1): (self, 1)}
+
+    def __hash__(self):
+        return hash(self.name)
+
+
+class HasNumber:
+    """Its hash is a number that is no hash."""
+
+    def __init__(self, text):
+        self.text = text
+        self.number = len(text)
+
+    def __hash__(self):
+        return self.number
+
+
+class HashOfLength(HasNumber):
+    def __init__(self, text):
+        self.text = text
+        self.number = hash(len(text))
+
+
+class HashOfAnother(HasNumber):
+    def __init__(self, text):
+        self.text = text
+        text = 3
+        self.number = hash(text)
+
+
+class HashOfWhatIsConverted(HasNumber):
+    def __init__(self, text):
+        self.text = str(text)
+        self.number = hash(text)
+
+
+class HashOfNumbers(HasNumber):
+    def __init__(self, text):
+        self.text = text
+        self.parts = (1, 2.5)
+        self.number = hash((self.parts, 3))
+
+
+class HashInItsDict(HasNumber):
+    def __init__(self, given):
+        self.text = "a"
+        self.number = given["hash"]
+
+
+class OwnHash(HasNumber):
+    def __init__(self, text):
+        self.text = text
+        self.number = self.hash(self.text)
+
+    def hash(self, text):
+        return len(text)
+
+
+class NumbersInATuple(tuple):
+    def __new__(cls, items=()):
+        self = super().__new__(cls, items)
+        self._hash = tuple.__hash__(self)
+        return self
+
+    def __hash__(self):
+        return self._hash
+
+
+class UpperError(Exception):
+    """Its args change once only."""
+
+    def __init__(self, text):
+        super().__init__(text.upper())
+
+
 NEAR = [
+    *(HasOnItsClass(), LoadsFirst(), LoadsByFunction(), SetsFirst(), ByDefault()),
+    *(ItemsGuarded(), ItemsMissing(), ItemsByDict(a=1), NothingButState()),
+    *(KeyInATuple(), {(KeyInATuple(), 1): 2}, HasNumber("a"), HashOfLength("a")),
+    *(HashOfAnother("a"), HashOfWhatIsConverted(3), HashOfNumbers("a"), HashInItsDict({"hash": 3})),
+    *(OwnHash("a"), NumbersInATuple([1, 2]), UpperError("a")),
     *(Guarded(), Classwide(), MakesFirst(), SetsState(), Empty(), Catches()),
     *(DefaultNew(), WithNewArgs(1), Wide(1), Titled([1]), Bounded([1])),
     *(ByReduce([], {"a": 1}), Tracked(), started(), Checked()),

@@ -14,8 +14,11 @@ import datetime as dt
 import decimal
 import enum
 import fractions
+import functools
 import itertools
+import json
 import pickle
+import urllib.error
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -217,6 +220,84 @@ class ByProperty:
 
     def __getattr__(self, name):
         return getattr(self.inner, name)
+
+
+class ByMethod:
+    def __init__(self):
+        self._inner = 1
+
+    def find(self, name):
+        return getattr(self._inner, name)
+
+    def __getattr__(self, name):
+        return self.find(name)
+
+
+class ByMethodAndProperty(ByProperty):
+    def find(self, name):
+        return getattr(self.inner, name)
+
+    def __getattr__(self, name):
+        return self.find(name)
+
+
+class ByCachedProperty:
+    def __init__(self):
+        self._inner = 1
+
+    @functools.cached_property
+    def inner(self):
+        return self._inner
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+class HasFirst:
+    def __init__(self):
+        self._inner = 1
+
+    def __getattr__(self, name):
+        """It is of no use to ask: that calls __getattr__."""
+        if hasattr(self, "_inner"):
+            return getattr(self._inner, name)
+        raise AttributeError(name)
+
+
+class GetsByName:
+    def __init__(self):
+        self._inner = 1
+
+    def __getattr__(self, name):
+        return getattr(getattr(self, "_inner", None), name)
+
+
+class ItemsAsAttributes(dict):
+    def __getattr__(self, name):
+        return self[name]
+
+
+class ItemsByDict(dict):
+    __getattr__ = dict.__getitem__
+
+
+class ItemsOrNone(dict):
+    __getattr__ = dict.get
+
+
+class OfItsDict:
+    def __getattr__(self, name):
+        return self.__dict__[name]
+
+
+class Nothing:
+    def __getattr__(self, name):
+        return None
+
+
+def with_attribute(obj):
+    vars(obj)["one"] = 1
+    return obj
 
 
 # --- calls of __new__ and of the class
@@ -548,7 +629,67 @@ def in_its_edges():
     return node
 
 
+class InATuple:
+    def __init__(self):
+        self.name = "a"
+        self.edges = {(self, 1): 2}
+
+    def __hash__(self):
+        return hash(self.name)
+
+
+class InATupleInASet(InATuple):
+    def __init__(self):
+        self.name = "a"
+        self.edges = {("b", ("c", (self,)))}
+
+
+class ByKey:
+    def __init__(self):
+        self.name = "a"
+        self.others = {self}
+
+    @property
+    def key(self):
+        return (self.name,)
+
+    def __hash__(self):
+        return hash(self.key)
+
+
+class ByKeyOfAMethod(ByKey):
+    def make_key(self):
+        return (self.name,)
+
+    def __hash__(self):
+        return hash(self.make_key())
+
+
 # --- what comes back different
+
+
+class ChangesError(Exception):
+    def __init__(self, text, code=1):
+        super().__init__(f"{code}: {text}")
+        self.code = code
+
+
+class ChangesByNewError(Exception):
+    def __new__(cls, text):
+        return super().__new__(cls, text + "!")
+
+    def __init__(self, text):
+        super().__init__(text + "!")
+
+
+class PassesOnError(Exception):
+    def __init__(self, counts):
+        super().__init__(counts)
+
+
+def http_error():
+    return urllib.error.HTTPError("u", 404, "m", {}, None)
+
 
 NUMBERS = itertools.count()
 
@@ -630,8 +771,18 @@ TABLE = {
     "a proxy with slots": Row(lambda: SlotProxy(1), "RecursionError", G),
     "a try that is too late": Row(Looks, "RecursionError", G),
     "a dict with attributes": Row(AttributeDict, "RecursionError", G),
-    "an item of __dict__": Row(Indexes, "KeyError", G, False),
-    "a property in __getattr__": Row(ByProperty, "RecursionError", G, False),
+    "an item of __dict__": Row(Indexes, "KeyError", G),
+    "a property in __getattr__": Row(ByProperty, "RecursionError", G),
+    "a method in __getattr__": Row(ByMethod, "RecursionError", G),
+    "a property in a method": Row(ByMethodAndProperty, "RecursionError", G),
+    "a cached property in __getattr__": Row(ByCachedProperty, "RecursionError", G),
+    "hasattr in __getattr__": Row(HasFirst, "RecursionError", G),
+    "getattr in __getattr__": Row(GetsByName, "RecursionError", G),
+    "items as attributes": Row(lambda: with_attribute(ItemsAsAttributes(a=1)), "KeyError", G),
+    "dict.__getitem__": Row(lambda: with_attribute(ItemsByDict()), "KeyError", G),
+    "dict.get": Row(lambda: with_attribute(ItemsOrNone()), "TypeError", G),
+    "an item of __dict__ by the name": Row(lambda: with_attribute(OfItsDict()), "KeyError", G),
+    "a __getattr__ without a result": Row(lambda: with_attribute(Nothing()), "TypeError", G),
     "a __new__": Row(lambda: New(1), "TypeError", N),
     "a __new__ with keywords": Row(lambda: KeywordNew(size=1), "TypeError", N),
     "an int": Row(lambda: Position(1, 2, 3), "TypeError", N),
@@ -684,6 +835,16 @@ TABLE = {
     "its own frozenset": Row(lambda: Child("a"), "AttributeError", checks.HASH),
     "its parent's set": Row(lambda: Kin(Parent()), "AttributeError", checks.HASH),
     "its own edges": Row(in_its_edges, "AttributeError", checks.HASH),
+    "its own dict, in a tuple": Row(InATuple, "AttributeError", checks.HASH),
+    "its own set, in tuples": Row(InATupleInASet, "AttributeError", checks.HASH),
+    "its own set, by a property": Row(ByKey, "AttributeError", checks.HASH),
+    "its own set, by a method": Row(ByKeyOfAMethod, "AttributeError", checks.HASH),
+    "a message that changes": Row(lambda: ChangesError("a", 3), None, E, False),
+    "a message that __new__ changes": Row(lambda: ChangesByNewError("a"), None, E, False),
+    "an exception of a library": Row(http_error, "TypeError", checks.EXCEPTION_OF_A_LIBRARY),
+    "an exception that passes on what changes": Row(
+        lambda: PassesOnError(Counts()), None, DIFFERENT, False
+    ),
     "another type": Row(Another, None, OTHER, False),
     "a plain str": Row(lambda: PlainText("a"), None, OTHER, False),
     "a __new__ that chooses": Row(lambda: Chooses(1), None, OTHER, False),
@@ -776,15 +937,108 @@ class KeepsHashInASlot:
         return self.__hash
 
 
+class KeepsNamed:
+    """Its attribute is named otherwise."""
+
+    def __init__(self, text):
+        self.text = text
+        self.key = hash((1, text))
+
+    def __hash__(self):
+        return self.key
+
+
+class KeepsByVariable(KeepsNamed):
+    def __init__(self, first, last):
+        self.first = first
+        self.last = last
+        made = hash((self.first, self.last))
+        self.key = made
+
+
+class KeepsByAnd(KeepsNamed):
+    def __init__(self, first, last):
+        self.first = first
+        self.last = last
+        self.key = (hash(self.first) ^ hash(self.last)) & 0xFFFF
+
+
+class KeepsLate(KeepsNamed):
+    def __init__(self, text):
+        self.text = text
+        self.key = None
+
+    def __hash__(self):
+        if self.key is None:
+            self.key = hash(self.text)
+        return self.key
+
+
+class KeepsByProperty:
+    def __init__(self, text):
+        self.text = text
+
+    @functools.cached_property
+    def key(self):
+        return hash(self.text)
+
+    def __hash__(self):
+        return self.key
+
+
+@dataclass(frozen=True)
+class KeepsFrozen:
+    text: str
+
+    def __post_init__(self):
+        object.__setattr__(self, "key", hash((self.text,)))
+
+    def __hash__(self):
+        return self.key
+
+
+class KeepsOfATuple(tuple):
+    def __hash__(self):
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash = tuple.__hash__(self)
+            return self._hash
+
+
+class KeepsOfAText(str):
+    def __hash__(self):
+        try:
+            return self.key
+        except AttributeError:
+            self.key = str.__hash__(self)
+            return self.key
+
+
+def hashed(obj):
+    hash(obj)
+    return obj
+
+
 class OwnReduceError(Exception):
     def __reduce__(self):
         return OwnReduceError, self.args
 
 
-def noted():
-    error = OwnReduceError("a")
+def with_note(error):
     error.add_note("in the morning")
     return error
+
+
+def noted():
+    return with_note(OwnReduceError("a"))
+
+
+def raised():
+    try:
+        raise noted()
+    except OwnReduceError as error:
+        return error
 
 
 SURPRISES = {
@@ -793,6 +1047,19 @@ SURPRISES = {
         lambda: KeepsHashInASlot(("a", 1)),
         "It keeps its hash in _KeepsHashInASlot__hash,",
     ),
+    "a hash with another name": (lambda: KeepsNamed("a"), "It keeps its hash in key,"),
+    "a hash by a variable": (lambda: KeepsByVariable(1, "a"), "It keeps its hash in key,"),
+    "hashes put together": (lambda: KeepsByAnd(1, "a"), "It keeps its hash in key,"),
+    "a hash that was asked for": (lambda: hashed(KeepsLate("a")), "It keeps its hash in key,"),
+    "a hash by a property": (lambda: hashed(KeepsByProperty("a")), "It keeps its hash in key,"),
+    "a hash of a frozen one": (lambda: KeepsFrozen("a"), "It keeps its hash in key,"),
+    "a hash of a tuple": (lambda: hashed(KeepsOfATuple("a")), "It keeps its hash in _hash,"),
+    "a hash of a text": (lambda: hashed(KeepsOfAText("a")), "It keeps its hash in key,"),
+    "notes of a library's": (
+        lambda: with_note(json.JSONDecodeError("a", "b", 0)),
+        "Pickling loses its __notes__:",
+    ),
+    "notes, too": (raised, "Pickling loses its __traceback__ and __notes__:"),
     "notes": (noted, "Its __reduce__ leaves out __notes__"),
     "an object": (object, "A load makes another object()"),
 }

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final
 
+from ..rules.hints import library_of
 from ..rules.reductions import find, mro_of
 from .classes import (
     always_raises,
     attributes_of,
     function_of,
+    gives_no_method,
     has_plain_state,
     is_frozen,
     is_reduced_by_object,
@@ -24,12 +26,17 @@ from .classes import (
     takes,
 )
 from .copies import LARGE
+from .hashes import SELF, are_numbers, content_of, depends_on_process, sources_of_hashes
 
 Check = Callable[[Any], "str | None"]  # gives the hint about an instance, if there is one
 
 EXCEPTION: Final = (
     "An exception is made again with its args: let __init__ hand all its arguments to "
     "super().__init__(), or write a __reduce__."
+)
+EXCEPTION_OF_A_LIBRARY: Final = (
+    "An exception is made again with its args, which its class does not take: say with "
+    "copyreg.pickle() how it is made, or keep its text."
 )
 GETATTR: Final = (
     "Its __getattr__ is asked before there are attributes: let it raise AttributeError for names "
@@ -68,30 +75,37 @@ _ARROW: Final = (
 )
 _NOT_PICKLED: Final = ("__cause__", "__context__", "__traceback__")
 _HASH_NAME: Final = re.compile(r"_\w*hash\w*|hash_?(?:code|value|cache)")
-_NUMBERS: Final = (bool, int, float, complex)
 
 
 def advice_of(obj: Any, protocol: int) -> str | None:
     """The advice about an object that does not load, if its class shows why."""
     cls = type(obj)
     if issubclass(cls, BaseException):
-        return None if _fits_of_exceptions(cls)(obj) else EXCEPTION
+        return None if _fits_of_exceptions(cls)(obj) else advice_of_exceptions(cls)
     hints = [check(obj) for check in checks_of_loads(cls, protocol)]
     return next((hint for hint in hints if hint is not None), None)
+
+
+def advice_of_exceptions(cls: type) -> str:
+    """The advice about exceptions that are not made again as they were."""
+    return EXCEPTION if library_of(cls) is None else EXCEPTION_OF_A_LIBRARY
 
 
 def check_exception(cls: type, protocol: int) -> Check:
     """A check of the exceptions of a class: it returns the advice for the fault it finds."""
     held = vars(BaseException)
     fits = _fits_of_exceptions(cls)
+    is_of_the_user = library_of(cls) is None
 
     def check(error: Any) -> str | None:
         if not fits(error):
-            return EXCEPTION
+            return advice_of_exceptions(cls)
         lost = [name for name in _NOT_PICKLED if held[name].__get__(error) is not None]
-        if lost:
-            return _LOST.format(" and ".join(lost))
-        return _NOTES_LOST if _loses_notes(error, protocol) else None
+        if _loses_notes(error, protocol):
+            if not lost and is_of_the_user:
+                return _NOTES_LOST
+            lost.append("__notes__")
+        return _LOST.format(" and ".join(lost)) if lost else None
 
     return check
 
@@ -99,14 +113,20 @@ def check_exception(cls: type, protocol: int) -> Check:
 def _fits_of_exceptions(cls: type) -> Callable[[Any], bool]:
     """Whether a class can be called with the args of its exceptions, as a load does."""
     reduce = find(cls, "__reduce__")
-    if (
-        all(find(base, "__reduce__") is not reduce for base in _builtin_bases(cls))
-        or find(cls, "__reduce_ex__") is not find(object, "__reduce_ex__")
-        or cls in copyreg.dispatch_table
-    ):
+    if not is_made_of_args(cls):
         return lambda error: True
     fits = takes(function_of(cls, "__init__"), function_of(cls, "__new__"))
     return lambda error: fits(len(reduce(error)[1]))
+
+
+def is_made_of_args(cls: type) -> bool:
+    """Whether exceptions are pickled as a call of their class, as Python's own have it."""
+    reduce = find(cls, "__reduce__")
+    return (
+        any(find(base, "__reduce__") is reduce for base in _builtin_bases(cls))
+        and find(cls, "__reduce_ex__") is find(object, "__reduce_ex__")
+        and cls not in copyreg.dispatch_table
+    )
 
 
 def _builtin_bases(cls: type) -> list[Any]:
@@ -147,7 +167,7 @@ def checks_of_loads(cls: type, protocol: int) -> Iterator[Check]:
 
 
 def _checks_of_attributes(cls: type) -> Iterator[Check]:
-    if needs_attribute(cls, "__getattr__"):
+    if needs_attribute(cls, "__getattr__") or gives_no_method(cls):
         yield lambda obj: GETATTR if attributes_of(obj) else None
     names = slot_names(cls)
     setter = function_of(cls, "__setattr__")
@@ -173,7 +193,8 @@ def check_hash(cls: type) -> Check | None:
     if function is None or not is_reduced_by_object(cls) or not has_plain_state(cls):
         return None
     names = list(filter(_HASH_NAME.fullmatch, function.__code__.co_names))
-    return partial(_hint_of_hash, names) if names else None
+    sources = sources_of_hashes(cls, function.__code__.co_names)
+    return partial(_hint_of_hash, names, sources) if names or sources else None
 
 
 def _hint_of_items(base: type, hint: str, obj: Any) -> str | None:
@@ -196,12 +217,18 @@ def _check_of_a_call(fits: Callable[[int], bool], protocol: int) -> Check:
     return check
 
 
-def _hint_of_hash(names: list[str], obj: Any) -> str | None:
+def _hint_of_hash(names: list[str], sources: dict[str, set[str]], obj: Any) -> str | None:
     attributes = attributes_of(obj)
+    content = content_of(obj)
     kept = [name for name in names if type(attributes.get(name)) is int]
-    if not kept or all(isinstance(value, _NUMBERS) for value in attributes.values()):
-        return None
-    return _CACHED_HASH.format(kept[0])
+    if kept and not are_numbers([*attributes.values(), *content]):
+        return _CACHED_HASH.format(kept[0])
+    for name, used in sources.items():
+        if type(attributes.get(name)) is int:
+            values = [attributes[one] for one in used if one in attributes]
+            if depends_on_process([*values, *(content if SELF in used else ())]):
+                return _CACHED_HASH.format(name)
+    return None
 
 
 def check_arrow(obj: Any) -> str | None:

@@ -6,16 +6,27 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from .. import _implementation
-from ..rules.reductions import ABSENT
+from ..rules.reductions import ABSENT, find
 from ..rules.steps import ATTRIBUTE, ITEM, KEY, MEMBER, VALUE, Step
 from ..rules.tracebacks import drop_frames
-from .checks import EXCEPTION, GETATTR, HASH, ITEMS, NEW, SLOTS, advice_of
+from .checks import (
+    GETATTR,
+    HASH,
+    ITEMS,
+    NEW,
+    SLOTS,
+    advice_of,
+    advice_of_exceptions,
+    is_made_of_args,
+)
+from .classes import function_of, is_reduced_by_object
 
 _DIFFERENT: Final = (
     "It comes back different: its pickle is not that of what is loaded from it. See its "
     "__reduce__, __getstate__ and __setstate__."
 )
 _OTHER_TYPE: Final = "It comes back as another type, {0}."
+_args_of: Final = vars(BaseException)["args"].__get__
 _SETSTATE: Final = "Its __setstate__ has failed, which gets what __getstate__ has returned."
 
 
@@ -95,6 +106,8 @@ def _try(obj: Any, step: Step | None, protocol: int) -> _Part | None:
         part.hint = _OTHER_TYPE.format(type(copy).__qualname__)
     elif before != after:
         part.hint = _DIFFERENT
+        if isinstance(obj, BaseException) and _has_other_args(obj, copy, protocol):
+            part.hint = advice_of_exceptions(type(obj))
     else:
         return None
     return part
@@ -107,7 +120,7 @@ def _hint(obj: Any, error: Exception, protocol: int) -> str | None:
     hint = advice_of(obj, protocol)
     if hint is not None:
         return hint
-    if "__getattr__" in names:
+    if "__getattr__" in names or _has_no_method(cls, error, names):
         return GETATTR
     if "__hash__" in names:
         return HASH
@@ -117,10 +130,39 @@ def _hint(obj: Any, error: Exception, protocol: int) -> str | None:
         if name in names and isinstance(obj, (dict, list)):
             return ITEMS.format(name)
     if issubclass(cls, BaseException) and (isinstance(error, TypeError) or "__init__" in names):
-        return EXCEPTION
+        return advice_of_exceptions(cls)
     if isinstance(error, TypeError) and "__new__" in str(error):
         return NEW
     return _SETSTATE if "__setstate__" in names else None
+
+
+def _has_no_method(cls: type, error: Exception, names: set[str]) -> bool:
+    """Whether a load has asked __getattr__ for a __setstate__, and did not get one."""
+    if find(cls, "__getattr__") is ABSENT or find(cls, "__setstate__") is not ABSENT:
+        return False
+    if isinstance(error, KeyError):
+        return error.args == ("__setstate__",)
+    is_call = type(error) is TypeError and str(error).endswith("object is not callable")
+    return is_call and not names and is_reduced_by_object(cls)
+
+
+def _has_other_args(error: Any, copy: Any, protocol: int) -> bool:
+    """Whether the code of its class has changed the args of an exception that was loaded."""
+    cls = type(error)
+    has_code = function_of(cls, "__init__") or function_of(cls, "__new__")
+    if not has_code or not is_made_of_args(cls):
+        return False
+    held, made = (_args_of(one) for one in (error, copy))
+    try:
+        loaded = _implementation.loads(_implementation.dumps(held, protocol))
+        before, after = (
+            _implementation.dumps(one, protocol, deterministic=True) for one in (loaded, made)
+        )
+    except MemoryError:
+        raise
+    except Exception:  # one of its args does not load, which is another fault
+        return False
+    return before != after
 
 
 def _functions_of(error: Exception) -> set[str]:

@@ -44,6 +44,8 @@ _ARROWS: Final = {
 }
 _PLAIN: Final = {type(None), bool, int, float, complex, *BUFFERS, type(...), type(NotImplemented)}
 _KEYED: Final = (dict, set, frozenset)
+_NESTED: Final = {tuple, frozenset}  # they ask what they hold for its hash
+_MOST_KEYS: Final = 1_000_000
 _name_of: Final = type.__dict__["__name__"].__get__
 
 
@@ -247,5 +249,11 @@ class Surprises:
 
 
 def _keys(obj: Any) -> list[Any]:
+    """What is asked for its hash when a set or dict is loaded."""
     base: Any = next(base for base in _KEYED if isinstance(obj, base))
-    return list(base.__iter__(obj))
+    keys = list(base.__iter__(obj))
+    if not _NESTED.isdisjoint(map(type, keys)):
+        for key in keys:  # which grows
+            if type(key) in _NESTED and len(keys) < _MOST_KEYS:
+                keys += key
+    return keys

@@ -430,6 +430,15 @@ def _library(module_name: str | None) -> str | None:
     return package if type(file) is str and _INSTALLED.search(file) else None
 
 
+def library_of(cls: type) -> str | None:
+    """The installed package that a class is of; None for one of the user's.
+
+    >>> library_of(re.Pattern)
+    're'
+    """
+    return _library(_text(_module_of(cls)))
+
+
 _TEXT_FILE: Final = (
     'The file takes text, and a pickle is bytes: open it in binary mode, with "wb" (or use '
     "sys.stdout.buffer, io.BytesIO)."

@@ -136,7 +136,7 @@ def _number(items: Any, child: Any) -> int | None:
     kind = items.dtype
     if _is_one_of(_TYPES, kind):
         kind = kind.subtype if hasattr(kind, "subtype") else kind.numpy_dtype
-    if kind != object:  # noqa: E721  # a dtype equals its type
+    if kind != "object":
         return None
     objects: Iterable[Any] = getattr(items, "array", items)
     for number, item in enumerate(objects):
