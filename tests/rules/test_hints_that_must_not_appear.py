@@ -291,7 +291,7 @@ def helper(self):
 
 
 def of_this_module(make):
-    """What has the name of something in this module, and is not that."""
+    """Another object with the name of something in this module."""
     made = make()
     made.__qualname__ = "Plain" if isinstance(made, type) else "function"
     made.__module__ = HERE

@@ -395,7 +395,7 @@ def _is_pickled_by_value(named: Any, obj: Any) -> bool:
 
 
 def _held_by_value(obj: Any) -> list[Any]:
-    """What is pickled with an object by cloudpickle: some of it."""
+    """Some of the objects that cloudpickle pickles with an object."""
     if isinstance(obj, ModuleType) or (_is_named(obj) and _goes_by_name(obj)):
         return []
     if issubclass(type(obj), type):
