@@ -1026,7 +1026,7 @@ OTHER_NAMES = """if True:
 
 
 def test_names_that_lead_elsewhere_load_in_another_process(cloud, tmp_path, monkeypatch):
-    """Objects that plain pickling refuses with the word that quickpickle.cloud pickles them."""
+    """Plain pickling refuses these, and says that quickpickle.cloud pickles them."""
     module = types.ModuleType("other_names")
     monkeypatch.setitem(sys.modules, "other_names", module)
     exec(OTHER_NAMES, vars(module))

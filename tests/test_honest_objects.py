@@ -380,7 +380,7 @@ class HasOnItsClass(Classwide):
 
 
 class LoadsFirst:
-    """What it asks for is there by then."""
+    """It makes the attribute before it asks for it."""
 
     def __init__(self):
         self.data = {}

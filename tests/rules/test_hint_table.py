@@ -437,9 +437,14 @@ if sys.version_info >= (3, 12):
         exec("class Box[T]: pass", namespace)
         return namespace["Box"].__type_params__[0]
 
-    NAMES["type parameter"] = Row(type_parameter, "", "A type parameter has no name in a module")
+    NAMES["type parameter"] = Row(
+        type_parameter, "", "A type parameter has no name in a module", cloud=True
+    )
     NAMES["alias with a type parameter"] = Row(
-        lambda: list[type_parameter()], ".*", "A type parameter has no name in a module"
+        lambda: list[type_parameter()],
+        ".*",
+        "A type parameter has no name in a module",
+        cloud=True,
     )
 
 

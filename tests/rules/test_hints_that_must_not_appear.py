@@ -292,7 +292,7 @@ def helper(self):
 
 
 def of_this_module(make):
-    """An object that has the name of another one in this module."""
+    """Another object with the name of something in this module."""
     made = make()
     made.__qualname__ = "Plain" if isinstance(made, type) else "function"
     made.__module__ = HERE

@@ -177,7 +177,7 @@ def _expression_from(steps: _Steps) -> _Steps:
 
 
 def _used(steps: _Steps, code: CodeType, aliases: dict[str, str]) -> set[str]:
-    """What an expression takes for a hash; nothing if it takes none, or that is not sure."""
+    """The names that an expression takes for a hash; none if it takes no hash, or is not sure."""
     owner = code.co_varnames[0]
     used: set[str] = set()
     hashes = calls = 0

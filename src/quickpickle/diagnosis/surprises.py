@@ -249,7 +249,7 @@ class Surprises:
 
 
 def _keys(obj: Any) -> list[Any]:
-    """What is asked for its hash when a set or dict is loaded."""
+    """The objects that are asked for their hash when a set or dict is loaded."""
     base: Any = next(base for base in _KEYED if isinstance(obj, base))
     keys = list(base.__iter__(obj))
     if not _NESTED.isdisjoint(map(type, keys)):

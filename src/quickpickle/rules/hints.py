@@ -375,7 +375,7 @@ def _is_in(obj: Any, objects: Iterable[Any]) -> bool:
 def _is_pickled_by_value(named: Any, obj: Any) -> bool:
     """Whether cloudpickle takes what is not found by its name, or an instance of such a class.
 
-    Its contents are looked through for what is known to be refused, as far as that is quick.
+    Their contents are looked through for what is known to be refused, as far as that is quick.
     """
     kind = _full_name(type(named))
     if kind in _NOT_BY_VALUE or not (_is_named(named) or kind == "typing.TypeVar"):

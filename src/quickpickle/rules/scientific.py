@@ -72,7 +72,7 @@ def name_in_array(array: Any, child: Any, index: int) -> str | None:
         return f"{{}}.flat[{index}]"
     if _is_one_of(_MASKED, array) and type(array.data) is ndarray:
         return f"{{}}.data.flat[{index}]"  # masked: the other `flat` gives what is not masked
-    # Whatever name NumPy was imported by.
+    # It needs no name of NumPy, which may have been imported as np.
     return f"type({{0}}).__mro__[{mro_of(type(array)).index(ndarray)}].flat.__get__({{0}})[{index}]"
 
 
@@ -117,7 +117,7 @@ def _name_of_label(table: Any, child: Any, axis: str) -> str | None:
 
 
 def _name_in_index(index: Any, child: Any) -> str | None:
-    """The items of an index, or of an array of pandas."""
+    """The name of an object in an index, or in an array of pandas."""
     if hasattr(index, "levels"):
         for i, level in enumerate(index.levels):
             name = _name_in_index(level, child)
@@ -146,7 +146,7 @@ def _number(items: Any, child: Any) -> int | None:
 
 
 def _name_in_fields(table: Any, child: Any, text: str = "") -> str | None:
-    """The contents of a field of an array, or of one of its items."""
+    """The name of an object in a field of an array, or of one of its items."""
     if _is_one_of(_MASKED, table):
         table, text = table.data, f"{text}.data"
     for name in table.dtype.names:
