@@ -688,7 +688,9 @@ class PassesOnError(Exception):
 
 
 def http_error():
-    return urllib.error.HTTPError("u", 404, "m", {}, None)
+    error = urllib.error.HTTPError("u", 404, "m", {}, None)
+    error.close()  # or it warns
+    return error
 
 
 NUMBERS = itertools.count()

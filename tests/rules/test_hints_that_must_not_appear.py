@@ -17,7 +17,7 @@ from pickle import PicklingError, UnpicklingError
 import pytest
 
 from quickpickle.format import foreign
-from quickpickle.rules import advice, hints, loading_hints, loading_names
+from quickpickle.rules import advice, hints, loading_early, loading_hints, loading_names
 from quickpickle.rules.hints import find_file_hint, find_hint
 from quickpickle.rules.load_facts import Facts
 from quickpickle.rules.loading_hints import find_load_hint, find_read_hint
@@ -250,7 +250,7 @@ LOADING = {
 
 SOURCE = "".join(
     re.sub(r'"\s+f?"', "", Path(module.__file__).read_text("utf-8"))
-    for module in (hints, loading_hints, loading_names, foreign, advice)
+    for module in (hints, loading_hints, loading_names, loading_early, foreign, advice)
 )
 
 
@@ -472,11 +472,13 @@ GLOBAL = by_exec("def made(): return LOCK", LOCK=LOCK)
     ],
 )
 def test_no_word_of_what_cloudpickle_refuses(make):
+    pytest.importorskip("cloudpickle")
+    from quickpickle import cloud
+
     obj = make()
     hint = find_hint(obj, NOT_FOUND)
     assert hint is not None
     assert BY_VALUE not in hint
-    cloud = pytest.importorskip("quickpickle.cloud")
     with pytest.raises((TypeError, PicklingError)):
         cloud.dumps(obj)
 

@@ -429,6 +429,7 @@ def test_an_exception_whose_init_fails(unpickling, name):
 
 def test_an_exception_of_a_library(unpickling, protocol):
     original = urllib.error.HTTPError("u", 404, "no", {}, None)
+    original.close()  # or it warns
     data = pickle.dumps([original], max(protocol, 2))
     hint = hint_of(failure(unpickling.loads, data))
     assert "__init__ pass" not in hint

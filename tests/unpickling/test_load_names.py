@@ -71,7 +71,7 @@ def shop(tmp_path, monkeypatch):
     """A package with modules, on the path but not imported."""
     package = tmp_path / "shop_of_tests"
     package.mkdir()
-    (package / "__init__.py").write_text("class ShopOrder:\n    class Item:\n        pass\n")
+    (package / "__init__.py").write_text("class ShopOrder:\n    class ShopItem:\n        pass\n")
     (package / "texts.py").write_text("class Text:\n    pass\n\n\nclass Texts2:\n    pass\n")
     (package / "fails.py").write_text("class Text:\n    pass\n\n\nraise RuntimeError\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -152,23 +152,23 @@ def test_names_of_python_2(unpickling, shop):
 
 def test_a_class_that_is_taken_for_a_module(unpickling, shop):
     data = named("oldm", "Q")
-    renames = {"oldm.Q": "shop_of_tests.ShopOrder.Item"}
+    renames = {"oldm.Q": "shop_of_tests.ShopOrder.ShopItem"}
     error = failure(unpickling.loads, data, renames=renames)
-    assert pair_of(hint_of(error)) == ("oldm.Q", "shop_of_tests:ShopOrder.Item")
+    assert pair_of(hint_of(error)) == ("oldm.Q", "shop_of_tests:ShopOrder.ShopItem")
     (loaded,) = follow(unpickling, data, renames)
-    assert type(loaded).__qualname__ == "ShopOrder.Item"
+    assert type(loaded).__qualname__ == "ShopOrder.ShopItem"
     error = failure(unpickling.loads, data, renames={"oldm.Q": "shop_of_tests.ShopOrder.Other"})
     assert ":" not in hint_of(error).partition("renames")[2].replace("': '", "")
 
 
 def test_near_misses_of_classes_in_classes(unpickling, shop):
-    for wrong in ("ShopOrders.Item", "ShopOrder.Items"):
+    for wrong in ("ShopOrders.ShopItem", "ShopOrder.ShopItems"):
         error = failure(unpickling.loads, named("shop_of_tests", wrong))
         old, new = pair_of(hint_of(error))
-        assert (old, new) == (f"shop_of_tests.{wrong}", "shop_of_tests:ShopOrder.Item")
+        assert (old, new) == (f"shop_of_tests.{wrong}", "shop_of_tests:ShopOrder.ShopItem")
         (loaded,) = follow(unpickling, named("shop_of_tests", wrong))
-        assert type(loaded).__qualname__ == "ShopOrder.Item"
-    error = failure(unpickling.loads, named("shop_of_tests", "ShopOrders.Nothing"))
+        assert type(loaded).__qualname__ == "ShopOrder.ShopItem"
+    error = failure(unpickling.loads, named("shop_of_tests", "ShopOrders.NoSuchName"))
     assert "renames" not in hint_of(error)
 
 
@@ -192,7 +192,7 @@ def test_a_near_miss_is_not_imported(unpickling, shop):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("shop_of_test", "Nothing"),
+        ("shop_of_test", "NoSuchName"),
         ("shop_of_test.nothing", "ShopOrder"),
         ("shop_of_test.texts", "ShopOrder"),
         ("shop_of_test.texts.more", "Text"),

@@ -277,10 +277,10 @@ CASES = {
         f"renames={{'gone_module.NewModule': '{HERE}.NewModule'}}",
     ),
     "no such class": (
-        within(name("Nothing")),
+        within(name("NoSuchName")),
         {},
         WITHIN,
-        "is there, but has no Nothing: it was renamed or removed",
+        "is there, but has no NoSuchName: it was renamed or removed",
     ),
     "a near miss of a class": (
         within(name("Holders")),

@@ -197,7 +197,10 @@ BY_TYPE: Final = {
     "_ctypes._Pointer": POINTER,
     "_ctypes.CFuncPtr": POINTER,
     "_ctypes.Array": "An array of ctypes has a class without a name: keep list(it) or bytes(it).",
-    "_ctypes.CField": f"A field belongs to a class of ctypes: {_DESCRIBES}.",
+    **dict.fromkeys(
+        ("_ctypes.CField", "ctypes.CField"),
+        f"A field belongs to a class of ctypes: {_DESCRIBES}.",
+    ),
     "ctypes.CDLL": (
         "A loaded library has addresses of this process: keep its name, and load it again."
     ),
