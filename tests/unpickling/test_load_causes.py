@@ -429,8 +429,8 @@ def test_an_exception_whose_init_fails(unpickling, name):
 
 def test_an_exception_of_a_library(unpickling, protocol):
     original = urllib.error.HTTPError("u", 404, "no", {}, None)
-    original.close()  # or it warns
     data = pickle.dumps([original], max(protocol, 2))
+    original.close()  # or it warns
     hint = hint_of(failure(unpickling.loads, data))
     assert "__init__ pass" not in hint
     assert "urllib.error.HTTPError takes other ones, so pickle str(error)" in hint
