@@ -199,7 +199,7 @@ def _is_called(steps: list[dis.Instruction]) -> bool:
     for step in steps:
         if step.opname.startswith(("CALL", "PRECALL")):
             return True
-        if not step.opname.startswith(("LOAD_FAST", "LOAD_CONST", "PUSH_NULL")):
+        if not step.opname.startswith(("LOAD_FAST", "LOAD_CONST", "LOAD_COMMON", "PUSH_NULL")):
             return False
     return False
 
@@ -237,7 +237,7 @@ def _what(instruction: dis.Instruction) -> tuple[str, ...]:
     name, value = instruction.opname, instruction.argval
     if name.startswith("LOAD_FAST"):
         return value if type(value) is tuple else (value,)
-    if name == "LOAD_CONST":
+    if name in ("LOAD_CONST", "LOAD_COMMON_CONSTANT"):  # the latter of None, from 3.15 on
         return (repr(value),)
     if name in _LOADS_OF_ATTRIBUTES:
         return (f".{value}",)

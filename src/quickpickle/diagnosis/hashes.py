@@ -26,8 +26,10 @@ _CALLS: Final = ("CALL", "CALL_FUNCTION", "CALL_METHOD")
 _ATTRIBUTES: Final = ("LOAD_ATTR", "LOAD_METHOD")
 # These leave open neither what is hashed nor whether the result is a hash.
 _PLAIN: Final = {
-    *("CACHE", "PUSH_NULL", "PRECALL", "LOAD_CONST", "LOAD_SMALL_INT", "BUILD_TUPLE", "COPY"),
-    *("RESUME", "NOP", "RETURN_VALUE"),
+    *("CACHE", "PUSH_NULL", "PRECALL", "LOAD_CONST"),
+    *("LOAD_COMMON_CONSTANT", "LOAD_SMALL_INT", "BUILD_TUPLE"),
+    *("COPY", "RESUME", "NOP"),
+    *("RETURN_VALUE"),
 }
 
 
