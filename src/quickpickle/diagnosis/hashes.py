@@ -28,8 +28,7 @@ _ATTRIBUTES: Final = ("LOAD_ATTR", "LOAD_METHOD")
 _PLAIN: Final = {
     *("CACHE", "PUSH_NULL", "PRECALL", "LOAD_CONST"),
     *("LOAD_COMMON_CONSTANT", "LOAD_SMALL_INT", "BUILD_TUPLE"),
-    *("COPY", "RESUME", "NOP"),
-    *("RETURN_VALUE"),
+    *("COPY", "RESUME", "NOP", "RETURN_VALUE"),
 }
 
 
