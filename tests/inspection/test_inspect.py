@@ -38,8 +38,8 @@ from inspection_checks import (
 from models import Call, Data, Plain, Slots
 from policies.attacks import ATTACKS
 from quickpickle.format import table
-from quickpickle.inspection import result
 from quickpickle.rules import dangers, kinds
+from quickpickle.rules.loading import names_in_python3
 from quickpickle.rules.policy_names import MEMBERS, PLAIN
 from quickpickle.rules.presets import PRESETS, table_of
 
@@ -430,7 +430,7 @@ def test_harmless_names_are_those_of_python_3() -> None:
     """So no name that pickle.load looks for elsewhere is taken for a harmless one."""
     for full in PLAIN:
         module, _, name = full.rpartition(".")
-        assert result._of_python_3(module, name) == (module, name)
+        assert names_in_python3(module, name) == (module, name)
 
 
 def test_nothing_is_imported(inspect: Any) -> None:

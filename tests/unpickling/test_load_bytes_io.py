@@ -45,6 +45,20 @@ def act() -> str:
     return "done"
 
 
+class Acts:
+    def __del__(self) -> None:
+        action()
+
+
+class Replaces:
+    """An attribute of a new one acts when the state takes its place."""
+
+    def __new__(cls) -> Replaces:
+        self = super().__new__(cls)
+        self.old = Acts()
+        return self
+
+
 class Plain:
     pass
 
@@ -134,16 +148,17 @@ def test_what_is_freed_finds_the_position(unpickling):
         assert noted
 
 
-def act_opcodes(protocol):
-    names = b"cunpickling.test_load_bytes_io\nact\n)R"
-    return (b"\x80" + bytes([protocol]) if protocol >= 2 else b"") + b"]" + names + b"a"
-
-
+BODIES = {
+    "a call": b"]cunpickling.test_load_bytes_io\nact\n)Ra",
+    "a state": b"]cunpickling.test_load_bytes_io\nReplaces\n)\x81}U\3oldK\1sba",
+}
 REST = b"K\1aK\2a(K\3K\4eU\3abcaX\3\0\0\0defa}X\1\0\0\0kK\5saI7\na."
 
 
+@only_counted
 @pytest.mark.parametrize("is_framed", [False, True])
-def test_other_code_changes_the_file(unpickling, is_framed):
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_other_code_changes_the_file(unpickling, body, is_framed):
     """It moves, writes, truncates, closes or replaces what is still to be read."""
 
     def write_ahead():
@@ -187,10 +202,8 @@ def test_other_code_changes_the_file(unpickling, is_framed):
                 chosen()
 
         action = once
-        body = act_opcodes(2)[2:] + REST
-        data = b"\x80\2" + body + b"K\x09." if not is_framed else (
-            b"\x80\4" + frame(len(act_opcodes(2)[2:])) + body + b"K\x09."
-        )  # fmt: skip
+        start = b"\x80\4" + frame(len(body)) if is_framed else b"\x80\2"
+        data = start + body + REST + b"K\x09."
 
         def use(module, file, calls=calls):
             calls[0] = 0

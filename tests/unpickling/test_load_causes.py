@@ -577,7 +577,7 @@ def test_pickles_are_not_taken_for_text():
         for protocol in range(6):
             data = pickle.dumps(value, protocol)
             assert foreign.recognise(data) is None
-            assert not foreign.went_through_text(data)
+            assert not foreign.has_doubled_newlines(data)
     for data in (b"Pan id\n.", b"Pan id of it\n0N.", b"Vhello wor", b"Not.", b"(lp0\nVa b\n"):
         assert foreign.recognise(data) is None
 
@@ -585,7 +585,7 @@ def test_pickles_are_not_taken_for_text():
 def test_a_newline_by_chance(unpickling):
     """A pickle may have the bytes of a line end of Windows."""
     data = pickle.dumps(["a\r\n", 2.5], 4)
-    assert not foreign.went_through_text(data)
+    assert not foreign.has_doubled_newlines(data)
     error = failure(unpickling.loads, data[:-3])
     assert "text" not in hint_of(error)
 

@@ -1122,7 +1122,7 @@ def test_what_has_been_loaded_is_not_taken_for_something_else(unpickling):
     for protocol in range(6):
         data = pickle.dumps({"a": [1, 2.5, "x"], "b": {3}, "c": b"PK"}, protocol)
         assert foreign.recognise(data) is None
-        assert not foreign.went_through_text(data)
+        assert not foreign.has_doubled_newlines(data)
         assert not foreign.is_of_joblib(data)
 
 

@@ -161,19 +161,13 @@ cdef int fill_buffer(Loader self, Py_ssize_t count) except -1:
             return 0
         skip_consumed(self)
     content = read_file(self, min(count, PIECE))
-    if len(content) >= count:
-        take(self, content)
-        look_for_many(self)
-        return 0
-    append(self, content)
-    have = self.end - self.p
-    if have == 0:
-        raise self.fault().truncated()
-    while have < count:
-        append(self, read_file(self, min(count - have, max(have, PIECE))))
-        if self.end - self.p == have:
+    take(self, content)
+    while self.end - self.p < count:
+        if len(content) == 0:
             raise self.fault().truncated()
         have = self.end - self.p
+        content = read_file(self, min(count - have, max(have, PIECE)))
+        append(self, content)
     look_for_many(self)
     return 0
 
@@ -270,6 +264,7 @@ cdef int show(Loader self) except -1:
 
 
 cdef void look_at(Loader self, bytes content, Py_ssize_t position) noexcept:
+    """Have bytes where they are, from a position on; they are still in the file."""
     self.base += self.p - self.start
     self.start = self.p = <const uint8_t*>PyBytes_AS_STRING(content) + position
     self.ahead = len(content) - position

@@ -14,7 +14,7 @@ LOOKED_AT: Final = 4096  # bytes at the beginning
 
 _COMPRESSED: Final = "The data is compressed with {0}: load(path) reads such a file, {1} opens one."
 
-_OLD_TORCH: Final = "This is a file of PyTorch: use torch.load."  # before ZIP files: it has pickles
+OLD_TORCH: Final = "This is a file of PyTorch: use torch.load."  # before ZIP files: it has pickles
 
 # By what the bytes begin with.
 _BY_START: Final[list[tuple[bytes, str]]] = [
@@ -39,11 +39,11 @@ _BY_START: Final[list[tuple[bytes, str]]] = [
     (b"\xff\xd8\xff", "This is a JPEG image."),
     (b"%PDF-", "This is a PDF document."),
     (b"\x7fELF", "This is a program or library (ELF)."),
-    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", _OLD_TORCH),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", OLD_TORCH),
     (b"]\0\0", "The data is compressed with LZMA: lzma.open opens it (joblib.load reads it too)."),
 ]
 
-_TEXT_MODE: Final = (
+TEXT_MODE: Final = (
     "The pickle went through text: its bytes were written or read as characters, and are damaged. "
     'Open files in binary mode ("wb", "rb").'
 )
@@ -55,10 +55,10 @@ _BY_PATTERN: Final[list[tuple[re.Pattern[bytes], str]]] = [
         re.compile(
             rb"(?:\xef\xbb\xbf)?(?:\xc2\x80|\xe2\x82\xac|\xef\xbf\xbd|\xc3[\x84\x87]|\?)[\x02-\x05]"
         ),
-        _TEXT_MODE,
+        TEXT_MODE,
     ),
-    (re.compile(rb"(?:\xff\xfe)?(?:\x80\0|\xac\x20)[\x02-\x05]\0"), _TEXT_MODE),
-    (re.compile(rb"(?:\xfe\xff)?(?:\0\x80|\x20\xac)\0[\x02-\x05]"), _TEXT_MODE),
+    (re.compile(rb"(?:\xff\xfe)?(?:\x80\0|\xac\x20)[\x02-\x05]\0"), TEXT_MODE),
+    (re.compile(rb"(?:\xfe\xff)?(?:\0\x80|\x20\xac)\0[\x02-\x05]"), TEXT_MODE),
     (re.compile(rb"b(['\"])\\x80\\x0[2-5]"), _REPR),
     (re.compile(rb"gA[I-X][A-Za-z0-9+/\r\n_-]*=*\s*\Z"), "This is base64: base64.b64decode it."),
     (re.compile(rb"800[2-5][0-9a-fA-F]+\s*\Z"), "This is hexadecimal: bytes.fromhex reads it."),
@@ -87,11 +87,12 @@ _FIRST_OPCODE: Final = 2  # where the one behind the first begins, or it is not 
 _LONGEST_WORD: Final = 16  # bytes that may look like opcodes
 _SHOWN: Final = 40  # characters
 
-_JOBLIB: Final = "This was written by joblib: use joblib.load."
-_TORCH: Final = "This is a ZIP archive as PyTorch writes them: use torch.load."
+JOBLIB: Final = "This was written by joblib: use joblib.load."
+TORCH: Final = "This is a ZIP archive as PyTorch writes them: use torch.load."
 _NPZ: Final = "This is an archive of arrays of NumPy (.npz): use numpy.load."
 _ZIP: Final = "This is a ZIP archive: zipfile.ZipFile opens it."
-_TAR: Final = "This is a tar archive: tarfile.open opens it."
+TAR: Final = "This is a tar archive: tarfile.open opens it."
+TAR_BLOCK: Final = 512  # bytes, with which a tar archive begins, and which are no pickle
 
 
 def recognise(start: Any) -> str | None:
@@ -156,14 +157,14 @@ def recognise_mark(start: bytes) -> str | None:
             return text
     if start.startswith((b"PK\3\4", b"PK\5\6")):
         return _recognise_zip(start)
-    return _TAR if start[257:262] == b"ustar" else None
+    return TAR if start[257:262] == b"ustar" else None
 
 
 def _recognise_zip(start: bytes) -> str:
     size = int.from_bytes(start[26:28], "little")
     name = start[30 : 30 + size]
     if name.endswith((b"/data.pkl", b"/.format_version", b"/byteorder")) or b"/data.pkl" in start:
-        return _TORCH
+        return TORCH
     return _NPZ if name.endswith(b".npy") else _ZIP
 
 
@@ -172,10 +173,10 @@ def is_of_joblib(start: Any) -> bool:
     return b"joblib.numpy_pickle" in bytes(start)
 
 
-def went_through_text(start: Any) -> bool:
+def has_doubled_newlines(start: Any) -> bool:
     r"""Whether each newline byte of a binary pickle has become "\r\n".
 
-    >>> went_through_text(b"\x80\2K\r\nK\r\n\x86."), went_through_text(b"\x80\2K\nK\r\n\x86.")
+    >>> has_doubled_newlines(b"\x80\2K\r\nK\r\n\x86."), has_doubled_newlines(b"\x80\2K\nK\r\n\x86.")
     (True, False)
     """
     data = bytes(start)
@@ -184,11 +185,3 @@ def went_through_text(start: Any) -> bool:
         return False
     # A single one may be there by chance: then it counts if the rest is right without the "\r".
     return newlines >= 2 or (not _is_whole(data) and _is_whole(data.replace(b"\r\n", b"\n")))
-
-
-TEXT_MODE: Final = _TEXT_MODE
-TORCH: Final = _TORCH
-OLD_TORCH: Final = _OLD_TORCH
-TAR: Final = _TAR
-TAR_BLOCK: Final = 512  # bytes, with which a tar archive begins, and which are no pickle
-JOBLIB: Final = _JOBLIB

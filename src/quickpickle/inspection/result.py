@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..format import table
 from ..rules.errors import InspectionError
 from ..rules.kinds import DANGEROUS, KINDS, UNKNOWN, kind_of
+from ..rules.loading import names_in_python3
 from ..rules.policy import Policy
 from ..rules.tracebacks import drop_frames, drop_frames_of, make_public
 from ..scanning.labels import Labels, Place
@@ -295,7 +296,7 @@ class Inspection:
         module, name = self._labels.names_of(number)
         node = self._scanner.name_node[number]
         if self._labels.protocol_at(node) < 3:
-            return _of_python_3(module, name)
+            return names_in_python3(module, name)
         return module, name
 
     def _type_name(self, key: int) -> str:
@@ -479,13 +480,3 @@ def _node_dict(node: Node) -> dict[str, Any]:
         "total": node.total,
         "offset": node.offset,
     }
-
-
-def _of_python_3(module: str, name: str) -> tuple[str, str]:
-    """The name in Python 3, as pickle.load looks for it below protocol 3."""
-    import _compat_pickle
-
-    found: tuple[str, str] | None = _compat_pickle.NAME_MAPPING.get((module, name))
-    if found is not None:
-        return found
-    return _compat_pickle.IMPORT_MAPPING.get(module, module), name

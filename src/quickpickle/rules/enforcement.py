@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import copyreg
 import sys
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict, defaultdict, deque
 from enum import EnumMeta
 from types import ModuleType
@@ -23,6 +22,7 @@ from typing import Any, Final, NoReturn
 
 from . import policy_objects
 from .errors import c_type_name
+from .loading import names_in_python3
 from .policy import Policy, PolicyError
 from .policy_arguments import complaint_of, enum_complaint, is_endless, owner_of
 from .policy_costs import Costs
@@ -134,10 +134,7 @@ class Guard(Costs):
         """The object of a name, by `find`, if the policy lists it."""
         real = module, name
         if proto < 3 and fix_imports:
-            if real in NAME_MAPPING:
-                real = NAME_MAPPING[real]
-            elif module in IMPORT_MAPPING:
-                real = IMPORT_MAPPING[module], name
+            real = names_in_python3(module, name)
         rule = self._listed(*real)
         obj = find(module, name)
         full = f"{real[0]}.{real[1]}"

@@ -23,6 +23,18 @@ from .versions import PY312, PY313, PY314, PY315
 # --- names
 
 
+def names_in_python3(module_name: Any, name: Any) -> tuple[Any, Any]:
+    """Where Python 3 has a class or function of Python 2, as pickle.load looks for it below
+    protocol 3.
+
+    >>> names_in_python3("copy_reg", "_reconstructor"), names_in_python3("__builtin__", "xrange")
+    (('copyreg', '_reconstructor'), ('builtins', 'range'))
+    """
+    if (module_name, name) in NAME_MAPPING:
+        return NAME_MAPPING[module_name, name]
+    return IMPORT_MAPPING.get(module_name, module_name), name
+
+
 def find_class(module_name: Any, name: Any, proto: int, fix_imports: bool) -> Any:
     """The class or function of that name: what `Unpickler.find_class` does.
 
@@ -31,10 +43,7 @@ def find_class(module_name: Any, name: Any, proto: int, fix_imports: bool) -> An
     """
     sys.audit("pickle.find_class", module_name, name)
     if proto < 3 and fix_imports:
-        if (module_name, name) in NAME_MAPPING:
-            module_name, name = NAME_MAPPING[module_name, name]
-        elif module_name in IMPORT_MAPPING:
-            module_name = IMPORT_MAPPING[module_name]
+        module_name, name = names_in_python3(module_name, name)
     if not isinstance(module_name, str):
         raise TypeError("module name must be a string")
     __import__(module_name)

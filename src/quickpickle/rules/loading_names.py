@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import sys
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from _compat_pickle import IMPORT_MAPPING
 from importlib.machinery import PathFinder
 from pathlib import Path
 from pkgutil import iter_modules
@@ -18,6 +18,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from .load_facts import CHANGED, Facts, message_of
+from .loading import names_in_python3
 from .renames import Renames
 
 _module_of: Final = type.__dict__["__module__"].__get__
@@ -90,9 +91,7 @@ def of_name(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
 def in_python3(module: str, name: str, facts: Facts) -> tuple[str, str]:
     """The names that are looked for, where those in the pickle are of Python 2."""
     if facts.proto < 3 and facts.fix_imports:
-        if (module, name) in NAME_MAPPING:
-            return NAME_MAPPING[module, name]
-        return IMPORT_MAPPING.get(module, module), name
+        return names_in_python3(module, name)
     return module, name
 
 
@@ -217,8 +216,8 @@ def _of_spawned_main(name: str, facts: Facts) -> str:
 
 def _in_place_of_old(module: str, name: str) -> tuple[str, str] | None:
     """The names of Python 3 for those of Python 2, if they are there."""
-    new = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, ""), name))
-    found = sys.modules.get(new[0])
+    new = names_in_python3(module, name)
+    found = sys.modules.get(new[0]) if new[0] != module else None
     return new if type(found) is ModuleType and new[1] in vars(found) else None
 
 

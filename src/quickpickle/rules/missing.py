@@ -12,7 +12,6 @@ import copyreg
 import gc
 import sys
 import weakref
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -20,7 +19,7 @@ from typing import Any, Literal
 
 from . import objects
 from .errors import c_type_name
-from .loading import get_extension
+from .loading import get_extension, names_in_python3
 from .placeholders import NEWOBJ, NEWOBJ_EX, Placeholder
 
 MissingOption = Literal["error", "placeholder"]
@@ -72,7 +71,7 @@ class PlaceholderMaker:
     ) -> Any:
         real = module, name
         if proto < 3 and fix_imports:
-            real = NAME_MAPPING.get(real, (IMPORT_MAPPING.get(module, module), name))
+            real = names_in_python3(module, name)
         known = self.names.get(real)
         if known is not None:
             return known

@@ -8,6 +8,7 @@ items, state setter (PEP 307, PEP 574).
 from __future__ import annotations
 
 import copyreg
+import sys
 from collections.abc import Callable
 from functools import partial
 from pickle import PicklingError
@@ -16,6 +17,7 @@ from types import (
     GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
+    ModuleType,
 )
 from typing import Any, Final
 
@@ -95,7 +97,25 @@ METHODS: Final = (
 # A metaclass may run code of its own when a class is asked for these, so ask type.
 mro_of: Final = type.__dict__["__mro__"].__get__
 dict_of: Final = type.__dict__["__dict__"].__get__
+_module_dict: Final = ModuleType.__dict__["__dict__"].__get__
 _flags_of: Final = type.__dict__["__flags__"].__get__
+
+
+def imported_class(module_name: str, name: str) -> type | None:
+    """A class by its name, if its module is imported. No code of either is run.
+
+    >>> imported_class("types", "SimpleNamespace"), imported_class("types", "no.such")
+    (<class 'types.SimpleNamespace'>, None)
+    """
+    found: Any = sys.modules.get(module_name)
+    for part in name.split("."):
+        if isinstance(found, ModuleType):
+            found = (_module_dict(found) or {}).get(part)  # None before its __init__
+        elif isinstance(found, type):
+            found = dict_of(found).get(part)
+        else:
+            return None
+    return found if isinstance(found, type) else None
 
 
 def find(cls: type, name: str) -> Any:

@@ -8,6 +8,7 @@ from pickle import PickleBuffer
 from struct import Struct
 from typing import Any, Final
 
+from .reductions import imported_class
 from .scalars import scalar_encoders
 
 # The bytes of a scalar, by its exact type: they tell 1, True and 1.0 apart, and -0.0 from 0.0.
@@ -56,11 +57,6 @@ def _reduction_parts(protocol: int) -> Parts:
 def dtype_parts(obj: Any) -> tuple[Any, ...] | None:
     # Those with names can be changed. NumPy 1 reads no metadata as empty.
     return (obj.str,) if obj.names is None and not obj.metadata else None
-
-
-def imported_class(module_name: str, name: str) -> type | None:
-    cls = getattr(sys.modules.get(module_name), name, None)
-    return cls if isinstance(cls, type) else None
 
 
 # Further immutable types, with what makes up their value; None for a NaN, which is equal to

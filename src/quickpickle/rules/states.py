@@ -14,8 +14,7 @@ from io import BytesIO, StringIO
 from types import GetSetDescriptorType
 from typing import Any
 
-from .reductions import ABSENT, find, unpack
-from .representatives import imported_class
+from .reductions import ABSENT, find, imported_class, unpack
 
 
 def state_rule(cls: type) -> Callable[[Any, Any], Any]:

@@ -57,7 +57,7 @@ def went_through_text(source: Source) -> bool:
     Texts of Windows have such newlines too, so a pickle that is cut off may look like that.
     """
     data = source.read(0, LOOKED_AT)
-    if not foreign.went_through_text(data) or _end_of_frames(source, 0) > source.size:
+    if not foreign.has_doubled_newlines(data) or _end_of_frames(source, 0) > source.size:
         return False
     mended = data.replace(b"\r\n", b"\n")
     reached = _how_far(mended)

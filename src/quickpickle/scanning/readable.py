@@ -7,15 +7,13 @@ name, or, where this program has imported it anyway, by its bases. Nothing is im
 from __future__ import annotations
 
 import builtins
-import sys
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from ..format import table
+from ..rules.loading import names_in_python3
 from ..rules.notation import can_follow_a_dot
-from ..rules.reductions import ABSENT, dict_of, find, mro_of
+from ..rules.reductions import ABSENT, dict_of, find, imported_class, mro_of
 from . import tables
 from .tables import child_of
 
@@ -201,7 +199,7 @@ def _kind_of_name(labels: Any, number: int) -> str | None:
     module, name = labels.names_of(number)
     protocol = labels.protocol_at(labels.scanner.name_node[number])
     if protocol < 3:
-        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        module, name = names_in_python3(module, name)
     if (module, name) in _BY_NAME:
         return _BY_NAME[module, name]
     if protocol >= 4 and module == "builtins" and name in ("set", "frozenset"):
@@ -214,19 +212,6 @@ def _kind_of_name(labels: Any, number: int) -> str | None:
         if kind is not None:
             return kind if _is_pickled_as(cls, base, kind) else None
     return None
-
-
-def imported_class(module: str, name: str) -> type | None:
-    """A class by its name, if it is imported already. No code of it is run."""
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        if type(found) is ModuleType:
-            found = vars(found).get(part)
-        elif isinstance(found, type):
-            found = dict_of(found).get(part)
-        else:
-            return None
-    return found if isinstance(found, type) else None
 
 
 def _is_pickled_as(cls: type, base: type, kind: str) -> bool:

@@ -24,6 +24,8 @@ from ..format import opcodes as op
 from ..format import table
 from ..format.limits import BATCHSIZE
 from ..rules.errors import InspectionError
+from ..rules.loading import names_in_python3
+from ..rules.reductions import imported_class
 from .labels import Labels
 from .places import read_to
 from .results import is_rebuilder
@@ -143,19 +145,11 @@ class _Classes:
         return self._found[number]
 
     def _look_up(self, module: str, name: str) -> type | None:
-        from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-
         if self._rename is not None:
             module, name = self._rename(module, name)
-        if self._is_old and (module, name) in NAME_MAPPING:
-            module, name = NAME_MAPPING[module, name]
-        elif self._is_old:
-            module = IMPORT_MAPPING.get(module, module)
-        found: Any = sys.modules.get(module)
-        for part in name.split("."):  # without running any code
-            attributes = getattr(type(found), "__dict__", {}).get("__dict__")
-            found = None if attributes is None else attributes.__get__(found).get(part)
-        return found if isinstance(found, type) else None
+        if self._is_old:
+            module, name = names_in_python3(module, name)
+        return imported_class(module, name)
 
 
 class _Entry:
