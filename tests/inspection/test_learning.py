@@ -83,7 +83,9 @@ def test_it_loads_what_it_was_learned_from(unpickling, inspect, protocol, obj):
 @given(obj=graphs() | trees, protocol=st.integers(0, 5))
 def test_graphs(obj, protocol):
     try:
-        data = quickpickle.dumps(obj, protocol)
+        data = pickle.dumps(obj, protocol)
+    except RecursionError:  # such as keywords for __new__ that lead back, below protocol 4
+        return
     except TypeError:  # slots below protocol 2
         assert protocol < 2
         return

@@ -7,6 +7,12 @@ cdef struct Opcode:
     uint8_t protocol
     uint8_t fixed  # so many bytes at least, with the opcode
 
+cdef struct Argument:
+    const unsigned char *at  # behind the opcode
+    const unsigned char *stop  # the end of what was read of the file
+    const unsigned char *line  # the last one, of an opcode with lines
+    uint64_t line_length
+
 cdef Opcode OPCODES[256]
 for _code in range(256):
     OPCODES[_code].action = table.ACTION_OF[_code]

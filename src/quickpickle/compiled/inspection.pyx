@@ -68,117 +68,139 @@ cdef class Scanner(State):
         cdef uint64_t end = data.shape[0]
         cdef bint is_last = base + end >= self.size
         cdef const unsigned char *start
-        cdef const unsigned char *at  # behind the opcode
-        cdef const unsigned char *stop
+        cdef Argument argument
         cdef Opcode *opcode
-        cdef uint64_t here, size, value
-        cdef const unsigned char *line = NULL  # of an opcode with a line
-        cdef uint64_t line_length = 0
-        cdef int code, action, argument
-        cdef uint32_t node
-        cdef bint is_empty
+        cdef uint64_t here, size
+        cdef int code
         if not end:
             return base
         if (base + end) >> 48:
             raise MemoryError("more bytes than can be counted")
         start = &data[0]
+        argument.stop = start + end
         while i < end:
             here = base + i
             code = start[i]
-            at = start + i + 1
             opcode = OPCODES + code
-            action = opcode.action
-            argument = opcode.argument
+            argument.at = start + i + 1
             size = opcode.fixed
             if size > end - i:
                 break
-            if argument <= 8:
-                pass
-            elif argument < LINE:
-                value = at[0] if argument == COUNTED1 else little_endian(at, opcode.fixed - 1)
-                if argument == COUNTED4_SIGNED and value > 0x7FFFFFFF:
-                    raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has a negative length")
-                if value > self.size - here - size:  # what was found of it is inside
-                    raise InspectionError(
-                        here,
-                        f"{table.OPCODE_NAMES[code]} is {value:,} bytes long, "
-                        f"the file has {self.size - here - size:,}",
-                    )
-                size += value
-            elif self.line_end > here:
-                size = self.line_end - here
-                if action == GET or action == PUT:
-                    raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has a number too long")
-                self.line_end = 0
-                line = at
-                line_length = 0  # of those that are looked at
-            else:
-                line = at
-                stop = find_newline(at, start + end)
-                if stop == NULL:
+            if opcode.argument > 8:
+                size = self.measure(code, here, &argument)
+                if not size:
                     break
-                line_length = stop - line
-                is_empty = line_length == 0
-                if argument == TWO_LINES:
-                    line = stop + 1
-                    stop = find_newline(line, start + end)
-                    if stop == NULL:
-                        break
-                    is_empty |= stop == line
-                if is_empty and opcode.kind != STR and opcode.kind != STRING and action != PERSID:
-                    raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has an empty line")
-                size = stop + 1 - (at - 1)
-            if action != UNKNOWN:
+            if opcode.action != UNKNOWN:
                 if self.first == NOTHING:
                     self.begin(here)
                 if self.count > self.most_nodes:
                     raise too_many_objects(here, self.max_objects)
-            if self.loose_cost and action != POP and action != POP_MARK and action != GET:
-                self.settle_loose()
-            # The most frequent opcodes are here, the others in `do`.
-            if action == PUSH:
-                node = self.push(
-                    BOOL if code == OP_INT and is_bool(line, line_length) else opcode.kind,
-                    here, size, NOTHING,
-                )
-                # From protocol 4 on MEMOIZE follows nearly always: in the same turn of the loop.
-                if (
-                    i + size < end and start[i + size] == OP_MEMOIZE
-                    and self.count <= self.most_nodes
-                ):
-                    self.put(self.memo_count, node, 1)
-                    self.opcodes += 1
-                    self.seen_protocol = max(self.seen_protocol, OPCODES[<int>OP_MEMOIZE].protocol)
-                    size += 1
-            elif action == MEMOIZE or (action == PUT and argument <= 8):
-                if self.height == <Py_ssize_t>self.marks[self.mark_count]:
-                    self.too_little(here, code)
-                value = self.memo_count if action == MEMOIZE else little_endian(at, argument)
-                self.put(value, self.stack[self.height - 1].node, size)
-            elif action == GET and argument <= 8:
-                self.get(little_endian(at, argument), here, size, code)
-            elif action == MARK:
-                if self.mark_count + 1 == self.marks_room:
-                    self.grow_marks()
-                self.mark_count += 1
-                self.marks[self.mark_count] = self.height
-            else:
-                self.do(action, code, here, size, at, line, line_length)
+            i += size + self.do(opcode.action, code, here, size, &argument)
             self.opcodes += 1
             if opcode.protocol > self.seen_protocol:
                 self.seen_protocol = opcode.protocol
-            i += size
-            if action == STOP:
+            if opcode.action == STOP:
                 self.end(base + i)
         if i < end and is_last:
             name = table.OPCODE_NAMES[start[i]]
             raise InspectionError(base + i, f"the file ends in the middle of {name}")
         return base + i
 
-    cdef int do(
-        self, int action, int code, uint64_t here, uint64_t size, const unsigned char *at,
-        const unsigned char *line, uint64_t line_length,
+    cdef inline uint64_t measure(self, int code, uint64_t here, Argument *argument) except? 0:
+        """The size of an opcode with a length or lines; 0 where the end of a line is not read yet."""
+        cdef int action = OPCODES[code].action
+        cdef uint64_t size = OPCODES[code].fixed
+        cdef uint64_t value
+        if OPCODES[code].argument < LINE:
+            value = little_endian(argument.at, size - 1)
+            if OPCODES[code].argument == COUNTED4_SIGNED and value > 0x7FFFFFFF:
+                raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has a negative length")
+            if value > self.size - here - size:  # what was found of it is inside
+                raise InspectionError(
+                    here,
+                    f"{table.OPCODE_NAMES[code]} is {value:,} bytes long, "
+                    f"the file has {self.size - here - size:,}",
+                )
+            return size + value
+        if self.line_end > here:
+            if action == GET or action == PUT:
+                raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has a number too long")
+            size = self.line_end - here
+            self.line_end = 0
+            argument.line = argument.at
+            argument.line_length = 0  # of those that are looked at
+            return size
+        return self.measure_lines(code, here, argument)
+
+    cdef inline uint64_t measure_lines(self, int code, uint64_t here, Argument *argument) except? 0:
+        cdef const unsigned char *stop = find_newline(argument.at, argument.stop)
+        cdef bint is_empty
+        if stop == NULL:
+            return 0
+        argument.line = argument.at
+        argument.line_length = stop - argument.at
+        is_empty = argument.line_length == 0
+        if OPCODES[code].argument == TWO_LINES:
+            argument.line = stop + 1
+            stop = find_newline(argument.line, argument.stop)
+            if stop == NULL:
+                return 0
+            is_empty |= stop == argument.line
+        if (
+            is_empty and OPCODES[code].kind != STR and OPCODES[code].kind != STRING
+            and OPCODES[code].action != PERSID
+        ):
+            raise InspectionError(here, f"{table.OPCODE_NAMES[code]} has an empty line")
+        return stop + 1 - (argument.at - 1)
+
+    cdef inline int do(
+        self, int action, int code, uint64_t here, uint64_t size, Argument *argument
     ) except -1:
+        """One opcode, and the MEMOIZE behind it: the bytes that were read beside it, 0 or 1."""
+        cdef uint32_t node
+        cdef uint64_t value
+        if self.loose_cost and action != POP and action != POP_MARK and action != GET:
+            self.settle_loose()
+        # The most frequent opcodes are here, the others in `do_container`.
+        if action == PUSH:
+            node = self.push(
+                BOOL if code == OP_INT and is_bool(argument.line, argument.line_length)
+                else OPCODES[code].kind,
+                here, size, NOTHING,
+            )
+            # From protocol 4 on MEMOIZE follows nearly always: in the same turn of the loop.
+            if (
+                argument.at - 1 + size < argument.stop
+                and (argument.at - 1)[size] == OP_MEMOIZE
+                and self.count <= self.most_nodes
+            ):
+                self.put(self.memo_count, node, 1)
+                self.opcodes += 1
+                self.seen_protocol = max(self.seen_protocol, OPCODES[<int>OP_MEMOIZE].protocol)
+                return 1
+        elif action == MEMOIZE or (action == PUT and OPCODES[code].argument <= 8):
+            if self.height == <Py_ssize_t>self.marks[self.mark_count]:
+                self.too_little(here, code)
+            value = (
+                self.memo_count if action == MEMOIZE
+                else little_endian(argument.at, OPCODES[code].argument)
+            )
+            self.put(value, self.stack[self.height - 1].node, size)
+        elif action == GET and OPCODES[code].argument <= 8:
+            self.get(little_endian(argument.at, OPCODES[code].argument), here, size, code)
+        elif action == MARK:
+            if self.mark_count + 1 == self.marks_room:
+                self.grow_marks()
+            self.mark_count += 1
+            self.marks[self.mark_count] = self.height
+        else:
+            self.do_container(action, code, here, size, argument)
+        return 0
+
+    cdef int do_container(
+        self, int action, int code, uint64_t here, uint64_t size, Argument *argument
+    ) except -1:
+        """An opcode that makes a container or fills it, or has a number of the memo as text."""
         cdef Py_ssize_t height = self.height
         cdef Py_ssize_t fence = self.marks[self.mark_count]
         cdef Py_ssize_t count
@@ -189,15 +211,15 @@ cdef class Scanner(State):
             if height - 1 < fence:
                 self.too_little(here, code)
             node = stack[height - 1].node
-            index = self.number(line, line_length, here, code)
+            index = self.number(argument, here, code)
             if index > 0xFFFFFFFF:
-                self.put_far(far_number(line, line_length), node, size)
+                self.put_far(far_number(argument.line, argument.line_length), node, size)
             else:
                 self.put(index, node, size)
         elif action == GET:
-            index = self.number(line, line_length, here, code)
+            index = self.number(argument, here, code)
             if index > 0xFFFFFFFF:
-                self.get_far(far_number(line, line_length), here, size, code)
+                self.get_far(far_number(argument.line, argument.line_length), here, size, code)
             else:
                 self.get(index, here, size, code)
         elif action == COLLECT:
@@ -231,11 +253,11 @@ cdef class Scanner(State):
         elif action == APPENDS or action == SETITEMS or action == ADDITEMS:
             self.add_items(action, size, here, code)
         else:
-            self.do_object(action, code, here, size, at)
+            self.do_object(action, code, here, size, argument)
         return 0
 
     cdef int do_object(
-        self, int action, int code, uint64_t here, uint64_t size, const unsigned char *at
+        self, int action, int code, uint64_t here, uint64_t size, Argument *argument
     ) except -1:
         """An opcode that finds a class, or makes an instance or fills it."""
         cdef Py_ssize_t height = self.height
@@ -283,11 +305,11 @@ cdef class Scanner(State):
                 self.nodes[stack[height - 2].node].step = 1  # as in scanning/scan.py
             self.cut(height - 1)
         else:
-            self.do_rest(action, code, here, size, at)
+            self.do_rest(action, code, here, size, argument)
         return 0
 
     cdef int do_rest(
-        self, int action, int code, uint64_t here, uint64_t size, const unsigned char *at
+        self, int action, int code, uint64_t here, uint64_t size, Argument *argument
     ) except -1:
         cdef Py_ssize_t height = self.height
         cdef Py_ssize_t fence = self.marks[self.mark_count]
@@ -340,14 +362,14 @@ cdef class Scanner(State):
                 self.too_little(here, code)
             self.charge(stack[height - 1].node, size)
         elif action == PROTO:
-            if at[0] > HIGHEST_PROTOCOL:
-                raise InspectionError(here, f"protocol {at[0]} is not known")
-            self.protocol = at[0]
+            if argument.at[0] > HIGHEST_PROTOCOL:
+                raise InspectionError(here, f"protocol {argument.at[0]} is not known")
+            self.protocol = argument.at[0]
             self.nodes[self.first].size += size
         elif action == FRAME:
             self.frames += 1
             # A number that is cut short here is beyond the end of any file.
-            index = min(little_endian(at, 8), <uint64_t>1 << 62) + here + size
+            index = min(little_endian(argument.at, 8), <uint64_t>1 << 62) + here + size
             if index > self.frame_end:
                 self.frame_end = index
             self.nodes[self.first].size += size
@@ -368,20 +390,20 @@ cdef class Scanner(State):
         return 0
 
     cdef uint64_t number(
-        self, const unsigned char *line, uint64_t length, uint64_t here, int code
+        self, Argument *argument, uint64_t here, int code
     ) except? 0xFFFFFFFFFFFFFFFE:
         """The number in a line; one that is larger than any entry's comes back as 2 ** 64 - 1."""
         cdef uint64_t value = 0
         cdef uint64_t i
-        if length <= 9:
-            for i in range(length):
-                if not c"0" <= line[i] <= c"9":
+        if argument.line_length <= 9:
+            for i in range(argument.line_length):
+                if not c"0" <= argument.line[i] <= c"9":
                     break
-                value = value * 10 + (line[i] - c"0")
+                value = value * 10 + (argument.line[i] - c"0")
             else:
                 return value
         try:
-            number = far_number(line, length)
+            number = far_number(argument.line, argument.line_length)
         except ValueError:
             number = -1
         if number < 0:

@@ -67,51 +67,14 @@ class Scanner(State):
             action = ACTION_OF[code]
             if action == table.UNKNOWN:
                 raise InspectionError(here, f"no opcode is 0x{code:02x}")
-            argument = ARGUMENT_OF[code]
-            value = 0
-            line = b""
-            if argument <= 8:
-                size = 1 + argument
-                if i + size > end:
-                    break
-                if argument:
-                    value = int.from_bytes(data[i + 1 : i + size], "little")
-            elif argument < LINE:
-                width = argument & 0xF
-                if i + 1 + width > end:
-                    break
-                signed = argument == COUNTED4_SIGNED
-                value = int.from_bytes(data[i + 1 : i + 1 + width], "little", signed=signed)
-                if value < 0:
-                    raise InspectionError(here, f"{OPCODE_NAMES[code]} has a negative length")
-                size = 1 + width + value
-                if here + size > self.size:
-                    has = self.size - here - 1 - width
-                    raise InspectionError(
-                        here, f"{OPCODE_NAMES[code]} is {value:,} bytes long, the file has {has:,}"
-                    )
-            elif self.line_end > here:
-                size = self.line_end - here
-                if action == table.GET or action == table.PUT:
-                    raise InspectionError(here, f"{OPCODE_NAMES[code]} has a number too long")
-                self.line_end = 0
+            if ARGUMENT_OF[code] < LINE:
+                size, value = self._measure(code, data, i, here)
+                line = b""
             else:
-                stop = data.find(b"\n", i + 1)
-                if stop < 0:
-                    break
-                if action == table.GET or action == table.PUT or code == table.INT_CODE:
-                    line = data[i + 1 : min(stop, i + 2 + table.LONGEST_NUMBER)]
-                is_empty = stop == i + 1
-                if argument == TWO_LINES:
-                    second = data.find(b"\n", stop + 1)
-                    if second < 0:
-                        break
-                    is_empty |= second == stop + 1
-                    stop = second
-                may_be_empty = KIND_OF[code] in (table.STR, table.STRING) or action == table.PERSID
-                if is_empty and not may_be_empty:
-                    raise InspectionError(here, f"{OPCODE_NAMES[code]} has an empty line")
-                size = stop + 1 - i
+                size, line = self._measure_lines(code, data, i, here)
+                value = 0
+            if not size:
+                break
             if self._first == NOTHING:
                 self._begin(here)
             if len(self.kind) > self._most_nodes:
@@ -128,6 +91,59 @@ class Scanner(State):
                 base + i, f"the file ends in the middle of {OPCODE_NAMES[data[i]]}"
             )
         return base + i
+
+    def _measure(self, code: int, data: bytes, i: int, here: int) -> tuple[int, int]:
+        """The size of an opcode without lines, and the number behind it.
+
+        The size is 0 where the number is not read yet.
+        """
+        argument = ARGUMENT_OF[code]
+        width = argument & 0xF
+        if i + 1 + width > len(data):
+            return 0, 0
+        signed = argument == COUNTED4_SIGNED
+        value = int.from_bytes(data[i + 1 : i + 1 + width], "little", signed=signed)
+        if argument <= 8:
+            return 1 + width, value
+        if value < 0:
+            raise InspectionError(here, f"{OPCODE_NAMES[code]} has a negative length")
+        has = self.size - here - 1 - width
+        if value > has:
+            raise InspectionError(
+                here, f"{OPCODE_NAMES[code]} is {value:,} bytes long, the file has {has:,}"
+            )
+        return 1 + width + value, value
+
+    def _measure_lines(self, code: int, data: bytes, i: int, here: int) -> tuple[int, bytes]:
+        """The size of an opcode with lines, and the line where it is a number.
+
+        The size is 0 where the end of a line is not read yet.
+        """
+        action = ACTION_OF[code]
+        is_number = action == table.GET or action == table.PUT
+        if self.line_end > here:
+            if is_number:
+                raise InspectionError(here, f"{OPCODE_NAMES[code]} has a number too long")
+            size = self.line_end - here
+            self.line_end = 0
+            return size, b""
+        stop = data.find(b"\n", i + 1)
+        if stop < 0:
+            return 0, b""
+        line = b""
+        if is_number or code == table.INT_CODE:
+            line = data[i + 1 : min(stop, i + 2 + table.LONGEST_NUMBER)]
+        is_empty = stop == i + 1
+        if ARGUMENT_OF[code] == TWO_LINES:
+            second = data.find(b"\n", stop + 1)
+            if second < 0:
+                return 0, b""
+            is_empty |= second == stop + 1
+            stop = second
+        may_be_empty = KIND_OF[code] in (table.STR, table.STRING) or action == table.PERSID
+        if is_empty and not may_be_empty:
+            raise InspectionError(here, f"{OPCODE_NAMES[code]} has an empty line")
+        return stop + 1 - i, line
 
     def _do(self, action: int, code: int, here: int, size: int, value: int, line: bytes) -> None:
         """One opcode. It raises before it changes anything."""
@@ -173,11 +189,17 @@ class Scanner(State):
                 self._settle_loose()
             stack.append(node)
             costs.append(size)
-        elif table.FIND <= action <= table.BUILD:
-            self._do_object(action, code, here, size)
         elif action == table.MARK:
             self._marks.append(height)
-        elif action == table.COLLECT:
+        else:
+            self._do_container(action, code, here, size, value)
+
+    def _do_container(self, action: int, code: int, here: int, size: int, value: int) -> None:
+        """An opcode that makes a container or fills it."""
+        stack = self._stack
+        height = len(stack)
+        fence = self._marks[-1] if self._marks else 0
+        if action == table.COLLECT:
             self._collect(KIND_OF[code], here, size, code)
         elif table.TUPLE1 <= action <= table.TUPLE3:
             count = action - table.TUPLE1 + 1
@@ -205,6 +227,8 @@ class Scanner(State):
             self._cut(height - 2)
         elif table.APPENDS <= action <= table.ADDITEMS:
             self._add_items(action, size, here, code)
+        elif table.FIND <= action <= table.BUILD:
+            self._do_object(action, code, here, size)
         else:
             self._do_rest(action, code, here, size, value)
 
