@@ -456,7 +456,7 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
             memcpy(PyByteArray_AS_STRING(target), self.p, have)
         self.p = self.end
         while have < count:
-            PyByteArray_Resize(target, min(count, have + max(have, PIECE)))
+            PyByteArray_Resize(target, room_for_payload(self, have, count))
             view = memoryview(target)
             part = view[have:]
             self.is_reading = True
@@ -512,6 +512,35 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
     return result
 
 
+cdef bytes read_large_str(Loader self, uint64_t count):
+    """The UTF-8 of a large str in a plain file, without a copy in the buffer; or None."""
+    leave_frame(self)
+    if not self.is_file or <uint64_t>(self.end - self.p) >= count:
+        return None
+    self.close_window()
+    data = None
+    if is_plain(self):
+        if self.policy is not None:
+            guard_of(self).check_length(count)
+        look_up_rest(self)
+        skip_consumed(self)
+        drop_rest(self)
+        data = read_bytes(self, 0, <Py_ssize_t>count)
+        count_passed(self)
+    self.open_window()
+    return data
+
+
+cdef Py_ssize_t room_for_payload(Loader self, Py_ssize_t have, Py_ssize_t count) except -1:
+    """The room to make for a payload of which `have` bytes are there."""
+    cdef Py_ssize_t room = min(count, have + max(have, PIECE))
+    if room < count and is_plain(self) and loading.has_bytes(
+        self.file_read.__self__, count - have
+    ):
+        return count
+    return room
+
+
 cdef void count_passed(Loader self) noexcept:
     """A payload is whole, of which so many bytes did not go through the buffer."""
     self.base += self.passed
@@ -553,7 +582,7 @@ cdef object read_mapped(Loader self, Py_ssize_t count, bint as_bytearray):
 
 cdef bytes read_bytes(Loader self, Py_ssize_t have, Py_ssize_t count):
     """Read bytes into the object that has them: of a plain file, which keeps no view of it."""
-    cdef Py_ssize_t room = min(count, max(have, PIECE)), size
+    cdef Py_ssize_t room = room_for_payload(self, have, count), size
     cdef PyObject* made = PyBytes_FromStringAndSize_(NULL, room)
     if made == NULL:
         raise MemoryError
@@ -563,7 +592,7 @@ cdef bytes read_bytes(Loader self, Py_ssize_t have, Py_ssize_t count):
     try:
         while have < count:
             if have == room:
-                room = min(count, have * 2)
+                room = room_for_payload(self, have, count)
                 _PyBytes_Resize_(&made, room)
             view = PyMemoryView_FromMemory(
                 PyBytes_AS_STRING_(made) + have, room - have, PyBUF_WRITE

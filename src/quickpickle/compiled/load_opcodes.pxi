@@ -155,6 +155,13 @@ cdef uint32_t signed_count(Loader self, str what) except? 0xFFFF:
 
 cdef int load_str(Loader self, uint64_t size) except -1:
     cdef PyObject* made
+    if size > PIECE and size <= <uint64_t>LARGEST and <uint64_t>(self.end - self.p) < size:
+        data = read_large_str(self, size)
+        if data is not None:
+            made = quickpickle_make_str(
+                <const uint8_t*>PyBytes_AS_STRING(data), <Py_ssize_t>size
+            )
+            return -1 if made == NULL else self.push(made)
     need(self, size)
     self.p += size  # also of a str that is not valid: the next load() goes on behind it
     made = quickpickle_make_str(self.p - size, <Py_ssize_t>size)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import codecs
 import copyreg
+import io
+import os
 import re
+import stat
 import struct
 import sys
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -294,6 +297,28 @@ class SupportsRead(Protocol):
     def read(self, n: int, /) -> bytes: ...
 
     def readline(self) -> bytes: ...
+
+
+def has_bytes(file: Any, count: int) -> bool:
+    """Whether a file may be asked for `count` bytes at once, as it is known to have them.
+
+    Others are asked for a piece at a time: the length that a pickle declares may be a lie, and
+    `read` allocates so much before it reads.
+
+    >>> import sys
+    >>> has_bytes(sys.stdin.buffer, 1 << 40)
+    False
+    """
+    if type(file) is io.BytesIO:  # allocates no more than it has
+        return True
+    try:
+        raw = file.raw if type(file) is io.BufferedReader else file
+        if type(raw) is not io.FileIO:
+            return False
+        found = os.fstat(raw.fileno())
+        return stat.S_ISREG(found.st_mode) and count <= found.st_size - file.tell()
+    except (OSError, ValueError):  # that has no position, or is closed
+        return False
 
 
 def as_bytes(data: Any) -> bytes:

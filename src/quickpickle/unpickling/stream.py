@@ -14,7 +14,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Final
 
 from ..rules import objects
-from ..rules.loading import as_bytes, find_class
+from ..rules.loading import as_bytes, find_class, has_bytes
 from ..rules.loading_errors import (
     ABSENT,
     end_of_file,
@@ -218,6 +218,8 @@ class Stream:
         while len(target) < count:
             done = len(target)
             end = min(count, done + max(_PIECE, done))
+            if end < count and has_bytes(getattr(self.readinto, "__self__", None), count - done):
+                end = count
             target += bytes(end - done)
             self.is_reading = True
             with memoryview(target) as view, view[done:] as part:
@@ -286,7 +288,10 @@ class Stream:
         """
         assert self.read is not None
         self.is_reading = True
-        data = as_bytes(self.read(min(count, _PIECE)))
+        first = min(count, _PIECE)
+        if count > first and has_bytes(getattr(self.read, "__self__", None), count):
+            first = count
+        data = as_bytes(self.read(first))
         if len(data) >= count or not data:
             self.is_reading = False
             return data
