@@ -219,16 +219,26 @@ QUICKPICKLE_DECODE(quickpickle_decode4, Py_UCS4)
    function decides where anything is unusual, so errors are its own. */
 static PyObject *quickpickle_make_wide_str(const uint8_t *data, Py_ssize_t size)
 {
-    Py_ssize_t i, length = 0;
+    Py_ssize_t i = 0, length = 0;
     const uint8_t *end;
     uint8_t largest = 0;
     int is_valid;
     PyObject *result;
-    for (i = 0; i < size; i++) {
-        length += (data[i] & 0xC0) != 0x80;
-        largest = data[i] > largest ? data[i] : largest;
+    /* Long parts in ASCII are copied faster there. */
+    if (size >= 128 && quickpickle_is_ascii(data, 64)) {
+        return PyUnicode_DecodeUTF8((const char *)data, size, "surrogatepass");
     }
-    if (length < 2) {  /* one character may be a shared object */
+    while (i < size) {
+        Py_ssize_t stop = size - i < 128 ? size : i + 128;
+        uint8_t count = 0;  /* so narrow that the compiler counts many at once */
+        for (; i < stop; i++) {
+            count += (data[i] & 0xC0) != 0x80;
+            largest = data[i] > largest ? data[i] : largest;
+        }
+        length += count;
+    }
+    /* One character may be a shared object. */
+    if (length < 2 || (size >= 64 && size - length < size / 16)) {
         return PyUnicode_DecodeUTF8((const char *)data, size, "surrogatepass");
     }
     /* The first byte of a sequence tells how large the character is. */
