@@ -121,6 +121,7 @@ TREES = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", TREES)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_cut_off_at_each_byte(name, protocol):

@@ -47,6 +47,7 @@ DECOMPRESS = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_name_says_how_it_is_written(implementation, protocol, tmp_path, suffix):
     for name in (f"model.pkl{suffix}", f"MODEL{suffix.upper()}", suffix):

@@ -656,6 +656,7 @@ def graphs(draw, cycles=True):
     return draw(st.sampled_from([nodes, nodes[-1], (nodes[-1], nodes)]))
 
 
+@pytest.mark.costly
 @SETTINGS
 @given(graph=graphs(), protocol=st.integers(2, 5))
 def test_graphs_with_cycles(implementation, graph, protocol):

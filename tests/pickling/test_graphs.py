@@ -20,6 +20,7 @@ def low_limit(implementations, monkeypatch):
         monkeypatch.setattr(implementation.Pickler, "reduction_limit", 2000)
 
 
+@pytest.mark.costly
 @SETTINGS
 @given(graph=graphs())
 def test_the_same_bytes(implementations, protocol, graph):

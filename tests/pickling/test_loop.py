@@ -110,17 +110,20 @@ def unchain(obj, attribute):
     return length
 
 
+@pytest.mark.costly
 def test_a_linked_list_of_a_million_instances(patient):
     loaded = pickle.loads(patient.dumps(chain(Node, MILLION)))
     assert unchain(loaded, "next") == MILLION
 
 
+@pytest.mark.costly
 def test_a_chain_of_a_million_reductions(patient):
     data = patient.dumps(chain(Reduced, MILLION))
     loaded = pickle.loads(data)
     assert unchain(loaded, "inner") == MILLION
 
 
+@pytest.mark.costly
 def test_one_more_is_an_endless_reduction(patient):
     with pytest.raises(RecursionError, match=r"more than 1000000 nested .*Reduced object"):
         patient.Pickler(io.BytesIO()).dump(chain(Reduced, MILLION + 1))

@@ -114,6 +114,7 @@ NAMES |= {f"{HERE}.{name}": here(name) for name in OWN}
 SIX_BYTES = op.SHORT_BINBYTES + b"\6"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", NAMES)
 def test_calls(native_unpickling, name):
     policy = ALL.allow(f"{HERE}.called")

@@ -61,6 +61,7 @@ def agree(data, policy=PLAIN, **options):
 # --- the same verdict
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("policy", [PLAIN, Policy(), ALL, PLAIN.limit(memory=1000, objects=20)])
 def test_attacks(policy):
     for data in part(list(ATTACKS.values())):

@@ -169,6 +169,7 @@ def classes_of(preset: str) -> list[Any]:
     return found
 
 
+@pytest.mark.costly
 @pytest.mark.filterwarnings("ignore")  # of an attribute with the version that is not there
 def test_attacks(preset):
     """Each is refused by both, with the same words; nothing was run, imported or changed."""

@@ -23,6 +23,7 @@ def pickled(obj, protocol, **options):
     return data if isinstance(data, bytes) else None
 
 
+@pytest.mark.costly
 @SETTINGS
 @given(graph=graphs())
 def test_graphs(unpicklers, protocol, graph):

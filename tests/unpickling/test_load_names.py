@@ -225,6 +225,7 @@ def test_renames_are_not_about_extension_codes(unpickling):
 _ODD = ["a\x1b[3m", "a\r", "a\nhint: all is well", "a\u202eb", "a\x00", "a\x9b2J"]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("odd", _ODD)
 def test_control_characters_are_escaped(unpickling, odd):
     for module, name in ((odd, "x"), ("os", odd), (f"json.{odd}", "x"), ("__main__", odd)):

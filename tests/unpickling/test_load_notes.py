@@ -686,6 +686,7 @@ def test_files_tell_the_same(unpickling, case, tmp_path):
                 file.seek(start)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("make", [Unseekable, Lazy])
 def test_files_that_cannot_seek_tell_what_is_known(unpickling, case, make):

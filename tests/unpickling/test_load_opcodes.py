@@ -60,6 +60,7 @@ def with_marks(parts):
         yield b"".join([*parts[:i], op.MARK, *parts[i:]])
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OPCODES)
 def test_on_stacks(unpickling, name):
     for parts in [[], *([item] for item in ITEMS.values())]:
@@ -68,6 +69,7 @@ def test_on_stacks(unpickling, name):
                 assert_same_load(unpickling, stack + data + b".")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OPCODES)
 @pytest.mark.usefixtures("without_places")
 def test_on_two_items(unpickling, name):
@@ -97,6 +99,7 @@ def test_with_many_marks(unpickling, name):
             assert_same_load(unpickling, before + data + after)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("protocol_first", [b"", b"\x80\2", b"\x80\4", b"\x80\5"])
 def test_the_protocol_does_not_matter_to_others(unpickling, protocol_first):
     for _, data in CASES:
