@@ -473,3 +473,72 @@ def test_large_payloads(unpickling, make, kind):
     if make is Short:
         obj = obj[:50_000]
     assert unpickling.load(make(pickle.dumps(obj, 5))) == obj
+
+
+@pytest.fixture(params=[-1, 0, 100_000], ids="buffering={}".format)
+def open_regular(request, tmp_path):
+    """Opens a regular file with this content: it is known how much that has."""
+
+    def open_it(data):
+        path = tmp_path / "large.pkl"
+        path.write_bytes(data)
+        return open(path, "rb", buffering=request.param)
+
+    return open_it
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize(
+    "obj",
+    [b"\xff" * 3_000_000, bytearray(b"b" * 3_000_000), "x" * 3_000_000, "é" * 3_000_000],
+    ids=["bytes", "bytearray", "ASCII", "not ASCII"],
+)
+def test_large_payloads_of_regular_files(unpickling, open_regular, protocol, obj):
+    data = pickle.dumps([1, obj, obj[:100], obj], protocol)
+    with open_regular(data + data + b"rest") as file:
+        for end in len(data), 2 * len(data):
+            loaded = unpickling.load(file)
+            assert loaded == [1, obj, obj[:100], obj]
+            assert type(loaded[1]) is type(obj)
+            assert file.tell() == end
+        assert file.read() == b"rest"
+
+
+def test_declared_lengths_are_not_believed_of_regular_files(unpickling, open_regular):
+    tracemalloc = pytest.importorskip("tracemalloc")
+    for lie in LIES:
+        with open_regular(b"K\1." + lie + b"x" * 2_000_000) as file:
+            assert unpickling.load(file) == 1
+            tracemalloc.start()
+            try:
+                with pytest.raises(pickle.UnpicklingError, match="truncated"):
+                    unpickling.load(file)
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            assert peak < 8 << 20, lie
+
+
+@pytest.mark.parametrize("wrong", [0, 1_500_000, 2_999_999])
+def test_a_large_str_that_is_not_valid(unpickling, open_regular, wrong):
+    """The next load goes on behind it, as in the reference."""
+    content = bytearray(b"x" * 3_000_000)
+    content[wrong] = 0xFF
+    data = b"X" + len(content).to_bytes(4, "little") + content + b"K\1."
+    results = []
+    for load in pickle.load, unpickling.load:
+        with open_regular(data) as file:
+            results.append((outcome(lambda: load(file)), file.tell(), load(file)))  # noqa: B023
+    assert results[0] == results[1]
+
+
+def test_a_large_str_in_a_frame_that_ends_in_it(unpickling, open_regular):
+    """Up to 3.13 the rest of the frame is lost, later it is an error: as in the reference."""
+    for size in 1_500_000, 2_500_000:
+        payload = b"X" + size.to_bytes(4, "little") + b"x" * size
+        data = b"\x80\4" + frame(1_000_000) + payload + b"y" * 2_000_000
+        results = []
+        for load in pickle.load, unpickling.load:
+            with open_regular(data + b".") as file:
+                results.append(outcome(lambda: load(file)))  # noqa: B023
+        assert results[0] == results[1]

@@ -514,6 +514,8 @@ cdef object read_large(Loader self, Py_ssize_t count, bint as_bytearray):
 
 cdef bytes read_large_str(Loader self, uint64_t count):
     """The UTF-8 of a large str in a plain file, without a copy in the buffer; or None."""
+    if count > <uint64_t>(LARGEST - (self.p - self.start)):
+        return None  # which is an error
     leave_frame(self)
     if not self.is_file or <uint64_t>(self.end - self.p) >= count:
         return None

@@ -155,7 +155,7 @@ cdef uint32_t signed_count(Loader self, str what) except? 0xFFFF:
 
 cdef int load_str(Loader self, uint64_t size) except -1:
     cdef PyObject* made
-    if size > PIECE and size <= <uint64_t>LARGEST and <uint64_t>(self.end - self.p) < size:
+    if size > PIECE and <uint64_t>(self.end - self.p) < size:
         data = read_large_str(self, size)
         if data is not None:
             made = quickpickle_make_str(

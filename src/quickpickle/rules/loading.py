@@ -309,8 +309,6 @@ def has_bytes(file: Any, count: int) -> bool:
     >>> has_bytes(sys.stdin.buffer, 1 << 40)
     False
     """
-    if type(file) is io.BytesIO:  # allocates no more than it has
-        return True
     try:
         raw = file.raw if type(file) is io.BufferedReader else file
         if type(raw) is not io.FileIO:
