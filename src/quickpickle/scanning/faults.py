@@ -16,7 +16,7 @@ from ..format import foreign
 from ..format import opcodes as op
 from ..format.decode import ARGUMENT_OF, LINE, TWO_LINES
 from ..format.table import OPCODE_NAMES
-from ..rules.load_facts import Facts
+from ..rules.load_facts import Facts, message_of
 from ..rules.loading_hints import find_load_hint, find_read_hint
 from ..rules.notation import printable
 from ..rules.notes import LOAD_HEAD, READING, annotate, fault_line
@@ -70,6 +70,14 @@ _UNKNOWN: Final = "an object"
 
 # The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
+# The beginnings of the loader's messages about a byte that is no opcode, or not in its place.
+_OF_BYTES: Final = (
+    "invalid load key",
+    "unpickling stack underflow",
+    "could not find MARK",
+    "unexpected MARK",
+    "Memo value not found",
+)
 
 
 class Fault(NamedTuple):
@@ -191,7 +199,9 @@ def _foreign_hint(
             return None
         source = Data(fault.data)
     start = source.read(0, foreign.LOOKED_AT)
-    if fault.reached and (text := foreign.recognise_at(start, found.offset)) is not None:
+    is_misread = type(error) is UnpicklingError and message_of(error).startswith(_OF_BYTES)
+    text = foreign.recognise_at(start, found.offset, is_misread=is_misread)
+    if fault.reached and text is not None:
         return text
     if foreign.is_of_joblib(source.read(0, min(fault.reached, LOOKED_AT))):
         return foreign.JOBLIB
