@@ -323,6 +323,8 @@ class WithName:
     @property
     def __name__(self):
         raise AssertionError("asked")
+    (find_read_hint, loading_hints._CUT_OFF, EOFError("Ran out of input")),
+    (find_read_hint, loading_hints._CUT_OFF, ValueError("Compressed file ended before the end")),
 
     def __call__(self):
         raise AssertionError("asked")

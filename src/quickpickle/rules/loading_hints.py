@@ -335,3 +335,6 @@ def find_read_hint(error: BaseException, file: Any = None) -> str | None:
     if isinstance(error, OSError) and error.args and type(error.args[0]) is int:
         return _BY_ERRNO.get(error.args[0])
     return None
+_CUT_OFF: Final = "The compressed file is cut off. quickpickle.recover gives what is left of it."
+    if type(error) is EOFError and message.startswith("Compressed file ended"):
+        return _CUT_OFF

@@ -106,14 +106,19 @@ def note_fault(error: BaseException, scanner_class: Any, fault: Fault) -> None:
     """
     try:
         if fault.is_reading:
-            line = f"{fault_line(error, READING)} after {fault.consumed:,} bytes"
-            hint = find_read_hint(error, getattr(fault.read, "__self__", None))
-            annotate(error, line, hint, path=None, offset=fault.consumed)
+            note_reading(error, fault.consumed, getattr(fault.read, "__self__", None))
         elif not fault.has_policy or not isinstance(error, PolicyError):
             # A PolicyError of this load has all of it in its message.
             _with_source(fault, lambda source: _note_place(error, scanner_class, fault, source))
     except Exception:  # out of memory, or at the recursion limit: what matters is the error
         pass
+
+
+def note_reading(error: BaseException, consumed: int | None, file: Any = None) -> None:
+    """Note that the file has failed, when it had given so many bytes; None if nobody knows."""
+    after = "behind the pickle" if consumed is None else f"after {consumed:,} bytes"
+    line = f"{fault_line(error, READING)} {after}"
+    annotate(error, line, find_read_hint(error, file), path=None, offset=consumed)
 
 
 def _with_source(fault: Fault, use: Callable[[Source | None], None]) -> None:
