@@ -53,6 +53,7 @@ FAILING = {
     "UnpicklingError: NEWOBJ class argument must be a type, not function": (
         b"\x80\4ccopy\ncopy\n)\x81."
     ),
+    "UnpicklingError: A load persistent id instruction was encountered": b"NQ.",
     "UnicodeDecodeError: 'ascii' codec can't decode byte 0xe4 in position 0": b"\x80\2U\1\xe4.",
     "UnpicklingError: invalid load key, '<'": b"<",
     "EOFError: Ran out of input": b"",

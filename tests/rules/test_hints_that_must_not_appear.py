@@ -204,6 +204,16 @@ LOADING = {
         TypeError("unhashable type: 'list'"),
         at("SETITEMS", name="Plain"),
     ),
+    "no Placeholder": (
+        "is a Placeholder, for what is not found",
+        AttributeError("'PlaceholderText' object has no attribute 'y'"),
+        at("BUILD", target=Plain()),
+    ),
+    "a Placeholder that is called": (
+        "is a Placeholder, for what is not found",
+        frames_of("call", TypeError("unsupported operand type(s) for +: 'Placeholder' and 'int'")),
+        at("REDUCE", target=Plain),
+    ),
     "not frozen": ("is frozen", AttributeError("cannot assign"), at("BUILD", target=Slots())),
     "frozen elsewhere": (
         "is frozen",

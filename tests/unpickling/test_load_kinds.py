@@ -11,6 +11,8 @@ import types
 
 import pytest
 
+from quickpickle import Policy
+
 CPYTHON = sys.implementation.name == "cpython"
 pytestmark = pytest.mark.skipif(not CPYTHON, reason="the errors of PyPy's unpickler are others")
 HERE = __name__
@@ -245,6 +247,20 @@ def test_the_state_of_a_library(unpickling, monkeypatch):
     assert hint.endswith("Use the version of library that wrote it.")
     hint = hint_of(unpickling.loads, f"\x80\4]c{HERE}\nTree\n)\x81}}K\1K\2sba.".encode("latin-1"))
     assert hint.endswith("Let it take the old states too.")
+
+
+def test_a_placeholder_in_a_state(unpickling):
+    state = b"}\x8c\5nodescno_such\nnodes\n)Rs"
+    data = f"\x80\4]c{HERE}\nSums\n)\x81".encode("latin-1") + state + b"ba."
+    hint = hint_of(unpickling.loads, data, missing="placeholder")
+    assert hint.startswith("The state or an item is a Placeholder, for what is not found")
+    (made,) = unpickling.loads(data, missing="placeholder", policy=Policy.plain())
+    assert made.name == f"{HERE}.Sums"
+
+
+class Sums:
+    def __setstate__(self, state):
+        self.sum = state["nodes"] + 1
 
 
 # --- modules whose import fails

@@ -180,7 +180,7 @@ def test_a_near_miss_of_a_package(unpickling, shop):
     assert type(loaded).__module__ == "shop_of_tests"
     hint = hint_of(failure(unpickling.loads, named("shop_of_test.texts", "Text")))
     assert pair_of(hint) == ("shop_of_test", "shop_of_tests")
-    assert "shop_of_tests.texts has a Text" in hint
+    assert "shop_of_tests.texts has Text" in hint
 
 
 def test_a_near_miss_is_not_imported(unpickling, shop):

@@ -35,6 +35,8 @@ _get_traceback: Final = vars(BaseException)["__traceback__"].__get__
 _FINDS: Final = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 _CALLS: Final = {"REDUCE", "NEWOBJ", "NEWOBJ_EX", "INST", "OBJ"}
 _HASHES: Final = {"SETITEM", "SETITEMS", "ADDITEMS", "DICT", "FROZENSET", "REDUCE", "BUILD"}
+_GIVES: Final = {"BUILD", "APPEND", "APPENDS", "ADDITEMS", "SETITEM", "SETITEMS"}
+_PLACEHOLDER: Final = re.compile(r"\bPlaceholder\b")
 _ASCII: Final = ("ascii", "us-ascii")
 _LATIN: Final = ("latin1", "latin-1", "iso-8859-1", "bytes")
 _OLD_STRINGS: Final = {"STRING", "BINSTRING", "SHORT_BINSTRING"}
@@ -53,6 +55,11 @@ got, in their order."
     frames = [traceback.tb_frame for traceback in _tracebacks(error)]
     if isinstance(error, RecursionError):
         return of_recursion(frames)
+    if facts.opcode in _GIVES and _PLACEHOLDER.search(message_of(error)):
+        return (
+            "The state or an item is a Placeholder, for what is not found, and the class cannot do "
+            "with one: with policy=Policy.plain() the object becomes a Placeholder too."
+        )
     if facts.opcode in _HASHES and (hint := of_hash(error, frames)) is not None:
         return hint
     if (hint := of_items(error, facts, frames)) is not None:

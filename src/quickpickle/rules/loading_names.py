@@ -200,12 +200,12 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
     if near_top is not None:
         new = near_top + module[len(missing) :]
         return (
-            f"Here is no {missing}, but {new} has a {name}: if that is the same, load with "
+            f"Here is no {missing}, but {new} has {name}: if that is the same, load with "
             f"{renamed(facts, new, name, whole_module=True)}."
         )
     moved = _where(name, module)
     if moved is not None:
-        return f"{moved} has a {name}. If that is the one, load with {renamed(facts, moved, name)}."
+        return f"{moved} has {name}. If that is the one, load with {renamed(facts, moved, name)}."
     if not parent or _is_namespace(parent):
         return _of_missing_top(module, name, missing, facts)
     nested = _class_for_module(module, name)
@@ -363,7 +363,7 @@ def _of_missing_name(module: str, name: str, facts: Facts) -> str | None:
     advice = ""
     if moved is not None:
         advice = (
-            f" {moved} has a {name}: if that is the one, load with {renamed(facts, moved, name)}."
+            f" {moved} has {name}: if that is the one, load with {renamed(facts, moved, name)}."
         )
     near = None if advice or module == "builtins" else _near_name(contents, name)
     if near is not None:
