@@ -52,7 +52,9 @@ FILES = {
     "MATLAB": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + b" " * 90, "scipy.io.loadmat"),
     "Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "read_excel"),
     "GGUF": (b"GGUF\3\0\0\0", "GGUF"),
+    "GGUF, longer than a float": (b"GGUF\3\0\0\0" + b"\1\2" * 20, "GGUF"),
     "GIF": (b"GIF89a\0\0", "GIF"),
+    "GIF, longer than a float": (b"GIF89a\0\0" + b"\1\2" * 20, "GIF"),
     "UTF-8 twice": (
         pickle.dumps([1], 4).decode("latin1").encode().decode("latin1").encode(),
         "went through text",
@@ -146,5 +148,6 @@ def test_only_what_is_misread_is_a_text():
     assert foreign.recognise_at(b"abcd", 1, is_misread=True) is None
     assert foreign.recognise_at(b"MATLAB 5.0 MAT-file", 16) is not None
     assert foreign.recognise_at(b"MATLAB 5.0 MAT-file", 17) is None
+    assert foreign.recognise_at(b"GIF89a", 16) is not None
     assert foreign.recognise_at(b"PAR1\n", 3) is not None
     assert foreign.recognise_at(b"PAR1\n", 4) is None

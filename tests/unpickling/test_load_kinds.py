@@ -277,6 +277,14 @@ def test_an_import_that_fails(unpickling, source, tmp_path, monkeypatch):
     assert hint.startswith("The import of fails_here fails, with a pickle or without")
 
 
+def test_a_module_with_a_getattr_of_its_own(unpickling, tmp_path, monkeypatch):
+    source = "def __getattr__(name):\n    raise AttributeError('no ' + name)\nclass Order: pass"
+    (tmp_path / "answers.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    hint = hint_of(unpickling.loads, named("answers", "Orders"))
+    assert hint.startswith("answers is there, but has no Orders. It has Order")
+
+
 def test_an_error_of_find_class_is_none_of_an_import(unpickling):
     class Own(unpickling.Unpickler):
         def find_class(self, module, name):
@@ -329,3 +337,22 @@ def test_modules_that_went_with_python_2(unpickling):
     assert hint_of(unpickling.loads, named("sets", "Set", 2)).startswith(expected)
     # Python 2 has not written that.
     assert hint_of(unpickling.loads, named("sets", "Set")).startswith("Here is no sets")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the other way round")
+def test_modules_of_another_system(unpickling):
+    hint = hint_of(unpickling.loads, named("nt", "getcwd"))
+    assert hint.endswith("load with renames={'nt.getcwd': 'posix.getcwd'}.")
+    assert unpickling.loads(named("nt", "getcwd"), renames={"nt.getcwd": "posix.getcwd"})
+    for module, name in (("nt", "startfile"), ("winreg", "X")):
+        hint = hint_of(unpickling.loads, named(module, name))
+        assert hint.startswith(f"{module} is of the standard library, but of another system")
+
+
+def test_an_import_of_what_was_left_out(unpickling, tmp_path, monkeypatch):
+    """As `bz2` needs `_bz2`."""
+    (tmp_path / "needs_registry.py").write_text("import winreg")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "winreg", None)
+    hint = hint_of(unpickling.loads, named("needs_registry", "X"))
+    assert "needs_registry is there, but what it imports is not: winreg is of the" in hint

@@ -144,8 +144,15 @@ def recognise_at(start: Any, offset: int, *, is_misread: bool = False) -> str | 
     if offset <= _FIRST_OPCODE:
         found = recognise(start)
     elif offset <= _LONGEST_WORD:
-        marks = (text for mark, text in _BY_START if offset < len(mark) and start.startswith(mark))
-        found = next(marks, None) or recognise_text(start)
+        # P is the opcode of a persistent id, so a pickle may begin like some of them.
+        found = next(
+            (
+                text
+                for mark, text in _BY_START
+                if start.startswith(mark) and (offset < len(mark) or mark[:1] != b"P")
+            ),
+            None,
+        ) or recognise_text(start)
     if found is not None:
         return found
     if _WRONG_LINE.match(start):

@@ -62,6 +62,8 @@ _TO_INSTALL: Final = {
 }
 
 _OF_ANOTHER_SYSTEM: Final = "PosixPath" if os.name == "nt" else "WindowsPath"
+_SYSTEM_CALLS: Final = ("nt", "posix")  # the modules in which os.getcwd and others are
+_LEFT_OUT: Final = "is of the standard library, but of another system or version, or was left out"
 _EXTENSIONS: Final = ("EXT1", "EXT2", "EXT4")  # whose names `renames` is not about
 _LARGEST_SOURCE: Final = 1 << 20  # bytes of a file that is looked into
 
@@ -86,10 +88,20 @@ def of_name(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     is_executed = any(frame.f_code.co_name == "<module>" for frame in frames)
     if is_executed or isinstance(error, (ImportError, SyntaxError)):
         return f"The import of {module} fails, with a pickle or without: try `import {module}`."
-    is_searched = all(frame.f_code.co_name == "find_class" for frame in frames)
-    if type(error) is AttributeError and is_searched and _NOT_FOUND.match(message_of(error)):
-        return _of_missing_name(module, name, facts)
-    return None
+    inner = [frame for frame in frames if frame.f_code.co_name != "find_class"]
+    asked = [frame for frame in inner if _is_getattr_of(frame, module)]
+    if type(error) is not AttributeError or len(asked) < len(inner):
+        return None
+    # From 3.14 on the message may be that of the module's own __getattr__.
+    is_not_found = bool(asked) or _NOT_FOUND.match(message_of(error)) is not None
+    return _of_missing_name(module, name, facts) if is_not_found else None
+
+
+def _is_getattr_of(frame: Any, module: str) -> bool:
+    """Whether a frame is one of the `__getattr__` of a module (PEP 562)."""
+    found = sys.modules.get(module)
+    is_getattr = frame.f_code.co_name == "__getattr__" and type(found) is ModuleType
+    return is_getattr and frame.f_globals is vars(found)
 
 
 def in_python3(module: str, name: str, facts: Facts) -> tuple[str, str]:
@@ -195,6 +207,8 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
         )
     if missing.endswith("\r"):
         return _text_mode()
+    if missing in sys.stdlib_module_names:
+        return _of_another_python(module, name, missing, facts)
     parent, _, last = missing.rpartition(".")
     near_top = None if parent else _near_top(module, name, missing)
     if near_top is not None:
@@ -229,6 +243,17 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
         f"{text}: load with the version that wrote the pickle, or say where it is now: "
         f"{_elsewhere(facts, module, name, missing)}."
     )
+
+
+def _of_another_python(module: str, name: str, missing: str, facts: Facts) -> str:
+    """A module of the standard library that is not here."""
+    here = vars(sys.modules[os.name]) if missing in _SYSTEM_CALLS else {}
+    if missing == module and name in here:
+        return (
+            f"{missing} has the calls of another system, and {os.name} has {name} here: load with "
+            f"{renamed(facts, os.name, name)}."
+        )
+    return f"{missing} {_LEFT_OUT}."
 
 
 def _of_spawned_main(name: str, facts: Facts) -> str:
@@ -489,4 +514,6 @@ def _install_it(missing: str) -> str:
 
 
 def _how_to_install(missing: str) -> str:
+    if missing in sys.stdlib_module_names:
+        return f"{missing} {_LEFT_OUT}"
     return _to_install(missing) or _install_it(missing)
