@@ -78,9 +78,7 @@ def test_a_file_that_ends_as_a_compressed_one_begins(tmp_path, data):
     assert outcome(lambda: quickpickle.load(path)) == outcome(lambda: pickle.loads(data))
 
 
-@pytest.mark.parametrize(
-    "name", ["a.gz", "a.bz2", "a.xz", pytest.param("a.zst", marks=needs_zstd)]
-)
+@pytest.mark.parametrize("name", ["a.gz", "a.bz2", "a.xz", pytest.param("a.zst", marks=needs_zstd)])
 def test_a_compressed_file_that_ends_behind_the_pickle(tmp_path, name):
     """Its checksum is read too: that the file has failed there is noted as any such failure."""
     path = tmp_path / name

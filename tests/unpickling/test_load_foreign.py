@@ -110,7 +110,7 @@ def test_the_commands_say_so(kind, tmp_path, capsys):
         b"Np-1\n.",
         b"xI1000\nI2\nt.",
         b"Vsome words that are cut o",
-        b"Iten\n.",
+        b"Ixyz\n.",
         b"(dp0\nVa",
         b"npy\x00abc",
         b"e",

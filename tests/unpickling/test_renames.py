@@ -91,7 +91,7 @@ def test_a_class_in_a_class_in_each_protocol(unpickling, protocol_number):
             return super().find_class(module, name)
 
     assert Own(io.BytesIO(data), renames=MAP).load() is Thing.Inner
-    with pytest.raises(AttributeError, match="Thing.Gone"):
+    with pytest.raises(AttributeError, match=r"Thing\.Gone"):
         unpickling.loads(data, renames={"nested.Class": f"{HERE}:Thing.Gone"})
     # A name of the pickle's own with a dot is none there, with renames or without.
     if protocol_number < 4:

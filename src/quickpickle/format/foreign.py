@@ -37,7 +37,10 @@ _BY_START: Final[list[tuple[bytes, str]]] = [
     (b"SQLite format 3\0", "This is an SQLite database: use sqlite3.connect."),
     (b"GGUF", "This is a GGUF file, as llama.cpp reads them."),
     (b"MATLAB 5.0 MAT-file", "This is a MATLAB file: use scipy.io.loadmat."),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "This is an old file of Excel or Word: pandas.read_excel."),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "This is an old file of Excel or Word: pandas.read_excel.",
+    ),
     (b"\x89PNG\r\n\x1a\n", "This is a PNG image."),
     (b"GIF8", "This is a GIF image."),
     (b"\xff\xd8\xff", "This is a JPEG image."),

@@ -16,7 +16,7 @@ from enum import EnumMeta, Flag
 from functools import lru_cache, partial
 from pathlib import Path
 from pickle import UnpicklingError
-from types import FunctionType, MethodType, ModuleType, TracebackType
+from types import FunctionType, MethodType, TracebackType
 from typing import Any, Final
 
 from .hints import full_name

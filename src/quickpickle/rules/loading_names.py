@@ -41,22 +41,27 @@ _OF_PYTHON2: Final = {"htmllib", "mimetools", "mutex", "rfc822", "sets", "sgmlli
 # Packages whose name to be installed by is another one.
 _TO_INSTALL: Final = {
     "attr": "attrs",
+    "Bio": "biopython",
     "bs4": "beautifulsoup4",
     "Crypto": "pycryptodome",
     "cv2": "opencv-python",
     "dateutil": "python-dateutil",
     "google.protobuf": "protobuf",
+    "imblearn": "imbalanced-learn",
     "PIL": "Pillow",
+    "sentence_transformers": "sentence-transformers",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
+    "umap": "umap-learn",
     "yaml": "PyYAML",
     **{
         name: name
         for name in (
-            *("catboost", "dill", "gensim", "joblib", "keras", "lightgbm", "networkx", "nltk"),
-            *("numpy", "pandas", "polars", "pyarrow", "pydantic", "scipy", "spacy", "sqlalchemy"),
-            *("statsmodels", "sympy", "tensorflow", "tokenizers", "torch", "transformers"),
-            *("xarray", "xgboost"),
+            *("catboost", "cloudpickle", "dask", "dill", "gensim", "jax", "joblib", "keras"),
+            *("lightgbm", "matplotlib", "networkx", "nltk", "numpy", "pandas", "plotly", "polars"),
+            *("pyarrow", "pydantic", "pytz", "requests", "scipy", "shap", "six", "spacy"),
+            *("sqlalchemy", "statsmodels", "sympy", "tensorflow", "tokenizers", "torch"),
+            *("transformers", "xarray", "xgboost"),
         )
     },
 }
@@ -202,8 +207,8 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
     gone = _GONE.get(missing) or ("3.0" if facts.proto < 3 and missing in _OF_PYTHON2 else None)
     if gone is not None:
         return (
-            f"{missing} is no part of Python since {gone}: load it with an earlier version, or with "
-            'missing="placeholder".'
+            f"{missing} is no part of Python since {gone}: load it with an earlier version, or "
+            'with missing="placeholder".'
         )
     if missing.endswith("\r"):
         return _text_mode()
@@ -392,9 +397,7 @@ def _of_missing_name(module: str, name: str, facts: Facts) -> str | None:
         )
     near = None if advice or module == "builtins" else _near_name(contents, name)
     if near is not None:
-        advice = (
-            f" It has {near}: if that is the same, load with {renamed(facts, module, near)}."
-        )
+        advice = f" It has {near}: if that is the same, load with {renamed(facts, module, near)}."
     if module in ("__main__", "__mp_main__"):
         script = contents.get("__file__")
         here = script if type(script) is str else "this session"
