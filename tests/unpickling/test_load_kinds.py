@@ -249,6 +249,30 @@ def test_the_state_of_a_library(unpickling, monkeypatch):
     assert hint.endswith("Let it take the old states too.")
 
 
+def refuses(*args):
+    raise TypeError("__cinit__() takes exactly 3 positional arguments (1 given)")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "is_meant"),
+    [
+        ("library.Tree.__cinit__", "library.pyx", True),
+        ("library.Tree.__cinit__", "library.py", False),
+        ("library.Tree.grow", "library.pyx", False),
+    ],
+)
+def test_a_constructor_of_cython(unpickling, monkeypatch, name, file, is_meant):
+    code = refuses.__code__.replace(co_name=name, co_filename=file)
+    library = types.ModuleType("library")
+    library.__file__ = "/site-packages/library.so"
+    library.Tree = type("Tree", (), {"__module__": "library"})
+    library.Tree.__new__ = types.FunctionType(code, {})
+    monkeypatch.setitem(sys.modules, "library", library)
+    hint = hint_of(unpickling.loads, b"\x80\4]clibrary\nTree\nK\1\x85Ra.")
+    assert hint.startswith("library.Tree takes other arguments") is is_meant
+    assert hint.endswith("use the version of library that wrote it.") is is_meant
+
+
 def test_a_placeholder_in_a_state(unpickling):
     state = b"}\x8c\5nodescno_such\nnodes\n)Rs"
     data = f"\x80\4]c{HERE}\nSums\n)\x81".encode("latin-1") + state + b"ba."

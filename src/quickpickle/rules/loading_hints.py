@@ -130,7 +130,9 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     )
     if is_exception and frames and _fails_before_super(error, target):
         return _of_exception(target, facts)
-    if type(error) is not TypeError or frames or not _OTHER_ARGUMENTS.search(message):
+    if type(error) is not TypeError or not _OTHER_ARGUMENTS.search(message):
+        return None
+    if frames and not _is_cythons_own(frames, message):
         return None
     if isinstance(target, type):
         name = full_name(target)
@@ -153,6 +155,14 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
         f"{function.__qualname__}() takes other arguments than the pickle has: it was changed "
         f"{CHANGED}. To load this pickle, {_remedy(function.__module__, message)}."
     )
+
+
+def _is_cythons_own(frames: list[Any], message: str) -> bool:
+    """Whether a function of Cython itself has refused its arguments: that has a frame there."""
+    code = frames[-1].f_code
+    name = code.co_name.rpartition(".")[2]
+    is_python = code.co_filename.endswith(".py")
+    return len(frames) == 1 and not is_python and message.startswith(f"{name}() takes ")
 
 
 def _function_of(target: Any) -> Any:
