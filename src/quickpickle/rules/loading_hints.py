@@ -229,9 +229,13 @@ def _fails_before_super(error: Exception, cls: type) -> bool:
         if instruction.argval == "super" and "LOAD" in instruction.opname
     }
     # The instructions of the call begin where the word "super" begins.
-    ends = [end for start, end, column, _ in positions if end and (start, column) in starts]
-    at = positions[traceback.tb_lasti // 2][0]
-    return at is not None and bool(ends) and at <= max(ends)
+    ends = [
+        (end, end_column or 0)
+        for start, end, column, end_column in positions
+        if end and (start, column) in starts
+    ]
+    line, _, column, _ = positions[traceback.tb_lasti // 2]
+    return line is not None and bool(ends) and (line, column or 0) <= max(ends)
 
 
 def _of_date(error: Exception, facts: Facts) -> str | None:

@@ -291,7 +291,7 @@ def _is_namespace(package: str) -> bool:
 
 
 def _of_new_pathlib(name: str, facts: Facts) -> str:
-    text = "Paths are in pathlib._local since Python 3.13, which wrote this pickle"
+    text = "Paths are in pathlib._local in Python 3.13, which wrote this pickle"
     if name == _OF_ANOTHER_SYSTEM:
         kind = f"Pure{name}"
         return (
