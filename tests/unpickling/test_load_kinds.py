@@ -6,6 +6,7 @@ import abc
 import functools
 import io
 import pickle
+import re
 import sys
 import types
 
@@ -73,10 +74,12 @@ def test_a_class_that_is_none_any_more(unpickling, protocol, change, obj):
 
 def test_a_function_that_is_none_any_more(unpickling, protocol, change):
     data = pickle.dumps([Calls("Changing")], protocol)
-    change(7)
-    hint = hint_of(unpickling.loads, data)
-    assert hint.startswith(f"{HERE}.Changing is no class or function any more, but of type int")
-    assert hint.endswith(f"{ELSEWHERE}.")
+    for obj, kind in ((7, "int"), (re.compile("a"), "re.Pattern"), (Number(7), f"{HERE}.Number")):
+        change(obj)
+        hint = hint_of(unpickling.loads, data)
+        start = f"{HERE}.Changing is no class or function any more, but of type {kind}"
+        assert hint.startswith(start)
+        assert hint.endswith(f"{ELSEWHERE}.")
 
 
 class Calls:

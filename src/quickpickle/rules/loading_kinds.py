@@ -11,6 +11,7 @@ import re
 from pickle import UnpicklingError
 from typing import Any, Final
 
+from .errors import c_type_name
 from .hints import full_name
 from .load_facts import CHANGED, Facts, message_of
 from .loading_names import named, renamed_elsewhere
@@ -46,7 +47,7 @@ def of_another_kind(error: Exception, facts: Facts, target: Any, frames: list[An
         return _of_no_class(name, "class", obj, facts)
     if type(error) is not TypeError:
         return None
-    if message == f"{type(target).__name__!r} object is not callable":
+    if message == f"'{c_type_name(type(target))}' object is not callable":
         return _of_no_class(name, "class or function", target, facts)
     if isinstance(target, type) or target is _RECONSTRUCTOR:
         if message.startswith("Can't instantiate abstract class "):
