@@ -185,6 +185,12 @@ def _elsewhere(facts: Facts, module: str, name: str, missing: str) -> str:
 
 
 def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> str:
+    known = _of_known_module(module, name, missing, facts)
+    return known or _of_unknown_module(module, name, missing, facts)
+
+
+def _of_known_module(module: str, name: str, missing: str, facts: Facts) -> str | None:
+    """A module of the standard library or of NumPy, or the one of the main script."""
     if missing == "numpy._core":
         return (
             "numpy._core is named so since NumPy 2, which wrote this pickle: it needs NumPy 2, and "
@@ -214,6 +220,10 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
         return _text_mode()
     if missing in sys.stdlib_module_names:
         return _of_another_python(module, name, missing, facts)
+    return None
+
+
+def _of_unknown_module(module: str, name: str, missing: str, facts: Facts) -> str:
     parent, _, last = missing.rpartition(".")
     near_top = None if parent else _near_top(module, name, missing)
     if near_top is not None:
