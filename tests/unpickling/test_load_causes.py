@@ -646,6 +646,11 @@ def test_old_protocols_that_are_cut_off(unpickling, protocol_number):
     hint = hint_of(failure(unpickling.loads, data[:cut]))
     assert hint.startswith("The pickle is cut off")
     assert f"{cut} bytes" in hint
+    # A list of one item has no mark, so the item has no place before it is there.
+    data = pickle.dumps({"a key of some length": ["x" * 50]}, protocol_number)
+    error = failure(unpickling.loads, data[: data.index(b"xxx") + 3])
+    assert error.path is None
+    assert hint_of(error).startswith("The pickle is cut off")
     # Nothing was right before: it may be anything.
     assert "cut off" not in hint_of(failure(unpickling.loads, b"X\xff\0\0\0abc"))
 

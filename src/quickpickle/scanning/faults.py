@@ -68,6 +68,9 @@ _OTHER_ACTIONS: Final = {
 }
 _UNKNOWN: Final = "an object"
 
+# How many bytes of protocol 0 or 1 were loaded, if they have an object, or none yet.
+_SOME: Final = 2
+_MANY: Final = 16
 # The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
 # The beginnings of the loader's messages about a byte that is no opcode, or not in its place.
@@ -243,7 +246,8 @@ def _ends_early(fault: Fault) -> str:
 
 def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | None:
     """How many bytes are not there, of those that the last opcode says it has."""
-    if start[:1] != op.PROTO and (found.offset < 2 or found.path is None):
+    least = _MANY if found.path is None else _SOME
+    if start[:1] != op.PROTO and found.offset < least:
         return None  # protocols 0 and 1 have no mark: then some opcodes have to be right
     size = source.size if fault.read is None else fault.consumed
     end = end_of_opcode(source, found.offset)
