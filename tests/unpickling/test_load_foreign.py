@@ -122,11 +122,17 @@ def test_the_commands_say_so(kind, tmp_path, capsys):
         b"cno_such.module\nname",
         b"I12\np0\n",
         b"\xffname: x",
+        b"Rsome words here\np0\n.",
+        b"Cdecimal\nDecimal\np0\n(V1.5\np1\ntp2\nRp3\n.",
     ],
     ids=repr,
 )
 def test_damaged_pickles_are_no_texts(unpickling, data):
     assert "This is text" not in hint_of(unpickling.loads, data)
+
+
+def test_a_quote_before_a_pickle_is_no_string(unpickling):
+    assert "JSON" not in hint_of(unpickling.loads, b'"' + pickle.dumps([1], 4))
 
 
 def test_a_name_that_is_not_found_is_no_text(unpickling):

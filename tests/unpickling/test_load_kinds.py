@@ -362,6 +362,8 @@ def test_names_of_python_2_that_have_one_place_in_python_3(unpickling, protocol_
 def test_modules_that_went_with_python_2(unpickling):
     expected = "sets is no part of Python since 3.0: load it with an earlier version, or with"
     assert hint_of(unpickling.loads, named("sets", "NotElsewhere", 2)).startswith(expected)
+    hint = hint_of(unpickling.loads, named("exceptions", "NotElsewhere", 2))
+    assert hint.startswith("Python 3 has no builtin NotElsewhere.")
     # Python 2 has not written that.
     assert hint_of(unpickling.loads, named("sets", "NotElsewhere")).startswith("Here is no sets")
 

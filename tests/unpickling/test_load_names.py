@@ -235,6 +235,8 @@ def test_control_characters_are_escaped(unpickling, odd):
             assert len(lines) <= 2
             assert all(line.isprintable() for line in lines)
             assert lines[0].startswith("unpickling failed at obj[0] (byte ")
+            is_damage = lines[1:] == ["A name has no such characters, so the pickle is damaged."]
+            assert is_damage is (odd != "a\r")
     lines = f"\x80\2]c{odd}\nx\na.".encode("latin1", "replace")
     (note,) = failure(unpickling.loads, lines).__notes__
     assert note.count("\n") <= 1

@@ -77,7 +77,7 @@ _BY_PATTERN: Final[list[tuple[re.Pattern[bytes], str]]] = [
     (re.compile(rb"\s*<\?xml|\s*<!--|\s*<[a-zA-Z][\w:-]*[\s/>]"), "This is XML or HTML."),
     (
         re.compile(
-            rb"\s*(?:[\[{]\s*(?:[\[{\"\]}]|-?\d|true|false|null)|\"(?:[^\"\\\n]|\\.)*(?:\"\s*)?\Z)"
+            rb"\s*(?:[\[{]\s*(?:[\[{\"\]}]|-?\d|true|false|null)|\"(?:[^\"\\\0-\x1f]|\\.)*(?:\"\s*)?\Z)"
         ),
         "This looks like JSON: use json.load.",
     ),
@@ -179,7 +179,7 @@ def recognise_text(start: Any) -> str | None:
     line, _, _ = start[:_LONGEST_LINE].partition(b"\n")
     if not _WORDS.match(line) or any(byte < 32 and byte not in b"\t\r\n" for byte in start):
         return None
-    if start[:1] == b"V" or _is_whole(start):
+    if start[:1] == b"V" or _is_whole(start) or _OF_MEMO.search(start):
         return None  # of protocol 0, as a str or the id of an object
     words = line.decode("ascii", "replace").strip()
     return f"This is text, and no pickle: {words[:_SHOWN]!r}."

@@ -80,6 +80,10 @@ def of_name(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     if facts.module.endswith("…") or facts.name.endswith("…"):
         return None  # a part of a very long name
     module, name = in_python3(facts.module, facts.name, facts)
+    # A carriage return at the end is what text mode leaves.
+    is_odd = not f"{module}{name}".isprintable() and "\r\n" not in f"{module}\n{name}\n"
+    if is_odd and isinstance(error, (ImportError, AttributeError)):
+        return "A name has no such characters, so the pickle is damaged."
     if facts.opcode in _EXTENSIONS and isinstance(error, (ImportError, AttributeError)):
         return (
             f"copyreg has {module}.{name} for this extension code. If that is elsewhere now, "
@@ -208,7 +212,7 @@ def _of_known_module(module: str, name: str, missing: str, facts: Facts) -> str 
             f"{module} is a module of Python 2, and protocol {facts.proto} does not translate its "
             f"names: load with {renamed(facts, *known, whole_module=is_whole)}."
         )
-    if missing == "__builtin__":
+    if missing == "__builtin__" or (missing == "exceptions" and facts.proto < 3):
         return _of_old_builtin(name, facts)
     gone = _GONE.get(missing) or ("3.0" if facts.proto < 3 and missing in _OF_PYTHON2 else None)
     if gone is not None:
