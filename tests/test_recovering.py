@@ -461,6 +461,11 @@ def test_compressed_files_that_are_cut_off(tmp_path):
         assert 1000 < len(found.value) < 4000
         assert found.value == whole[: len(found.value)]
         assert isinstance(found.error.__cause__, EOFError)
+        module = {"gz": gzip, "bz2": bz2}[name]
+        with module.open(path) as file:
+            again = recover(file)
+        assert again.value == found.value
+        assert isinstance(again.error.__cause__, EOFError)
     path.write_bytes(bz2.compress(pickle.dumps([1]))[:-2])
     try:
         found = recover(path)

@@ -112,12 +112,11 @@ def load(
                 if mmap and _check_mappable(opened, content is not start):
                     obj = load_mapped(MappedFile(opened), **options)
                 elif content is start and _is_small(opened):
-                    obj = loads(opened.read(), **options, policy=policy)
+                    obj = loads(start.read(), **options, policy=policy)
                 else:
                     obj = load_file(content, **options, policy=policy)
                 if content is not start:
-                    while content.read(1 << 16):
-                        pass
+                    _read_to_end(content)
             except Exception as error:
                 error.add_note(f"while loading {os.fsdecode(path)!r}")
                 raise
@@ -125,6 +124,23 @@ def load(
     except BaseException as error:
         drop_frames(error)
         raise
+
+
+def _read_to_end(content: Any) -> None:
+    """Read what is behind the pickle in a compressed file, at whose end its checksum is."""
+    try:
+        while content.read(1 << 16):
+            pass
+    except Exception as error:  # of zlib, lzma and others, each has its own
+        tell = _tell_of(content)
+        _note_reading(error, None if tell is None else tell())
+        raise
+
+
+def _note_reading(error: Exception, consumed: int | None) -> None:
+    from .scanning.faults import note_reading
+
+    note_reading(error, consumed)
 
 
 def _check_mmap(file: object, policy: Policy | None) -> None:
@@ -265,14 +281,17 @@ def _each(file: Any, of: str, load_one: Callable[[Any], Any]) -> Iterator[Any]:
     """The objects of a file one after the other; `of` is what notes say of the file."""
     number, tell = 0, _tell_of(file)
     while True:
-        position = None
+        position, is_between = None, True
         try:
             position = None if tell is None else tell()
             rest = _rest(file, position)
             if rest is None:
                 return
+            is_between = False
             obj = load_one(rest)
         except Exception as error:
+            if is_between:
+                _note_reading(error, 0)
             where = "" if position is None else f", from byte {position:,} on"
             error.add_note(f"while loading pickle number {number}{of}{where}")
             raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -269,10 +269,8 @@ def _place_of(error: Exception) -> tuple[str | None, int | None]:
 def read_all(file: Any) -> tuple[bytes, Exception | None]:
     """The bytes of a file, and the exception that ended them if it is compressed and damaged."""
     if hasattr(file, "readline"):
-        pieces = []
-        while piece := as_bytes(file.read(1 << 20)):
-            pieces.append(piece)
-        return b"".join(pieces), None
+        # A compressed file gives what it has by read1(), and by read() all or nothing.
+        return _read_pieces(getattr(file, "read1", None) or file.read)
     if not is_path(file, "readline"):
         return as_bytes(file), None
     with open_to_read(os.fspath(file)) as opened:
@@ -280,15 +278,19 @@ def read_all(file: Any) -> tuple[bytes, Exception | None]:
         content: Any = decompressed(start)
         if content is start:
             return start.read(), None
-        pieces = []
-        try:
-            while piece := content.read1(_PIECE):
-                pieces.append(piece)
-        except Exception as error:  # of zlib, lzma and others, each has its own
-            if not pieces:
-                raise
-            return b"".join(pieces), error
-        return b"".join(pieces), None
+        return _read_pieces(content.read1)
+
+
+def _read_pieces(read: Callable[[int], Any]) -> tuple[bytes, Exception | None]:
+    pieces: list[bytes] = []
+    try:
+        while piece := as_bytes(read(_PIECE)):
+            pieces.append(piece)
+    except Exception as error:  # of zlib, lzma and others, each has its own
+        if not pieces:
+            raise
+        return b"".join(pieces), error
+    return b"".join(pieces), None
 
 
 def _describe(value: Any) -> str:

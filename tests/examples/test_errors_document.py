@@ -50,6 +50,10 @@ def test_each_message_is_in_the_list_at_the_top():
 FAILING = {
     "AttributeError: Can't get attribute 'X' on <module '__main__'": b"c__main__\nX\n.",
     "ModuleNotFoundError: No module named 'old_name'": b"cold_name\nX\n.",
+    "UnpicklingError: NEWOBJ class argument must be a type, not function": (
+        b"\x80\4ccopy\ncopy\n)\x81."
+    ),
+    "UnpicklingError: A load persistent id instruction was encountered": b"NQ.",
     "UnicodeDecodeError: 'ascii' codec can't decode byte 0xe4 in position 0": b"\x80\2U\1\xe4.",
     "UnpicklingError: invalid load key, '<'": b"<",
     "EOFError: Ran out of input": b"",

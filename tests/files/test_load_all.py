@@ -252,6 +252,20 @@ def test_wrong_arguments_at_once(tmp_path):
             list(quickpickle.load_all(file))
 
 
+def test_a_compressed_file_that_is_cut_off_between_pickles(tmp_path):
+    path = tmp_path / "all.pkl.gz"
+    data = gzip.compress(pickle.dumps(1) * 2)
+    path.write_bytes(data[:-1])
+    loaded = quickpickle.load_all(path)
+    assert [next(loaded), next(loaded)] == [1, 1]
+    with pytest.raises(EOFError) as caught:
+        next(loaded)
+    line, where = caught.value.__notes__
+    assert line.startswith("reading failed after 0 bytes\nThe compressed file is cut off")
+    assert (caught.value.path, caught.value.offset) == (None, 0)
+    assert where.startswith("while loading pickle number 2 of ")
+
+
 def test_a_text_file():
     """load says what to do about it."""
     with pytest.raises(TypeError) as caught:

@@ -71,6 +71,33 @@ def test_load_says_which_file(tmp_path):
         assert file == f"while loading {str(path)!r}"
 
 
+@pytest.mark.parametrize("data", [b"\x1f", b"B", b"BZ", b"\xfd7zXZ", b"(", b"(\xb5"], ids=repr)
+def test_a_file_that_ends_as_a_compressed_one_begins(tmp_path, data):
+    path = tmp_path / "short"
+    path.write_bytes(data)
+    assert outcome(lambda: quickpickle.load(path)) == outcome(lambda: pickle.loads(data))
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a.bz2", "a.xz", pytest.param("a.zst", marks=needs_zstd)])
+def test_a_compressed_file_that_ends_behind_the_pickle(tmp_path, name):
+    """Its checksum is read too: that the file has failed there is noted as any such failure."""
+    path = tmp_path / name
+    quickpickle.dump([1], path)
+    size = len(pickle.dumps([1]))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(EOFError) as caught:
+        quickpickle.load(path)
+    note, file = caught.value.__notes__
+    line, hint = note.split("\n")
+    if caught.value.offset is not None:  # the file of a zstandard cannot seek
+        assert (line, caught.value.offset) == (f"reading failed after {size} bytes", size)
+    assert line.startswith("reading failed ")
+    assert caught.value.path is None
+    assert hint.startswith("The compressed file is cut off")
+    assert file == f"while loading {str(path)!r}"
+    assert quickpickle.recover(path).value == [1]
+
+
 @needs_posix
 @pytest.mark.parametrize(
     "name",

@@ -56,6 +56,8 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("lookup_pack.inner.y", "X", "lookup_pack.inner has no file for lookup_pack.inner.y"),
         ("lookup_plain.a.b", "X", "lookup_plain has no file for lookup_plain.a"),
         ("lookup_none", "X", "there is no module lookup_none"),
+        ("json\r", "X\r", "the file went through text, which has changed its line ends"),
+        ("json", "X\r", "the file went through text, which has changed its line ends"),
         ("lookup_none.part", "X", "there is no module lookup_none"),
         ("../lookup_plain", "X", None),
         ("", "X", None),

@@ -17,7 +17,14 @@ from pickle import PicklingError, UnpicklingError
 import pytest
 
 from quickpickle.format import foreign
-from quickpickle.rules import advice, hints, loading_early, loading_hints, loading_names
+from quickpickle.rules import (
+    advice,
+    hints,
+    loading_early,
+    loading_hints,
+    loading_kinds,
+    loading_names,
+)
 from quickpickle.rules.hints import find_file_hint, find_hint
 from quickpickle.rules.load_facts import Facts
 from quickpickle.rules.loading_hints import find_load_hint, find_read_hint
@@ -152,6 +159,61 @@ LOADING = {
         TypeError("unsupported operand"),
         at("REDUCE", target=function),
     ),
+    "a call of a class that calls a number": (
+        "any more, but of type",
+        frames_of("__init__", TypeError("'int' object is not callable")),
+        at("REDUCE", target=Plain),
+    ),
+    "another object that is not callable": (
+        "any more, but of type",
+        TypeError("'str' object is not callable"),
+        at("REDUCE", target=5),
+    ),
+    "a type that is wanted elsewhere": (
+        "any more, but of type",
+        UnpicklingError("NEWOBJ class argument must be a type, not int"),
+        at("NEWOBJ", target=Plain),
+    ),
+    "an abstract class of its own": (
+        "is abstract: it was",
+        frames_of("__new__", TypeError("Can't instantiate abstract class X")),
+        at("NEWOBJ", target=Plain),
+    ),
+    "a base of its own": (
+        "derives from another builtin class",
+        frames_of("__new__", TypeError("object.__new__(X) is not safe, use int.__new__()")),
+        at("REDUCE", target=Plain),
+    ),
+    "getattr with another error": (
+        "it was renamed or removed",
+        TypeError("attribute name must be string, not 'int'"),
+        at("REDUCE", "builtins", "getattr", target=getattr),
+    ),
+    "an attribute of no object": (
+        "it was renamed or removed",
+        AttributeError("no attribute"),
+        at("REDUCE", "builtins", "getattr", target=getattr),
+    ),
+    "items of a dict": (
+        "and the pickle has items for it",
+        TypeError("'X' object does not support item assignment"),
+        at("SETITEMS", "builtins", "dict"),
+    ),
+    "items, and another error": (
+        "and the pickle has items for it",
+        TypeError("unhashable type: 'list'"),
+        at("SETITEMS", name="Plain"),
+    ),
+    "no Placeholder": (
+        "is a Placeholder, for what is not found",
+        AttributeError("'PlaceholderText' object has no attribute 'y'"),
+        at("BUILD", target=Plain()),
+    ),
+    "a Placeholder that is called": (
+        "is a Placeholder, for what is not found",
+        frames_of("call", TypeError("unsupported operand type(s) for +: 'Placeholder' and 'int'")),
+        at("REDUCE", target=Plain),
+    ),
     "not frozen": ("is frozen", AttributeError("cannot assign"), at("BUILD", target=Slots())),
     "frozen elsewhere": (
         "is frozen",
@@ -250,7 +312,10 @@ LOADING = {
 
 SOURCE = "".join(
     re.sub(r'"\s+f?"', "", Path(module.__file__).read_text("utf-8"))
-    for module in (hints, loading_hints, loading_names, loading_early, foreign, advice)
+    for module in (
+        *(hints, loading_hints, loading_names, loading_kinds, loading_early),
+        *(foreign, advice),
+    )
 )
 
 
@@ -268,6 +333,8 @@ READING = [
     (find_read_hint, loading_hints._WRITE_ONLY, OSError(errno.EIO, "Input/output error")),
     (find_read_hint, loading_hints._NO_WRITER, OSError(errno.EPIPE, "Broken pipe")),
     (find_read_hint, loading_hints._DOES_NOT_BLOCK, BlockingIOError()),
+    (find_read_hint, loading_hints._CUT_OFF, EOFError("Ran out of input")),
+    (find_read_hint, loading_hints._CUT_OFF, ValueError("Compressed file ended before the end")),
     (find_file_hint, hints._TEXT_FILE, TypeError("a bytes-like object is required")),
     (find_file_hint, hints._CLOSED, ValueError("write would block")),
     (find_file_hint, hints._NO_ROOM, OSError(errno.EFBIG, "File too large")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import datetime as dt
 import enum
 import functools
@@ -11,6 +12,7 @@ import random
 import sys
 import time
 import types
+import typing
 
 import pytest
 
@@ -81,6 +83,18 @@ class Cover(enum.Enum):
     ONE = Boom()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Compact:
+    kind: typing.ClassVar[int] = 1
+    first: int
+    second: object
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wider(Compact):
+    third: object = None
+
+
 class Owner:
     def method(self):
         pass
@@ -119,6 +133,8 @@ PLAIN = {
     "a count": ("obj['a']", lambda: collections.Counter(a=Boom())),
     "a slice": ("obj.stop", lambda: slice(1, Boom())),
     "a namedtuple": ("obj.second", lambda: Pair(1, Boom())),
+    "a dataclass with slots": ("obj.second", lambda: Compact(1, Boom())),
+    "one that derives from it": ("obj.third['a']", lambda: Wider(1, 2, {"a": Boom()})),
     "a subclass of tuple": ("obj[1]", lambda: Triple([1, Boom()])),
     "a member of an enum": ("obj.value", lambda: Cover.ONE),
     "a namespace": ("obj.a", lambda: types.SimpleNamespace(a=Boom())),

@@ -309,6 +309,42 @@ def test_an_object_that_has_its_attributes_has_another_fault(unpickling, cls):
     assert not hint_of(error)
 
 
+class BadAttribute:
+    """Its hash asks for what no object of it has."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __hash__(self):
+        return hash(self.name.absent)
+
+
+class OfParent:
+    """Its hash asks its parent, which is empty by then."""
+
+    def __init__(self, parent):
+        self.parent = parent
+
+    def __hash__(self):
+        return hash(self.parent.name)
+
+
+def test_an_attribute_that_is_never_there(unpickling):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BadAttribute, "__hash__", object.__hash__)
+        data = pickle.dumps([{BadAttribute("a")}], 4)
+    error = failure(unpickling.loads, data)
+    assert type(error) is AttributeError
+    assert not hint_of(error)
+
+
+def test_a_hash_of_an_object_that_is_empty(unpickling):
+    node = Node("a")
+    node.others.add(OfParent(node))
+    hint = hint_of(failure(unpickling.loads, pickle.dumps([node], 4)))
+    assert "to which it leads itself, so its __hash__ is called before it has" in hint
+
+
 class CountingDict(dict):
     def __init__(self):
         self.changes = 0
@@ -400,6 +436,13 @@ class FailsLaterError(Exception):
         self.entry = REGISTRY[number]
 
 
+class FailsBehindError(Exception):
+    # fmt: off
+    def __init__(self, number):
+        super().__init__(number); self.entry = REGISTRY[number]  # noqa: E702
+    # fmt: on
+
+
 class WithoutSuperError(Exception):
     def __init__(self, number):
         self.entry = REGISTRY[number]
@@ -410,6 +453,7 @@ EXCEPTIONS = {
     "OfLongResponseError": True,
     "OfTwoError": True,
     "FailsLaterError": False,
+    "FailsBehindError": False,
     "WithoutSuperError": False,
 }
 
@@ -602,6 +646,11 @@ def test_old_protocols_that_are_cut_off(unpickling, protocol_number):
     hint = hint_of(failure(unpickling.loads, data[:cut]))
     assert hint.startswith("The pickle is cut off")
     assert f"{cut} bytes" in hint
+    # A list of one item has no mark, so the item has no place before it is there.
+    data = pickle.dumps({"a key of some length": ["x" * 50]}, protocol_number)
+    error = failure(unpickling.loads, data[: data.index(b"xxx") + 3])
+    assert error.path is None
+    assert hint_of(error).startswith("The pickle is cut off")
     # Nothing was right before: it may be anything.
     assert "cut off" not in hint_of(failure(unpickling.loads, b"X\xff\0\0\0abc"))
 

@@ -180,7 +180,7 @@ def test_a_near_miss_of_a_package(unpickling, shop):
     assert type(loaded).__module__ == "shop_of_tests"
     hint = hint_of(failure(unpickling.loads, named("shop_of_test.texts", "Text")))
     assert pair_of(hint) == ("shop_of_test", "shop_of_tests")
-    assert "shop_of_tests.texts has a Text" in hint
+    assert "shop_of_tests.texts has Text" in hint
 
 
 def test_a_near_miss_is_not_imported(unpickling, shop):
@@ -236,6 +236,8 @@ def test_control_characters_are_escaped(unpickling, odd):
             assert len(lines) <= 2
             assert all(line.isprintable() for line in lines)
             assert lines[0].startswith("unpickling failed at obj[0] (byte ")
+            is_damage = lines[1:] == ["A name has no such characters, so the pickle is damaged."]
+            assert is_damage is (odd != "a\r")
     lines = f"\x80\2]c{odd}\nx\na.".encode("latin1", "replace")
     (note,) = failure(unpickling.loads, lines).__notes__
     assert note.count("\n") <= 1

@@ -1144,7 +1144,10 @@ def test_hints_hold_for_their_cause_only():
     for missing, expected in (("distutils", "3.12"), ("cgi", "3.13")):
         error = ModuleNotFoundError("…", name=missing)
         hint = find_load_hint(error, Facts("GLOBAL", missing, "X", proto=4))
-        assert hint == f"{missing} is no part of Python since {expected}."
+        assert hint == (
+            f"{missing} is no part of Python since {expected}: load it with an earlier version, or "
+            'with missing="placeholder".'
+        )
     error = ModuleNotFoundError("…", name="sklearn")
     hint = find_load_hint(error, Facts("GLOBAL", "sklearn.tree", "X", proto=4))
     assert hint == "Here is no sklearn: pip install scikit-learn."

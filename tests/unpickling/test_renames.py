@@ -71,6 +71,36 @@ def test_names(unpickling, case):
             assert load() is CASES[case]
 
 
+@pytest.mark.parametrize("protocol_number", range(6))
+def test_a_class_in_a_class_in_each_protocol(unpickling, protocol_number):
+    """Protocols before 4 have no names with dots, but the new ones do."""
+    header = op.PROTO + bytes([protocol_number]) if protocol_number >= 2 else b""
+    data = header + op.GLOBAL + b"nested\nClass\n."
+    for load in ways(unpickling, data, renames=MAP):
+        assert load() is Thing.Inner
+    policy = Policy().allow(f"{HERE}.Thing.Inner")
+    for load in ways(unpickling, data, renames=MAP, policy=policy):
+        assert load() is Thing.Inner
+    for load in ways(unpickling, data, renames=MAP, policy=Policy()):
+        with pytest.raises(PolicyError):
+            load()
+    assert unpickling.loads(data, renames=MAP, missing="placeholder") is Thing.Inner
+
+    class Own(unpickling.Unpickler):
+        def find_class(self, module, name):
+            return super().find_class(module, name)
+
+    assert Own(io.BytesIO(data), renames=MAP).load() is Thing.Inner
+    with pytest.raises(AttributeError, match=r"Thing\.Gone"):
+        unpickling.loads(data, renames={"nested.Class": f"{HERE}:Thing.Gone"})
+    # A name of the pickle's own with a dot is none there, with renames or without.
+    if protocol_number < 4:
+        data = header + op.GLOBAL + f"{HERE}\nOther.Inner\n.".encode()
+        for load in ways(unpickling, data, renames={"old": "new"}):
+            with pytest.raises(AttributeError):
+                load()
+
+
 def test_instances(unpickling, protocol):
     data = pickle.dumps([Thing(), Other()], protocol)
     for load in ways(unpickling, data, renames={f"{HERE}.Thing": f"{HERE}.Other"}):

@@ -64,7 +64,7 @@ cdef object find_class(Loader self, object module, object name):
                 if value != NULL:
                     return <object>value
             return getattr(found, name)
-    return loading.find_class(module, name, self.proto, self.fix_imports)
+    return loading.find_class(module, name, self.proto, self.fix_imports, self.renames)
 
 
 cdef object imported_module(str name):

@@ -35,7 +35,14 @@ _BY_START: Final[list[tuple[bytes, str]]] = [
     (b"PAR1", "This is a Parquet file: use pandas.read_parquet."),
     (b"ARROW1\0\0", "This is an Arrow file: use pyarrow.ipc.open_file, or pandas.read_feather."),
     (b"SQLite format 3\0", "This is an SQLite database: use sqlite3.connect."),
+    (b"GGUF", "This is a GGUF file, as llama.cpp reads them."),
+    (b"MATLAB 5.0 MAT-file", "This is a MATLAB file: use scipy.io.loadmat."),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "This is an old file of Excel or Word: pandas.read_excel.",
+    ),
     (b"\x89PNG\r\n\x1a\n", "This is a PNG image."),
+    (b"GIF8", "This is a GIF image."),
     (b"\xff\xd8\xff", "This is a JPEG image."),
     (b"%PDF-", "This is a PDF document."),
     (b"\x7fELF", "This is a program or library (ELF)."),
@@ -53,7 +60,8 @@ _BY_PATTERN: Final[list[tuple[re.Pattern[bytes], str]]] = [
     # The first byte, 0x80, as latin-1, cp1252, cp437 and the like have it, in UTF-8 or UTF-16.
     (
         re.compile(
-            rb"(?:\xef\xbb\xbf)?(?:\xc2\x80|\xe2\x82\xac|\xef\xbf\xbd|\xc3[\x84\x87]|\?)[\x02-\x05]"
+            rb"(?:\xef\xbb\xbf)?(?:(?:\xc3\x82)?\xc2\x80|\xe2\x82\xac|\xef\xbf\xbd|\xed\xb2\x80"
+            rb"|\xc3[\x84\x87]|\?)[\x02-\x05]"
         ),
         TEXT_MODE,
     ),
@@ -68,8 +76,18 @@ _BY_PATTERN: Final[list[tuple[re.Pattern[bytes], str]]] = [
     ),
     (re.compile(rb"\s*<\?xml|\s*<!--|\s*<[a-zA-Z][\w:-]*[\s/>]"), "This is XML or HTML."),
     (
-        re.compile(rb"\s*(?:[\[{]\s*(?:[\[{\"\]}]|-?\d|true|false|null)|\")"),
+        re.compile(
+            rb"\s*(?:[\[{]\s*(?:[\[{\"\]}]|-?\d|true|false|null)|\"(?:[^\"\\\0-\x1f]|\\.)*(?:\"\s*)?\Z)"
+        ),
         "This looks like JSON: use json.load.",
+    ),
+    (
+        re.compile(rb"[\xcd-\xcf]\x9aW\x13|\x13W\x9a[\xcd-\xcf]"),
+        "This is a database of GDBM, such as shelve writes: use shelve.open.",
+    ),
+    (
+        re.compile(rb"\0{16,}\Z"),
+        "It begins with null bytes only, as a file whose contents never got to the disk.",
     ),
     (
         re.compile(rb"....\0{4}\{\s*\"[^\"\\]*\"\s*:\s*\{", re.DOTALL),
@@ -82,6 +100,12 @@ _MARKS: Final = ((b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xf
 _WORDS: Final = re.compile(
     rb"[A-Z][a-z]{2,}(?:[ ,:;'-]+[A-Za-z0-9]+)+|[A-Z][a-z]{4,}[.!]?\s*\Z|\d{3} [A-Z][a-z]{2,}"
 )
+_OF_MEMO: Final = re.compile(rb"^[(\]}\w]{0,3}[gp]\d+\r?$", re.MULTILINE)  # lines of protocol 0
+# An opcode whose argument is the rest of the line, and a line that is none.
+_WRONG_LINE: Final = re.compile(
+    rb"[gp](?!\d+\r?$)|[IL](?!-?\d+L?\r?$)|F(?!-?(?:\d|inf|nan))|S(?!['\"])|[ci]\S* ", re.MULTILINE
+)
+_SHORTEST_TEXT: Final = 4  # characters
 _LONGEST_LINE: Final = 200  # bytes
 _FIRST_OPCODE: Final = 2  # where the one behind the first begins, or it is not whole
 _LONGEST_WORD: Final = 16  # bytes that may look like opcodes
@@ -113,11 +137,31 @@ def recognise(start: Any) -> str | None:
     return recognise_text(start)
 
 
-def recognise_at(start: Any, offset: int) -> str | None:
-    """The same for data that cannot be read as a pickle from an offset on."""
-    if offset <= _FIRST_OPCODE and (text := recognise(start)) is not None:
-        return text
-    return recognise_text(start) if offset <= _LONGEST_WORD else None
+def recognise_at(start: Any, offset: int, *, is_misread: bool = False) -> str | None:
+    """The same for data that cannot be read as a pickle from an offset on.
+
+    `is_misread` says that the opcode there is none, or finds nothing of what it needs.
+    """
+    start = bytes(start[:LOOKED_AT])
+    found = None
+    if offset <= _FIRST_OPCODE:
+        found = recognise(start)
+    elif offset <= _LONGEST_WORD:
+        # P is the opcode of a persistent id, so a pickle may begin like some of them.
+        found = next(
+            (
+                text
+                for mark, text in _BY_START
+                if start.startswith(mark) and (offset < len(mark) or mark[:1] != b"P")
+            ),
+            None,
+        ) or recognise_text(start)
+    if found is not None:
+        return found
+    if _WRONG_LINE.match(start):
+        return _recognise_line(start, 0)
+    is_wrong = is_misread or _WRONG_LINE.match(start, offset) is not None
+    return _recognise_line(start, offset) if is_wrong and offset <= _FIRST_OPCODE else None
 
 
 def recognise_text(start: Any) -> str | None:
@@ -135,10 +179,30 @@ def recognise_text(start: Any) -> str | None:
     line, _, _ = start[:_LONGEST_LINE].partition(b"\n")
     if not _WORDS.match(line) or any(byte < 32 and byte not in b"\t\r\n" for byte in start):
         return None
-    if start[:1] == b"V" or _is_whole(start):
+    if start[:1] == b"V" or _is_whole(start) or _OF_MEMO.search(start):
         return None  # of protocol 0, as a str or the id of an object
     words = line.decode("ascii", "replace").strip()
     return f"This is text, and no pickle: {words[:_SHOWN]!r}."
+
+
+def _recognise_line(start: bytes, offset: int) -> str | None:
+    """Text of any kind, such as a table in CSV; but not protocol 0, which is text as well.
+
+    >>> _recognise_line(b"id,name\\n1,x\\n", 0), _recognise_line(b"lp0\\nI1\\na.", 0)
+    ("This is text, and no pickle: 'id,name'.", None)
+    """
+    try:
+        text = start.decode() if len(start) < LOOKED_AT else start[:-3].decode("utf-8", "ignore")
+    except UnicodeDecodeError:
+        return None
+    is_readable = all(char.isprintable() or char in "\t\r\n\f" for char in text)
+    text = text.strip()
+    line = text[:_LONGEST_LINE].partition("\n")[0].strip()
+    if not is_readable or len(text if offset == 0 else line) < _SHORTEST_TEXT + (offset > 0):
+        return None
+    if _OF_MEMO.search(start) or (text.endswith(".") and " " not in text):
+        return None
+    return f"This is text, and no pickle: {line[:_SHOWN]!r}."
 
 
 def _is_whole(data: bytes) -> bool:

@@ -115,7 +115,9 @@ def _describe(malformed: Any, source: Any, scanner: Any) -> tuple[str, bool]:
     if compression is not None:
         return f"this is no pickle, but compressed with {compression}: decompress it first", True
     # Behind its first opcode a text may look like a pickle, but what has a mark does not.
-    text = foreign.recognise_at(start, malformed.offset) or foreign.recognise_mark(start)
+    text = foreign.recognise_at(
+        start, malformed.offset, is_misread=not _ends_early(malformed)
+    ) or foreign.recognise_mark(start)
     if start.startswith(b"PK\3\4"):
         if text == foreign.TORCH:
             # torch.load may find another pickle than is found here, so it is not advised.
@@ -141,6 +143,11 @@ def _describe(malformed: Any, source: Any, scanner: Any) -> tuple[str, bool]:
     return what + _cut_off(malformed, source, scanner), False
 
 
+def _ends_early(malformed: Any) -> bool:
+    message: str = malformed.message
+    return message.startswith("the file ends") or ", the file has " in message
+
+
 def _sentence(text: str) -> str:
     return text.removesuffix(".")
 
@@ -158,8 +165,7 @@ def _cut_off(malformed: Any, source: Any, scanner: Any) -> str:
     """How much is missing of a pickle that ends too early."""
     from ..scanning.cut_off import missing_bytes
 
-    message = malformed.message
-    if not message.startswith("the file ends") and ", the file has " not in message:
+    if not _ends_early(malformed):
         return ""
     start = scanner.pickles[-table.P_FIELDS]
     if source.read(start, 1) != op.PROTO:

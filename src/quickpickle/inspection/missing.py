@@ -32,6 +32,8 @@ class Finder:
         """
         if module.endswith("…") or name.endswith("…"):  # cut off
             return None
+        if module.endswith("\r") or name.endswith("\r"):  # of GLOBAL, whose names are lines
+            return "the file went through text, which has changed its line ends"
         found = sys.modules.get(module)
         if found is not None:
             return _why_not_in(found, module, name)

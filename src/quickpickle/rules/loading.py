@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from .errors import c_type_name
 from .loading_errors import ABSENT, truncated
+from .renames import Renames
 from .versions import PY312, PY313, PY314, PY315
 
 # --- names
@@ -38,13 +39,16 @@ def names_in_python3(module_name: Any, name: Any) -> tuple[Any, Any]:
     return IMPORT_MAPPING.get(module_name, module_name), name
 
 
-def find_class(module_name: Any, name: Any, proto: int, fix_imports: bool) -> Any:
+def find_class(
+    module_name: Any, name: Any, proto: int, fix_imports: bool, renames: Renames | None = None
+) -> Any:
     """The class or function of that name: what `Unpickler.find_class` does.
 
     Up to protocol 2 the names may be those of Python 2, and from protocol 4 on there may be dots
-    in `name`.
+    in `name`; in every protocol if `renames` has made it so.
     """
     sys.audit("pickle.find_class", module_name, name)
+    is_path = proto >= 4 or (renames is not None and renames.has_made(module_name, name))
     if proto < 3 and fix_imports:
         module_name, name = names_in_python3(module_name, name)
     if not isinstance(module_name, str):
@@ -52,8 +56,8 @@ def find_class(module_name: Any, name: Any, proto: int, fix_imports: bool) -> An
     __import__(module_name)
     module = sys.modules[module_name]  # where a part of a package that is being imported is
     if not PY314:
-        return _find_before_314(module, name, proto)
-    if proto >= 4 and "." in name:
+        return _find_before_314(module, name, is_path)
+    if is_path and "." in name:
         obj: Any = module
         try:
             for part in name.split("."):
@@ -66,9 +70,9 @@ def find_class(module_name: Any, name: Any, proto: int, fix_imports: bool) -> An
     return getattr(module, name)
 
 
-def _find_before_314(module: Any, name: Any, proto: int) -> Any:
-    path = name.split(".") if proto >= 4 else [name]
-    if "<locals>" in path and proto >= 4:
+def _find_before_314(module: Any, name: Any, is_path: bool) -> Any:
+    path = name.split(".") if is_path else [name]
+    if "<locals>" in path and is_path:
         verb = "get" if PY313 else "pickle"
         raise AttributeError(f"Can't {verb} local attribute {name!r} on {module!r}")
     obj = module

@@ -96,7 +96,7 @@ def of_hash(error: Exception, frames: list[Any]) -> str | None:
     for frame in frames:
         method = frame.f_code.co_name
         if method == "__hash__":
-            if type(error) is KeyError and not _is_empty(_argument(frame, 0)):
+            if not _is_empty(_argument(frame, 0)) and not _is_empty(getattr(error, "obj", None)):
                 continue
         elif method != "__eq__" or not any(_is_empty(_argument(frame, i)) for i in (0, 1)):
             continue

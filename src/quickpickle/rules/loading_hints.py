@@ -13,17 +13,21 @@ import re
 import sys
 from collections.abc import Iterator
 from enum import EnumMeta, Flag
+from functools import lru_cache, partial
 from pathlib import Path
 from pickle import UnpicklingError
-from types import FunctionType, ModuleType, TracebackType
+from types import FunctionType, MethodType, TracebackType
 from typing import Any, Final
 
 from .hints import full_name
 from .load_facts import CHANGED, Facts, message_of
 from .loading_early import of_getattr, of_hash, of_items, of_recursion
-from .loading_names import in_python3, is_of_a_library, of_name, renamed
+from .loading_kinds import of_another_kind, of_items_of_others
+from .loading_names import is_of_a_library, named, of_name, renamed
 from .reductions import ABSENT, find
 
+_MOST_WRAPPED: Final = 10  # callables in one another
+_Cached: Final[Any] = type(lru_cache(len))
 _PLACE: Final = str(Path(__file__).parents[1])  # of our code
 _module_of: Final = type.__dict__["__module__"].__get__
 _get_traceback: Final = vars(BaseException)["__traceback__"].__get__
@@ -31,6 +35,8 @@ _get_traceback: Final = vars(BaseException)["__traceback__"].__get__
 _FINDS: Final = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 _CALLS: Final = {"REDUCE", "NEWOBJ", "NEWOBJ_EX", "INST", "OBJ"}
 _HASHES: Final = {"SETITEM", "SETITEMS", "ADDITEMS", "DICT", "FROZENSET", "REDUCE", "BUILD"}
+_GIVES: Final = {"BUILD", "APPEND", "APPENDS", "ADDITEMS", "SETITEM", "SETITEMS"}
+_PLACEHOLDER: Final = re.compile(r"\bPlaceholder\b")
 _ASCII: Final = ("ascii", "us-ascii")
 _LATIN: Final = ("latin1", "latin-1", "iso-8859-1", "bytes")
 _OLD_STRINGS: Final = {"STRING", "BINSTRING", "SHORT_BINSTRING"}
@@ -49,9 +55,16 @@ got, in their order."
     frames = [traceback.tb_frame for traceback in _tracebacks(error)]
     if isinstance(error, RecursionError):
         return of_recursion(frames)
+    if facts.opcode in _GIVES and _PLACEHOLDER.search(message_of(error)):
+        return (
+            "The state or an item is a Placeholder, for what is not found, and the class cannot do "
+            "with one: with policy=Policy.plain() the object becomes a Placeholder too."
+        )
     if facts.opcode in _HASHES and (hint := of_hash(error, frames)) is not None:
         return hint
     if (hint := of_items(error, facts, frames)) is not None:
+        return hint
+    if not frames and (hint := of_items_of_others(error, facts)) is not None:
         return hint
     if facts.opcode in _FINDS and (hint := of_name(error, facts, frames)) is not None:
         return hint
@@ -86,8 +99,10 @@ _PATHS: Final = {"WindowsPath": "Windows", "PosixPath": "a system that is not Wi
 def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     target = facts.target
     if target is ABSENT and facts.opcode == "INST":
-        target = _named(facts)
+        target = named(facts)
     message = message_of(error)
+    if target is not ABSENT and (hint := of_another_kind(error, facts, target, frames)) is not None:
+        return hint
     if (
         isinstance(error, NotImplementedError)
         and facts.module in ("pathlib", "pathlib._local")
@@ -115,28 +130,71 @@ def _of_call(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     )
     if is_exception and frames and _fails_before_super(error, target):
         return _of_exception(target, facts)
-    if type(error) is not TypeError or frames or not _OTHER_ARGUMENTS.search(message):
+    if type(error) is not TypeError or not _OTHER_ARGUMENTS.search(message):
+        return None
+    if frames and not _is_cythons_own(frames, message):
         return None
     if isinstance(target, type):
         name = full_name(target)
         if is_exception:
             return _of_exception(target, facts)
+        remedy = _remedy(_module_of(target), message)
         if facts.opcode in ("NEWOBJ", "NEWOBJ_EX"):
             return (
                 f"{name}.__new__ takes other arguments than the pickle has: let __getnewargs__ or "
-                "__getnewargs_ex__ return those that it takes; to load this pickle, give new ones "
-                "a default."
+                f"__getnewargs_ex__ return those that it takes. To load this pickle, {remedy}."
             )
         return (
             f"{name} takes other arguments than the pickle has: it was changed {CHANGED}, or its "
-            "__reduce__ returns others. To load this pickle, give new ones a default."
+            f"__reduce__ returns others. To load this pickle, {remedy}."
         )
-    if type(target) is FunctionType:
-        return (
-            f"{target.__qualname__}() takes other arguments than the pickle has: it was changed "
-            f"{CHANGED}. To load this pickle, give new ones a default."
-        )
+    function = _function_of(target)
+    if function is None:
+        return None
+    return (
+        f"{function.__qualname__}() takes other arguments than the pickle has: it was changed "
+        f"{CHANGED}. To load this pickle, {_remedy(function.__module__, message)}."
+    )
+
+
+def _is_cythons_own(frames: list[Any], message: str) -> bool:
+    """Whether a function of Cython itself has refused its arguments: that has a frame there."""
+    code = frames[-1].f_code
+    name = code.co_name.rpartition(".")[2]
+    is_python = code.co_filename.endswith(".py")
+    return len(frames) == 1 and not is_python and message.startswith(f"{name}() takes ")
+
+
+def _function_of(target: Any) -> Any:
+    """The function that a callable is made of, if that is written in Python."""
+    for _ in range(_MOST_WRAPPED):
+        if type(target) is FunctionType:
+            return target
+        if type(target) is partial:
+            target = target.func
+        elif type(target) is MethodType:
+            target = target.__func__
+        elif type(target) is _Cached:
+            target = target.__dict__.get("__wrapped__")
     return None
+
+
+def _remedy(module: Any, message: str) -> str:
+    """A way to load a pickle that has other arguments than a class or function takes."""
+    version = _version_that_wrote_it(module)
+    if version is not None:
+        return version[:1].lower() + version[1:]
+    if "missing" in message:
+        return "give new ones a default"
+    return "let it take those too"
+
+
+def _version_that_wrote_it(module: Any) -> str | None:
+    """The advice for a class or function of a library, which the user does not change."""
+    if type(module) is not str or not is_of_a_library(module):
+        return None
+    top = module.partition(".")[0]
+    return f"Use the version of {'Python' if top in sys.stdlib_module_names else top} that wrote it"
 
 
 def _of_exception(cls: type, facts: Facts) -> str:
@@ -171,9 +229,13 @@ def _fails_before_super(error: Exception, cls: type) -> bool:
         if instruction.argval == "super" and "LOAD" in instruction.opname
     }
     # The instructions of the call begin where the word "super" begins.
-    ends = [end for start, end, column, _ in positions if end and (start, column) in starts]
-    at = positions[traceback.tb_lasti // 2][0]
-    return at is not None and bool(ends) and at <= max(ends)
+    ends = [
+        (end, end_column or 0)
+        for start, end, column, end_column in positions
+        if end and (start, column) in starts
+    ]
+    line, _, column, _ = positions[traceback.tb_lasti // 2]
+    return line is not None and bool(ends) and (line, column or 0) <= max(ends)
 
 
 def _of_date(error: Exception, facts: Facts) -> str | None:
@@ -188,17 +250,9 @@ def _of_date(error: Exception, facts: Facts) -> str | None:
     return 'Dates of Python 2 are bytes in a str: load with encoding="latin1".'
 
 
-def _named(facts: Facts) -> Any:
-    """The object that an INST has called: only its name leads to it."""
-    if facts.module is None or facts.name is None:
-        return ABSENT
-    module, name = in_python3(facts.module, facts.name, facts)
-    found = sys.modules.get(module)
-    return vars(found).get(name, ABSENT) if type(found) is ModuleType else ABSENT
-
-
 # --- states
 
+_TAKE_OLD: Final = "Let it take the old states too"
 _OF_STATES: Final = (TypeError, KeyError, IndexError, AttributeError, ValueError)
 
 
@@ -215,15 +269,16 @@ def _of_state(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     if frames:
         # It may have failed in a function beside it, but not in one of another file.
         first, last = frames[0].f_code, frames[-1].f_code
-        is_its_own = last.co_name == "__setstate__" or (
-            first.co_name == "__setstate__"
-            and {frame.f_code.co_filename for frame in frames} == {first.co_filename}
+        # Cython has the full name there.
+        is_first, is_last = (code.co_name.endswith("__setstate__") for code in (first, last))
+        is_its_own = is_last or (
+            is_first and {frame.f_code.co_filename for frame in frames} == {first.co_filename}
         )
         if not is_its_own or not isinstance(error, _OF_STATES):
             return None
         return (
             f"{name}.__setstate__ does not take the state that the pickle has: it was changed "
-            f"{CHANGED}. Let it take the old states too."
+            f"{CHANGED}. {_version_that_wrote_it(_module_of(cls)) or _TAKE_OLD}."
         )
     if isinstance(error, TypeError) and "__setstate__()" in message:
         return f"{name}.__setstate__ has to take one argument, the state."
@@ -304,6 +359,7 @@ _DOES_NOT_BLOCK: Final = (
     "The file does not wait until there are bytes: use os.set_blocking(fd, True) or "
     "sock.setblocking(True)."
 )
+_CUT_OFF: Final = "The compressed file is cut off. quickpickle.recover gives what is left of it."
 _NO_WRITER: Final = "The writer at the other end has gone."
 _BY_ERRNO: Final = {
     errno.EBADF: _WRITE_ONLY,
@@ -332,6 +388,8 @@ def find_read_hint(error: BaseException, file: Any = None) -> str | None:
         return _WRITE_ONLY
     if isinstance(error, ValueError):
         return _CLOSED if "closed" in message else None
+    if type(error) is EOFError and message.startswith("Compressed file ended"):
+        return _CUT_OFF
     if isinstance(error, OSError) and error.args and type(error.args[0]) is int:
         return _BY_ERRNO.get(error.args[0])
     return None

@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import sys
-from _compat_pickle import IMPORT_MAPPING
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from importlib.machinery import PathFinder
 from pathlib import Path
 from pkgutil import iter_modules
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from .load_facts import CHANGED, Facts, message_of
 from .loading import names_in_python3
+from .reductions import ABSENT
 from .renames import Renames
 
 _module_of: Final = type.__dict__["__module__"].__get__
@@ -35,30 +36,39 @@ _GONE: Final = {
         "3.13",
     ),
 }
+# Modules of Python 2 that have no successor.
+_OF_PYTHON2: Final = {"htmllib", "mimetools", "mutex", "rfc822", "sets", "sgmllib"}
 # Packages whose name to be installed by is another one.
 _TO_INSTALL: Final = {
     "attr": "attrs",
+    "Bio": "biopython",
     "bs4": "beautifulsoup4",
     "Crypto": "pycryptodome",
     "cv2": "opencv-python",
     "dateutil": "python-dateutil",
     "google.protobuf": "protobuf",
+    "imblearn": "imbalanced-learn",
     "PIL": "Pillow",
+    "sentence_transformers": "sentence-transformers",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
+    "umap": "umap-learn",
     "yaml": "PyYAML",
     **{
         name: name
         for name in (
-            *("catboost", "dill", "gensim", "joblib", "keras", "lightgbm", "networkx", "nltk"),
-            *("numpy", "pandas", "polars", "pyarrow", "pydantic", "scipy", "spacy", "sqlalchemy"),
-            *("statsmodels", "sympy", "tensorflow", "tokenizers", "torch", "transformers"),
-            *("xarray", "xgboost"),
+            *("catboost", "cloudpickle", "dask", "dill", "gensim", "jax", "joblib", "keras"),
+            *("lightgbm", "matplotlib", "networkx", "nltk", "numpy", "pandas", "plotly", "polars"),
+            *("pyarrow", "pydantic", "pytz", "requests", "scipy", "shap", "six", "spacy"),
+            *("sqlalchemy", "statsmodels", "sympy", "tensorflow", "tokenizers", "torch"),
+            *("transformers", "xarray", "xgboost"),
         )
     },
 }
 
 _OF_ANOTHER_SYSTEM: Final = "PosixPath" if os.name == "nt" else "WindowsPath"
+_SYSTEM_CALLS: Final = ("nt", "posix")  # the modules in which os.getcwd and others are
+_LEFT_OUT: Final = "is of the standard library, but of another system or version, or was left out"
 _EXTENSIONS: Final = ("EXT1", "EXT2", "EXT4")  # whose names `renames` is not about
 _LARGEST_SOURCE: Final = 1 << 20  # bytes of a file that is looked into
 
@@ -70,6 +80,10 @@ def of_name(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
     if facts.module.endswith("…") or facts.name.endswith("…"):
         return None  # a part of a very long name
     module, name = in_python3(facts.module, facts.name, facts)
+    # A carriage return at the end is what text mode leaves.
+    is_odd = not f"{module}{name}".isprintable() and "\r\n" not in f"{module}\n{name}\n"
+    if is_odd and isinstance(error, (ImportError, AttributeError)):
+        return "A name has no such characters, so the pickle is damaged."
     if facts.opcode in _EXTENSIONS and isinstance(error, (ImportError, AttributeError)):
         return (
             f"copyreg has {module}.{name} for this extension code. If that is elsewhere now, "
@@ -80,12 +94,23 @@ def of_name(error: Exception, facts: Facts, frames: list[Any]) -> str | None:
         if module == missing or module.startswith(missing + "."):
             return _of_missing_module(module, name, missing, facts)
         return f"{module} is there, but what it imports is not: {_how_to_install(missing)}."
-    if isinstance(error, ImportError):
+    is_executed = any(frame.f_code.co_name == "<module>" for frame in frames)
+    if is_executed or isinstance(error, (ImportError, SyntaxError)):
         return f"The import of {module} fails, with a pickle or without: try `import {module}`."
-    is_searched = all(frame.f_code.co_name == "find_class" for frame in frames)
-    if type(error) is AttributeError and is_searched and _NOT_FOUND.match(message_of(error)):
-        return _of_missing_name(module, name, facts)
-    return None
+    inner = [frame for frame in frames if frame.f_code.co_name != "find_class"]
+    asked = [frame for frame in inner if _is_getattr_of(frame, module)]
+    if type(error) is not AttributeError or len(asked) < len(inner):
+        return None
+    # From 3.14 on the message may be that of the module's own __getattr__.
+    is_not_found = bool(asked) or _NOT_FOUND.match(message_of(error)) is not None
+    return _of_missing_name(module, name, facts) if is_not_found else None
+
+
+def _is_getattr_of(frame: Any, module: str) -> bool:
+    """Whether a frame is one of the `__getattr__` of a module (PEP 562)."""
+    found = sys.modules.get(module)
+    is_getattr = frame.f_code.co_name == "__getattr__" and type(found) is ModuleType
+    return is_getattr and frame.f_globals is vars(found)
 
 
 def in_python3(module: str, name: str, facts: Facts) -> tuple[str, str]:
@@ -93,6 +118,18 @@ def in_python3(module: str, name: str, facts: Facts) -> tuple[str, str]:
     if facts.proto < 3 and facts.fix_imports:
         return names_in_python3(module, name)
     return module, name
+
+
+def named(facts: Facts) -> Any:
+    """The object under the name in the facts, if its module is imported."""
+    if facts.module is None or facts.name is None:
+        return ABSENT
+    module, name = in_python3(facts.module, facts.name, facts)
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        is_holder = type(found) is ModuleType or isinstance(found, type)
+        found = vars(found).get(part, ABSENT) if is_holder else ABSENT
+    return found
 
 
 # --- advice to load with `renames`
@@ -137,8 +174,14 @@ def _tried(facts: Facts, old: str, new: str) -> Renames:
     return Renames({old: new}) if facts.renames is None else facts.renames.with_another(old, new)
 
 
+def renamed_elsewhere(facts: Facts) -> str:
+    """The same with a new name for the class or function that the user has to find."""
+    module, name = facts.in_pickle or (facts.module, facts.name)
+    return _shown(facts, f"{module}.{name}", "…")
+
+
 def _elsewhere(facts: Facts, module: str, name: str, missing: str) -> str:
-    """The same with a new name that the user has to find."""
+    """The same for its module."""
     return renamed(facts, "…" + module[len(missing) :], name, whole_module=True)
 
 
@@ -146,6 +189,12 @@ def _elsewhere(facts: Facts, module: str, name: str, missing: str) -> str:
 
 
 def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> str:
+    known = _of_known_module(module, name, missing, facts)
+    return known or _of_unknown_module(module, name, missing, facts)
+
+
+def _of_known_module(module: str, name: str, missing: str, facts: Facts) -> str | None:
+    """A module of the standard library or of NumPy, or the one of the main script."""
     if missing == "numpy._core":
         return (
             "numpy._core is named so since NumPy 2, which wrote this pickle: it needs NumPy 2, and "
@@ -158,25 +207,38 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
     if missing == "__mp_main__":
         return _of_spawned_main(name, facts)
     if missing == module and (known := _in_place_of_old(module, name)) is not None:
+        is_whole = (module, name) not in NAME_MAPPING
         return (
             f"{module} is a module of Python 2, and protocol {facts.proto} does not translate its "
-            f"names: load with {renamed(facts, *known, whole_module=known[1] == name)}."
+            f"names: load with {renamed(facts, *known, whole_module=is_whole)}."
         )
-    if missing in _GONE:
-        return f"{missing} is no part of Python since {_GONE[missing]}."
+    if missing == "__builtin__" or (missing == "exceptions" and facts.proto < 3):
+        return _of_old_builtin(name, facts)
+    gone = _GONE.get(missing) or ("3.0" if facts.proto < 3 and missing in _OF_PYTHON2 else None)
+    if gone is not None:
+        return (
+            f"{missing} is no part of Python since {gone}: load it with an earlier version, or "
+            'with missing="placeholder".'
+        )
     if missing.endswith("\r"):
         return _text_mode()
+    if missing in sys.stdlib_module_names:
+        return _of_another_python(module, name, missing, facts)
+    return None
+
+
+def _of_unknown_module(module: str, name: str, missing: str, facts: Facts) -> str:
     parent, _, last = missing.rpartition(".")
     near_top = None if parent else _near_top(module, name, missing)
     if near_top is not None:
         new = near_top + module[len(missing) :]
         return (
-            f"Here is no {missing}, but {new} has a {name}: if that is the same, load with "
+            f"Here is no {missing}, but {new} has {name}: if that is the same, load with "
             f"{renamed(facts, new, name, whole_module=True)}."
         )
     moved = _where(name, module)
     if moved is not None:
-        return f"{moved} has a {name}. If that is the one, load with {renamed(facts, moved, name)}."
+        return f"{moved} has {name}. If that is the one, load with {renamed(facts, moved, name)}."
     if not parent or _is_namespace(parent):
         return _of_missing_top(module, name, missing, facts)
     nested = _class_for_module(module, name)
@@ -202,6 +264,17 @@ def _of_missing_module(module: str, name: str, missing: str, facts: Facts) -> st
     )
 
 
+def _of_another_python(module: str, name: str, missing: str, facts: Facts) -> str:
+    """A module of the standard library that is not here."""
+    here = vars(sys.modules[os.name]) if missing in _SYSTEM_CALLS else {}
+    if missing == module and name in here:
+        return (
+            f"{missing} has the calls of another system, and {os.name} has {name} here: load with "
+            f"{renamed(facts, os.name, name)}."
+        )
+    return f"{missing} {_LEFT_OUT}."
+
+
 def _of_spawned_main(name: str, facts: Facts) -> str:
     """A process that multiprocessing has started by "spawn" has the main script under this name."""
     text = f"A worker process of multiprocessing wrote it, in which {name} was in the main script"
@@ -217,6 +290,8 @@ def _of_spawned_main(name: str, facts: Facts) -> str:
 def _in_place_of_old(module: str, name: str) -> tuple[str, str] | None:
     """The names of Python 3 for those of Python 2, if they are there."""
     new = names_in_python3(module, name)
+    if (module, name) in NAME_MAPPING:
+        return new
     found = sys.modules.get(new[0]) if new[0] != module else None
     return new if type(found) is ModuleType and new[1] in vars(found) else None
 
@@ -230,7 +305,7 @@ def _is_namespace(package: str) -> bool:
 
 
 def _of_new_pathlib(name: str, facts: Facts) -> str:
-    text = "Paths are in pathlib._local since Python 3.13, which wrote this pickle"
+    text = "Paths are in pathlib._local in Python 3.13, which wrote this pickle"
     if name == _OF_ANOTHER_SYSTEM:
         kind = f"Pure{name}"
         return (
@@ -320,8 +395,11 @@ def _of_missing_name(module: str, name: str, facts: Facts) -> str | None:
     if name.endswith("\r"):
         return _text_mode()
     contents = vars(found)
-    if "<locals>" in name:
-        return "It was defined inside a function, so nobody finds it by its name."
+    if "<locals>" in name or name.endswith("<lambda>"):
+        return (
+            "It was defined inside a function, or is a lambda, so nobody finds it by its name. If "
+            f"it is at the top of a module now, load with {renamed_elsewhere(facts)}."
+        )
     spec = contents.get("__spec__")
     if getattr(spec, "_initializing", False) is True:
         return f"{module} is still being imported: load the pickle when that is done."
@@ -329,33 +407,35 @@ def _of_missing_name(module: str, name: str, facts: Facts) -> str | None:
     advice = ""
     if moved is not None:
         advice = (
-            f" {moved} has a {name}: if that is the one, load with {renamed(facts, moved, name)}."
+            f" {moved} has {name}: if that is the one, load with {renamed(facts, moved, name)}."
         )
+    near = None if advice or module == "builtins" else _near_name(contents, name)
+    if near is not None:
+        advice = f" It has {near}: if that is the same, load with {renamed(facts, module, near)}."
     if module in ("__main__", "__mp_main__"):
         script = contents.get("__file__")
-        here = f"{script} is" if type(script) is str else "this session is"
+        here = script if type(script) is str else "this session"
         return (
-            f"The program that wrote the pickle had {name} in its own script, and {here} another "
-            f"one: import {name} there first, or write the pickle with {name} in a module that "
-            f"both import.{advice}"
+            f"The program that wrote the pickle had {name} in its own script, and {here} has none: "
+            f"import {name} there first, or write the pickle with {name} in a module that both "
+            f"import.{advice}"
         )
     if module == "builtins" and facts.module == "__builtin__":
-        return (
-            f"Python 3 has no builtin {name}. If there is one that can stand for it, load with "
-            f"{_shown(facts, f'{facts.module}.{name}', '…')}."
-        )
+        return _of_old_builtin(name, facts)
     top = module.partition(".")[0]
     text = f"{module} is there, but has no {name}"
     if top not in sys.stdlib_module_names and (version := _version_of(top)) is not None:
         text = f"{module} is there ({top} {version}), but has no {name}"
     if advice:
         return f"{text}.{advice}"
-    near = None if module == "builtins" else _near_name(contents, name)
-    if near is not None:
-        return (
-            f"{text}. It has {near}: if that is the same, load with {renamed(facts, module, near)}."
-        )
     return f"{text}: it was renamed or removed {CHANGED}, or is defined under a condition."
+
+
+def _of_old_builtin(name: str, facts: Facts) -> str:
+    return (
+        f"Python 3 has no builtin {name}. If there is one that can stand for it, load with "
+        f"{renamed_elsewhere(facts)}."
+    )
 
 
 def _near_name(contents: Any, name: str) -> str | None:
@@ -451,4 +531,6 @@ def _install_it(missing: str) -> str:
 
 
 def _how_to_install(missing: str) -> str:
+    if missing in sys.stdlib_module_names:
+        return f"{missing} {_LEFT_OUT}"
     return _to_install(missing) or _install_it(missing)

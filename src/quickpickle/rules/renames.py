@@ -19,11 +19,12 @@ class Renames:
     (('b.x', 'C'), ('d', 'E.D'))
     """
 
-    __slots__ = ("_found", "_names")
+    __slots__ = ("_found", "_names", "_paths")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = dict(names)
         self._found: dict[tuple[str, str], tuple[str, str]] = {}
+        self._paths: set[tuple[str, str]] = set()  # new names with dots
 
     def with_another(self, old: str, new: str) -> Renames:
         """These and one more, or one in the place of another."""
@@ -51,7 +52,16 @@ class Renames:
             module, _, name = new.partition(":")
         else:
             module, _, name = new.rpartition(".")
+        if "." in name + rest:
+            self._paths.add((module, name + rest))
         return module, name + rest
+
+    def has_made(self, module: str, name: str) -> bool:
+        """Whether this is a new name with dots, of a class in a class.
+
+        Its parts are looked up one after the other, also below protocol 4, which has no such names.
+        """
+        return (module, name) in self._paths
 
 
 def make_renames(

@@ -16,7 +16,7 @@ from ..format import foreign
 from ..format import opcodes as op
 from ..format.decode import ARGUMENT_OF, LINE, TWO_LINES
 from ..format.table import OPCODE_NAMES
-from ..rules.load_facts import Facts
+from ..rules.load_facts import Facts, message_of
 from ..rules.loading_hints import find_load_hint, find_read_hint
 from ..rules.notation import printable
 from ..rules.notes import LOAD_HEAD, READING, annotate, fault_line
@@ -68,8 +68,19 @@ _OTHER_ACTIONS: Final = {
 }
 _UNKNOWN: Final = "an object"
 
+# How many bytes of protocol 0 or 1 were loaded, if they have an object, or none yet.
+_SOME: Final = 2
+_MANY: Final = 16
 # The types of errors of the loader itself, and of names and numbers that were damaged.
 _OF_FORMAT: Final = (UnpicklingError, ValueError, AttributeError, ImportError)
+# The beginnings of the loader's messages about a byte that is no opcode, or not in its place.
+_OF_BYTES: Final = (
+    "invalid load key",
+    "unpickling stack underflow",
+    "could not find MARK",
+    "unexpected MARK",
+    "Memo value not found",
+)
 
 
 class Fault(NamedTuple):
@@ -98,14 +109,19 @@ def note_fault(error: BaseException, scanner_class: Any, fault: Fault) -> None:
     """
     try:
         if fault.is_reading:
-            line = f"{fault_line(error, READING)} after {fault.consumed:,} bytes"
-            hint = find_read_hint(error, getattr(fault.read, "__self__", None))
-            annotate(error, line, hint, path=None, offset=fault.consumed)
+            note_reading(error, fault.consumed, getattr(fault.read, "__self__", None))
         elif not fault.has_policy or not isinstance(error, PolicyError):
             # A PolicyError of this load has all of it in its message.
             _with_source(fault, lambda source: _note_place(error, scanner_class, fault, source))
     except Exception:  # out of memory, or at the recursion limit: what matters is the error
         pass
+
+
+def note_reading(error: BaseException, consumed: int | None, file: Any = None) -> None:
+    """Note that the file has failed, when it had given so many bytes; None if nobody knows."""
+    after = "behind the pickle" if consumed is None else f"after {consumed:,} bytes"
+    line = f"{fault_line(error, READING)} {after}"
+    annotate(error, line, find_read_hint(error, file), path=None, offset=consumed)
 
 
 def _with_source(fault: Fault, use: Callable[[Source | None], None]) -> None:
@@ -191,7 +207,9 @@ def _foreign_hint(
             return None
         source = Data(fault.data)
     start = source.read(0, foreign.LOOKED_AT)
-    if fault.reached and (text := foreign.recognise_at(start, found.offset)) is not None:
+    is_misread = type(error) is UnpicklingError and message_of(error).startswith(_OF_BYTES)
+    text = foreign.recognise_at(start, found.offset, is_misread=is_misread)
+    if fault.reached and text is not None:
         return text
     if foreign.is_of_joblib(source.read(0, min(fault.reached, LOOKED_AT))):
         return foreign.JOBLIB
@@ -228,7 +246,8 @@ def _ends_early(fault: Fault) -> str:
 
 def _missing(fault: Fault, source: Source, found: Found, start: bytes) -> str | None:
     """How many bytes are not there, of those that the last opcode says it has."""
-    if start[:1] != op.PROTO and (found.offset < 2 or found.path is None):
+    least = _MANY if found.path is None else _SOME
+    if start[:1] != op.PROTO and found.offset < least:
         return None  # protocols 0 and 1 have no mark: then some opcodes have to be right
     size = source.size if fault.read is None else fault.consumed
     end = end_of_opcode(source, found.offset)

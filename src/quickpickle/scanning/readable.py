@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final, NamedTuple
 
 from ..format import table
@@ -147,6 +148,8 @@ def name_part(labels: Any, whole: Any, node: int) -> Part | None:
         kind = kind if scanner.kind[node] == table.LIST else ""  # the bytes of numbers
     if kind == "tuple" and len(steps) == 2 and steps[0] == "new":
         return _name_field(labels, whole, steps[1])
+    if kind == "dataclass" and len(steps) == 2 and steps[0] == "state":
+        return _name_of_dataclass(labels, whole, steps[1])
     rule = _RULES.get(kind, {}).get(steps)
     return None if rule is None else Part(rule.format(whole.text))
 
@@ -188,7 +191,7 @@ def _kind_of(labels: Any, node: int) -> str | None:
         # copyreg._reconstructor, with the class, a builtin base and the value of that.
         base = child_of(scanner, arguments, table.ITEM, 1)
         is_class = base is None or scanner.kind[base] == table.GLOBAL
-        if is_class and kind not in (*tables.NAMERS, "array"):
+        if is_class and kind not in (*tables.NAMERS, "array", "dataclass"):
             return "reconstructed"
     if kind == "array" and count == 4:
         return "array of a buffer"  # _frombuffer may have the number of the class: Results.unite
@@ -207,6 +210,9 @@ def _kind_of_name(labels: Any, number: int) -> str | None:
     cls = imported_class(module, name)
     if cls is None:
         return None
+    setter = find(cls, "__setstate__")
+    if type(setter) is FunctionType and setter.__code__.co_name == "_dataclass_setstate":
+        return "dataclass"  # with slots: its state is a list
     for base in mro_of(cls):
         kind = _BY_BASE.get((_module_of(base), _name_of(base)))
         if kind is not None:
@@ -239,8 +245,27 @@ def _name_field(labels: Any, whole: Any, index: Any) -> Part | None:
     fields = ABSENT if cls is None else find(cls, "_fields")
     if fields is ABSENT:
         return Part(whole.text) if index == 0 else None
-    if type(fields) is tuple and type(index) is int and index < len(fields):
-        field = fields[index]
-        if type(field) is str and can_follow_a_dot(field):
-            return Part(f"{whole.text}.{field}")
+    return _attribute(whole, fields, index) if type(fields) is tuple else None
+
+
+def _name_of_dataclass(labels: Any, whole: Any, index: Any) -> Part | None:
+    """An item of the state of a dataclass with slots, which has a value for each field."""
+    cls = imported_class(*labels.names_of(labels.scanner.type[whole.node]))
+    fields = ABSENT if cls is None else find(cls, "__dataclass_fields__")
+    if type(fields) is not dict:
+        return None
+    names = [name for name, field in fields.items() if _is_field(field)]
+    return _attribute(whole, tuple(names), index)
+
+
+def _is_field(field: Any) -> bool:
+    """Whether it is one of `dataclasses.fields`, and so no ClassVar or InitVar."""
+    return getattr(getattr(field, "_field_type", None), "name", None) == "_FIELD"
+
+
+def _attribute(whole: Any, names: tuple[Any, ...], index: Any) -> Part | None:
+    """The attribute whose name has an index among others."""
+    name = names[index] if type(index) is int and index < len(names) else None
+    if type(name) is str and can_follow_a_dot(name):
+        return Part(f"{whole.text}.{name}")
     return None

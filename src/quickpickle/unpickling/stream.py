@@ -353,5 +353,5 @@ class Stream:
     def find_anything(self, module_name: str, name: str) -> Any:
         """Find a class or function, by the Unpickler where there is one."""
         if self.unpickler is None:
-            return find_class(module_name, name, self.proto, self.fix_imports)
+            return find_class(module_name, name, self.proto, self.fix_imports, self.renames)
         return self.unpickler.find_class(module_name, name)

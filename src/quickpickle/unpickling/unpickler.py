@@ -205,7 +205,9 @@ class Unpickler(_Stateful):
         The module is imported if necessary. A subclass may refuse what it does not know.
         """
         stream = _get_state(self).stream
-        return find_class(module_name, global_name, stream.proto, stream.fix_imports)
+        return find_class(
+            module_name, global_name, stream.proto, stream.fix_imports, stream.renames
+        )
 
     @property
     @drops_frames
