@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import enum
 import errno
+import functools
 import json
 import multiprocessing.queues
 import re
 import sched
 import threading
 import types
+import weakref
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 from pickle import PicklingError, UnpicklingError
@@ -513,6 +515,14 @@ def test_a_word_of_what_cloudpickle_takes():
 def queue_of_a_library():
     """Without advice of its own; nobody writes a __getstate__ for it."""
     return sched.scheduler()
+
+
+def test_a_function_of_a_library_cannot_be_changed():
+    """It is pickled by value under the name of the user's function, with all that it holds."""
+    around = [GLOBAL, functools.singledispatch(GLOBAL)]
+    for held in (LOCK, weakref.WeakKeyDictionary(), json):
+        assert find_hint(held, TypeError("cannot pickle"), around) is None
+        assert find_hint(held, TypeError("cannot pickle"), around[::-1]) is not None
 
 
 HOLDERS = {

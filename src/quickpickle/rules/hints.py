@@ -208,8 +208,10 @@ def _known(cls: type) -> str | None:
     return None
 
 
-def _hint_in(holder: Any, hint: str) -> str:
+def _hint_in(holder: Any, hint: str) -> str | None:
     """The advice for what a function or class holds that is pickled by value."""
+    if type(holder) is FunctionType and _library_of_code(holder) is not None:
+        return None  # as that of functools.singledispatch: nobody can change it
     if holder is None or "__getstate__" not in hint:
         return hint
     text = _IN_FUNCTION if type(holder) is FunctionType else _IN_CLASS
@@ -306,7 +308,7 @@ def _hint_for_another(obj: Any, found: Any, name: str, module_name: str | None) 
     if variable is not None:
         return _OTHER_VARIABLE.format(name, variable)
     if type(obj) is FunctionType and "<locals>" in obj.__code__.co_qualname:
-        library = _library(_text(obj.__globals__.get("__name__")))
+        library = _library_of_code(obj)
         if library is not None:  # under functools.wraps(), maybe anew for each access
             return _OF_A_LIBRARY.format(library)
     return _OTHER_NAME if _is_of_the_user(obj, module_name) else None
@@ -366,7 +368,7 @@ def _is_of_the_user(obj: Any, module_name: str | None) -> bool:
         return False
     if type(obj) is FunctionType:
         within = _text(obj.__globals__.get("__name__"))
-        if within is not None and _library(within) is None:
+        if within is not None and _library_of_code(obj) is None:
             return True  # as under functools.wraps(a function of a library)
     return _library(module_name) is None
 
@@ -493,6 +495,11 @@ def _library(module_name: str | None) -> str | None:
         return package
     file = _attributes_of_module(module_name).get("__file__")
     return package if type(file) is str and _INSTALLED.search(file) else None
+
+
+def _library_of_code(function: FunctionType) -> str | None:
+    """The package that the code of a function is of, whatever its name says."""
+    return _library(_text(function.__globals__.get("__name__")))
 
 
 def library_of(cls: type) -> str | None:
