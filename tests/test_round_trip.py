@@ -111,7 +111,7 @@ TABLE = {
     "another type": (lambda: [Another()], "obj[0]", None, "It comes back as another type, list."),
     "another value": (lambda: {"c": Counts()}, "obj['c']", None, DIFFERENT),
     "state": (lambda: [Restores()], "obj[0]", KeyError, "Its __setstate__ has failed"),
-    "no advice": (lambda: [Breaks()], "obj[0]", ValueError, None),
+    "a function": (lambda: [Breaks()], "obj[0]", ValueError, "A load calls what its __reduce__"),
 }
 
 

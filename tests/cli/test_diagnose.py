@@ -147,6 +147,21 @@ def test_a_fault_that_may_follow_from_another(tmp_path, capsys, monkeypatch):
     assert "does not take the state" not in shown
 
 
+def test_a_fault_beside_another(tmp_path, capsys, monkeypatch):
+    """Its own advice comes first: no Placeholder is known to be in it."""
+
+    def __setstate__(self, state):  # noqa: N807
+        self.x = state["x"]
+
+    data = b"\x80\4](" + gone("A") + pickle.dumps(Changed(1), 2)[2:-1] + b"e."
+    monkeypatch.setattr(Changed, "__setstate__", __setstate__, raising=False)
+    lines = shown_for(tmp_path, capsys, data).splitlines()
+    assert lines[4].startswith("obj[1]  (byte ")
+    assert lines[5] == "    KeyError: 'x'"
+    assert lines[6].startswith("    cli.test_diagnose.Changed.__setstate__ does not take the state")
+    assert lines[7] == "    Look at the other places first: this may be because of them."
+
+
 def test_a_fault_that_nothing_can_stand_for(tmp_path, capsys):
     data = b"\x80\2](" + gone("A") + pickle.dumps(Hashes(), 2)[2:-1] + b"e."
     shown = shown_for(tmp_path, capsys, data)

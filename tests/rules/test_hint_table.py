@@ -145,6 +145,10 @@ WORKSHOP = """if True:
         def height(self):
             return 1
 
+        @functools.singledispatchmethod
+        def dispatched(self, one):
+            pass
+
     def _length(self):
         return 1
 
@@ -186,6 +190,10 @@ WORKSHOP = """if True:
     def renames():
         pass
 
+    class Lost:
+        def __reduce__(self):
+            return "LOST"
+
     def local_function():
         def inner():
             pass
@@ -205,6 +213,8 @@ WORKSHOP = """if True:
     def made_dataclass():
         return dataclasses.make_dataclass("Made", ["a"])
 
+    other_name = wraps(wrapped)
+    nameless_types = [typing.TypeVar("V"), typing.NewType("Metres", int)]
     nameless = lambda: 0
     renamed = again
     del again
@@ -238,6 +248,17 @@ def reloaded_function():
 
 def of_workshop(name):
     return getattr(sys.modules["workshop"], name)
+
+
+def in_workshop(obj):
+    obj.__module__ = "workshop"
+    return obj
+
+
+def assigned(obj, name):
+    """The user follows the advice."""
+    setattr(sys.modules["workshop"], name, obj)
+    return obj
 
 
 def made_by_exec():
@@ -324,14 +345,58 @@ NAMES = {
         "It is pickled by its name, which leads elsewhere",
         cloud=True,
     ),
+    "function under another name than that of its functools.wraps": Row(
+        lambda: of_workshop("other_name"),
+        "",
+        "It is pickled by its own name, 'wrapped', and its module has it as 'other_name'",
+        cloud=True,
+    ),
+    "type variable of no name": Row(
+        lambda: of_workshop("nameless_types")[0],
+        "",
+        "It is pickled by its name: assign it to 'V' at the top of its module",
+        lambda obj: assigned(obj, obj.__name__),
+        cloud=True,
+    ),
+    "NewType of no name": Row(
+        lambda: of_workshop("nameless_types")[1],
+        "",
+        "It is pickled by its name: assign it to 'Metres' at the top of its module",
+        lambda obj: assigned(obj, obj.__name__),
+    ),
+    "type of Python's that types has": Row(
+        lambda: types.FunctionType,
+        "",
+        "builtins does not have it: keep 'FunctionType', the name that it has in types",
+        lambda obj: "FunctionType",
+        cloud=True,
+    ),
+    "array type of ctypes": Row(
+        lambda: in_workshop(ctypes.c_int * 1231),
+        "",
+        "The class was made at run time: assign it to 'c_int_Array_1231'",
+        lambda obj: assigned(obj, obj.__name__),
+    ),
+    "name that a __reduce__ returns": Row(
+        lambda: of_workshop("Lost")(),
+        "",
+        "Its __reduce__ returns a name, under which it is not found",
+        lambda obj: assigned(obj, "LOST"),
+    ),
     "class of a module that is not there": Row(
         lambda: type("Lost", (), {"__module__": "no_such_module"})(),
         "",
-        "It is pickled by its name, which leads elsewhere",
+        "Its module, 'no_such_module', cannot be imported: put that into sys.modules",
         cloud=True,
     ),
     "class that a library makes": Row(
         lambda: type("Client", (json.JSONDecoder,), {"__module__": "json.decoder"}),
+        "",
+        "json makes the class at run time, so that no module has it",
+        cloud=True,
+    ),
+    "class that a library makes, with a dot in its name": Row(
+        lambda: type("a.Client", (json.JSONDecoder,), {"__module__": "json.decoder"}),
         "",
         "json makes the class at run time, so that no module has it",
         cloud=True,
@@ -426,10 +491,19 @@ NAMES = {
     "dataclass made at run time": Row(
         lambda: of_workshop("made_dataclass")()(1),
         "",
-        "The class was made at run time",
+        "The class was made at run time: assign it to 'Made' at the top of a module, and the name"
+        if sys.version_info < (3, 12)
+        else "The class was made at run time: assign it to 'Made' at the top of the module that",
+        lambda obj: assigned(in_workshop(type(obj)), "Made") and obj,
         cloud=True,
     ),
 }
+if sys.version_info < (3, 14):  # later it is an object
+    NAMES["method of functools.singledispatchmethod"] = Row(
+        lambda: of_workshop("Owner")().dispatched,
+        "",
+        "functools makes it inside a function, so that it has no name",
+    )
 if sys.version_info >= (3, 12):
 
     def type_parameter():
@@ -535,6 +609,15 @@ HASH = "A running hash"
 COMPRESSOR = "A compressor at work"
 WEAK = r"list\(@\.data\)\[0\]|@\._remove"
 POINTER = "A pointer has a meaning"
+
+
+def standard(name):
+    stream = opened(open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+    for attribute in (name, f"__{name}__"):
+        OPENED.callback(setattr, sys, attribute, getattr(sys, attribute))
+        setattr(sys, attribute, stream)
+    return stream
+
 
 OBJECTS = {
     "thread": Row(lambda: threading.Thread(target=print), ".*", "A thread runs"),
@@ -660,6 +743,13 @@ OBJECTS = {
     "string of ctypes": Row(lambda: ctypes.c_char_p(b"a"), "", POINTER, lambda obj: obj.value),
     "library": Row(lambda: ctypes.PyDLL(None), r"\._FuncPtr", "A loaded library"),
     "function of a library": Row(lambda: ctypes.pythonapi.Py_IsInitialized, "", POINTER),
+    "standard output": Row(
+        lambda: standard("stdout"), "", "sys.stdout belongs to its process", cloud=True
+    ),
+    "standard error": Row(
+        lambda: standard("stderr"), "", "sys.stderr belongs to its process", cloud=True
+    ),
+    "standard input": Row(lambda: standard("stdin"), "", "sys.stdin belongs to its process"),
     "hash": Row(hashlib.sha256, "", HASH, lambda obj: obj.hexdigest()),
     "BLAKE2": Row(hashlib.blake2b, "", HASH, lambda obj: obj.hexdigest()),
     "HMAC": Row(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 import enum
 import errno
+import functools
 import json
 import multiprocessing.queues
 import re
+import sched
 import threading
 import types
+import weakref
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 from pickle import PicklingError, UnpicklingError
@@ -550,12 +553,43 @@ def test_no_word_of_what_cloudpickle_refuses(make):
         cloud.dumps(obj)
 
 
+class Lost:
+    def __reduce__(self):
+        return "LOST"
+
+
+class LostInC(Lost):
+    """Its __reduce__ is nobody's to change."""
+
+    __reduce__ = object.__reduce__
+
+
+def test_a_class_that_is_found_is_not_at_fault():
+    hint = find_hint(Lost(), NOT_FOUND)
+    assert hint is not None
+    assert hint.startswith("Its __reduce__ returns a name")
+    assert find_hint(LostInC(), NOT_FOUND) is None
+
+
 def test_a_word_of_what_cloudpickle_takes():
     """The same without the lock; and what leaves its lock out is not refused."""
     for obj in (local(), by_exec("def made(): return json", json=json), type("Inner", (), {})):
         assert BY_VALUE in (find_hint(obj, NOT_FOUND) or "")
     keeps = Keeps()
     assert BY_VALUE in (find_hint(lambda: keeps, NOT_FOUND) or "")
+
+
+def queue_of_a_library():
+    """Without advice of its own; nobody writes a __getstate__ for it."""
+    return sched.scheduler()
+
+
+def test_a_function_of_a_library_cannot_be_changed():
+    """It is pickled by value under the name of the user's function, with all that it holds."""
+    around = [GLOBAL, functools.singledispatch(GLOBAL)]
+    for held in (LOCK, weakref.WeakKeyDictionary(), json):
+        assert find_hint(held, TypeError("cannot pickle"), around) is None
+        assert find_hint(held, TypeError("cannot pickle"), around[::-1]) is not None
 
 
 HOLDERS = {
@@ -565,6 +599,11 @@ HOLDERS = {
     "an instance": ([Plain()], advice._LEAVE_OUT),
     "an instance in a function": ([GLOBAL, {}, Plain(), {}], advice._LEAVE_OUT),
     "an instance of a class by value": ([Plain(), Plain, {}, Plain()], advice._LEAVE_OUT),
+    "an object of a library in a class": (
+        [Plain, {}, queue_of_a_library(), {}],
+        "make or import it inside a method",
+    ),
+    "an object of a library": ([queue_of_a_library()], advice._LEAVE_OUT),
     "a list": ([[]], advice._LEAVE_OUT),
     "nothing": ([], advice._LEAVE_OUT),
 }

@@ -74,8 +74,11 @@ def find_faults(data: bytes) -> Faults:
             raise
         except Exception as error:
             at = _opcode_of(data, error)
-            follows = bool(missed or refused) and OPCODE_NAMES.get(at.code) in _STATES
-            failed.append(_fault_of(error, follows))
+            others: list[str] = []
+            if OPCODE_NAMES.get(at.code) in _STATES:
+                others = [one.place for one in failed]
+                others += [_first_uses(data).get(one, "") for one in missed]
+            failed.append(_fault_of(error, others))
             if at.names is None or at.names in refused:
                 break
             refused.add(at.names)
@@ -107,20 +110,31 @@ def _missing_names(data: bytes, missed: dict[tuple[str, str], Exception]) -> Ite
     """The first place of each name that is not found."""
     if not missed:
         return
-    paths = {(one.module, one.name): one.path for one in inspect(data).imports}
+    paths = _first_uses(data)
     for (module, name), error in missed.items():
         facts = Facts("GLOBAL", module, name, proto=data[1] if data[:1] == b"\x80" else 0)
-        path = paths.get((module, name)) or "an object"
+        path = paths.get((module, name), "an object")
         yield Fault(
             f"{path}  (looking up {module}.{name})", _lines(error, find_load_hint(error, facts))
         )
 
 
-def _fault_of(error: Exception, follows: bool) -> Fault:
+def _first_uses(data: bytes) -> dict[tuple[str, str], str]:
+    """The path of the first use of each name, where it is known."""
+    imports = inspect(data).imports
+    return {(one.module, one.name): one.path for one in imports if one.path}
+
+
+def _fault_of(error: Exception, others: list[str]) -> Fault:
+    """The place of an exception. `others` are those that it may be because of."""
     for note in getattr(error, "__notes__", ()):
         if type(note) is str and note.startswith(LOAD_HEAD):
             place, _, hint = note.removeprefix(LOAD_HEAD).partition("\n")
-            hint = _FOLLOWS if follows else hint
+            path = place.partition(" (")[0]
+            if any(path in other for other in others):  # there is a Placeholder in it
+                hint = _FOLLOWS
+            elif others:  # or another reference to one
+                hint = f"{hint}\n{_FOLLOWS}".lstrip()
             return Fault(place.replace(" (", "  (", 1), _lines(error, hint))
     return Fault("the pickle", _lines(error, None))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copyreg
+import enum
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -12,21 +13,20 @@ from typing import Any, Final
 from ..rules.hints import library_of
 from ..rules.reductions import find, mro_of
 from .classes import (
-    always_raises,
     attributes_of,
     function_of,
-    gives_no_method,
     has_plain_state,
     is_frozen,
     is_reduced_by_object,
     is_reduced_to_a_call,
-    needs_attribute,
     new_arguments,
     slot_names,
     takes,
+    wants_names,
 )
 from .copies import LARGE
 from .hashes import SELF, are_numbers, content_of, depends_on_process, sources_of_hashes
+from .methods import always_raises, gives_no_method, needs_attribute
 
 Check = Callable[[Any], "str | None"]  # gives the hint about an instance, if there is one
 
@@ -38,6 +38,10 @@ EXCEPTION_OF_A_LIBRARY: Final = (
     "An exception is made again with its args, which its class does not take: say with "
     "copyreg.pickle() how it is made, or keep its text."
 )
+EXCEPTION_OF_NAMES: Final = (
+    "An exception is made again with its args, and takes some by name only: let its __reduce__ "
+    "return functools.partial(its class, name=value), ()."
+)
 GETATTR: Final = (
     "Its __getattr__ is asked before there are attributes: let it raise AttributeError for names "
     "that begin with two underscores."
@@ -46,6 +50,14 @@ NEW: Final = "Its __new__ takes arguments: return them from __getnewargs__."
 HASH: Final = (
     "It is in a set, or a key of a dict, that it holds itself, so its hash is asked before its "
     "attributes are there: make the set anew in __setstate__."
+)
+COMPARED: Final = (
+    "It is in a set, or a key of a dict, that it holds itself, so it is compared before its "
+    "attributes are there: make the set anew in __setstate__."
+)
+ENUM: Final = (
+    "A member of an Enum is found again by its value, of which a load makes another one: take "
+    "numbers or texts, or write an __eq__."
 )
 _LOST: Final = "Pickling loses its {0}: keep traceback.format_exception(error), too."
 _NOTES_LOST: Final = "Its __reduce__ leaves out __notes__: let it return vars(self) as the state."
@@ -56,6 +68,10 @@ _FROZEN: Final = (
 SLOTS: Final = (
     "A load sets its slots one by one, which its __setattr__ refuses: write a __setstate__ that "
     "uses object.__setattr__."
+)
+REFUSED: Final = (
+    "A load sets its attributes one by one, which its __setattr__ refuses: write a __setstate__ "
+    "that uses object.__setattr__."
 )
 _CALLED: Final = (
     "A load calls its class with {0} argument{1}, which it does not take: write a __reduce__ that "
@@ -81,25 +97,29 @@ def advice_of(obj: Any, protocol: int) -> str | None:
     """The advice about an object that does not load, if its class shows why."""
     cls = type(obj)
     if issubclass(cls, BaseException):
-        return None if _fits_of_exceptions(cls)(obj) else advice_of_exceptions(cls)
+        return _fault_of_exceptions(cls)(obj)
     hints = [check(obj) for check in checks_of_loads(cls, protocol)]
     return next((hint for hint in hints if hint is not None), None)
 
 
 def advice_of_exceptions(cls: type) -> str:
     """The advice about exceptions that are not made again as they were."""
-    return EXCEPTION if library_of(cls) is None else EXCEPTION_OF_A_LIBRARY
+    if library_of(cls) is not None:
+        return EXCEPTION_OF_A_LIBRARY
+    made_by = function_of(cls, "__init__"), function_of(cls, "__new__")
+    return EXCEPTION_OF_NAMES if wants_names(*made_by) else EXCEPTION
 
 
 def check_exception(cls: type, protocol: int) -> Check:
     """A check of the exceptions of a class: it returns the advice for the fault it finds."""
     held = vars(BaseException)
-    fits = _fits_of_exceptions(cls)
+    fault = _fault_of_exceptions(cls)
     is_of_the_user = library_of(cls) is None
 
     def check(error: Any) -> str | None:
-        if not fits(error):
-            return advice_of_exceptions(cls)
+        hint = fault(error)
+        if hint is not None:
+            return hint
         lost = [name for name in _NOT_PICKLED if held[name].__get__(error) is not None]
         if _loses_notes(error, protocol):
             if not lost and is_of_the_user:
@@ -108,6 +128,28 @@ def check_exception(cls: type, protocol: int) -> Check:
         return _LOST.format(" and ".join(lost)) if lost else None
 
     return check
+
+
+def _fault_of_exceptions(cls: type) -> Check:
+    """A check of whether the exceptions of a class are made again."""
+    fits = _fits_of_exceptions(cls)
+    refuses = _refuses_attributes(cls)
+
+    def check(error: Any) -> str | None:
+        if not fits(error):
+            return advice_of_exceptions(cls)
+        return REFUSED if refuses and vars(BaseException)["__dict__"].__get__(error) else None
+
+    return check
+
+
+def _refuses_attributes(cls: type) -> bool:
+    """Whether the exceptions of a class refuse the attributes that a load sets."""
+    setter = function_of(cls, "__setattr__")
+    if setter is None or not is_made_of_args(cls):
+        return False
+    own = vars(BaseException)["__setstate__"]
+    return find(cls, "__setstate__") is own and (is_frozen(cls) or always_raises(setter))
 
 
 def _fits_of_exceptions(cls: type) -> Callable[[Any], bool]:
@@ -211,10 +253,30 @@ def _check_of_a_call(fits: Callable[[int], bool], protocol: int) -> Check:
             args = obj.__reduce_ex__(protocol)[1]
         except Exception:  # it cannot be pickled
             return None
-        count = len(args)
-        return None if fits(count) else _CALLED.format(count or "no", "" if count == 1 else "s")
+        return None if fits(len(args)) else advice_of_a_call(len(args))
 
     return check
+
+
+def advice_of_a_call(count: int) -> str:
+    """The advice about a class that does not take as many arguments as a load gives."""
+    return _CALLED.format(count or "no", "" if count == 1 else "s")
+
+
+def check_enum(cls: type) -> Check | None:
+    """The check for members of an Enum that are not found again by their values."""
+    by_value = find(enum.Enum, "__reduce_ex__")
+    is_looked_for = find(cls, "_missing_") is not find(enum.Enum, "_missing_")
+    if find(cls, "__reduce_ex__") is not by_value or is_looked_for:
+        return None
+    return lambda obj: ENUM if _is_made_anew(obj._value_) else None
+
+
+def _is_made_anew(value: Any) -> bool:
+    """Whether a value is an instance that a load makes anew, and that equals only itself."""
+    cls = type(value)
+    is_alone = find(cls, "__eq__") is find(object, "__eq__") and is_reduced_by_object(cls)
+    return is_alone and function_of(cls, "__new__") is None and not issubclass(cls, type)
 
 
 def _hint_of_hash(names: list[str], sources: dict[str, set[str]], obj: Any) -> str | None:

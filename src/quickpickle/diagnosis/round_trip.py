@@ -6,20 +6,13 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from .. import _implementation
-from ..rules.reductions import ABSENT, find
-from ..rules.steps import ATTRIBUTE, ITEM, KEY, MEMBER, VALUE, Step
+from ..rules.steps import Step
 from ..rules.tracebacks import drop_frames
-from .checks import (
-    GETATTR,
-    HASH,
-    ITEMS,
-    NEW,
-    SLOTS,
-    advice_of,
-    advice_of_exceptions,
-    is_made_of_args,
-)
-from .classes import function_of, is_reduced_by_object
+from .checks import COMPARED, HASH, advice_of_exceptions, is_made_of_args
+from .classes import function_of
+from .load_advice import advice_about
+from .members import members
+from .surprises import KEYED, keys_of
 
 _DIFFERENT: Final = (
     "It comes back different: its pickle is not that of what is loaded from it. See its "
@@ -27,7 +20,6 @@ _DIFFERENT: Final = (
 )
 _OTHER_TYPE: Final = "It comes back as another type, {0}."
 _args_of: Final = vars(BaseException)["args"].__get__
-_SETSTATE: Final = "Its __setstate__ has failed, which gets what __getstate__ has returned."
 
 
 class Fault(NamedTuple):
@@ -44,46 +36,65 @@ def find_faults(root: Any, protocol: int) -> Iterator[Fault]:
 
     Whatever is inside a part that comes back as it was is not looked at.
     """
-    seen: set[int] = set()
+    seen: dict[int, _Part] = {}  # kept, so that no other object gets the address
     # The parts on the way, each with its members still to come and whether one of them failed.
     way: list[_Part] = []
-    part = _try(root, None, protocol)
+    part = _try(root, [], protocol)
     while True:
         if part is not None and id(part.obj) not in seen:
-            seen.add(id(part.obj))
+            seen[id(part.obj)] = part
             way.append(part)
         part = None
         if not way:
             return
-        step = next(way[-1].members, None)
-        if step is not None:
-            if id(step.child) not in seen:
-                part = _try(step.child, step, protocol)
+        steps = next(way[-1].members, None)
+        if steps is not None:
+            child = steps[-1].child
+            before = seen.get(id(child))
+            if before is None:
+                part = _try(child, steps, protocol)
+            elif before.is_done and (before.is_fault or before.has_inner):
+                way[-1].has_inner = True
+                if not before.has_inner:  # it is there twice
+                    yield _fault(before, steps, way)
             continue
-        steps = [one.step for one in way if one.step is not None]
         done = way.pop()
+        done.is_done = True
         if done.is_fault and not done.has_inner:
-            yield Fault(steps, done.obj, done.error, done.hint)
+            yield _fault(done, done.steps, way)
         if way and (done.is_fault or done.has_inner):
             way[-1].has_inner = True
 
 
-class _Part:
-    __slots__ = ("error", "has_inner", "hint", "is_fault", "members", "obj", "step")
+def _fault(part: _Part, steps: list[Step], way: list[_Part]) -> Fault:
+    """The fault of a part; of a set that is in its own member, that of the member."""
+    of_way = [step for one in way for step in one.steps]
+    if part.hint in (HASH, COMPARED) and isinstance(part.obj, KEYED):
+        keys = set(map(id, keys_of(part.obj)))
+        for one in reversed(way):
+            if id(one.obj) in keys:
+                return Fault(of_way, one.obj, part.error, part.hint)
+            of_way = of_way[: len(of_way) - len(one.steps)]
+        of_way = [step for one in way for step in one.steps]
+    return Fault([*of_way, *steps], part.obj, part.error, part.hint)
 
-    def __init__(self, obj: Any, step: Step | None) -> None:
+
+class _Part:
+    __slots__ = ("error", "has_inner", "hint", "is_done", "is_fault", "members", "obj", "steps")
+
+    def __init__(self, obj: Any, steps: list[Step], protocol: int) -> None:
         self.obj = obj
-        self.step = step
-        self.members = _members(obj)
-        self.has_inner = False
+        self.steps = steps  # from the part before
+        self.members = members(obj, protocol)
+        self.has_inner = self.is_done = False
         self.is_fault = True
         self.error: Exception | None = None
         self.hint: str | None = None
 
 
-def _try(obj: Any, step: Step | None, protocol: int) -> _Part | None:
+def _try(obj: Any, steps: list[Step], protocol: int) -> _Part | None:
     """The part, if it does not come back as it was."""
-    part = _Part(obj, step)
+    part = _Part(obj, steps, protocol)
     try:
         data = _implementation.dumps(obj, protocol)
         before = _implementation.dumps(obj, protocol, deterministic=True)
@@ -99,7 +110,7 @@ def _try(obj: Any, step: Step | None, protocol: int) -> _Part | None:
         raise
     except Exception as error:
         drop_frames(error)
-        part.hint = _hint(obj, error, protocol)
+        part.hint = advice_about(obj, error, protocol)
         part.error = error.with_traceback(None)
         return part
     if type(copy) is not type(obj):
@@ -111,39 +122,6 @@ def _try(obj: Any, step: Step | None, protocol: int) -> _Part | None:
     else:
         return None
     return part
-
-
-def _hint(obj: Any, error: Exception, protocol: int) -> str | None:
-    """The advice about an object that does not load."""
-    cls = type(obj)
-    names = _functions_of(error)  # before the frames go
-    hint = advice_of(obj, protocol)
-    if hint is not None:
-        return hint
-    if "__getattr__" in names or _has_no_method(cls, error, names):
-        return GETATTR
-    if "__hash__" in names:
-        return HASH
-    if "__setattr__" in names:
-        return SLOTS
-    for name in ("__setitem__", "extend", "append"):
-        if name in names and isinstance(obj, (dict, list)):
-            return ITEMS.format(name)
-    if issubclass(cls, BaseException) and (isinstance(error, TypeError) or "__init__" in names):
-        return advice_of_exceptions(cls)
-    if isinstance(error, TypeError) and "__new__" in str(error):
-        return NEW
-    return _SETSTATE if "__setstate__" in names else None
-
-
-def _has_no_method(cls: type, error: Exception, names: set[str]) -> bool:
-    """Whether a load has asked __getattr__ for a __setstate__, and did not get one."""
-    if find(cls, "__getattr__") is ABSENT or find(cls, "__setstate__") is not ABSENT:
-        return False
-    if isinstance(error, KeyError):
-        return error.args == ("__setstate__",)
-    is_call = type(error) is TypeError and str(error).endswith("object is not callable")
-    return is_call and not names and is_reduced_by_object(cls)
 
 
 def _has_other_args(error: Any, copy: Any, protocol: int) -> bool:
@@ -163,43 +141,3 @@ def _has_other_args(error: Any, copy: Any, protocol: int) -> bool:
     except Exception:  # one of its args does not load, which is another fault
         return False
     return before != after
-
-
-def _functions_of(error: Exception) -> set[str]:
-    """The names of the functions in which an exception was."""
-    names = set()
-    traceback = error.__traceback__
-    while traceback is not None:
-        names.add(traceback.tb_frame.f_code.co_name)
-        traceback = traceback.tb_next
-    return names
-
-
-def _members(obj: Any) -> Iterator[Step]:
-    """The steps to what an object holds."""
-    cls = type(obj)
-    if cls in (list, tuple):
-        for number, item in enumerate(obj):
-            yield Step(ITEM, item, number)
-    elif cls is dict:
-        for number, (key, value) in enumerate(list(obj.items())):
-            yield Step(KEY, key, number)
-            yield Step(VALUE, value, number, key)
-    elif cls in (set, frozenset):
-        for number, member in enumerate(list(obj)):
-            yield Step(MEMBER, member, number)
-    else:
-        attributes = getattr(obj, "__dict__", None)
-        for name, value in list(attributes.items()) if type(attributes) is dict else ():
-            yield Step(ATTRIBUTE, value, None, name)
-        for base in cls.__mro__:
-            for name in _slots(base):
-                value = getattr(obj, name, ABSENT)
-                if value is not ABSENT:
-                    yield Step(ATTRIBUTE, value, None, name)
-
-
-def _slots(cls: type) -> list[str]:
-    slots = vars(cls).get("__slots__", ())
-    names = [slots] if isinstance(slots, str) else list(slots)
-    return [name for name in names if name not in ("__dict__", "__weakref__")]

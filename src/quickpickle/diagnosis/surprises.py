@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, Final, NamedTuple
@@ -9,9 +10,18 @@ from typing import Any, Final, NamedTuple
 from ..rules.globals import find_global
 from ..rules.hints import full_name
 from ..rules.reductions import ABSENT, mro_of
-from .checks import HASH, Check, check_arrow, check_exception, check_hash, checks_of_loads
-from .classes import is_reduced_by_object, needs_attribute, new_arguments
+from .checks import (
+    HASH,
+    Check,
+    check_arrow,
+    check_enum,
+    check_exception,
+    check_hash,
+    checks_of_loads,
+)
+from .classes import is_reduced_by_object, new_arguments
 from .copies import BUFFERS, CONTAINERS, LARGE, MANY, STRINGS, Copies
+from .methods import needs_attribute
 from .testing import (
     BUFFER,
     CHECKED,
@@ -43,7 +53,7 @@ _ARROWS: Final = {
     f"pyarrow.lib.{name}" for name in ("Array", "ChunkedArray", "RecordBatch", "Table")
 }
 _PLAIN: Final = {type(None), bool, int, float, complex, *BUFFERS, type(...), type(NotImplemented)}
-_KEYED: Final = (dict, set, frozenset)
+KEYED: Final = (dict, set, frozenset)
 _NESTED: Final = {tuple, frozenset}  # they ask what they hold for its hash
 _MOST_KEYS: Final = 1_000_000
 _name_of: Final = type.__dict__["__name__"].__get__
@@ -94,8 +104,8 @@ class Surprises:
             return found
         if self._is_late(cls):
             self.open.add(id(obj))
-        if issubclass(cls, _KEYED):
-            late = [one for one in _keys(obj) if id(one) in self.open]
+        if issubclass(cls, KEYED):
+            late = [one for one in keys_of(obj) if id(one) in self.open]
             if late:
                 return Surprise(HASH, inner=late)
         return self.look_for_copy(obj)
@@ -156,7 +166,7 @@ class Surprises:
             cls = type(obj)
             if self._is_late(cls):
                 seen.add(id(obj))
-            if issubclass(cls, _KEYED) and not seen.isdisjoint(map(id, _keys(obj))):
+            if issubclass(cls, KEYED) and not seen.isdisjoint(map(id, keys_of(obj))):
                 found.append(i)
         return found
 
@@ -200,6 +210,9 @@ class Surprises:
             return _each(check_arrow, is_all=True)
         if cls is object:
             return lambda obj: Surprise(_SENTINEL)
+        if issubclass(cls, enum.Enum):
+            of_enum = check_enum(cls)
+            return None if of_enum is None else _each(of_enum, is_all=True)
         checks = list(checks_of_loads(cls, self.protocol))
         kept = check_hash(cls)
         if kept is not None:
@@ -248,9 +261,9 @@ class Surprises:
         return late
 
 
-def _keys(obj: Any) -> list[Any]:
+def keys_of(obj: Any) -> list[Any]:
     """The objects that are asked for their hash when a set or dict is loaded."""
-    base: Any = next(base for base in _KEYED if isinstance(obj, base))
+    base: Any = next(base for base in KEYED if isinstance(obj, base))
     keys = list(base.__iter__(obj))
     if not _NESTED.isdisjoint(map(type, keys)):
         for key in keys:  # which grows

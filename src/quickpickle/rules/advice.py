@@ -23,6 +23,10 @@ _INHERITED: Final = (
     "to a Pool's initializer."
 )
 _FILE: Final = "An open file belongs to its process: keep its name and position, and open it again."
+STANDARD_STREAM: Final = (
+    "sys.{0} belongs to its process: leave it out in __getstate__, and take sys.{0} again. "
+    f"{_CLOUD}"
+)
 _SOCKET: Final = "A connection belongs to its process: keep the address, and connect again."
 _GENERATOR: Final = (
     "A generator has a running frame, which cannot be written: make a list of what it gives, or "

@@ -7,6 +7,7 @@ import gc
 import io
 import re
 import sys
+import types
 from collections.abc import Iterable
 from contextlib import suppress
 from types import (
@@ -18,7 +19,7 @@ from types import (
 )
 from typing import Any, Final
 
-from .advice import BY_TYPE, POINTER
+from .advice import BY_TYPE, POINTER, STANDARD_STREAM
 from .reductions import ABSENT, dict_of, find, mro_of
 
 _module_of: Final = type.__dict__["__module__"].__get__
@@ -80,6 +81,23 @@ _MADE_AT_RUN_TIME: Final = (
     "The class was made at run time: assign it to {0!r} at the top of the module that its "
     "__module__ names."
 )
+_MADE_WITHOUT_MODULE: Final = (
+    "The class was made at run time: assign it to {0!r} at the top of a module, and the name of "
+    "that to its __module__."
+)
+_NOT_ASSIGNED: Final = "It is pickled by its name: assign it to {0!r} at the top of its module."
+_NO_MODULE: Final = (
+    "Its module, {0!r}, cannot be imported: put that into sys.modules under this name, or let its "
+    "__module__ say where it is."
+)
+_REDUCED_TO_A_NAME: Final = (
+    "Its __reduce__ returns a name, under which it is not found: return the name that it has in "
+    "its module."
+)
+_NAMED_IN_TYPES: Final = (
+    "builtins does not have it: keep {0!r}, the name that it has in types. quickpickle.cloud "
+    "pickles it."
+)
 _MADE_BY_LIBRARY: Final = (
     "{0} makes the class at run time, so that no module has it: keep what the object was made "
     "from, and make it anew."
@@ -113,7 +131,7 @@ _CHANGED: Final = (
 # Of these, what they hold is pickled by value too.
 _HOLDERS: Final = (FunctionType, CellType, property, staticmethod, classmethod)
 _MAIN: Final = ("__main__", "__mp_main__")
-# Classes of these are written, but cannot be loaded.
+# Classes of these are written, but cannot be loaded; neither can those of ctypes.
 _NOT_BY_VALUE: Final = ("typing._TypedDictMeta", "typing_extensions._TypedDictMeta")
 _MOST_SEEN: Final = 1000  # objects
 
@@ -149,17 +167,30 @@ __setstate__.'
         return _CHANGED
     holder: Any = None  # a function or class, in whose reduction is all that comes after it
     for outer in around:
-        hint = _known(type(outer))
+        hint = _advice(outer)
         if hint is not None:
             return _hint_in(holder, hint)
         if type(outer) is FunctionType or issubclass(type(outer), type):
             holder = outer
-        elif type(outer) not in (list, tuple, dict, set, frozenset):
+        elif library_of(type(outer)) is None:  # others have no __getstate__ that the user writes
             holder = None
-    hint = POINTER if message == _HAS_POINTERS else _known(type(obj))
+    hint = POINTER if message == _HAS_POINTERS else _advice(obj)
     if hint is not None:
         return _hint_in(holder, hint)
     return _name_hint(obj) if _NOT_FOUND.search(message) else None
+
+
+def _advice(obj: Any) -> str | None:
+    """The advice for an object that is known."""
+    hint = _known(type(obj))
+    if hint is not None:
+        for name in ("stdin", "stdout", "stderr"):
+            if obj is vars(sys).get(name):
+                text = STANDARD_STREAM.format(name)
+                # Of Python's own, cloudpickle writes two by their names.
+                is_written = name != "stdin" and obj is vars(sys).get(f"__{name}__")
+                return text if is_written else text.partition(" quick")[0]
+    return hint
 
 
 def _known(cls: type) -> str | None:
@@ -177,8 +208,10 @@ def _known(cls: type) -> str | None:
     return None
 
 
-def _hint_in(holder: Any, hint: str) -> str:
+def _hint_in(holder: Any, hint: str) -> str | None:
     """The advice for what a function or class holds that is pickled by value."""
+    if type(holder) is FunctionType and _library_of_code(holder) is not None:
+        return None  # as that of functools.singledispatch: nobody can change it
     if holder is None or "__getstate__" not in hint:
         return hint
     text = _IN_FUNCTION if type(holder) is FunctionType else _IN_CLASS
@@ -191,6 +224,9 @@ def _hint_in(holder: Any, hint: str) -> str:
 def _name_hint(obj: Any) -> str | None:
     """The advice for what is not found under its name, or for an instance of such a class."""
     named = obj if _has_name(obj) else type(obj)
+    if named is not obj and _goes_by_name(named):
+        own = find(named, "__reduce__"), find(named, "__reduce_ex__")
+        return _REDUCED_TO_A_NAME if FunctionType in map(type, own) else None
     hint = _hint_of_name(named)
     if hint is None or not _is_pickled_by_value(named, obj):
         return hint and hint.partition(" quick")[0]
@@ -215,20 +251,41 @@ def _hint_of_name(named: Any) -> str | None:
         return _TYPE_PARAMETER.format(_name_of(type(named)))
     if module_name is None and type(named) is FunctionType:
         return _MADE_BY_EXEC
-    attributes = _attributes_of_module(module_name)
-    found = _look_up(attributes, name)
+    if module_name is not None and module_name not in sys.modules:
+        return _NO_MODULE.format(module_name)
+    found = _look_up(_attributes_of_module(module_name), name)
     if found is not ABSENT:
         return _hint_for_another(named, found, name, module_name)
-    for variable, value in attributes.items():
-        if value is named and type(variable) is str:
-            return _OTHER_VARIABLE.format(name, variable)
-    if is_class and name.isidentifier() and attributes:
-        # Classes made by the standard library's types.new_class() are of this module, before 3.12.
-        if library is None or module_name == "types":
+    variable = _variable_of(named, module_name)
+    if variable is not None:
+        return _OTHER_VARIABLE.format(name, variable)
+    return _hint_of_the_new(named, name, module_name)
+
+
+def _hint_of_the_new(named: Any, name: str, module_name: str | None) -> str | None:
+    """The advice for what a module that is there has under no name."""
+    library = _library(module_name)
+    if issubclass(type(named), type) and name.replace(".", "_").isidentifier() and module_name:
+        if module_name == "builtins":
+            known = [one for one, value in vars(types).items() if value is named]
+            return _NAMED_IN_TYPES.format(known[0]) if known else None
+        if module_name == "types":  # as types.new_class() has it, before 3.12
+            return _MADE_WITHOUT_MODULE.format(name)
+        if library is None:
             return _MADE_AT_RUN_TIME.format(name)
         if _is_in_python(named):
             return _MADE_BY_LIBRARY.format(library)
+    if library is None and _full_name(type(named)) in _NAMED and name.isidentifier():
+        return _NOT_ASSIGNED.format(name)
     return _OTHER_NAME if _is_of_the_user(named, module_name) else None
+
+
+def _variable_of(named: Any, module_name: str | None) -> str | None:
+    """The name under which a module has an object."""
+    for variable, value in _attributes_of_module(module_name).items():
+        if value is named and type(variable) is str:
+            return variable
+    return None
 
 
 def _hint_for_another(obj: Any, found: Any, name: str, module_name: str | None) -> str | None:
@@ -242,10 +299,18 @@ def _hint_for_another(obj: Any, found: Any, name: str, module_name: str | None) 
         if _library(_text(_module_of(type(found)))) is None:
             return _HIDDEN_BY_OBJECT.format(_name_of(type(found)), name)
         return _HIDDEN_BY_LIBRARY.format(_name_of(type(found)))
-    if _is_same(found, obj):
+    variable = None if _library(module_name) else _variable_of(obj, module_name)
+    is_around = type(obj) is FunctionType and obj.__dict__.get("__wrapped__") is found
+    if _is_same(found, obj) and not (is_around and variable):
         return _MADE_AGAIN_CLASS if is_class else _MADE_AGAIN
     if _is_made_of(found, obj):
         return _DERIVED_CLASS
+    if variable is not None:
+        return _OTHER_VARIABLE.format(name, variable)
+    if type(obj) is FunctionType and "<locals>" in obj.__code__.co_qualname:
+        library = _library_of_code(obj)
+        if library is not None:  # under functools.wraps(), maybe anew for each access
+            return _OF_A_LIBRARY.format(library)
     return _OTHER_NAME if _is_of_the_user(obj, module_name) else None
 
 
@@ -303,7 +368,7 @@ def _is_of_the_user(obj: Any, module_name: str | None) -> bool:
         return False
     if type(obj) is FunctionType:
         within = _text(obj.__globals__.get("__name__"))
-        if within is not None and _library(within) is None:
+        if within is not None and _library_of_code(obj) is None:
             return True  # as under functools.wraps(a function of a library)
     return _library(module_name) is None
 
@@ -380,6 +445,8 @@ def _is_pickled_by_value(named: Any, obj: Any) -> bool:
     kind = _full_name(type(named))
     if kind in _NOT_BY_VALUE or not (_is_named(named) or kind == "typing.TypeVar"):
         return False
+    if _module_of(type(named)) == "_ctypes":
+        return False
     seen: set[int] = set()
     found = [named, obj]
     for one in found:
@@ -428,6 +495,11 @@ def _library(module_name: str | None) -> str | None:
         return package
     file = _attributes_of_module(module_name).get("__file__")
     return package if type(file) is str and _INSTALLED.search(file) else None
+
+
+def _library_of_code(function: FunctionType) -> str | None:
+    """The package that the code of a function is of, whatever its name says."""
+    return _library(_text(function.__globals__.get("__name__")))
 
 
 def library_of(cls: type) -> str | None:

@@ -11,6 +11,7 @@ hash, no property; keys are shown where they are of a builtin type, else by thei
 
 from __future__ import annotations
 
+import enum
 import gc
 import sys
 from collections import OrderedDict, deque
@@ -26,6 +27,7 @@ from types import (
     MemberDescriptorType,
 )
 from typing import Any, Final, NamedTuple
+from weakref import WeakSet
 
 from .hints import find_file_hint, find_hint, full_name
 from .notation import LONGEST_KEY, can_follow_a_dot, literal
@@ -56,6 +58,11 @@ _BEFORE: Final = "\0"  # stands for the path up to a gap
 
 # The type of the fields of namedtuples, which is CPython's own.
 _FIELD_TYPE: Final = getattr(sys.modules.get("_collections"), "_tuplegetter", None)
+
+# Their reductions have a list or a dict in their place.
+_DICTS: Final[tuple[dict[Any, Any], ...]] = ({}, OrderedDict())
+_VIEWS: Final = {WeakSet, *(type(view) for one in _DICTS for view in (one.keys(), one.values()))}
+_ITEMS_VIEWS: Final = [type(one.items()) for one in _DICTS]
 
 _args_of: Final = vars(BaseException)["args"].__get__
 _flags_of: Final = type.__dict__["__flags__"].__get__
@@ -260,6 +267,8 @@ def _dict_part(place: Place, step: Step) -> Place | None:
             and next(islice(dict.__iter__(owner.obj), number, None), UNKNOWN) is child
         ):
             return Place(f"list({owner.text})[{number}]", child)
+        if owner is not None and (inner := _in_a_view(owner, child)) is not None:
+            return Place(inner, child)
         return None if number is None else Place(f"list({text})[{number}]", child, owner)
     if owner is not None and (reached := _reached(owner, child, key=key)) is not None:
         return reached
@@ -393,8 +402,22 @@ def _reached(
         shown = literal(key)
         if shown is not None and dict.get(obj, key, UNKNOWN) is child:
             return Place(_call(text, obj, dict, "__getitem__", shown), child)
-    inner = _in_an_attribute(owner, child, index, key)
+    inner = _in_a_view(owner, child) or _in_an_attribute(owner, child, index, key)
     return None if inner is None else Place(inner, child, owner.owner)
+
+
+def _in_a_view(owner: Place, child: Any) -> str | None:
+    """An expression for one of the objects that a view of a dict, or a WeakSet, has."""
+    text, obj, *_ = owner
+    if type(obj) in _VIEWS:
+        number = _number_of(child, obj)
+        return None if number is None else f"list({text})[{number}]"
+    if type(obj) in _ITEMS_VIEWS:
+        for number, item in enumerate(obj):
+            part = _number_of(child, item)
+            if part is not None:
+                return f"list({text})[{number}][{part}]"
+    return None
 
 
 def _in_an_attribute(owner: Place, child: Any, index: int | None, key: Any) -> str | None:
@@ -409,6 +432,11 @@ def _in_an_attribute(owner: Place, child: Any, index: int | None, key: Any) -> s
         if is_plain and can_follow_a_dot(key) and find(type(obj), key) is ABSENT:
             return f"{text}.{key}"
         return f"{text}.__dict__[{key!r}]"
+    if issubclass(type(obj), enum.EnumMeta) and type(key) is str:
+        return _value_of_member(text, obj, child, key)
+    # From Python 3.14 on they may be made when they are asked for: these were.
+    if type(obj) is FunctionType and key == "__annotations__" and obj.__annotations__ is child:
+        return f"{text}.__annotations__"
     shown = literal(key)
     for part, value in _parts_of(text, obj):
         if value is child:
@@ -420,6 +448,18 @@ def _in_an_attribute(owner: Place, child: Any, index: int | None, key: Any) -> s
         elif type(value) is dict and shown and value.get(key, UNKNOWN) is child:
             return f"{part}[{shown}]"
     return None
+
+
+def _value_of_member(text: str, cls: Any, child: Any, name: str) -> str | None:
+    """An expression for the value of a member of an Enum, which cloudpickle has by its name."""
+    members = dict_of(cls).get("_member_map_")
+    member = members.get(name) if type(members) is dict else None
+    held = _instance_dict(member) if type(member) is cls else None
+    if held is None or held.get("_value_", UNKNOWN) is not child:
+        return None
+    is_plain = find(cls, "value") is find(enum.Enum, "value")
+    is_found = find(type(cls), "__getitem__") is find(enum.EnumMeta, "__getitem__")
+    return f"{text}[{name!r}].value" if is_plain and is_found else None
 
 
 # Attributes that do not lie in the instance dict, of types whose getters do nothing else.

@@ -12,14 +12,17 @@ from typing import Any, Final
 from .notation import literal
 from .reductions import find, mro_of
 
-# By module. An object of a subclass is no table, as the subclass may have its own code.
+# By module. Of these, an object of a subclass is no table, as the subclass may have its own code.
 _TABLES: Final = {
     "pandas": (
         *("DataFrame", "Series", "Index", "MultiIndex", "CategoricalIndex"),
         *("Categorical", "CategoricalDtype"),
     ),
-    "pandas.arrays": ("NumpyExtensionArray", "PandasArray", "SparseArray"),
+    "pandas.arrays": ("NumpyExtensionArray", "SparseArray"),
 }
+# Subclasses of these are looked into as if they were of the base.
+_FRAMES: Final = ("DataFrame", "Series")
+_ASKED: Final = ("iloc", "index", "columns", "cat", "__getattribute__")
 # They are tables if they have fields.
 _RECORDS: Final = {
     "numpy": ("ndarray", "recarray", "memmap", "void", "record"),
@@ -27,9 +30,9 @@ _RECORDS: Final = {
 }
 _MASKED: Final = {"numpy.ma": _RECORDS["numpy.ma"]}
 # Their items are of another type.
-_TYPES: Final = {
+_TYPES: Final[dict[str, tuple[str, ...]]] = {
     "pandas": ("SparseDtype",),
-    "pandas.core.dtypes.dtypes": ("NumpyEADtype", "PandasDtype"),
+    "pandas.core.dtypes.dtypes": ("NumpyEADtype",),
 }
 
 
@@ -40,7 +43,18 @@ def is_array(obj: Any) -> bool:
 
 def is_table(obj: Any) -> bool:
     """Whether an object is one of pandas, or one with fields of NumPy, that has cells or labels."""
-    return _is_one_of(_TABLES, obj) or _has_fields(obj)
+    return _is_one_of(_TABLES, obj) or _has_fields(obj) or _frame_of(obj) is not None
+
+
+def _frame_of(obj: Any) -> Any:
+    """The type of pandas that an object of a subclass can be taken for; None for others."""
+    pandas = sys.modules.get("pandas")
+    for name in _FRAMES if pandas is not None else ():
+        base = _type_in(pandas, name)
+        if base in mro_of(type(obj)):
+            kept = [find(type(obj), one) is find(base, one) for one in _ASKED]
+            return base if type(obj) is not base and all(kept) else None
+    return None
 
 
 def _has_fields(obj: Any) -> bool:
@@ -70,21 +84,36 @@ def name_in_array(array: Any, child: Any, index: int) -> str | None:
         return None
     if find(type(array), "flat") is ndarray.__dict__["flat"]:
         return f"{{}}.flat[{index}]"
-    if _is_one_of(_MASKED, array) and type(array.data) is ndarray:
+    if _is_masked(array) and type(array.data) is ndarray:
         return f"{{}}.data.flat[{index}]"  # masked: the other `flat` gives what is not masked
     # It needs no name of NumPy, which may have been imported as np.
     return f"type({{0}}).__mro__[{mro_of(type(array)).index(ndarray)}].flat.__get__({{0}})[{index}]"
 
 
+def _is_masked(array: Any) -> bool:
+    """Whether an array is masked, and its `data` is that of NumPy."""
+    module = sys.modules.get("numpy.ma")
+    base: Any = None if module is None else _type_in(module, "MaskedArray")
+    return base in mro_of(type(array)) and find(type(array), "data") is find(base, "data")
+
+
 def name_in_table(table: Any, child: Any) -> str | None:
     """The text to put behind a table's path for an object that lies in it, or in its labels."""
     try:
-        return _name_in_fields(table, child) if _has_fields(table) else _name_in(table, child)
+        if _has_fields(table):
+            return _name_in_fields(table, child)
+        base = _frame_of(table)
+        if base is None:
+            return _name_in(table, child)
+        # Columns and cells of a subclass are made by its own code, those of the base are not.
+        manager = object.__getattribute__(table, "__dict__")["_mgr"]
+        by_label = find(type(table), "__getitem__") is find(base, "__getitem__")
+        return _name_in(base._from_mgr(manager, manager.axes), child, by_label)
     except Exception:  # whatever is odd about the table: the path goes by its parts
         return None
 
 
-def _name_in(table: Any, child: Any) -> str | None:
+def _name_in(table: Any, child: Any, by_label: bool = True) -> str | None:
     pandas: Any = sys.modules["pandas"]
     if type(table) is pandas.Series:
         name = _name_in_column(table, child)
@@ -95,7 +124,7 @@ def _name_in(table: Any, child: Any) -> str | None:
         name = _name_in_column(table.iloc[:, number], child)
         if name is not None:
             label = table.columns[number]
-            if type(label) in (str, int) and table.columns.is_unique:
+            if by_label and type(label) in (str, int) and table.columns.is_unique:
                 shown = literal(label)
                 if shown is not None:
                     return f"[{shown}]{name}"
