@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import pickle
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     arguments = parser.parse_args(argv)
+    if arguments.command != "run":
+        # They are None where they are closed, as `>&-` does it.
+        sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
+        sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
     if arguments.command is None:
         parser.print_help()
         return 0
@@ -63,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="quickpickle",
-        description="pickle built anew: the same bytes and objects, no recursion limit.",
+        description="A drop-in replacement for pickle: the same bytes, faster, no recursion limit.",
     )
     parser.add_argument("--version", action="version", version=f"quickpickle {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -243,6 +248,7 @@ def _add_recover(commands: argparse._SubParsersAction[Any]) -> None:
         "modules of the current directory, too.",
     )
     recover.add_argument("file", metavar="FILE", help="a pickle, or several: the first")
+    _add_main(recover)
     recover.add_argument(
         "-o",
         "--output",
@@ -395,8 +401,7 @@ def _diagnose(file: str, strict: bool, script: Path | None) -> int:
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        parts = [f"{type(error).__qualname__}: {error}", *advice_for(error)]
-        message = printable(". ".join(parts))
+        message = printable(". ".join([_line(error), *advice_for(error)]))
         with until_closed():
             _print_faults(file, error)
         return _complain(f"{printable(file)} does not load: {message}", 1)
@@ -437,6 +442,7 @@ def _print_faults(file: str, error: Exception) -> None:
 
 def _recover(arguments: argparse.Namespace) -> int:
     from .. import dump, recover
+    from .main_names import ScriptError, advice_for, take_names_of
     from .terminal import until_closed
 
     if arguments.output is not None and _is_same(arguments.output, arguments.file):
@@ -446,11 +452,15 @@ def _recover(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         return _complain(printable(str(error)), 2)
     try:
+        if arguments.main is not None:
+            take_names_of(arguments.main)
         found = recover(arguments.file, policy=policy)
+    except ScriptError as error:
+        return _complain(printable(str(error)), 1)
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        message = printable(f"{type(error).__qualname__}: {error}")
+        message = printable(". ".join([_line(error), *advice_for(error)]))
         with until_closed():
             _print_notes(error)
         return _complain(f"nothing is left of {printable(arguments.file)}: {message}", 1)
@@ -459,15 +469,20 @@ def _recover(arguments: argparse.Namespace) -> int:
     with until_closed():
         print(printable(repr(found)))
         _print_notes(found.error)
+    for advice in [] if found.error is None else advice_for(found.error):
+        _complain(printable(advice), 0)
     if arguments.output is not None:
         try:
             dump(found.value, arguments.output)
         except (OSError, MemoryError):
             raise
         except Exception as error:
-            message = printable(f"{type(error).__qualname__}: {error}")
-            return _complain(f"what is left cannot be pickled: {message}", 1)
+            return _complain(f"what is left cannot be pickled: {printable(_line(error))}", 1)
     return 0 if found.error is None else 1
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__qualname__}: {error}"
 
 
 def _print_notes(error: Exception | None) -> None:
