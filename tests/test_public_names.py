@@ -210,6 +210,12 @@ def test_the_star_gives_what_it_gives_of_pickle():
     assert quickpickle.MARK == pickle.MARK
 
 
+def test_the_reference_has_all_names():
+    page = (Path(__file__).parents[1] / "docs" / "reference.md").read_text("utf-8")
+    shown = re.findall(r"^\.\. auto(?:function|class|exception):: (\w+)$", page, re.M)
+    assert sorted(shown) == sorted(ALL)
+
+
 METHODS = {
     "Pickler": ("clear_memo", "dump", "persistent_id"),
     "Unpickler": ("find_class", "load", "persistent_load"),
