@@ -269,6 +269,17 @@ def test_figures_are_never_cut(file: Path, capsys: Output, monkeypatch: Any) -> 
     assert not any(f"{size[:2]}…" in line for line in out.splitlines())
 
 
+def test_lines_are_as_wide_as_the_terminal(file: Path, capsys: Output, monkeypatch: Any) -> None:
+    """Texts are folded, also in the tree."""
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["inspect", str(file), "--tree", "4"]) == 0
+    out = capsys.readouterr().out
+    tree = out[out.index("The tree") :]
+    assert max(map(len, tree.splitlines())) <= 60
+    assert "    ['records'] " in tree
+    assert "  key          str 'records' " in tree
+
+
 def test_objects_and_types_are_sorted_by_their_size_with_all_below(
     file: Path, capsys: Output
 ) -> None:
