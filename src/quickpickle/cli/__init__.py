@@ -107,7 +107,7 @@ def _add_bench(commands: argparse._SubParsersAction[Any]) -> None:
     bench = commands.add_parser(
         "bench",
         help=text,
-        description=f"{text.capitalize()}. It lies in a pickle. Bytes and objects are "
+        description=f"{text.capitalize()}. It is loaded from FILE. Bytes and objects are "
         "compared, too. Loading a pickle runs what is in it: only for files that you trust. As "
         "python -m quickpickle it finds the modules of the current directory, too.",
     )
@@ -220,12 +220,13 @@ def _add_policy(commands: argparse._SubParsersAction[Any]) -> None:
     text = "make a policy, which says what a pickle may name and call"
     policy = commands.add_parser("policy", help=text, description=f"{text.capitalize()}.")
     actions = policy.add_subparsers(dest="action", metavar="ACTION", required=True)
-    text = "print the narrowest policy under which pickles load that you trust"
+    text = "print the narrowest policy under which the files load"
     learn = actions.add_parser(
         "learn",
         help=text,
-        description=f"{text.capitalize()}, as TOML for quickpickle.Policy.from_file. The pickles "
-        "are read, not loaded. Look at the names: whoever writes such a pickle can use them all.",
+        description=f"{text.capitalize()}, as TOML for quickpickle.Policy.from_file. They are "
+        "read, not loaded. Use files that you trust, and look at the names in the policy: whoever "
+        "writes a pickle for it can use them all.",
     )
     learn.add_argument(
         "files", metavar="FILE", nargs="+", help="a file of one or more pickles, not compressed"
