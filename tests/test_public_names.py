@@ -239,7 +239,6 @@ def test_the_digest_is_typed():
     assert hints["return"] is quickpickle.rules.digests.HashObject
 
 
-
 def docstrings():
     for name in {*ALL, "__doc__"}:
         obj = getattr(quickpickle, name)

@@ -75,7 +75,7 @@ def test_no_terminal(capsys: Output, monkeypatch: Any) -> None:
 
 def test_an_indent(shown: Any) -> None:
     """It goes on in the next lines, as long as there is place behind it."""
-    lines = shown("Title", (), [("    ['a long key'].data", 1)] + [(" " * 50 + "deep", 2)])
+    lines = shown("Title", (), [("    ['a long key'].data", 1), (" " * 50 + "deep", 2)])
     assert lines[1:] == [
         "      ['a long key'].data                1",
         "                    deep                 2",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import pickle
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from .. import __version__
 from .._implementation import find_scanner
+from ..files.compression import name_of_compression
 from ..format.foreign import LOOKED_AT, OLD_TORCH, recognise
 from ..inspection import MAX_OBJECTS, PURE_SCANNER, Inspection
 from ..inspection.printable import printable
@@ -36,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.command != "run":
         # They are None where they are closed, as `>&-` does it.
-        sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
-        sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
+        sys.stdout = sys.stdout or io.StringIO()
+        sys.stderr = sys.stderr or io.StringIO()
     if arguments.command is None:
         parser.print_help()
         return 0
@@ -527,6 +528,10 @@ def _verdict(inspection: Inspection, name: str, arguments: argparse.Namespace) -
     if inspection.error is not None:
         rest = inspection.size - inspection.error.offset
         code = _complain(f"{name}: {inspection.error}; {rest:,} bytes were not read", 1)
+        program = name_of_compression(inspection.read(0, LOOKED_AT))
+        if program is not None and arguments.file != "-":
+            path = shlex.quote(arguments.file)
+            _complain(f"try: {program} -dc {path} | quickpickle inspect -", 0)
     kinds = []
     if arguments.fail_on_dangerous or arguments.fail_on_unknown:
         kinds.append(DANGEROUS)

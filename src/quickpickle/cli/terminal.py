@@ -109,9 +109,7 @@ class Screen:
         widths: Sequence[int],
         is_number: Sequence[bool],
     ) -> None:
-        folded = [
-            fold(cell.text, width) for (cell, _), width in zip(row, widths, strict=False)
-        ]
+        folded = [fold(cell.text, width) for (cell, _), width in zip(row, widths, strict=False)]
         for number in range(max(map(len, folded), default=1)):
             line = ""
             for i, ((cell, _), lines) in enumerate(zip(row, folded, strict=True)):

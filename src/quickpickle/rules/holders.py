@@ -218,7 +218,7 @@ def _of_function(function: types.FunctionType, step: _Step) -> Iterator[Holder]:
     held, code = step.obj, function.__code__
     module, name = function.__module__, function.__qualname__
     if module == "_pickle":  # by functools.wraps(pickle.dumps): nobody finds it by that name
-        module, name = function.__globals__.get("__name__"), code.co_qualname
+        module, name = str(function.__globals__.get("__name__")), code.co_qualname
     where: str | None = None
     if held is function.__defaults__:
         count = code.co_argcount

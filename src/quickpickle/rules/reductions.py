@@ -97,7 +97,7 @@ METHODS: Final = (
 # A metaclass may run code of its own when a class is asked for these, so ask type.
 mro_of: Final = type.__dict__["__mro__"].__get__
 dict_of: Final = type.__dict__["__dict__"].__get__
-_module_dict: Final = ModuleType.__dict__["__dict__"].__get__
+_module_dict: Final = vars(ModuleType)["__dict__"].__get__
 _flags_of: Final = type.__dict__["__flags__"].__get__
 
 
