@@ -180,6 +180,7 @@ def _add_inspect(commands: argparse._SubParsersAction[Any]) -> None:
         help="list what this policy, a file of TOML, refuses in it, and exit with 1 if that is "
         "anything; the modules of classes that the policy lists are imported",
     )
+    _add_main(inspect)
     inspect.add_argument(
         "--fail-on-dangerous",
         action="store_true",
@@ -332,6 +333,7 @@ def _is_same(one: str, other: str) -> bool:
 
 def _inspect(arguments: argparse.Namespace) -> int:
     from .. import inspect
+    from .main_names import ScriptError, take_names_of
     from .report import print_report
     from .terminal import Screen, Status, bytes_read, until_closed
     from .violations import CheckError, find_violations, print_violations
@@ -345,20 +347,20 @@ def _inspect(arguments: argparse.Namespace) -> int:
     if is_stream and sys.stdin is None:
         return _complain("the standard input is closed", 1)
     policy = None
-    if arguments.policy is not None:
-        try:
+    try:
+        if arguments.main is not None:
+            take_names_of(arguments.main)
+        if arguments.policy is not None:
             policy = Policy.from_file(arguments.policy)
-        except ValueError as error:
-            return _complain(printable(str(error)), 2)
+    except ScriptError as error:
+        return _complain(printable(str(error)), 1)
+    except ValueError as error:
+        return _complain(printable(str(error)), 2)
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
     size = None if is_stream else Path(arguments.file).stat().st_size
     if size is not None and size > _SLOW and find_scanner().__module__ == PURE_SCANNER:
-        _complain(
-            f"reading {size / 1e6:,.0f} MB without the compiled scanner, which was not built or is "
-            "switched off by QUICKPICKLE_PURE: that takes some thirty times as long",
-            0,
-        )
+        _complain_of_slowness(size)
     with Status() as status:
         progress = bytes_read(status, size)
         inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
@@ -387,6 +389,14 @@ def _inspect(arguments: argparse.Namespace) -> int:
         if policy is not None and inspection.error is None and not arguments.json:
             print_violations(screen, violations, name, arguments.policy)
     return 1 if violations else code
+
+
+def _complain_of_slowness(size: int) -> None:
+    _complain(
+        f"reading {size / 1e6:,.0f} MB without the compiled scanner, which was not built or is "
+        "switched off by QUICKPICKLE_PURE: that takes some thirty times as long",
+        0,
+    )
 
 
 def _diagnose(file: str, strict: bool, script: Path | None) -> int:
