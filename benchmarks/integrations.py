@@ -433,7 +433,7 @@ def _of_sqlalchemy(folder: str, records: Any, pickler: Any) -> None:
 def _of_mpi(folder: str, records: Any, pickler: Any) -> None:
     from mpi4py import MPI
 
-    MPI.pickle.__init__(pickler.dumps, pickler.loads, 5)  # type: ignore[misc]
+    MPI.pickle.__init__(pickler.dumps, pickler.loads, 5)  # type: ignore[misc, unused-ignore]
     MPI.COMM_SELF.sendrecv(records, 0, source=0)
 
 

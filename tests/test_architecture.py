@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -187,3 +188,12 @@ def test_mutants_of_each_file_of_the_rules_have_tests():
     for stem in stems:
         for name in values["TESTS"].get(stem, (f"rules/test_{stem}",)):
             assert (ROOT / "tests" / f"{name}.py").is_file(), (stem, name)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+@pytest.mark.parametrize(("arguments", "is_stored"), [("", True), ("--workloads floats", False)])
+def test_a_part_of_the_benchmark_leaves_the_charts(arguments, is_stored):
+    command = ["make", "--dry-run", "--no-print-directory", "bench", f"BENCH_ARGS={arguments}"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for path in ("benchmarks/results/latest.json", "docs/benchmarks.svg", "docs/speed.svg"):
+        assert (path in shown) is is_stored

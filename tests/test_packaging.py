@@ -103,6 +103,31 @@ def test_a_release_needs_its_address(release):
         assert f"{name}:" not in problems()
 
 
+def test_the_address_has_one_source(release):
+    """tools/generate writes it into all other files; tests/test_architecture.py calls it."""
+    _, folder = release
+    generate = runpy.run_path(str(ROOT / "tools" / "generate"))
+    page = folder / "pyproject.toml"
+    address = "https://host.invalid/people/quickpickle"
+    text = re.sub(r'(?m)^Repository = ".*"$', f'Repository = "{address}"', page.read_text("utf-8"))
+    page.write_text(text, "utf-8")
+    for path in generate["with_addresses"](ROOT):
+        copy = folder / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if copy != page:
+            copy.write_text(path.read_text("utf-8"), "utf-8")
+    made = generate["with_addresses"](folder)
+    assert len(made) > 8
+    old = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    for path, text in made.items():
+        assert address in text, path
+        assert old["Repository"] not in text, path
+    assert "example.org" not in made[folder / "SECURITY.md"]
+    urls = tomllib.loads(made[page])["project"]["urls"]
+    assert all(url.startswith(address) for url in urls.values())
+    assert urls["Issues"] == f"{address}/issues"
+
+
 def test_a_release_needs_its_tag_and_its_date(release):
     problems, folder = release
     assert "the tag is v0.0.1" in problems("v0.0.1")

@@ -1,4 +1,4 @@
-"""quickpickle: pickle built anew, for `import quickpickle as pickle`.
+"""A drop-in replacement for pickle: `import quickpickle as pickle`.
 
 Every name of `pickle.__all__` is here. The functions and the classes that write and read pickles
 are our own; the exceptions and `PickleBuffer` are the standard library's own objects. The opcodes
@@ -17,6 +17,7 @@ are here too, `quickpickle.MARK` and all others, but help() and dir() leave them
     implementation                                 "native" or "python"
 
     quickpickle.cloud                              cloudpickle on these (needs cloudpickle)
+    quickpickle.integrations                       its modules are for one library each, and signing
     quickpickle.cli.bench, quickpickle.cli.demo    run() in a notebook: the table of the command
 
 Modules that are not named here are internal.

@@ -137,7 +137,7 @@ class Installation:
         (`module.function(dumps=)`), variables of inner functions
         (`module.function.<locals>.inner.<locals>.dumps`), partials, and classes that were derived
         from `pickle.Pickler` and `pickle.Unpickler`. An object that only a running function holds
-        goes by its class, in angle brackets.
+        goes by its class, in angle brackets. Of one object ten places at most are listed.
 
         Import these modules later, set the names yourself, or start the program as `quickpickle run
         script.py`, which installs before anything else is imported.

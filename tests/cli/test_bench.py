@@ -6,6 +6,7 @@ import gzip
 import itertools
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -340,12 +341,25 @@ def test_what_a_load_would_say(capsys: Output, file: Path, data: bytes, text: st
 SCRIPT = """
 import pickle, sys
 class Item:
-    pass
+    class Inner:
+        class Innermost:
+            pass
+        @staticmethod
+        def static():
+            pass
 def function():
     pass
+def make():
+    global Made
+    class Local:
+        pass
+    Local.__qualname__ = "Made"
+    Made = Local
+make()
 if __name__ == "__main__":
     with open(sys.argv[1], "wb") as file:
-        pickle.dump([Item(), function], file)
+        inner = Item.Inner
+        pickle.dump([Item(), function, inner(), inner.Innermost(), inner.static, Made()], file)
 """
 
 
@@ -368,6 +382,35 @@ def test_the_classes_of_a_script(tmp_path):
     done = run_bench(file, "--main", script)
     assert (done.returncode, done.stderr) == (0, "")
     assert "times as fast" in done.stdout
+    size = re.search(r"bytes +([\d,]+)", done.stdout)[1].replace(",", "")
+    assert int(size) == file.stat().st_size  # the names are those of __main__ again
+
+
+def test_a_class_of_the_current_folder(tmp_path):
+    """The command does not look there, `python -m quickpickle` does."""
+    (tmp_path / "own.py").write_text("class Item: pass\n")
+    write = "import own, pickle; pickle.dump(own.Item(), open('file.pkl', 'wb'))"
+    subprocess.run([sys.executable, "-c", write], cwd=tmp_path, check=True, timeout=60)
+    command = "import sys; sys.path.remove(''); from quickpickle.cli import main; sys.exit(main())"
+    for name in ("bench", "diagnose", "recover"):
+        arguments = [name, "file.pkl"]
+        done = subprocess.run(
+            [sys.executable, "-c", command, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert "own is in this folder, where python -m quickpickle finds it" in done.stderr
+        done = subprocess.run(
+            [sys.executable, "-m", "quickpickle", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("text", [None, "1 / 0", "import sys; sys.exit(3)"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -269,6 +271,17 @@ def test_figures_are_never_cut(file: Path, capsys: Output, monkeypatch: Any) -> 
     assert not any(f"{size[:2]}…" in line for line in out.splitlines())
 
 
+def test_lines_are_as_wide_as_the_terminal(file: Path, capsys: Output, monkeypatch: Any) -> None:
+    """Texts are folded, also in the tree."""
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["inspect", str(file), "--tree", "4"]) == 0
+    out = capsys.readouterr().out
+    tree = out[out.index("The tree") :]
+    assert max(map(len, tree.splitlines())) <= 60
+    assert "    ['records'] " in tree
+    assert "  key          str 'records' " in tree
+
+
 def test_objects_and_types_are_sorted_by_their_size_with_all_below(
     file: Path, capsys: Output
 ) -> None:
@@ -430,3 +443,22 @@ def test_the_slow_scanner_says_so(tmp_path: Path, pure: str, size: int, is_said:
     assert done.returncode == 0
     said = "quickpickle: reading 6 MB without the compiled scanner" in done.stderr
     assert said == bool(done.stderr) == is_said
+
+
+@pytest.mark.parametrize(
+    ("module", "program"), [("gzip", "gzip"), ("bz2", "bzip2"), ("lzma", "xz")]
+)
+def test_a_compressed_file_says_how_to_go_on(
+    tmp_path: Path, module: str, program: str, capsys: Output
+) -> None:
+    path = tmp_path / "a file.pkl"
+    path.write_bytes(importlib.import_module(module).compress(pickle.dumps([1])))
+    assert main(["inspect", str(path)]) == 1
+    command = capsys.readouterr().err.splitlines()[-1].removeprefix("quickpickle: try: ")
+    assert command == f"{program} -dc '{path}' | quickpickle inspect -"
+    if sys.platform == "win32" or shutil.which(program) is None:
+        pytest.skip("a part of the command is not there")
+    command = command.replace("quickpickle", f'"{sys.executable}" -m quickpickle')
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "standard input" in done.stdout

@@ -203,3 +203,42 @@ def test_what_is_imported(tmp_path: Path, write: Any) -> None:
         )
         assert result.stderr == "\n"
         assert result.stdout
+
+
+SCRIPT = """
+import pickle, sys
+class Item:
+    pass
+if __name__ == "__main__":
+    with open(sys.argv[1], "wb") as file:
+        pickle.dump([Item()], file)
+"""
+
+
+def test_the_classes_of_a_script(tmp_path):
+    script, file, policy = (tmp_path / name for name in ("script.py", "file.pkl", "policy.toml"))
+    script.write_text(SCRIPT)
+    subprocess.run([sys.executable, script, file], check=True, timeout=60)
+    policy.write_text('allow = ["__main__.Item"]\n')
+
+    def inspect(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "quickpickle", "inspect", file, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    done = inspect("--policy", policy)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith("If it was written by a script: --main SCRIPT")
+    done = inspect("--policy", policy, "--main", script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "would not be found here" in inspect().stdout
+    done = inspect("--main", script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "__main__.Item" in done.stdout
+    assert "would not be found here" not in done.stdout
+    script.write_text("1 / 0")
+    done = inspect("--main", script)
+    assert (done.returncode, "cannot run" in done.stderr) == (1, True)

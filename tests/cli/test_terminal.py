@@ -73,9 +73,15 @@ def test_no_terminal(capsys: Output, monkeypatch: Any) -> None:
     assert "a word " * 39 + "a word\n" in out
 
 
-def test_texts_that_are_cut(shown: Any) -> None:
-    lines = shown("Title", (), [("long" * 20, 123_456_789)], is_cut=True)
-    assert lines[1] == "  longlonglonglonglonglonglo…  123,456,789"
+def test_an_indent(shown: Any) -> None:
+    """It goes on in the next lines, as long as there is place behind it."""
+    lines = shown("Title", (), [("    ['a long key'].data", 1), (" " * 50 + "deep", 2)])
+    assert lines[1:] == [
+        "      ['a long key'].data                1",
+        "                    deep                 2",
+    ]
+    assert fold("    longlong", 8) == ["    long"] * 2
+    assert fold(" " * 20 + "longlong", 8) == ["    long"] * 2
 
 
 def test_widths() -> None:
@@ -92,6 +98,10 @@ def test_texts_are_folded_between_words() -> None:
     assert fold("the rounds differ", 10) == ["the rounds", "differ"]
     assert fold("a longlonglong", 10) == ["a longlong", "long"]
     assert fold("obj['a key of a dict']", 12) == ["obj['a key", "of a dict']"]
+    assert fold("obj['orders']._mgr.blocks[0]", 20) == ["obj['orders']._mgr", ".blocks[0]"]
+    assert fold("obj['orders'].index", 14) == ["obj['orders']", ".index"]
+    assert fold("obj['customers']", 12) == ["obj['custome", "rs']"]
+    assert fold("pandas.core.internals.managers", 21) == ["pandas.core.internals", ".managers"]
     assert fold("one ", 3) == ["one", ""]
     assert fold(" " * 5, 2) == ["  ", "  "]
 

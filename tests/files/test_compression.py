@@ -245,7 +245,11 @@ def test_a_block_at_a_time():
 
 
 @pytest.mark.parametrize(
-    "ending", [".lz4", ".zip", ".LZ4", ".lzma", ".z", ".zstd", ".tar", ".7z", ".br", ".tgz"]
+    "ending",
+    [
+        *(".lz4", ".zip", ".LZ4", ".lzma", ".z", ".zstd", ".tar", ".7z", ".br", ".tgz"),
+        *(".pbz2", ".pklz", ".blosc", ".tzst", ".deflate", ".bz"),
+    ],
 )
 def test_an_ending_of_another_compression_is_refused(implementation, tmp_path, ending):
     """The file would not have the format that its name says."""

@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
-from quickpickle.inspection.page import MOST_BOXES, _boxes, make_page  # noqa: E402
+from quickpickle.inspection.page import MOST_BOXES, _boxes, make_page, write_page  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a browser starts, and the page does not depend on the interpreter
 
@@ -237,7 +238,7 @@ def test_hostile_text_is_shown_as_it_is(opened: Any) -> None:
     assert text(opened, "path") == "obj['hostile']"
     children = opened.find_element(By.ID, "children").text
     assert "<img src=x" in children
-    labels = opened.find_element(By.ID, "chart").text
+    labels = text(opened, "chart")  # with those that their boxes have no place for
     assert "<b>bold</b> &amp; $x^2$ %{label}" in labels
     assert opened.find_elements(By.CSS_SELECTOR, "#chart img, #chart a, #chart b") == []
 
@@ -258,6 +259,28 @@ def test_light_and_dark(opened: Any) -> None:
     wait(opened, lambda: background() == dark)
     opened.execute_cdp_cmd(media, {"features": []})
     wait(opened, lambda: background() == light)
+
+
+@needs_browser
+def test_labels_can_be_read(browser: Any, tmp_path: Path) -> None:
+    """A box that is too narrow for its label has none."""
+    obj = {"wide": bytes(100_000), "a narrow box": bytes(3000), "one more": bytes(1500)}
+    page = tmp_path / "page.html"
+    write_page(page, quickpickle.inspect(pickle.dumps(obj, 5)), "obj.pickle")
+    browser.get(page.as_uri())
+    wait(browser, lambda: browser.execute_script("return document.body.dataset.ready"))
+    script = """
+        const slices = [...document.querySelectorAll("#chart g.slice")];
+        return slices.map((slice) => [
+          slice.querySelector("path.surface").getBoundingClientRect().width,
+          slice.querySelector("text")?.getBoundingClientRect().height || 0,
+        ]);
+    """
+    wait(browser, lambda: len(browser.execute_script(script)) >= 5)
+    time.sleep(1)  # the boxes grow to their size
+    found = browser.execute_script(script)
+    assert [height for width, height in found if 0 < width < 30] == [0, 0]
+    assert all(height > 25 for width, height in found if width > 300)  # two lines
 
 
 @needs_browser

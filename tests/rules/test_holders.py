@@ -20,7 +20,7 @@ PYPY = sys.implementation.name == "pypy"
 pytestmark = pytest.mark.skipif(PYPY, reason="no gc.is_tracked")
 
 CODE = """
-import collections, functools
+import collections, functools, pickle
 
 class Class:
     plain = held
@@ -46,6 +46,8 @@ Codec = collections.namedtuple("Codec", "encode decode")
 class Registry:
     def __init__(self):
         self._codecs = {"pickle": Codec(held, None)}
+        self.first = self.second = held
+        self.more = {"deep": [held, held], "itself": self}
 
 class Slots:
     __slots__ = ("slot",)
@@ -56,6 +58,15 @@ slots = Slots()
 slots.slot = held
 ordered = collections.OrderedDict(key=held)
 queue = collections.deque([held])
+twice = [held, (held, "between"), held]
+by_key = {int: held, ("a", 1): held, object(): held, Class: {True: held}}
+
+def decorate(function):
+    @functools.wraps(pickle.dumps)
+    def wrapper(): return function
+    return wrapper
+
+wrapped = decorate(held)
 nested = ({"a": [0, held]},)
 def function(): pass
 function.attribute = held
@@ -74,10 +85,26 @@ NAMES = {
     "partial",
     "argument.args[0]",
     "method.__self__._codecs['pickle'].encode",
+    "method.__self__.first",
+    "method.__self__.second",
+    "method.__self__.more['deep'][0]",
+    "method.__self__.more['deep'][1]",
     "registry._codecs['pickle'].encode",
+    "registry.first",
+    "registry.second",
+    "registry.more['deep'][0]",
+    "registry.more['deep'][1]",
     "slots.slot",
     "ordered",
     "queue",
+    "twice[0]",
+    "twice[1][0]",
+    "twice[2]",
+    "by_key[int]",
+    "by_key[('a', 1)]",
+    "by_key[<object>]",
+    "by_key[Class][True]",
+    "decorate.<locals>.wrapper.<locals>.function",
     "nested[0]['a'][1]",
     "function.attribute",
     "held",
@@ -173,3 +200,13 @@ def test_a_circle_of_holders():
     holder = functools.partial(print, circle)
     assert set(find_holders(held)) == set()
     assert isinstance(holder, collections.abc.Callable)
+
+
+def test_ten_places_of_an_object(monkeypatch):
+    """A network of objects would have more ways to a name than can be followed."""
+    module = types.ModuleType("holding")
+    held = types.FunctionType(a_function.__code__, {})
+    module.places = [held] * 30
+    monkeypatch.setitem(sys.modules, "holding", module)
+    names = [found.name for found in find_holders(held) if found.module == "holding"]
+    assert names == [f"places[{i}]" for i in range(10)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import pickle
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from .. import __version__
 from .._implementation import find_scanner
+from ..files.compression import name_of_compression
 from ..format.foreign import LOOKED_AT, OLD_TORCH, recognise
 from ..inspection import MAX_OBJECTS, PURE_SCANNER, Inspection
 from ..inspection.printable import printable
@@ -33,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     arguments = parser.parse_args(argv)
+    if arguments.command != "run":
+        # They are None where they are closed, as `>&-` does it.
+        sys.stdout = sys.stdout or io.StringIO()
+        sys.stderr = sys.stderr or io.StringIO()
     if arguments.command is None:
         parser.print_help()
         return 0
@@ -63,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="quickpickle",
-        description="pickle built anew: the same bytes and objects, no recursion limit.",
+        description="A drop-in replacement for pickle: the same bytes, faster, no recursion limit.",
     )
     parser.add_argument("--version", action="version", version=f"quickpickle {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -102,7 +108,7 @@ def _add_bench(commands: argparse._SubParsersAction[Any]) -> None:
     bench = commands.add_parser(
         "bench",
         help=text,
-        description=f"{text.capitalize()}. It lies in a pickle. Bytes and objects are "
+        description=f"{text.capitalize()}. It is loaded from FILE. Bytes and objects are "
         "compared, too. Loading a pickle runs what is in it: only for files that you trust. As "
         "python -m quickpickle it finds the modules of the current directory, too.",
     )
@@ -174,6 +180,7 @@ def _add_inspect(commands: argparse._SubParsersAction[Any]) -> None:
         help="list what this policy, a file of TOML, refuses in it, and exit with 1 if that is "
         "anything; the modules of classes that the policy lists are imported",
     )
+    _add_main(inspect)
     inspect.add_argument(
         "--fail-on-dangerous",
         action="store_true",
@@ -215,12 +222,13 @@ def _add_policy(commands: argparse._SubParsersAction[Any]) -> None:
     text = "make a policy, which says what a pickle may name and call"
     policy = commands.add_parser("policy", help=text, description=f"{text.capitalize()}.")
     actions = policy.add_subparsers(dest="action", metavar="ACTION", required=True)
-    text = "print the narrowest policy under which pickles load that you trust"
+    text = "print the narrowest policy under which the files load"
     learn = actions.add_parser(
         "learn",
         help=text,
-        description=f"{text.capitalize()}, as TOML for quickpickle.Policy.from_file. The pickles "
-        "are read, not loaded. Look at the names: whoever writes such a pickle can use them all.",
+        description=f"{text.capitalize()}, as TOML for quickpickle.Policy.from_file. They are "
+        "read, not loaded. Use files that you trust, and look at the names in the policy: whoever "
+        "writes a pickle for it can use them all.",
     )
     learn.add_argument(
         "files", metavar="FILE", nargs="+", help="a file of one or more pickles, not compressed"
@@ -243,6 +251,7 @@ def _add_recover(commands: argparse._SubParsersAction[Any]) -> None:
         "modules of the current directory, too.",
     )
     recover.add_argument("file", metavar="FILE", help="a pickle, or several: the first")
+    _add_main(recover)
     recover.add_argument(
         "-o",
         "--output",
@@ -324,6 +333,7 @@ def _is_same(one: str, other: str) -> bool:
 
 def _inspect(arguments: argparse.Namespace) -> int:
     from .. import inspect
+    from .main_names import ScriptError, take_names_of
     from .report import print_report
     from .terminal import Screen, Status, bytes_read, until_closed
     from .violations import CheckError, find_violations, print_violations
@@ -337,20 +347,20 @@ def _inspect(arguments: argparse.Namespace) -> int:
     if is_stream and sys.stdin is None:
         return _complain("the standard input is closed", 1)
     policy = None
-    if arguments.policy is not None:
-        try:
+    try:
+        if arguments.main is not None:
+            take_names_of(arguments.main)
+        if arguments.policy is not None:
             policy = Policy.from_file(arguments.policy)
-        except ValueError as error:
-            return _complain(printable(str(error)), 2)
+    except ScriptError as error:
+        return _complain(printable(str(error)), 1)
+    except ValueError as error:
+        return _complain(printable(str(error)), 2)
     name = "standard input" if is_stream else arguments.file
     file = sys.stdin.buffer if is_stream else Path(arguments.file)
     size = None if is_stream else Path(arguments.file).stat().st_size
     if size is not None and size > _SLOW and find_scanner().__module__ == PURE_SCANNER:
-        _complain(
-            f"reading {size / 1e6:,.0f} MB without the compiled scanner, which was not built or is "
-            "switched off by QUICKPICKLE_PURE: that takes some thirty times as long",
-            0,
-        )
+        _complain_of_slowness(size)
     with Status() as status:
         progress = bytes_read(status, size)
         inspection = inspect(file, progress=progress, max_objects=arguments.max_objects)
@@ -381,6 +391,14 @@ def _inspect(arguments: argparse.Namespace) -> int:
     return 1 if violations else code
 
 
+def _complain_of_slowness(size: int) -> None:
+    _complain(
+        f"reading {size / 1e6:,.0f} MB without the compiled scanner, which was not built or is "
+        "switched off by QUICKPICKLE_PURE: that takes some thirty times as long",
+        0,
+    )
+
+
 def _diagnose(file: str, strict: bool, script: Path | None) -> int:
     from .. import diagnose, load
     from .main_names import ScriptError, advice_for, take_names_of
@@ -395,8 +413,7 @@ def _diagnose(file: str, strict: bool, script: Path | None) -> int:
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        parts = [f"{type(error).__qualname__}: {error}", *advice_for(error)]
-        message = printable(". ".join(parts))
+        message = printable(". ".join([_line(error), *advice_for(error)]))
         with until_closed():
             _print_faults(file, error)
         return _complain(f"{printable(file)} does not load: {message}", 1)
@@ -437,6 +454,7 @@ def _print_faults(file: str, error: Exception) -> None:
 
 def _recover(arguments: argparse.Namespace) -> int:
     from .. import dump, recover
+    from .main_names import ScriptError, advice_for, take_names_of
     from .terminal import until_closed
 
     if arguments.output is not None and _is_same(arguments.output, arguments.file):
@@ -446,11 +464,15 @@ def _recover(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         return _complain(printable(str(error)), 2)
     try:
+        if arguments.main is not None:
+            take_names_of(arguments.main)
         found = recover(arguments.file, policy=policy)
+    except ScriptError as error:
+        return _complain(printable(str(error)), 1)
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        message = printable(f"{type(error).__qualname__}: {error}")
+        message = printable(". ".join([_line(error), *advice_for(error)]))
         with until_closed():
             _print_notes(error)
         return _complain(f"nothing is left of {printable(arguments.file)}: {message}", 1)
@@ -459,15 +481,20 @@ def _recover(arguments: argparse.Namespace) -> int:
     with until_closed():
         print(printable(repr(found)))
         _print_notes(found.error)
+    for advice in [] if found.error is None else advice_for(found.error):
+        _complain(printable(advice), 0)
     if arguments.output is not None:
         try:
             dump(found.value, arguments.output)
         except (OSError, MemoryError):
             raise
         except Exception as error:
-            message = printable(f"{type(error).__qualname__}: {error}")
-            return _complain(f"what is left cannot be pickled: {message}", 1)
+            return _complain(f"what is left cannot be pickled: {printable(_line(error))}", 1)
     return 0 if found.error is None else 1
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__qualname__}: {error}"
 
 
 def _print_notes(error: Exception | None) -> None:
@@ -511,6 +538,10 @@ def _verdict(inspection: Inspection, name: str, arguments: argparse.Namespace) -
     if inspection.error is not None:
         rest = inspection.size - inspection.error.offset
         code = _complain(f"{name}: {inspection.error}; {rest:,} bytes were not read", 1)
+        program = name_of_compression(inspection.read(0, LOOKED_AT))
+        if program is not None and arguments.file != "-":
+            path = shlex.quote(arguments.file)
+            _complain(f"try: {program} -dc {path} | quickpickle inspect -", 0)
     kinds = []
     if arguments.fail_on_dangerous or arguments.fail_on_unknown:
         kinds.append(DANGEROUS)

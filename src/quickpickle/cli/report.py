@@ -181,10 +181,11 @@ def _print_tree(screen: Screen, inspection: Inspection, depth: int, top: int) ->
         share = _share(row.total, inspection)
         if row.node is None:
             label = Text(f"{indent}… {counted(row.others, 'other')}", "quiet")
-            rows.append((label, "", "", row.total, share, None))
+            rows.append((label, "", row.total, share, None))
         else:
             label = Text(indent + printable(row.node.step))
-            kind = printable(row.node.type)
-            rows.append((label, _value(row.node), kind, row.total, share, row.own))
-    columns = ("object", "value", "type", "with all below", "%", "own bytes")
-    screen.table(f"The tree, {depth:,} deep", columns, rows, is_cut=True)
+            kind = f"{printable(row.node.type)} {_value(row.node).text}".rstrip()
+            rows.append((label, kind, row.total, share, row.own))
+    columns = ("object", "type, and value", "bytes", "%", "own")
+    title = f"The tree, {depth:,} deep: bytes with all below, and those of the object itself"
+    screen.table(title, columns, rows)

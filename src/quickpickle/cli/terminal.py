@@ -61,13 +61,10 @@ class Screen:
         columns: Sequence[str],
         rows: Iterable[Sequence[Cell]],
         note: str = "",
-        *,
-        is_cut: bool = False,
     ) -> None:
         """Print a title, a table, and a note. `columns` are the headings, or nothing.
 
         An empty row is an empty line.
-        With `is_cut` texts that are too long for their column are cut off, not folded.
         """
         cells = [[text_of(cell) for cell in row] for row in rows]
         is_number = [True] * max(map(len, cells), default=len(columns))
@@ -85,11 +82,11 @@ class Screen:
             self.line()
         self.line(title, "strong")
         for row in heads:
-            self._row(row, widths, is_number, is_cut)
+            self._row(row, widths, is_number)
             rule = _GAP + _GAP.join("-" * width for width in widths)
             print(self._styled(rule, "quiet"))
         for row in cells:
-            self._row(row, widths, is_number, is_cut)
+            self._row(row, widths, is_number)
         if note:
             self.line(f"{_GAP}{note}", "quiet")
 
@@ -111,12 +108,8 @@ class Screen:
         row: Sequence[tuple[Text, bool]],
         widths: Sequence[int],
         is_number: Sequence[bool],
-        is_cut: bool,
     ) -> None:
-        folded = [
-            [_cut(cell.text, width)] if is_cut else fold(cell.text, width)
-            for (cell, _), width in zip(row, widths, strict=False)
-        ]
+        folded = [fold(cell.text, width) for (cell, _), width in zip(row, widths, strict=False)]
         for number in range(max(map(len, folded), default=1)):
             line = ""
             for i, ((cell, _), lines) in enumerate(zip(row, folded, strict=True)):
@@ -163,7 +156,19 @@ def _width_of_character(character: str) -> int:
 
 
 def fold(text: str, width: int) -> list[str]:
-    """The text in lines of at most this width, broken between words where they are short."""
+    """The text in lines of at most this width, with its indent, which takes half of it at most.
+
+    They are broken between words, or else before a dot or bracket, where that leaves no line that
+    is shorter than half the width.
+    """
+    words = text.lstrip(" ")
+    indent = min(len(text) - len(words), width // 2) if words else 0
+    if not indent:
+        return _fold(text, width)
+    return [" " * indent + line for line in _fold(words, width - indent)]
+
+
+def _fold(text: str, width: int) -> list[str]:
     lines: list[str] = []
     start = 0
     while True:
@@ -174,9 +179,13 @@ def fold(text: str, width: int) -> list[str]:
         if text[end] == " ":
             after += 1
         else:
+            half = (end - start) // 2
             space = text.rfind(" ", start, end)
-            if space - start >= (end - start) // 2:
+            sign = max(text.rfind(".", start, end + 1), text.rfind("[", start, end + 1))
+            if space - start >= half:
                 end, after = space, space + 1
+            elif sign - start > half:
+                end = after = sign
         lines.append(text[start:end])
         start = after
 
@@ -189,10 +198,6 @@ def _end(text: str, start: int, width: int) -> int:
         if used > width and i > start:
             return i
     return len(text)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if width_of(text) <= width else text[: _end(text, 0, max(width - 1, 1))] + "…"
 
 
 class Status:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..inspection.printable import counted, printable
+from .main_names import advice_for
 from .terminal import Screen
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ def find_violations(policy: Policy, inspection: Inspection) -> list[Violation]:
         except Exception as error:
             place = f" number {number}" if len(inspection.pickles) > 1 else ""
             advice = ""
-            if isinstance(error, ImportError | AttributeError):
+            if of_script := advice_for(error):
+                advice = f". {of_script[0]}"
+            elif isinstance(error, ImportError | AttributeError):
                 advice = (
                     ". To check it, the modules of the classes that the policy lists are imported: "
                     "run this where they are installed, or as python -m quickpickle where they lie"

@@ -30,6 +30,7 @@ from ..rules.versions import PY313, PY314
 # new one.
 cdef extern from "Python.h":
     PyTypeObject PyUnicode_Type, PyList_Type, PyDict_Type, PyBytes_Type, PyLong_Type, PyFloat_Type
+    PyTypeObject PyMethodDescr_Type
     PyTypeObject* Py_TYPE(PyObject*)
     Py_ssize_t Py_REFCNT(PyObject*)
     void Py_INCREF_ "Py_INCREF"(PyObject*)

@@ -506,7 +506,9 @@ cdef int build_by_asking(Loader self, object obj, object state) except -1:
     self.close_window()
     if quickpickle_has_plain_attributes(Py_TYPE(<PyObject*>obj)):
         found = _PyType_Lookup(Py_TYPE(<PyObject*>obj), SETSTATE)
-        if found != NULL and Py_TYPE(found) == function_type:
+        if found != NULL and (
+            Py_TYPE(found) == function_type or Py_TYPE(found) == &PyMethodDescr_Type
+        ):
             obj.__setstate__(state)
             self.open_window()
             return 0

@@ -28,8 +28,9 @@ _XZ: Final = b"\xfd7zXZ\0"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 # Names that end so say that the file is compressed in a way that is not known here.
 _UNKNOWN: Final = (
-    *(".7z", ".br", ".bzip2", ".gzip", ".lz", ".lz4", ".lzma", ".lzo", ".rar", ".snappy", ".sz"),
-    *(".tar", ".tbz2", ".tgz", ".txz", ".z", ".zip", ".zlib", ".zstd"),
+    *(".7z", ".blosc", ".br", ".bz", ".bzip2", ".deflate", ".gzip", ".lz", ".lz4", ".lzma", ".lzo"),
+    *(".pbz2", ".pgz", ".pklz", ".rar", ".snappy", ".sz", ".tar", ".tbz", ".tbz2", ".tgz", ".tlz"),
+    *(".txz", ".tzst", ".z", ".zip", ".zlib", ".zstd"),
 )
 _ENDINGS: Final[dict[str, Compression]] = {
     ".gz": "gzip",

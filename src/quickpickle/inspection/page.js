@@ -102,6 +102,7 @@
     margin: {l: 0, r: 0, t: 0, b: 0},
     paper_bgcolor: "rgba(0,0,0,0)",
     font: {family: "system-ui, sans-serif", size: 13, color: style("--text")},
+    uniformtext: {minsize: 11, mode: "hide"}, // else a label shrinks with its box, until nobody can read it
     hoverlabel: {
       align: "left", bgcolor: style("--card"), bordercolor: style("--line"),
       font: {color: style("--text"), family: "ui-monospace, monospace", size: 12},

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 _DEEPEST: Final = 12  # steps up from the object
 _MOST: Final = 2000  # objects whose holders are looked for at once
+_MOST_PATHS: Final = 10  # from one object, or one key of a dict, down to what is held
 _FEW: Final = 50  # of so many the collector finds the holders sooner: it compares each with all
 
 # They refer to what they are a part of, or to what is in use just now, or they only describe it.
@@ -33,6 +34,7 @@ _NO_HOLDERS: Final = (
 )
 # In the attributes of a function or class: they only describe it.
 _DESCRIPTIONS: Final = frozenset({"__annotations__", "__orig_bases__", "__wrapped__"})
+_PLAIN: Final = (str, int, float, bytes, bool, type(None))
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 _TRANSPARENT: Final = (
     types.CellType,
@@ -63,14 +65,23 @@ class _Step(NamedTuple):
     obj: Any
     text: str
     key: Any = None  # if it is a dict: the key, above the text
+    below: frozenset[int] = frozenset()  # the ids of the objects between it and what is held
 
     @property
     def item(self) -> str:
-        return self.text if self.key is None else f"[{self.key!r}]{self.text}"
+        return self.text if self.key is None else f"[{_shown(self.key)}]{self.text}"
 
     @property
     def attribute(self) -> str:
-        return self.text if self.key is None else f".{self.key}{self.text}"
+        return f".{self.key}{self.text}" if type(self.key) is str else self.item
+
+
+def _shown(key: Any) -> str:
+    """The key of a dict, without running its code."""
+    kind = type(key)
+    if kind in _PLAIN or (kind is tuple and all(type(item) in _PLAIN for item in key)):
+        return repr(key)
+    return _qualname_of(key) if issubclass(kind, type) else f"<{_qualname_of(kind)}>"
 
 
 def find_holders(*held: Any) -> Iterator[Holder]:
@@ -81,7 +92,7 @@ def find_holders(*held: Any) -> Iterator[Holder]:
         if issubclass(type(module), types.ModuleType):
             modules.setdefault(id(module.__dict__), name)
     level = _direct(held, wanted)
-    seen: set[tuple[int, Any]] = set()
+    texts: dict[tuple[int, int], set[str]] = {}
     for _ in range(_DEEPEST):
         upwards: dict[int, list[_Step]] = {}
         objects: list[Any] = []
@@ -89,9 +100,12 @@ def find_holders(*held: Any) -> Iterator[Holder]:
             if isinstance(step, Holder):
                 yield step
             elif id(step.obj) in modules:
-                yield Holder(modules[id(step.obj)], f"{step.key}{step.text}")
-            elif (id(step.obj), step.key) not in seen and len(objects) < _MOST:
-                seen.add((id(step.obj), step.key))
+                yield Holder(modules[id(step.obj)], step.attribute.removeprefix("."))
+            elif id(step.obj) not in step.below and len(objects) < _MOST:
+                known = texts.setdefault((id(step.obj), id(step.key)), set())
+                if step.text in known or len(known) == _MOST_PATHS:
+                    continue
+                known.add(step.text)
                 if id(step.obj) not in upwards:
                     objects.append(step.obj)
                 upwards.setdefault(id(step.obj), []).append(step)
@@ -108,7 +122,11 @@ def find_holders(*held: Any) -> Iterator[Holder]:
                     steps = list(_steps(holder, step))
                     if steps:
                         found.add(child)
-                    level += steps
+                    passed = step.below | {child}
+                    level += [
+                        one if isinstance(one, Holder) else one._replace(below=passed)
+                        for one in steps
+                    ]
         for number in upwards.keys() - found:  # that is only in use just now
             for step in upwards[number]:
                 kind = type(step.obj)
@@ -161,7 +179,8 @@ def _steps(holder: Any, step: _Step) -> Iterator[_Step | Holder]:
         yield from _of_function(holder, step)
     elif issubclass(kind, types.ModuleType):  # of one that is not in sys.modules
         if step.key is not None:
-            yield Holder(str(holder.__dict__.get("__name__")), f"{step.key}{step.text}")
+            name = step.attribute.removeprefix(".")
+            yield Holder(str(holder.__dict__.get("__name__")), name)
     elif kind is types.MethodType and step.obj is holder.__self__:
         yield _Step(holder, f".__self__{step.item}")
     elif issubclass(kind, functools.partial) and step.obj is _arguments_of(holder):
@@ -170,7 +189,7 @@ def _steps(holder: Any, step: _Step) -> Iterator[_Step | Holder]:
         yield _Step(holder, step.item)
     elif kind is dict:
         for key in [key for key, value in list(holder.items()) if value is step.obj]:
-            if key not in _DESCRIPTIONS and isinstance(key, (str, int, float, bytes, type(None))):
+            if type(key) is not str or key not in _DESCRIPTIONS:
                 yield _Step(holder, step.item, key)
     elif issubclass(kind, (list, tuple)):
         values = list(kind.__iter__(holder) if kind in (list, tuple) else _items_of(holder))
@@ -179,7 +198,8 @@ def _steps(holder: Any, step: _Step) -> Iterator[_Step | Holder]:
             name = f".{names[i]}" if i < len(names) else f"[{i}]"
             yield _Step(holder, f"{name}{step.item}")
     else:
-        yield _Step(holder, _attribute_of(holder, step))
+        for text in _attributes_of(holder, step) or [step.item]:
+            yield _Step(holder, text)
 
 
 def _items_of(holder: Any) -> Iterator[Any]:
@@ -196,7 +216,9 @@ def _of_class(cls: type, step: _Step) -> Iterator[Holder]:
 def _of_function(function: types.FunctionType, step: _Step) -> Iterator[Holder]:
     """Default arguments, variables of its closure, and its attributes."""
     held, code = step.obj, function.__code__
-    name = function.__qualname__
+    module, name = function.__module__, function.__qualname__
+    if module == "_pickle":  # by functools.wraps(pickle.dumps): nobody finds it by that name
+        module, name = str(function.__globals__.get("__name__")), code.co_qualname
     where: str | None = None
     if held is function.__defaults__:
         count = code.co_argcount
@@ -211,26 +233,25 @@ def _of_function(function: types.FunctionType, step: _Step) -> Iterator[Holder]:
     elif held is function.__dict__:
         where = step.attribute
     if where is not None:
-        yield Holder(str(function.__module__), f"{name}{where}")
+        yield Holder(str(module), f"{name}{where}")
 
 
-def _attribute_of(holder: Any, step: _Step) -> str:
-    """The text down from an object: with the name of an attribute, if it has the next one there."""
+def _attributes_of(holder: Any, step: _Step) -> list[str]:
+    """The texts down from an object, with the names of the attributes that have the next one."""
+    found = []
     with suppress(Exception):
         attributes = object.__getattribute__(holder, "__dict__")
         if attributes is step.obj:
-            return step.attribute
-        for name, value in list(attributes.items()):
-            if value is step.obj:
-                return f".{name}{step.item}"
+            return [step.attribute]
+        found += [name for name, value in list(attributes.items()) if value is step.obj]
     mro: tuple[type, ...] = _mro_of(type(holder))
     for base in mro:
         for name, member in list(_namespace_of(base).items()):
             if type(member) is types.MemberDescriptorType:
                 with suppress(AttributeError):
                     if member.__get__(holder) is step.obj:
-                        return f".{name}{step.item}"
-    return step.item
+                        found.append(name)
+    return [f".{name}{step.item}" for name in found]
 
 
 def find_subclasses(bases: Iterable[type]) -> Iterator[Holder]:
