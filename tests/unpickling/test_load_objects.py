@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import pickle
 import sys
@@ -240,3 +241,25 @@ def test_what_it_returns_is_what_was_pickled(unpickling):
             except TypeError:  # slots, below protocol 2
                 continue
             assert load_outcome(lambda: unpickling.loads(data)) == describe(obj)  # noqa: B023
+
+
+# --- a __setstate__ in C, which the compiled loader calls without asking the rules
+
+
+class OfC(functools.partial):
+    """Has the __setstate__ of partial, and a __dict__ that may have another one."""
+
+
+def instance_of_c(own):
+    made = OfC(len)
+    if own != "none":
+        made.__setstate__ = {"list": list, "of None": None, "that fails": int}[own]
+    return made
+
+
+@pytest.mark.parametrize("own", ["none", "list", "of None", "that fails"])
+def test_a_setstate_in_c(unpickling, own):
+    function = named("instance_of_c", __name__)
+    good = b"(" + named("abs") + b")}Nt"
+    for data in (good, b"N", b"K\1", b"}", b")", good + b"K\1\x86"):
+        assert_same_load(unpickling, function + text(own) + b"\x85R" + data + b"b.")

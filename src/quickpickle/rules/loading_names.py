@@ -329,7 +329,13 @@ def _of_missing_top(module: str, name: str, missing: str, facts: Facts) -> str:
 def _near_top(module: str, name: str, missing: str) -> str | None:
     """A module or package with a name like it, and with the class or function in its place."""
     tops = {key for key in list(sys.modules) if type(key) is str and "." not in key}
-    tops.update(found.name for found in iter_modules())
+    tops.update(sys.stdlib_module_names)
+    for folder in sys.path:
+        try:  # faster than iter_modules(), which looks into each package
+            names = os.listdir(folder or ".")
+        except OSError:  # a ZIP file, whose modules are not looked at, or nothing
+            continue
+        tops.update(filter(str.isidentifier, (name.partition(".")[0] for name in names)))
     for near in difflib.get_close_matches(missing, sorted(tops - {missing}), 3, 0.8):
         if _defines(near + module[len(missing) :], name.partition(".")[0]):
             return near
