@@ -182,6 +182,7 @@ def test_a_fault_that_nothing_can_stand_for(tmp_path, capsys):
         (gzip.compress(b"N.")[:-6], "while loading"),
         (gzip.compress(pickle.dumps(FailsError(1, "a"))), "An exception is pickled as"),
     ],
+    ids=["lfs", "html", "cut off", "empty", "extension", "gzip", "cut gzip", "in gzip"],
 )
 def test_what_is_no_pickle_or_not_whole(tmp_path, capsys, data, text):
     path = tmp_path / "file.pickle"

@@ -59,7 +59,11 @@ def change(monkeypatch):
     return put
 
 
-@pytest.mark.parametrize("obj", [function, 5, None, types, object(), len], ids=repr)
+@pytest.mark.parametrize(
+    "obj",
+    [function, 5, None, types, object(), len],
+    ids=["function", "int", "None", "module", "object", "builtin"],
+)
 def test_a_class_that_is_none_any_more(unpickling, protocol, change, obj):
     change(obj)
     kind = type(obj).__name__
