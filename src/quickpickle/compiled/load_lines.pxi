@@ -1,6 +1,10 @@
 # Opcodes whose argument is a line of text, as protocol 0 writes them, and strings of Python 2.
 
 
+cdef extern from "Python.h":
+    object PyUnicode_DecodeRawUnicodeEscape(const char*, Py_ssize_t, const char*)
+
+
 cdef bint is_simple_int(const char* line, Py_ssize_t size, long long* number) noexcept:
     """Whether a line is an int as repr() writes it, of up to 18 digits."""
     cdef Py_ssize_t i = 0
@@ -79,8 +83,9 @@ cdef PyObject* make_of_line(uint8_t code, const char* line, Py_ssize_t size) exc
 cdef int load_line(Loader self, uint8_t code) except -1:
     cdef bytes line
     cdef const char* text
-    cdef Py_ssize_t size
+    cdef Py_ssize_t size, length
     cdef long long number
+    cdef bint has_number
     cdef PyObject* made = NULL
     if code == OP_PERSID:
         check_persistent_load(self, False)
@@ -95,13 +100,11 @@ cdef int load_line(Loader self, uint8_t code) except -1:
         made = make_of_line(code, text, size)
         if made != NULL:
             return self.push(made)
-    line = text[:size]
-    text = PyBytes_AS_STRING(line)
-    if code == OP_LONG and size > 1 and text[size - 1] == c"L":
-        size -= 1
-    if (
-        code == OP_INT or code == OP_LONG or code == OP_GET or code == OP_PUT
-    ) and is_simple_int(text, size, &number) and (size < 10 or code == OP_INT or code == OP_LONG):
+    has_number = code == OP_INT or code == OP_LONG or code == OP_GET or code == OP_PUT
+    length = size - 1 if code == OP_LONG and size > 1 and text[size - 1] == c"L" else size
+    if has_number and is_simple_int(text, length, &number) and (
+        size < 10 or code == OP_INT or code == OP_LONG
+    ):
         if code == OP_GET:
             made = self.get(number)
             Py_INCREF_(made)
@@ -114,9 +117,10 @@ cdef int load_line(Loader self, uint8_t code) except -1:
         if made == NULL:
             return -1
         return self.push(made)
-    if (code == OP_INT or code == OP_LONG) and is_decimal(text, size):
-        digits = text[:size]
+    if (code == OP_INT or code == OP_LONG) and is_decimal(text, length):
+        digits = text[:length]
         return self.push(PyLong_FromString_(PyBytes_AS_STRING(digits), NULL, 10))
+    line = text[:size]
     if code == OP_PUT and line and self.top - self.fence < 1:
         self.underflow(1)
     self.close_window()
@@ -133,7 +137,7 @@ cdef int load_line(Loader self, uint8_t code) except -1:
 
 
 cdef object parse_line(uint8_t code, bytes line):
-    """By the rules, which are Python code: no window is open."""
+    """By the rules, or codecs, which may run other code: no window is open."""
     if code == OP_INT:
         return loading.parse_int(line)
     elif code == OP_LONG:
@@ -141,7 +145,7 @@ cdef object parse_line(uint8_t code, bytes line):
     elif code == OP_FLOAT:
         return loading.parse_float(line)
     elif code == OP_UNICODE:
-        return loading.parse_unicode(line)
+        return PyUnicode_DecodeRawUnicodeEscape(PyBytes_AS_STRING(line), len(line), NULL)
     elif code == OP_STRING:
         return loading.parse_string(line)
     elif code == OP_PERSID:
