@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +12,7 @@ from ._implementation import load_file, load_mapped, loads, make_load
 from .files.compression import decompressed, with_its_start
 from .files.urls import open_to_read
 from .files.writing import FilePath, is_path
-from .rules.loading import SupportsRead, as_bytes
+from .rules.loading import SupportsRead, as_bytes, size_of_file
 from .rules.mapping import LEAST_MAPPED
 from .rules.mapping import Mapping as MappedFile
 from .rules.tracebacks import drop_frames, make_public
@@ -157,7 +156,7 @@ def _check_mappable(file: io.BufferedReader, is_compressed: bool) -> bool:
             "mmap=True takes a file that is not compressed: load it without mmap=True, or dump it "
             "to a path with another ending"
         )
-    size = _size(file)
+    size = size_of_file(file)
     if size is None:
         raise ValueError("mmap=True takes a regular file: load this one without mmap=True")
     return size >= LEAST_MAPPED
@@ -165,17 +164,8 @@ def _check_mappable(file: io.BufferedReader, is_compressed: bool) -> bool:
 
 def _is_small(file: io.BufferedReader) -> bool:
     """Whether a file may be held in memory as a whole, from which it is loaded faster."""
-    size = _size(file)
+    size = size_of_file(file)
     return size is not None and size <= _SMALL
-
-
-def _size(file: io.BufferedReader) -> int | None:
-    """The size of a regular file of this machine; None for others."""
-    try:
-        found = os.fstat(file.fileno())
-    except io.UnsupportedOperation:  # of fsspec
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def load_all(

@@ -442,20 +442,24 @@ LIES = [
 ]
 
 
+def assert_cheaply_truncated(unpickling, file, lie):
+    tracemalloc = pytest.importorskip("tracemalloc")
+    tracemalloc.start()
+    try:
+        with pytest.raises(pickle.UnpicklingError, match="truncated"):
+            unpickling.load(file)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20, lie
+
+
 @pytest.mark.parametrize("make", OF_OURS, ids=lambda make: make.__name__)
 def test_declared_lengths_are_not_believed(unpickling, make):
     """They cost what is there, and no more: the largest piece that is asked for is small."""
-    tracemalloc = pytest.importorskip("tracemalloc")
     for lie in LIES:
         file = make(lie + b"x" * 100)
-        tracemalloc.start()
-        try:
-            with pytest.raises(pickle.UnpicklingError, match="truncated"):
-                unpickling.load(file)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        assert peak < 8 << 20, lie
+        assert_cheaply_truncated(unpickling, file, lie)
         if isinstance(file, OnlyNeeded):
             assert max(file.asked) <= 4 << 20
 
@@ -505,18 +509,10 @@ def test_large_payloads_of_regular_files(unpickling, open_regular, protocol, obj
 
 
 def test_declared_lengths_are_not_believed_of_regular_files(unpickling, open_regular):
-    tracemalloc = pytest.importorskip("tracemalloc")
     for lie in LIES:
         with open_regular(b"K\1." + lie + b"x" * 2_000_000) as file:
             assert unpickling.load(file) == 1
-            tracemalloc.start()
-            try:
-                with pytest.raises(pickle.UnpicklingError, match="truncated"):
-                    unpickling.load(file)
-                peak = tracemalloc.get_traced_memory()[1]
-            finally:
-                tracemalloc.stop()
-            assert peak < 8 << 20, lie
+            assert_cheaply_truncated(unpickling, file, lie)
 
 
 @pytest.mark.parametrize("wrong", [0, 1_500_000, 2_999_999])

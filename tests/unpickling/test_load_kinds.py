@@ -241,14 +241,18 @@ class Tree:
         self.nodes = state["nodes"]
 
 
+def put_library(monkeypatch, **members):
+    """A library in C, with a class Tree that has these."""
+    library = types.ModuleType("library")
+    library.__file__ = "/site-packages/library.so"
+    library.Tree = type("Tree", (), {"__module__": "library", **members})
+    monkeypatch.setitem(sys.modules, "library", library)
+
+
 def test_the_state_of_a_library(unpickling, monkeypatch):
     """Of Cython, whose frames have full names."""
     code = Tree.__setstate__.__code__.replace(co_name="library.Tree.__setstate__")
-    library = types.ModuleType("library")
-    library.__file__ = "/site-packages/library.so"
-    library.Tree = type("Tree", (), {"__module__": "library"})
-    library.Tree.__setstate__ = types.FunctionType(code, {})
-    monkeypatch.setitem(sys.modules, "library", library)
+    put_library(monkeypatch, __setstate__=types.FunctionType(code, {}))
     hint = hint_of(unpickling.loads, b"\x80\4]clibrary\nTree\n)\x81}K\1K\2sba.")
     assert hint.startswith("library.Tree.__setstate__ does not take the state")
     assert hint.endswith("Use the version of library that wrote it.")
@@ -270,11 +274,7 @@ def refuses(*args):
 )
 def test_a_constructor_of_cython(unpickling, monkeypatch, name, file, is_meant):
     code = refuses.__code__.replace(co_name=name, co_filename=file)
-    library = types.ModuleType("library")
-    library.__file__ = "/site-packages/library.so"
-    library.Tree = type("Tree", (), {"__module__": "library"})
-    library.Tree.__new__ = types.FunctionType(code, {})
-    monkeypatch.setitem(sys.modules, "library", library)
+    put_library(monkeypatch, __new__=types.FunctionType(code, {}))
     hint = hint_of(unpickling.loads, b"\x80\4]clibrary\nTree\nK\1\x85Ra.")
     assert hint.startswith("library.Tree takes other arguments") is is_meant
     assert hint.endswith("use the version of library that wrote it.") is is_meant

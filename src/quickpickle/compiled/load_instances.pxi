@@ -506,6 +506,7 @@ cdef int build_by_asking(Loader self, object obj, object state) except -1:
     self.close_window()
     if quickpickle_has_plain_attributes(Py_TYPE(<PyObject*>obj)):
         found = _PyType_Lookup(Py_TYPE(<PyObject*>obj), SETSTATE)
+        # Of these the attribute is always there, so that build() would do no more than this call.
         if found != NULL and (
             Py_TYPE(found) == function_type or Py_TYPE(found) == &PyMethodDescr_Type
         ):

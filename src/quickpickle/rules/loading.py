@@ -317,10 +317,19 @@ def has_bytes(file: Any, count: int) -> bool:
         raw = file.raw if type(file) is io.BufferedReader else file
         if type(raw) is not io.FileIO:
             return False
-        found = os.fstat(raw.fileno())
-        return stat.S_ISREG(found.st_mode) and count <= found.st_size - file.tell()
+        size = size_of_file(raw)
+        return size is not None and count <= size - file.tell()
     except (OSError, ValueError):  # that has no position, or is closed
         return False
+
+
+def size_of_file(file: Any) -> int | None:
+    """The size of a regular file of this machine, in bytes; None for others."""
+    try:
+        found = os.fstat(file.fileno())
+    except io.UnsupportedOperation:  # of fsspec
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def as_bytes(data: Any) -> bytes:
