@@ -25,13 +25,17 @@ DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 
 .PHONY: demo test lint bench changes coverage debug docs fuzz leaks mutate reproducible sanitize \
-  servers stress unknown valgrind clean
+  servers stress test-all unknown valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-progress
 	$(BIN)/quickpickle demo
 
 test: $(VENV)/.installed-test,integration
+	$(BIN)/python -m pytest -m "not servers" --part $(PYTEST_ARGS)
+
+# With the costly cases that the other interpreters of .ci/run have.
+test-all: $(VENV)/.installed-test,integration
 	$(BIN)/python -m pytest -m "not servers" $(PYTEST_ARGS)
 
 # Spark, which needs Java, and Ray: one after the other, as each starts many processes.

@@ -35,49 +35,66 @@ if "native" in IMPLEMENTATIONS:
 
 
 T = TypeVar("T")
-PARTS = 4  # the other interpreters of .ci/run
-again = False
+PARTS = 5  # the interpreters of .ci/run
+in_parts = False
 slow_tests_are_left_out = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--part",
+        action="store_true",
+        help="leave most of `costly` to the other interpreters",
+    )
+    parser.addoption(
         "--again",
         action="store_true",
-        help="all ran on another interpreter: leave out `slow`, `once`, and most of `costly`",
+        help="as --part; leave out `slow` and `once` too, which ran on another interpreter",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    global again, slow_tests_are_left_out
+    global in_parts, slow_tests_are_left_out
     again = config.getoption("again")
+    in_parts = again or config.getoption("part")
     slow_tests_are_left_out = again or config.getoption("markexpr") == "not slow"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if again:
-        left_out = [item for item in items if not runs_again(item)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if runs_again(item)]
+    if not in_parts:
+        return
+    again = config.getoption("again")
+    kept, left_out = [], []
+    for item in items:
+        runs = is_of_part(item) and not (again and ran_already(item))
+        (kept if runs else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
-def runs_again(item: pytest.Item, minor: int = sys.version_info.minor) -> bool:
-    """Whether --again leaves a test in; one that is costly on one of PARTS versions in a row."""
-    if item.get_closest_marker("slow") or item.get_closest_marker("once"):
-        return False
-    is_costly = item.get_closest_marker("costly")
+def ran_already(item: pytest.Item) -> bool:
+    """Whether .ci/run has run a test where it runs --again."""
+    return bool(item.get_closest_marker("slow") or item.get_closest_marker("once"))
+
+
+def is_of_part(item: pytest.Item, minor: int = sys.version_info.minor) -> bool:
+    """Whether --part leaves a test in: one that is costly on one of PARTS versions in a row.
+
+    Tests of libraries have no other interpreter to be left to.
+    """
+    is_costly = item.get_closest_marker("costly") and not item.get_closest_marker("libraries")
     return not is_costly or zlib.crc32(item.nodeid.encode()) % PARTS == minor % PARTS
 
 
 def part(cases: Sequence[T], minor: int = sys.version_info.minor) -> Sequence[T]:
-    """With --again a part of the cases, another one on each of PARTS versions; else all."""
-    return cases[minor % PARTS :: PARTS] if again else cases
+    """With --part or --again a part, another one on each of PARTS versions in a row; else all."""
+    return cases[minor % PARTS :: PARTS] if in_parts else cases
 
 
 def examples(count: int) -> int:
     """The number of examples of Hypothesis: fewer where the slow tests are left out."""
-    return count // (PARTS if again else 3 if slow_tests_are_left_out else 1)
+    return count // (4 if in_parts else 3 if slow_tests_are_left_out else 1)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,4 +1,4 @@
-"""`pytest --again`: what it leaves out is as docs/reliability.md says."""
+"""`pytest --part` and `--again`: the tests that they leave out are as docs/reliability.md says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import conftest
 
-VERSIONS = range(12, 12 + conftest.PARTS)
+VERSIONS = range(11, 11 + conftest.PARTS)
 
 
 @pytest.mark.slow
@@ -28,17 +28,25 @@ def test_once():
 @pytest.mark.parametrize("case", range(100))
 def test_costly(request, case):
     """Each case runs on one version, and each version has some."""
-    versions = [minor for minor in VERSIONS if conftest.runs_again(request.node, minor)]
+    versions = [minor for minor in VERSIONS if conftest.is_of_part(request.node, minor)]
     assert len(versions) == 1
+
+
+@pytest.mark.costly
+@pytest.mark.libraries
+@pytest.mark.parametrize("case", range(20))
+def test_libraries(request, case):
+    """They are installed for one version alone."""
+    assert all(conftest.is_of_part(request.node, minor) for minor in VERSIONS)
 
 
 def test_parts_are_all_together(monkeypatch):
     cases = list(range(10))
-    monkeypatch.setattr(conftest, "again", True)
+    monkeypatch.setattr(conftest, "in_parts", True)
     parts = [conftest.part(cases, minor) for minor in VERSIONS]
     assert sorted(itertools.chain(*parts)) == cases
-    assert {len(part) for part in parts} == {2, 3}
-    monkeypatch.setattr(conftest, "again", False)
+    assert {len(part) for part in parts} == {2}
+    monkeypatch.setattr(conftest, "in_parts", False)
     assert conftest.part(cases) == cases
 
 
@@ -56,9 +64,11 @@ def collected(*options: str) -> list[str]:
 
 
 def test_what_is_collected():
-    whole, again = collected(), collected("--again")
-    assert {"test_slow", "test_once", "test_what_is_collected"}.issubset(whole)
+    whole, part, again = collected(), collected("--part"), collected("--again")
+    assert {"test_slow", "test_once", "test_what_is_collected"}.issubset(part)
+    assert set(part) < set(whole)
     assert {"test_slow", "test_once"}.isdisjoint(again)
     assert "test_what_is_collected" in again
     costly = [name for name in again if name.startswith("test_costly")]
-    assert 10 < len(costly) < 50
+    assert 5 < len(costly) < 40
+    assert costly == [name for name in part if name.startswith("test_costly")]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from conftest import again
+from conftest import in_parts
 
 TESTS: Final = Path(__file__).parent
 _PROGRAM: Final = """
@@ -29,7 +29,7 @@ def run_without_layouts(extension: str, names: list[str], tests: str) -> None:
     assert len(paths) == len(names)
     command = [sys.executable, "-c", _PROGRAM, extension, *paths, "-k", tests, "-m", "not slow"]
     result = subprocess.run(
-        [*command, *["--again"] * again, "-n", "0", "-p", "no:cacheprovider"],
+        [*command, *["--part"] * in_parts, "-n", "0", "-p", "no:cacheprovider"],
         env={k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "QUICKPICKLE"))},
         cwd=TESTS.parent,
         capture_output=True,

@@ -145,6 +145,7 @@ def redis(block, folder):
 
 
 @pytest.mark.costly
+@pytest.mark.libraries
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: f"{block.page}:{block.line}")
 def test_python(block, folder):
     missing = [need for need in block.needs if not is_there(need)]
@@ -171,6 +172,7 @@ def test_python(block, folder):
 
 
 @pytest.mark.costly
+@pytest.mark.libraries
 @pytest.mark.parametrize(
     ("block", "command"), COMMANDS, ids=lambda value: value if isinstance(value, str) else ""
 )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import quickpickle.unpickling as pure
-from conftest import again, part
+from conftest import in_parts, part
 from differential import describe, without_addresses
 from quickpickle import Policy, PolicyError
 from quickpickle.format import opcodes as op
@@ -135,7 +135,7 @@ def test_calls(native_unpickling, name):
                 names_first = NAMES[name] + op.MEMOIZE + args + short + opcode
                 by_memo = b"h\0" + args + tail
                 assert_all_alike(native_unpickling, names_first, [by_memo], policy)
-    if again:  # there may be none among a part of the arguments
+    if in_parts:  # there may be none among a part of the arguments
         return
     rule = PLAIN.get(name)
     is_there = not name.startswith("pathlib._local.") or sys.version_info >= (3, 13)

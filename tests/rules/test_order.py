@@ -380,6 +380,7 @@ PANDAS = {
 
 
 @pytest.mark.costly
+@pytest.mark.libraries
 @pytest.mark.parametrize("name", PANDAS)
 def test_pandas(implementation, protocol, name):
     pandas = pytest.importorskip("pandas", reason="not installed")

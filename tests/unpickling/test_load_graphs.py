@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import again, part
+from conftest import in_parts, part
 from differential import assert_all_load_the_same, describe, outcome
 from fuzzing import fuzz_graphs
 from fuzzing.test_corpus import corpus
@@ -78,7 +78,7 @@ def test_graphs_of_the_corpus(unpicklers):
             data = pickled(case.graph.root, protocol)
             if data is not None:
                 loaded += type(assert_all_load_the_same(unpicklers, data)) is list
-    assert loaded > (20 if again else 100)
+    assert loaded > (20 if in_parts else 100)
 
 
 @pytest.mark.parametrize("protocol", range(6))
