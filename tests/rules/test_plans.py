@@ -65,6 +65,21 @@ class NoSlots:
     __slots__ = ()
 
 
+class SlotOfTheDict:
+    """Below protocol 2 its instances are refused."""
+
+    __slots__ = ("__dict__",)
+
+
+class NoSlotsButADict(Plain):
+    __slots__ = ()
+
+
+class MadeOtherwise(Plain):
+    def __new__(cls, *args, **attributes):
+        return object.__new__(cls)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Frozen:
     first: Any
@@ -296,6 +311,13 @@ OBJECTS = {
     "syntax trees": lambda: ast.parse(
         "def f(x: int = 1):\n    return [x, 'text', f'{x}', b'', ...]"
     ),
+    "a slot of the dict": lambda: with_attributes(SlotOfTheDict(), a=1),
+    "classes with no slots": lambda: [
+        *(cls(a=value) for cls in (NoSlotsButADict, MadeOtherwise, Plain) for value in (1, [2])),
+        NoSlotsButADict(),
+        MadeOtherwise(),
+        Plain(),
+    ],
     "uuids": lambda: [
         uuid.UUID(int=1),
         uuid.UUID(int=2**128 - 1),
@@ -328,7 +350,7 @@ def test_the_same_bytes(implementation, protocol, name):
 @pytest.mark.parametrize("name", OBJECTS)
 def test_several_dumps_and_the_memo_in_between(implementation, protocol, name):
     """A dict that is not made has a number all the same, and a copy of the memo an entry for it."""
-    if protocol < 2 and name in ("slots", "private slots"):
+    if protocol < 2 and name in ("slots", "private slots", "a slot of the dict"):
         pytest.skip("protocols 0 and 1 have no slots")
     objects = OBJECTS[name]()
 
@@ -427,7 +449,7 @@ def test_uuids_that_are_not_as_they_are_made(implementation, protocol, monkeypat
     assert_same(implementation, lambda: objects, protocol)
 
 
-SPECIAL = ("__reduce_ex__", "__getstate__", "__reduce__")
+SPECIAL = ("__reduce_ex__", "__getstate__", "__reduce__", "__slots__")
 
 
 @pytest.mark.parametrize("special", SPECIAL)
@@ -447,6 +469,42 @@ def test_a_method_among_the_attributes(implementation, protocol, special, place,
         return [odd, usual, odd, text] if shared else [usual, odd, usual, Plain(last=text)]
 
     assert_same(implementation, make, protocol)
+
+
+def reconstructed_otherwise(cls, base, state):
+    return object.__new__(cls)
+
+
+COPYREG = {
+    "_reduce_ex": lambda obj, protocol: (Plain, (), {"changed": protocol}),
+    "_reconstructor": reconstructed_otherwise,
+}
+
+
+@pytest.mark.parametrize("name", COPYREG)
+def test_copyreg_that_changes(implementation, protocol, monkeypatch, name):
+    def make():
+        return [Plain(a=1), Plain(b=[2]), Plain()]
+
+    assert_same(implementation, make, protocol)
+    monkeypatch.setattr(copyreg, name, COPYREG[name])
+    assert_same(implementation, make, protocol)
+    monkeypatch.undo()
+    assert_same(implementation, make, protocol)
+
+    def change_in_the_middle():
+        monkeypatch.undo()
+        return [*make(), Act(lambda: monkeypatch.setattr(copyreg, name, COPYREG[name])), *make()]
+
+    assert_same(implementation, change_in_the_middle, protocol)
+
+
+def test_code_of_copyreg_that_changes(implementation, protocol, monkeypatch):
+    objects = [Plain(a=1), Plain(b=[2])]
+    assert_same(implementation, lambda: objects, protocol)
+    code = (lambda self, proto: (dict, (), None, None, iter([("changed", proto)]))).__code__
+    monkeypatch.setattr(copyreg._reduce_ex, "__code__", code)
+    assert_same(implementation, lambda: objects, protocol)
 
 
 def test_keys_that_are_no_strings(implementation, protocol):
@@ -503,17 +561,17 @@ def test_a_class_that_changes(implementation, protocol, monkeypatch, cls, name):
     def change():
         monkeypatch.setattr(cls, name, CHANGES[cls][name], raising=False)
 
-    assert_same(implementation, make, max(protocol, 2))
+    assert_same(implementation, make, protocol)
     change()
-    assert_same(implementation, make, max(protocol, 2))
+    assert_same(implementation, make, protocol)
     monkeypatch.undo()
-    assert_same(implementation, make, max(protocol, 2))
+    assert_same(implementation, make, protocol)
 
     def change_in_the_middle():
         monkeypatch.undo()
         return [*make(), Act(change), *make()]
 
-    assert_same(implementation, change_in_the_middle, max(protocol, 2))
+    assert_same(implementation, change_in_the_middle, protocol)
 
 
 def test_a_metaclass_that_changes(implementation, protocol, monkeypatch):
@@ -552,7 +610,7 @@ def test_values_set_while_others_are_written(implementation, protocol):
         return [obj, obj]
 
     for make in (make_slots, move_slots, make_plain):
-        assert_same(implementation, make, max(protocol, 2))
+        assert_same(implementation, make, protocol)
 
 
 FRESH_CHANGES = {

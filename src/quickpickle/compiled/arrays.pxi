@@ -116,14 +116,16 @@ cdef int save_old_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) exce
     ):
         return ASK
     dump.get(func)
+    open_tuple(dump)
     dump.part_begins()
     dump.get(cls)
+    open_tuple(dump)
     dump.part_begins()
     dump.put2(OP_BININT1, 0)
-    dump.put_memoized(OP_TUPLE1, NULL, True)
+    put_tuple(dump, 1, NULL, True)
     dump.part_begins()
     dump.get(typecode)
-    dump.put_memoized(OP_TUPLE3, NULL, True)
+    put_tuple(dump, 3, NULL, True)
     dump.put_memoized(OP_REDUCE, obj, unique)
     dump.part_begins()
     dump.put1(OP_MARK)
@@ -133,7 +135,7 @@ cdef int save_old_ndarray(Dump dump, PyObject* obj, bint unique, Plan plan) exce
     dump.part_begins()
     dump.get(dtype)
     dump.part_begins()
-    dump.put1(OP_NEWFALSE if array.flags & ARRAY_C_CONTIGUOUS else OP_NEWTRUE)
+    save_scalar(dump, Py_False if array.flags & ARRAY_C_CONTIGUOUS else Py_True)
     dump.part_begins()
     save_new_bytes(dump, array.data, <Py_ssize_t>size)
     dump.put_memoized(OP_TUPLE, NULL, True)
@@ -146,10 +148,11 @@ cdef int save_shape(Dump dump, quickpickle_array* array) except -1:
     dump.part_begins()
     if array.nd == 0:
         return dump.put1(OP_EMPTY_TUPLE)
+    open_tuple(dump)
     for i in range(array.nd):
         dump.part_begins()
         put_small_int(dump, array.dimensions[i])
-    return dump.put_memoized(<uint8_t>(OP_TUPLE1 - 1 + array.nd), NULL, True)
+    return put_tuple(dump, array.nd, NULL, True)
 
 
 cdef inline char* number_data(PyObject* obj) noexcept:
@@ -170,9 +173,10 @@ cdef int save_number(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     if func < 0 or dtype < 0 or (dump.protocol < 3 and not is_encode_known(dump)):
         return ASK
     dump.get(func)
+    open_tuple(dump)
     dump.part_begins()
     dump.get(dtype)
     dump.part_begins()
     save_new_bytes(dump, number_data(obj), plan.size)
-    dump.put_memoized(OP_TUPLE2, NULL, True)
+    put_tuple(dump, 2, NULL, True)
     return dump.put_memoized(OP_REDUCE, obj, unique)

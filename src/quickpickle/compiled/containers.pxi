@@ -78,6 +78,11 @@ cdef inline int continue_tuple(Dump dump) except -1:
     return dump.pop()
 
 
+cdef inline int open_tuple(Dump dump) except -1:
+    """What a tuple of one to three items begins with, which put_tuple() ends."""
+    return dump.put1(OP_MARK) if dump.protocol < 2 else 0
+
+
 cdef inline int put_tuple(Dump dump, Py_ssize_t size, PyObject* obj, bint unique) except -1:
     """Write the opcode that makes a tuple, and memoize it."""
     return dump.put_memoized(

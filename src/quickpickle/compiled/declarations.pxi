@@ -87,6 +87,7 @@ cdef extern from "Python.h":
     void Py_XDECREF(PyObject*)
     PyObject* Py_None
     PyObject* Py_True
+    PyObject* Py_False
 
     Py_ssize_t PyBytes_GET_SIZE_ "PyBytes_GET_SIZE"(PyObject*)
     char* PyBytes_AS_STRING_ "PyBytes_AS_STRING"(PyObject*)

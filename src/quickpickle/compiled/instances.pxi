@@ -1,11 +1,12 @@
 # Instances with attributes or slots, written by their plan: see plans.pxi.
 
 cdef inline bint is_special(PyObject* key) noexcept:
-    """Whether a key of an instance dict may be what is found before the class's __reduce_ex__."""
+    """Whether a key of an instance dict may be found before the class's __reduce_ex__, or be asked
+    for by it."""
     cdef const char* text
     if Py_TYPE(key) != &PyUnicode_Type:
         return True  # whatever it may claim to equal
-    if not PyUnicode_IS_COMPACT_ASCII(key) or PyUnicode_GET_LENGTH(key) < 10:
+    if not PyUnicode_IS_COMPACT_ASCII(key) or PyUnicode_GET_LENGTH(key) < 9:  # "__slots__"
         return False
     text = <const char*>PyUnicode_DATA(key)
     return text[0] == b"_" and text[1] == b"_"
@@ -55,8 +56,34 @@ cdef int push_plain(Dump dump, PyObject* obj, Plan plan) except -1:
     if plan.kind != AST and (state == NULL or PyDict_Size(state) == 0):
         state = NULL
     given = None if state == NULL else <object>state
-    push_reduction(dump, <object>obj, <object>plan.cls, (), given, opcode)
+    func, args = <object>plan.cls, ()
+    if plan.kind != AST and dump.protocol < 2:
+        func, args, opcode = reconstructor, (func, object, None), <char>OP_REDUCE
+    push_reduction(dump, <object>obj, func, args, given, opcode)
     return 1
+
+
+cdef bint save_new(Dump dump, Plan plan) except -1:
+    """Write the opcodes that make an instance, if they are known; return whether they are."""
+    cdef Py_ssize_t func, cls, base
+    if plan.kind == AST or dump.protocol >= 2:
+        if not save_class(dump, plan):
+            return False
+        dump.put2(OP_EMPTY_TUPLE, OP_REDUCE if plan.kind == AST else OP_NEWOBJ)
+        return True
+    func = dump.number_of(<PyObject*>reconstructor)
+    cls = dump.number_of(<PyObject*>plan.cls)
+    base = dump.number_of(<PyObject*>object)
+    if func < 0 or cls < 0 or base < 0:
+        return False
+    dump.get(func)
+    dump.put1(OP_MARK)
+    dump.get(cls)
+    dump.get(base)
+    dump.put2(OP_NONE, OP_TUPLE)
+    dump.memoize(NULL, True)
+    dump.put1(OP_REDUCE)
+    return True
 
 
 cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
@@ -68,9 +95,13 @@ cdef int save_plain(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
         return ASK  # which makes one
     if is_odd_dict(attributes.dict):
         return ASK
-    if dump.careful or dump.stop - dump.pos < SLACK or not save_class(dump, plan):
+    if dump.protocol < 2 and plan.kind != AST and not reconstructor_is_known(dump):
+        return ASK
+    if (
+        dump.careful or not dump.protocol or dump.stop - dump.pos < SLACK
+        or not save_new(dump, plan)
+    ):
         return ASK if has_special_keys(&attributes, 0) else push_plain(dump, obj, plan)
-    dump.put2(OP_EMPTY_TUPLE, OP_REDUCE if plan.kind == AST else OP_NEWOBJ)
     dump.memoize(obj, unique)
     if size == 0 and plan.kind != AST:
         return 0

@@ -388,6 +388,7 @@ cdef int save_object_in_order(Dump dump, PyObject* obj) except -1:
         and (dump.reducer_override is absent or dump.sort_dicts)
         and dump.dispatch_table is absent
         and dump.bin
+        and dump.protocol >= 2
     ):
         plan = make_plan(dump, <object>obj)
         if plan.kind == PLAIN:

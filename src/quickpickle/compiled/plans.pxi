@@ -30,6 +30,7 @@ cdef class Plan:
     cdef int kind
     cdef bint has_dict
     cdef bint is_asked_plainly  # also where it is UNPLANNED
+    cdef int lowest  # the protocol from which on it holds
     cdef uint64_t epoch  # in which it was valid
     cdef uint64_t copyreg_version  # of copyreg's table, when it was last looked at; 0: never
     cdef uint64_t dump  # in which the class has this number in the memo
@@ -74,8 +75,6 @@ cdef inline PyObject* find_plan(Dump dump, PyTypeObject* cls) except? NULL:
     """The plan for a class (borrowed: other code may drop it); NULL where there is none yet, or
     other code may have to run to see whether it is valid."""
     cdef PyObject* plan
-    if dump.protocol < 2:
-        return NULL
     plan = plan_of(cls)
     if plan == NULL or (<Plan>plan).epoch == dump.epoch:
         return plan
@@ -143,6 +142,35 @@ cdef bint is_rebuilt_so(Plan plan) except -1:
     )
 
 
+cdef inline bint holds(Dump dump, Plan plan) noexcept:
+    """Whether a plan says how instances are written in the protocol of this dump."""
+    return plan.kind != UNPLANNED and dump.protocol >= plan.lowest
+
+
+cdef object reduce_below_2 = copyreg._reduce_ex, reconstructor = copyreg._reconstructor
+cdef object code_below_2 = reduce_below_2.__code__
+cdef uint64_t reconstructor_epoch = 0
+cdef bint reconstructor_was_known = False
+
+
+cdef bint reconstructor_is_known(Dump dump) except -1:
+    """Whether copyreg has the same functions for protocols 0 and 1 as at first, in this epoch."""
+    global reconstructor_epoch, reconstructor_was_known
+    cdef PyObject* module
+    cdef PyObject* names
+    if reconstructor_epoch != dump.epoch:
+        module = find_module("copyreg")
+        names = NULL if module == NULL else PyModule_GetDict(module)
+        reconstructor_was_known = (
+            names != NULL
+            and find_quietly(names, "_reduce_ex") == <PyObject*>reduce_below_2
+            and PyFunction_GET_CODE(<PyObject*>reduce_below_2) == <PyObject*>code_below_2
+            and find_quietly(names, "_reconstructor") == <PyObject*>reconstructor
+        )
+        reconstructor_epoch = dump.epoch
+    return reconstructor_was_known
+
+
 cdef uint64_t copyreg_epoch = 0
 cdef bint copyreg_was_quiet = False
 
@@ -169,7 +197,7 @@ cdef Plan make_plan(Dump dump, object obj):
     cdef PyObject* known = plan_of(cls)
     cdef Plan plan
     held = <object>cls  # other code may give the object another class
-    if known != NULL and dump.protocol >= 2:
+    if known != NULL:
         plan = <Plan>known  # owned while other code may run, and put another in its place
         if (plan.epoch == dump.epoch or is_valid(dump, plan)) and Py_TYPE(<PyObject*>obj) == cls:
             return plan
@@ -177,7 +205,7 @@ cdef Plan make_plan(Dump dump, object obj):
     plan = Plan.__new__(Plan)
     plan.cls = cls
     plan.epoch = plan.dump = 0
-    if dump.protocol < 2 or not quickpickle_has_generic_getattr(cls):
+    if not quickpickle_has_generic_getattr(cls):
         return plan
     try:
         find_out(plan, obj)
@@ -208,7 +236,7 @@ cdef int find_out(Plan plan, object obj) except -1:
     plan.metaclass_version = quickpickle_type_version(Py_TYPE(<PyObject*>cls))
     (
         kind, plan.names, slots, plan.method, fields, plan.code, plan.rebuild,
-        plan.is_asked_plainly,
+        plan.is_asked_plainly, plan.lowest,
     ) = planning.find_plan(obj)
     plan.kind = kind
     plan.has_dict = (<object>cls).__dictoffset__ != 0

@@ -33,7 +33,7 @@ cdef int save_object(Dump dump, PyObject* pointer, bint unique) except -1:
                 return 0
         elif dump.dispatch_table is absent or is_unlisted(dump, cls, &listed):
             plan = find_plan(dump, cls)
-            if plan != NULL and (<Plan>plan).kind != UNPLANNED:
+            if plan != NULL and holds(dump, <Plan>plan):
                 result = save_planned(dump, pointer, unique, <Plan>plan)
                 if result != ASK:
                     return result
@@ -297,9 +297,9 @@ cdef int ask(Dump dump, object obj) except -1:
             elif PyType_Check(obj):
                 return save_global(dump, obj, None)
             else:
-                if dump.order is None and dump.protocol >= 2:  # below it there is no plan
+                if dump.order is None:
                     plan = make_plan(dump, obj)
-                    if plan.kind != UNPLANNED:
+                    if holds(dump, plan):
                         result = save_planned(dump, <PyObject*>obj, False, plan)
                         if result != ASK:
                             return result

@@ -61,15 +61,13 @@ cdef int save_datetime(Dump dump, PyObject* obj, bint unique, Plan plan) except 
         number = entry.number
     if (dump.protocol < 3 and not is_encode_known(dump)) or not save_class(dump, plan):
         return ASK
+    open_tuple(dump)
     dump.part_begins()
     save_new_bytes(dump, data, size)
     if tzinfo != NULL:
         dump.part_begins()
         dump.get(number)
-        dump.put1(OP_TUPLE2)
-    else:
-        dump.put1(OP_TUPLE1)
-    dump.memoize(NULL, True)
+    put_tuple(dump, 1 if tzinfo == NULL else 2, NULL, True)
     return dump.put_memoized(OP_REDUCE, obj, unique)
 
 
@@ -84,11 +82,12 @@ cdef int save_decimal(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     if not PyUnicode_IS_COMPACT_ASCII(pointer) or PyUnicode_GET_LENGTH(pointer) >= 1024:
         return ASK
     dump.get(entry.number)
+    open_tuple(dump)
     dump.part_begins()
     put_str_header(dump, PyUnicode_GET_LENGTH(pointer))
     dump.put(<const char*>PyUnicode_DATA(pointer), PyUnicode_GET_LENGTH(pointer))
     dump.memoize(NULL, True)
-    dump.put_memoized(OP_TUPLE1, NULL, True)
+    put_tuple(dump, 1, NULL, True)
     return dump.put_memoized(OP_REDUCE, obj, unique)
 
 
@@ -120,13 +119,15 @@ cdef int save_deque(Dump dump, PyObject* obj, Plan plan) except -1:
     maxlen = (<object>obj).maxlen
     if not save_class(dump, plan):
         return ASK
+    if maxlen is not None:
+        open_tuple(dump)
     dump.part_begins()
     dump.put1(OP_EMPTY_TUPLE)
     if maxlen is not None:
         dump.part_begins()
         if not save_scalar(dump, <PyObject*>maxlen):
             save_rare_int(dump, maxlen)
-        dump.put_memoized(OP_TUPLE2, NULL, True)
+        put_tuple(dump, 2, NULL, True)
     dump.put_memoized(OP_REDUCE, obj, False)
     dump.settle()
     items = iter(<object>obj)
@@ -196,9 +197,9 @@ cdef bint save_factory(Dump dump, object factory, Plan plan) except -1:
     if number < 0:
         dump.put1(OP_EMPTY_TUPLE)
     else:
+        open_tuple(dump)
         dump.get(number)
-        dump.put1(OP_TUPLE1)
-        dump.memoize(NULL, True)
+        put_tuple(dump, 1, NULL, True)
     return True
 
 

@@ -25,7 +25,7 @@ from types import (
 )
 from typing import Any, Final, NamedTuple
 
-from .reductions import METHODS, find, has_own_attributes, is_made_in_python
+from .reductions import ABSENT, METHODS, find, has_own_attributes, is_made_in_python
 from .versions import HEAP_TYPE, IMMUTABLE_TYPE, PY313
 
 # Below, `new` stands for copyreg.__newobj__, which becomes a NEWOBJ opcode.
@@ -69,6 +69,7 @@ class Plan(NamedTuple):
     """For NDARRAY below protocol 5, and NUMBER: the function that rebuilds it, the module and the
     name under which NumPy looks it up for each object; for NDARRAY then its last argument."""
     is_asked_plainly: bool = True  # no class, no function, and it cannot claim to be one
+    lowest: int = 2  # the protocol from which on it holds
 
 
 _BUILTIN_TYPES: Final = [
@@ -95,13 +96,14 @@ _OF_METACLASS: Final = (
 
 
 def find_plan(obj: Any) -> Plan:
-    """How the instances of an object's class are reduced from protocol 2 on.
+    """How the instances of an object's class are reduced, from which protocol on.
 
     The class has to look up attributes as object does. None of its code runs, and the object
     stays as it is.
     """
     try:
-        return _find_plan(obj)
+        plan = _find_plan(obj)
+        return plan._replace(lowest=_lowest_protocol(plan, obj))
     except Exception:  # whatever is odd about the class, or a module that is not the known one
         return Plan(UNPLANNED, is_asked_plainly=False)
 
@@ -151,6 +153,17 @@ def _find_plan(obj: Any) -> Plan:
     elif names or not cls.__dictoffset__:
         return Plan(UNPLANNED)
     return plan if _is_confirmed(obj, names) else Plan(UNPLANNED)
+
+
+_FROM_0_ON: Final = {REDUCE, QUIET, AST}
+_FROM_1_ON: Final = {DATETIME, DECIMAL, ODICT, DEQUE, DEFAULTDICT, NDARRAY, NUMBER}
+
+
+def _lowest_protocol(plan: Plan, obj: Any) -> int:
+    """Below protocol 2 object's own reduction is another one, which copyreg._reduce_ex makes."""
+    if plan.kind in _FROM_0_ON or (plan.kind == PLAIN and _is_confirmed_below_2(obj)):
+        return 0
+    return 1 if plan.kind in _FROM_1_ON else 2
 
 
 _flags_of: Final = type.__dict__["__flags__"].__get__
@@ -380,4 +393,20 @@ def _is_confirmed(obj: Any, names: tuple[str, ...]) -> bool:
         and len(args) == 1
         and args[0] is type(obj)
         and items == [None, None]
+    )
+
+
+def _is_confirmed_below_2(obj: Any) -> bool:
+    """Whether it is made anew by copyreg._reconstructor, with its dict as the state."""
+    cls = type(obj)
+    slots = find(cls, "__slots__")
+    if slots is not ABSENT and (type(slots) is not tuple or slots):
+        return False
+    if "__slots__" in obj.__dict__:
+        return False
+    func, args, *state = copyreg._reduce_ex(obj, 1)  # type: ignore[attr-defined]
+    return (
+        func is copyreg._reconstructor  # type: ignore[attr-defined]
+        and args == (cls, object, None)
+        and (state == [obj.__dict__] if obj.__dict__ else not state)
     )
