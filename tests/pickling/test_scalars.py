@@ -55,8 +55,19 @@ def test_ints_of_every_length(implementation, protocol):
     """One digit more, one byte more, and what is left of a number when the sign is in it."""
     values = [
         sign * (2**bits + delta)
-        for bits in range(600)
+        for bits in [*range(600), *range(1960, 2020)]
         for delta in (-2, -1, 0, 1, 2)
+        for sign in (1, -1)
+    ]
+    assert_same(implementation, lambda: values, protocol)
+
+
+def test_ints_of_every_number_of_digits(implementation, protocol):
+    """The compiled implementation writes up to some 600 by itself, as text."""
+    values = [
+        sign * value
+        for size in range(1, 650)
+        for value in (10 ** (size - 1), 10**size - 1, 7 ** (size * 1183 // 1000))
         for sign in (1, -1)
     ]
     assert_same(implementation, lambda: values, protocol)

@@ -128,6 +128,19 @@ def test_wrong_utf_8(unpickling, data):
     assert_same_load(unpickling, b"cbuiltins\n" + data + b"\n.")
 
 
+def test_ints_of_every_number_of_digits(unpickling):
+    """The compiled implementation reads up to 600 by itself."""
+    for size in [*range(15, 40), *range(590, 650), *range(40, 590, 7)]:
+        texts = [b"1" + b"0" * (size - 1), b"9" * size, (b"8070605040302010" * 50)[:size]]
+        for text in texts:
+            for line in (text, b"-" + text, text + b"L", b"-" + text + b"L"):
+                for code in (op.INT, op.LONG):
+                    assert_same_load(unpickling, code + line + b"\n.")
+    for bits in range(62, 2020):
+        values = [sign * (2**bits + delta) for delta in (-1, 0, 1) for sign in (1, -1)]
+        assert unpickling.loads(pickle.dumps(values, 1)) == values
+
+
 def test_integers_of_all_lengths(unpickling):
     for size in range(20):
         for fill in (b"\0", b"\xff", b"\x7f", b"\x80", b"\x01\x80"):

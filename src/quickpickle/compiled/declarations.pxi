@@ -202,6 +202,10 @@ cdef enum:  # flags of arrays
     ARRAY_WRITEABLE = 0x400
     ARRAY_WARN_ON_WRITE = -0x80000000
 
+cdef extern from "decimal.h":
+    const int QUICKPICKLE_DECIMAL_BITS
+    char* quickpickle_write_large_decimal(char*, const digit*, Py_ssize_t, int) noexcept
+
 cdef extern from "text.h":
     char* quickpickle_old_scalar(char*, PyObject*, int, bint)
     char* quickpickle_write_reference(char*, uint8_t, uint64_t)

@@ -54,7 +54,6 @@ cdef extern from "Python.h":
     Py_ssize_t PyDict_GET_SIZE(PyObject*)
     Py_ssize_t PySet_GET_SIZE(PyObject*)
     bint PySet_CheckExact_ "PySet_CheckExact"(PyObject*)
-    PyObject* PyLong_FromString_ "PyLong_FromString"(const char*, char**, int) except NULL
     double PyOS_string_to_double(const char*, char**, PyObject*) except? -1.0
     PyObject* PyFloat_FromDouble_ "PyFloat_FromDouble"(double) except NULL
     PyObject* PyDict_GetItemWithError(PyObject*, PyObject*) except? NULL
@@ -97,6 +96,11 @@ cdef extern from "objects.h":
     int quickpickle_import_datetime() except -1
     PyObject** quickpickle_tuple_items(PyObject*)
     PyObject* quickpickle_instance_dict(PyObject*)
+
+cdef extern from "decimal.h":
+    const int QUICKPICKLE_DECIMAL_DIGITS
+    enum: QUICKPICKLE_DECIMAL_WORDS
+    size_t quickpickle_read_large_decimal(const char*, Py_ssize_t, uint8_t*) noexcept
 
 cdef extern from "making.h":
     bint unlikely(bint)

@@ -28,7 +28,7 @@ cdef bint is_simple_int(const char* line, Py_ssize_t size, long long* number) no
 cdef bint is_decimal(const char* line, Py_ssize_t size) noexcept:
     """Whether a line is an int as repr() writes it, of fewer digits than may be forbidden."""
     cdef Py_ssize_t i = 1 if size > 1 and line[0] == c"-" else 0
-    if i == size or line[i] == c"0" or size > 600:
+    if i == size or line[i] == c"0" or size > QUICKPICKLE_DECIMAL_DIGITS:
         return False
     while i < size and c"0" <= line[i] <= c"9":
         i += 1
@@ -86,6 +86,7 @@ cdef int load_line(Loader self, uint8_t code) except -1:
     cdef Py_ssize_t size, length
     cdef long long number
     cdef bint has_number
+    cdef uint8_t data[4 * QUICKPICKLE_DECIMAL_WORDS]
     cdef PyObject* made = NULL
     if code == OP_PERSID:
         check_persistent_load(self, False)
@@ -118,8 +119,10 @@ cdef int load_line(Loader self, uint8_t code) except -1:
             return -1
         return self.push(made)
     if (code == OP_INT or code == OP_LONG) and is_decimal(text, length):
-        digits = text[:length]
-        return self.push(PyLong_FromString_(PyBytes_AS_STRING(digits), NULL, 10))
+        made = quickpickle_make_long(data, quickpickle_read_large_decimal(text, length, data))
+        if made == NULL:
+            return -1
+        return self.push(made)
     line = text[:size]
     if code == OP_PUT and line and self.top - self.fence < 1:
         self.underflow(1)

@@ -91,6 +91,15 @@ cdef int save_rare_int(Stream stream, object obj) except -1:
 cdef int save_long_line(Stream stream, object obj) except -1:
     """A large int in protocols 0 and 1."""
     cdef Py_ssize_t size
+    cdef const digit* digits
+    cdef int negative = 0
+    if quickpickle_known.digits:
+        size = quickpickle_digits(<PyObject*>obj, &digits, &negative)
+        if 0 < size <= QUICKPICKLE_DECIMAL_BITS // PyLong_SHIFT:
+            stream.room(10 * size + 4)
+            stream.put1(OP_LONG)
+            stream.pos = quickpickle_write_large_decimal(stream.pos, digits, size, negative)
+            return stream.put2(LONG_END, NEWLINE)
     held = obj
     stream.settle()  # repr lets the handlers of signals run
     text = repr(held)
