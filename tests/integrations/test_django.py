@@ -44,7 +44,7 @@ def django_caches(redis_port, tmp_path_factory):
             "files": {"BACKEND": backend + "filebased.FileBasedCache", "LOCATION": str(files)},
             "database": {"BACKEND": backend + "db.DatabaseCache", "LOCATION": "cache"},
             "memcached": {"BACKEND": backend + "memcached.PyMemcacheCache"},
-        }
+        },
     )
     django.setup()
     django.core.management.call_command("createcachetable", "cache")

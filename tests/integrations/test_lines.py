@@ -7,9 +7,7 @@ standard pickler cannot write it, which is tested too where the library would us
 from __future__ import annotations
 
 import asyncio
-import os
 import pickle
-import shutil
 import signal
 import subprocess
 import sys
@@ -90,7 +88,7 @@ def of_beam_pipeline(folder, obj):
 
     with beam.Pipeline("FnApiRunner", PipelineOptions([])) as pipeline:
         made = pipeline | beam.Create([1]) | beam.Map(lambda number: ("key", obj.y))
-        made | beam.GroupByKey() | beam.Map(write)  # noqa: B018
+        made | beam.GroupByKey() | beam.Map(write)
     assert (folder / "depths").read_text() == f"[{DEPTH - 1}]"
     return obj
 
@@ -244,10 +242,10 @@ if world.gather(counts) is not None:
 @pytest.mark.servers
 def test_two_processes_of_mpi(tmp_path):
     pytest.importorskip("mpi4py", reason="for `make servers` alone")
-    run = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    run = Path(sys.executable).with_name("mpiexec")  # of the package mpich
     script = tmp_path / "script.py"
     script.write_text(RANKS)
-    command = [run, "-n", "2", sys.executable, str(script), str(Path(__file__).parents[1])]
+    command = [str(run), "-n", "2", sys.executable, str(script), str(Path(__file__).parents[1])]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert result.stdout == f"{[DEPTH] * 4}\n", result.stderr
 

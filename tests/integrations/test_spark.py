@@ -249,7 +249,9 @@ def check_functions(session, udf, pandas_udf):
         return frame.assign(id=frame["id"] * 2 + depth(deep))
 
     frame = session.range(3)
-    plain, by_arrow = (udf(lambda i: i + depth(deep), "long", useArrow=arrow) for arrow in (False, True))
+    plain, by_arrow = (
+        udf(lambda i: i + depth(deep), "long", useArrow=arrow) for arrow in (False, True)
+    )
     in_pandas = pandas_udf(lambda ids: ids + depth(deep), "long")
     for function in (plain, by_arrow, in_pandas):
         rows = frame.select(function("id").alias("id")).collect()
@@ -291,7 +293,7 @@ if __name__ == "__main__":
 
 
 def test_spark_connect(tmp_path):
-    """A server and a client of it, which pickles the functions: its workers need nothing of ours."""
+    """A server, whose workers have nothing of ours, and a client, which pickles the functions."""
     pytest.importorskip("grpc", reason="for `make servers` alone")
     script = tmp_path / "script.py"
     script.write_text(CONNECT)
