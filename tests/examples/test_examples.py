@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+LINES = ("diskcache", "huey", "dramatiq", "aiocache", "pandas", "dogpile", "sqlalchemy")
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
         ("joblib_files", "sklearn", "1 + 2 = 3.00\n"),
         ("flask_cache", "flask_caching", "49, 49, computed 1 time\n"),
         ("pytorch", "torch", "step 5\n"),
+        ("one_line_each", "diskcache", "".join(f"{name}: 120000 records\n" for name in LINES)),
     ],
 )
 def test_an_example(name, needs, output):
