@@ -25,8 +25,8 @@ DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
 # A build for the CPU, where pip finds one: the one on PyPI brings gigabytes for GPUs (TORCH=torch).
 TORCH ?= torch==2.13.0+cpu
-OTHERS = tests/integrations/test_lines.py tests/integrations/test_torch.py tests/test_cloud_copies.py \
-  tests/pickling/test_buffers.py tests/policies/test_presets.py tests/examples
+OTHERS = tests/integrations/test_joblib.py tests/integrations/test_lines.py \
+  tests/integrations/test_torch.py tests/test_cloud_copies.py tests/pickling/test_buffers.py tests/policies/test_presets.py tests/examples
 
 .PHONY: demo test lint bench changes coverage debug docs fuzz leaks mutate others reproducible \
   sanitize servers stress unknown valgrind clean
@@ -42,9 +42,9 @@ test: $(VENV)/.installed-test,integration
 servers: $(VENV)/.installed-test,distributed
 	$(BIN)/python -m pytest -m servers tests/integrations
 
-# arq, Beam and PyTorch, with the package that is built in src.
+# arq, Beam, PyTorch and an older joblib, with the package that is built in src.
 others: $(VENV)/.installed-test build/others/.installed
-	PYTHONPATH=$(CURDIR)/src build/others/bin/python -m pytest -k "arq or beam or torch" $(OTHERS)
+	PYTHONPATH=$(CURDIR)/src build/others/bin/python -m pytest -k "arq or beam or joblib or torch" $(OTHERS)
 
 build/others/.installed: tests/integrations/others.txt
 	test -x build/others/bin/python || $(PYTHON) -m venv build/others

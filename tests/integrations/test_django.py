@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
 import pytest
 
@@ -102,6 +103,33 @@ def test_sessions(django_caches, backend, tmp_path):
         session.save()
         copy = module.SessionStore(session.session_key)
         assert depth(copy["deep"]) == DEPTH
+
+
+def test_sessions_under_a_policy(django_caches, monkeypatch, capsys):
+    """Django makes an empty session of one that cannot be loaded."""
+    from django.contrib.sessions.backends.signed_cookies import SessionStore
+    from django.test.utils import override_settings
+
+    from quickpickle.integrations.django import Serializer
+
+    class Plain(Serializer):
+        def __init__(self):
+            super().__init__(policy=POLICY)
+
+    monkeypatch.setattr(sys.modules[__name__], "Plain", Plain, raising=False)
+    with override_settings(SESSION_SERIALIZER=f"{__name__}.Plain"):
+        for value, loaded in (([1, 2.5], True), (Harmful(), False)):
+            session = SessionStore()
+            session["value"] = value
+            session.save()
+            copy = SessionStore(session.session_key)
+            assert dict(copy.items()) == ({"value": value} if loaded else {})
+    assert capsys.readouterr().out == ""
+
+
+class Harmful:
+    def __reduce__(self):
+        return print, ("this ran",)
 
 
 def test_a_policy(django_caches):
