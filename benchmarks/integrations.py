@@ -1,12 +1,14 @@
 """The gain of quickpickle in other libraries: each of docs/integrations.md, with and without it.
 
-    python benchmarks/integrations.py [INTEGRATION ...]
+    python benchmarks/integrations.py [--cpu] [INTEGRATION ...]
 
 With the extra `integration` installed; Ray and Spark are in the extra `distributed`. Both sides
 take turns in one process; of each, the least time of several rounds counts, and beside it stands
 what their medians give: it is another where the system makes pages for one side, and in some of the
 rounds only. The garbage collector is off where nothing is loaded; where something comes back from
 another process it is on, as in programs. An integration whose library is missing is left out.
+With --cpu it is the time of this process on the processor that counts: for what takes place in one
+process, on a machine that has other work.
 """
 
 from __future__ import annotations
@@ -519,24 +521,26 @@ INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
 }
 
 
-def _seconds(actions: list[Callable[[], object]], collects: bool) -> list[list[float]]:
+def _seconds(
+    actions: list[Callable[[], object]], collects: bool, clock: Callable[[], float]
+) -> list[list[float]]:
     """How long each takes, in every round; they take turns."""
-    start = time.perf_counter()
+    start = clock()
     for action in actions:
         action()
     # A short task is done several times in a row: the clock is too coarse for one.
-    repeat = max(1, round(0.002 * len(actions) / (time.perf_counter() - start)))
+    repeat = max(1, round(0.002 * len(actions) / (clock() - start)))
     seconds: list[list[float]] = [[] for _ in actions]
-    while len(seconds[0]) < _ROUNDS or time.perf_counter() - start < _SECONDS:
+    while len(seconds[0]) < _ROUNDS or clock() - start < _SECONDS:
         for action, its_seconds in zip(actions, seconds, strict=True):
             gc.collect()
             if not collects:
                 gc.disable()
             action()  # not counted: the collection has emptied the processor's caches
-            begin = time.perf_counter()
+            begin = clock()
             for _ in range(repeat):
                 action()
-            its_seconds.append((time.perf_counter() - begin) / repeat)
+            its_seconds.append((clock() - begin) / repeat)
             gc.enable()
     return seconds
 
@@ -546,14 +550,19 @@ def main() -> None:
     parser.add_argument(
         "integrations", metavar="INTEGRATION", nargs="*", help=", ".join(INTEGRATIONS)
     )
-    names = parser.parse_args().integrations or list(INTEGRATIONS)
+    parser.add_argument(
+        "--cpu", action="store_true", help="time on the processor, not by the clock"
+    )
+    arguments = parser.parse_args()
+    names = arguments.integrations or list(INTEGRATIONS)
+    clock = time.process_time if arguments.cpu else time.perf_counter
     for name in names:
         print(f"\n{name}: {INTEGRATIONS[name].__doc__}")
         print(f"{'':36} {'theirs':>10} {'ours':>10}  times as fast, by medians")
         ratios = []
         try:
             for title, theirs, ours, loads in INTEGRATIONS[name]():
-                first, second = _seconds([theirs, ours], collects=loads)
+                first, second = _seconds([theirs, ours], loads, clock)
                 ratios.append(min(first) / min(second))
                 print(
                     f"{title:36} {min(first) * 1e3:7.3f} ms {min(second) * 1e3:7.3f} ms"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 
 def installed(pickler: Any) -> Any:
@@ -96,16 +98,18 @@ def _of_beam(folder: str, records: Any, pickler: Any) -> None:
 
 
 def _of_beam_function(folder: str, records: Any, pickler: Any) -> None:
-    """Its copy of cloudpickle as it is where it has been imported after install(), and without."""
+    """Beam's copy of cloudpickle, which has been imported after install(), or without it."""
+    name = "apache_beam.internal.cloudpickle.cloudpickle"
     if pickler not in _copies:
-        spec = importlib.util.find_spec("apache_beam.internal.cloudpickle.cloudpickle")
+        spec = importlib.util.find_spec(name)
         assert spec is not None
         assert spec.loader is not None
         _copies[pickler] = importlib.util.module_from_spec(spec)
         with installed(pickler):
             spec.loader.exec_module(_copies[pickler])
-    with installed(pickler):
-        _copies[pickler].loads(_copies[pickler].dumps(lambda: records))
+    with installed(pickler), patch.dict(sys.modules, {name: _copies[pickler]}):
+        data = _copies[pickler].dumps(lambda: records)
+        _copies[pickler].loads(data)
 
 
 _copies: dict[Any, Any] = {}
