@@ -165,7 +165,6 @@ def test_arq(redis_port):
         pool = await arq.create_pool(settings, **options)
         job = await pool.enqueue_job("work", held)
         worker = Worker([func(work, name="work")], redis_pool=pool, burst=True, **options)
-        worker.job_serializer, worker.job_deserializer = options.values()
         await worker.main()
         number, copy = await job.result(timeout=10)
         await worker.close()

@@ -17,6 +17,8 @@ from joblib._store_backends import CacheWarning, FileSystemStoreBackend
 
 import quickpickle
 
+from ..rules.tracebacks import drops_frames
+
 __all__ = ["StoreBackend"]
 
 
@@ -26,7 +28,7 @@ class StoreBackend(FileSystemStoreBackend):  # type: ignore[misc]
     It reads the files of that one as well, so both can have the same folder. With `compress` or
     `mmap_mode`, and where joblib is to print each load (`verbose` above 1), it is as joblib's own.
 
-    What cannot be pickled is a CacheWarning that says where, and is computed again each time.
+    A result that cannot be pickled is a CacheWarning that says where; it is computed each time.
 
     Example
     -------
@@ -36,6 +38,7 @@ class StoreBackend(FileSystemStoreBackend):  # type: ignore[misc]
     5
     """
 
+    @drops_frames
     def load_item(self, call_id: Any, verbose: int = 1, **options: Any) -> Any:
         if verbose < 2 and not self.compress and self.mmap_mode is None:
             try:
