@@ -1,6 +1,6 @@
 """PyTorch: torch.save and torch.load, the workers of a DataLoader, objects between ranks.
 
-The scripts are processes of their own, as install() has to come before torch.distributed.
+The scripts are processes of their own, as install() has to come before `import torch`.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def main():
     deep = deep_list()
     if sys.argv[3] == "before":
         quickpickle.install()
-    import torch.distributed
+    import torch
     import torch.multiprocessing
 
     installation = quickpickle.install()
@@ -161,7 +161,7 @@ def test_objects_between_ranks(ranks):
     assert ranks("before") == ["[]", *[f"{[DEPTH] * 4}"] * 2]
 
 
-def test_install_behind_the_import_of_torch_distributed(ranks):
+def test_install_behind_the_import_of_torch(ranks):
     """It has the Pickler under a name of its own by then, and unreached() says so."""
     names = [f"torch.distributed.distributed_c10d.{name}" for name in ("_pickler", "_unpickler")]
     assert ranks("behind") == [f"{names}"]
