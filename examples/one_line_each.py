@@ -3,7 +3,8 @@
 pip install quickpickle diskcache huey dramatiq aiocache dogpile.cache sqlalchemy pandas
 python examples/one_line_each.py
 
-Those that are not installed are left out. docs/integrations.md has more of them.
+Those that are not installed are left out, among them mpi4py and apache-beam. docs/integrations.md
+has more.
 """
 
 from __future__ import annotations
@@ -96,6 +97,20 @@ def with_sqlalchemy(folder: Path, chain: Record) -> Record:
         copy = connection.execute(table.select()).scalar_one()
     engine.dispose()
     return copy
+
+
+def with_mpi4py(folder: Path, chain: Record) -> Record:
+    from mpi4py import MPI
+
+    MPI.pickle.__init__(quickpickle.dumps, quickpickle.loads, 5)
+    return MPI.COMM_SELF.sendrecv(chain, 0, source=0)
+
+
+def with_apache_beam(folder: Path, chain: Record) -> Record:
+    from apache_beam.coders import PickleCoder
+
+    coder = PickleCoder()  # quickpickle.install()
+    return coder.decode(coder.encode(chain))
 
 
 def main() -> None:
