@@ -44,7 +44,7 @@ servers: $(VENV)/.installed-test,distributed
 
 # arq, Beam, PyTorch and an older joblib, with the package that is built in src.
 others: $(VENV)/.installed-test build/others/.installed
-	PYTHONPATH=$(CURDIR)/src build/others/bin/python -m pytest -k "arq or beam or joblib or torch" $(OTHERS)
+	PYTHONPATH=$(CURDIR)/src build/others/bin/python -m pytest -k "arq or beam or joblib or one_line or torch" $(OTHERS)
 
 build/others/.installed: tests/integrations/others.txt
 	test -x build/others/bin/python || $(PYTHON) -m venv build/others

@@ -87,6 +87,7 @@ def test_names_that_inspect_would_not_find(folder):
     assert "would not be found here" not in done.stdout
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("text", [None, "1 / 0", "import sys; sys.exit(3)"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_script_that_cannot_be_run(folder, command, text):
