@@ -125,6 +125,20 @@ def test_a_memory(memories):
     assert calls == [5, 6, 7, 7]
 
 
+@pytest.mark.parametrize("compress", [True, ("bz2", 3), ("lzma", 3)])
+def test_a_memory_of_compressed_files(tmp_path, compress):
+    """Those that joblib has written, or our store with that option."""
+    import quickpickle.integrations.joblib  # noqa: F401
+
+    plain = joblib.Memory(tmp_path, backend="quickpickle", verbose=0).cache(make)
+    calls.clear()
+    for count, backend in enumerate(("local", "quickpickle")):
+        options = {"backend": backend, "compress": compress, "verbose": 0}
+        joblib.Memory(tmp_path, **options).cache(make)(count)
+        assert len(plain(count)) == count
+    assert calls == [0, 1]
+
+
 def deep_points():
     return deep_list()
 

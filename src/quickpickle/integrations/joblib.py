@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from pickle import PROTO
 from typing import Any
 
 from joblib import register_store_backend
@@ -43,7 +44,8 @@ class StoreBackend(FileSystemStoreBackend):  # type: ignore[misc]
         if verbose < 2 and not self.compress and self.mmap_mode is None:
             try:
                 with open(os.path.join(self.location, *call_id, "output.pkl"), "rb") as file:
-                    return _Unpickler(file).load()
+                    if file.peek(1)[:1] == PROTO:  # else it is compressed
+                        return _Unpickler(file).load()
             except (FileNotFoundError, _OfJoblibError):
                 pass  # joblib has a message for the first, and a reader for the second
         return super().load_item(call_id, verbose, **options)
