@@ -23,9 +23,13 @@ VALGRIND_ARGS ?= -m "not slow" -k "not python and not memory and not million" \
 # On Debian: apt-get install python3.11-dbg python3.11-dev python3.11-venv
 DEBUG_PYTHON ?= python3.11-dbg
 DEBUG_ARGS ?= -m "not slow"
+# A build for the CPU, where pip finds one: the one on PyPI brings gigabytes for GPUs (TORCH=torch).
+TORCH ?= torch==2.13.0+cpu
+OTHERS = tests/integrations/test_joblib.py tests/integrations/test_lines.py \
+  tests/integrations/test_torch.py tests/test_cloud_copies.py tests/pickling/test_buffers.py tests/policies/test_presets.py tests/examples
 
-.PHONY: demo test lint bench changes coverage debug docs fuzz leaks mutate reproducible sanitize \
-  servers stress test-all unknown valgrind clean
+.PHONY: demo test lint bench changes coverage debug docs fuzz leaks mutate others reproducible \
+  sanitize servers stress test-all unknown valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
 demo: $(VENV)/.installed-progress
@@ -41,6 +45,16 @@ test-all: $(VENV)/.installed-test,integration
 # Spark, which needs Java, and Ray: one after the other, as each starts many processes.
 servers: $(VENV)/.installed-test,distributed
 	$(BIN)/python -m pytest -m servers tests/integrations
+
+# arq, Beam, PyTorch and an older joblib, with the package that is built in src.
+others: $(VENV)/.installed-test build/others/.installed
+	PYTHONPATH=$(CURDIR)/src build/others/bin/python -m pytest -k "arq or beam or joblib or one_line or torch" $(OTHERS)
+
+build/others/.installed: tests/integrations/others.txt
+	test -x build/others/bin/python || $(PYTHON) -m venv build/others
+	build/others/bin/python -m pip install --quiet --requirement $<
+	build/others/bin/python -m pip install --quiet "$(TORCH)" || echo "not tested: pip finds no $(TORCH)"
+	touch $@
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

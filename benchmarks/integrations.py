@@ -1,19 +1,21 @@
 """The gain of quickpickle in other libraries: each of docs/integrations.md, with and without it.
 
-    python benchmarks/integrations.py [INTEGRATION ...]
+    python benchmarks/integrations.py [--cpu] [INTEGRATION ...]
 
 With the extra `integration` installed; Ray and Spark are in the extra `distributed`. Both sides
 take turns in one process; of each, the least time of several rounds counts, and beside it stands
 what their medians give: it is another where the system makes pages for one side, and in some of the
 rounds only. The garbage collector is off where nothing is loaded; where something comes back from
 another process it is on, as in programs. An integration whose library is missing is left out.
+With --cpu it is the time of this process on the processor that counts: for what takes place in one
+process, on a machine that has other work.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gc
+import importlib
 import math
 import os
 import sys
@@ -25,6 +27,7 @@ from functools import partial
 from statistics import geometric_mean, median
 from typing import Any, NamedTuple
 
+from stores import STORES, installed
 from workloads import WORKLOADS
 
 
@@ -153,7 +156,7 @@ def processes() -> Iterator[Pair]:
 
 
 def joblib() -> Iterator[Pair]:
-    """joblib.Parallel by loky, and joblib.dump against quickpickle.dump."""
+    """joblib.Parallel by loky, quickpickle.dump for joblib.dump, the store of joblib.Memory."""
     import joblib
     from joblib.externals.loky import get_reusable_executor, set_loky_pickler
 
@@ -177,6 +180,17 @@ def joblib() -> Iterator[Pair]:
             lambda: joblib.dump(records, path),
             lambda: quickpickle.dump(records, path),
         )
+        import quickpickle.integrations.joblib
+
+        stored = []
+        for backend in ("local", "quickpickle"):
+            memory = joblib.Memory(f"{folder}/{backend}", backend=backend, verbose=0)
+            stored.append(memory.cache(_shared_records))
+            stored[-1](20_000)
+        theirs, ours = (partial(function.call, 20_000) for function in stored)
+        yield Pair("Memory: 20,000 dataclasses, written", theirs, ours)
+        theirs, ours = (partial(function, 20_000) for function in stored)
+        yield Pair("Memory: read", theirs, ours, loads=True)
 
 
 def dask() -> Iterator[Pair]:
@@ -215,6 +229,18 @@ def dask() -> Iterator[Pair]:
             lambda: serialize(batch, serializers=["pickle"]),
             lambda: serialize(batch, serializers=["quickpickle"]),
         )
+        from distributed.protocol.pickle import dumps, loads
+
+        import quickpickle
+
+        records = _shared_records(20_000)
+
+        def graph(pickler: Any) -> None:
+            with installed(pickler):
+                loads(dumps(records))
+
+        title = "what Dask itself pickles, install()"
+        yield Pair(title, partial(graph, None), partial(graph, quickpickle), loads=True)
 
 
 def _shared_records(count: int) -> list[Any]:
@@ -246,7 +272,7 @@ def ray() -> Iterator[Pair]:
         }
     )
 
-    def installed(action: Callable[[], object], is_installed: bool) -> Callable[[], object]:
+    def run_with(action: Callable[[], object], is_installed: bool) -> Callable[[], object]:
         def run() -> object:
             (install if is_installed else uninstall)()
             return action()
@@ -254,14 +280,14 @@ def ray() -> Iterator[Pair]:
         return run
 
     put = lambda: ray.put(records)  # noqa: E731
-    yield Pair("put: 20,000 dataclasses", installed(put, False), installed(put, True))
+    yield Pair("put: 20,000 dataclasses", run_with(put, False), run_with(put, True))
     made = ray.put(records)
     get = lambda: ray.get(made)  # noqa: E731
-    yield Pair("get", installed(get, False), installed(get, True), loads=True)
+    yield Pair("get", run_with(get, False), run_with(get, True), loads=True)
     yield Pair(
         "a task gets them and returns them",
-        installed(lambda: ray.get(give_back.remote(records)), False),
-        installed(lambda: ray.get(ours.remote(records)), True),
+        run_with(lambda: ray.get(give_back.remote(records)), False),
+        run_with(lambda: ray.get(ours.remote(records)), True),
         loads=True,
     )
     ray.shutdown()
@@ -304,11 +330,22 @@ def spark() -> Iterator[Pair]:
     yield pair("partitionBy", lambda rdd: rdd.partitionBy(4).count())
     yield pair("groupByKey", lambda rdd: rdd.groupByKey(4).mapValues(len).count())
     yield pair("sortByKey", lambda rdd: rdd.sortByKey(True, 4).count())
+    from quickpickle.integrations.spark import install, uninstall
+
+    records = _shared_records(20_000)
+
+    def write_function(is_installed: bool) -> None:
+        (install if is_installed else uninstall)()
+        CloudPickleSerializer().dumps(lambda: records)
+
+    title = "a function with 20,000 dataclasses"
+    yield Pair(title, lambda: write_function(False), lambda: write_function(True))
+    uninstall()
     context.stop()
 
 
 def serializers() -> Iterator[Pair]:
-    """Pickles of kombu (Celery), of Django's Redis cache, of a Pickler with persistent ids."""
+    """Pickles of kombu (Celery), of caches of Django, of a Pickler with persistent ids."""
     import io
     import pickle
 
@@ -329,6 +366,20 @@ def serializers() -> Iterator[Pair]:
         lambda: RedisSerializer().dumps(records),
         lambda: Serializer().dumps(records),
     )
+    from django.conf import settings
+    from django.core.cache.backends.locmem import LocMemCache
+
+    if not settings.configured:
+        settings.configure()
+    cache = LocMemCache("benchmark", {})
+
+    def store(pickler: Any) -> None:
+        with installed(pickler):
+            cache.set("key", records)
+            cache.get("key")
+
+    title = "Django, a cache in memory, install()"
+    yield Pair(title, partial(store, None), partial(store, quickpickle), loads=True)
 
     def persistent_id(self: object, obj: object) -> object:
         return ("session", 5) if type(obj) is Session else None
@@ -345,7 +396,6 @@ def serializers() -> Iterator[Pair]:
 
 def lines() -> Iterator[Pair]:
     """Libraries with a line of their own, or by quickpickle.install(): written, and read again."""
-    import importlib
     import pickle
 
     import quickpickle
@@ -353,8 +403,7 @@ def lines() -> Iterator[Pair]:
     records = _records(20_000)
     for name, store in STORES.items():
         try:
-            for module in name.split(", ")[1:]:
-                importlib.import_module(module)
+            importlib.import_module(name.rpartition(", ")[2])
         except ImportError as error:
             print(f"{name:36} left out: {error}")
             continue
@@ -362,108 +411,83 @@ def lines() -> Iterator[Pair]:
             theirs, ours = (
                 partial(store, folder, records, module) for module in (pickle, quickpickle)
             )
-            yield Pair(name.partition(",")[0], theirs, ours, loads=True)
+            yield Pair(name.rpartition(",")[0], theirs, ours, loads=True)
 
 
-def _installed(pickler: Any) -> Any:
+class Samples:
+    """Of a DataLoader: each sample is many small objects."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> list[Any]:
+        return _shared_records(20_000)
+
+
+def _as_it_is(samples: list[Any]) -> list[Any]:
+    return samples
+
+
+def torch() -> Iterator[Pair]:
+    """torch.save and torch.load; install(): the workers of a DataLoader, objects between ranks."""
+    import io
+    import pickle
+
+    import torch
+    from torch import distributed
+    from torch.utils.data import DataLoader
+
     import quickpickle
 
-    return quickpickle.install() if pickler is quickpickle else contextlib.nullcontext()
+    state = {f"layer {i}": torch.ones(100) for i in range(500)}
+    records = _shared_records(20_000)
 
+    def save(obj: object, module: Any) -> io.BytesIO:
+        file = io.BytesIO()
+        torch.save(obj, file, pickle_module=module)
+        return file
 
-def _of_huey(folder: str, records: Any, pickler: Any) -> None:
-    from huey.serializer import Serializer
+    def save_and_load(obj: object, module: Any) -> None:
+        file = save(obj, module)
+        file.seek(0)
+        torch.load(file, pickle_module=module, weights_only=False)
 
-    with _installed(pickler):
-        Serializer().deserialize(Serializer().serialize(records))
+    def of_both(title: str, action: Callable[[Any], object]) -> Pair:
+        return Pair(title, partial(action, pickle), partial(action, quickpickle), loads=True)
 
+    yield of_both("torch.save: 500 tensors", partial(save, state))
+    yield of_both("20,000 dataclasses, saved and loaded", partial(save_and_load, records))
 
-def _of_dramatiq(folder: str, records: Any, pickler: Any) -> None:
-    from dramatiq import PickleEncoder
+    loaders: dict[Any, Any] = {}
+    for module in (pickle, quickpickle):
+        with installed(module):
+            loaders[module] = DataLoader(
+                Samples(),  # type: ignore[arg-type, unused-ignore]
+                num_workers=1,
+                collate_fn=_as_it_is,
+                persistent_workers=True,
+            )
+            next(iter(loaders[module]))  # its worker starts
 
-    with _installed(pickler):
-        PickleEncoder().decode(PickleEncoder().encode({"args": records}))
+    def load(module: Any) -> None:
+        with installed(module):
+            assert sum(1 for _ in loaders[module]) == 2
 
+    yield of_both("DataLoader: 2 of 20,000 dataclasses", load)
+    loaders.clear()
 
-def _of_aiocache(folder: str, records: Any, pickler: Any) -> None:
-    from aiocache.serializers import PickleSerializer
+    with tempfile.NamedTemporaryFile() as file:
+        name = f"file://{file.name}"
+        distributed.init_process_group("gloo", init_method=name, rank=0, world_size=1)
+    held = distributed.distributed_c10d
 
-    with _installed(pickler):
-        PickleSerializer().loads(PickleSerializer().dumps(records))
+    def gather(module: Any) -> None:
+        held._pickler, held._unpickler = module.Pickler, module.Unpickler
+        distributed.all_gather_object([None], records)
 
-
-def _of_diskcache(folder: str, records: Any, pickler: Any) -> None:
-    from diskcache import Cache
-
-    with _installed(pickler), Cache(folder) as cache:
-        cache["key"] = records
-        cache["key"]
-
-
-def _of_pandas(folder: str, records: Any, pickler: Any) -> None:
-    import pandas as pd
-
-    with _installed(pickler):
-        pd.to_pickle(records, f"{folder}/file.pkl")
-        pd.read_pickle(f"{folder}/file.pkl")
-
-
-def _of_dogpile(folder: str, records: Any, pickler: Any) -> None:
-    from dogpile.cache import make_region
-
-    region = make_region(serializer=pickler.dumps, deserializer=pickler.loads)
-    region.configure("dogpile.cache.memory_pickle")
-    region.set("key", records)
-    region.get("key")
-
-
-def _of_sqlalchemy(folder: str, records: Any, pickler: Any) -> None:
-    import sqlalchemy as sa
-
-    engine = sa.create_engine("sqlite://")
-    column = sa.Column("value", sa.PickleType(pickler=pickler))
-    table = sa.Table("objects", sa.MetaData(), column)
-    table.create(engine)
-    with engine.connect() as connection:
-        connection.execute(table.insert(), {"value": records})
-        connection.execute(table.select()).scalar_one()
-    engine.dispose()
-
-
-def _of_mpi(folder: str, records: Any, pickler: Any) -> None:
-    from mpi4py import MPI
-
-    MPI.pickle.__init__(pickler.dumps, pickler.loads, 5)  # type: ignore[misc, unused-ignore]
-    MPI.COMM_SELF.sendrecv(records, 0, source=0)
-
-
-def _of_rq(folder: str, records: Any, pickler: Any) -> None:
-    from rq.serializers import resolve_serializer
-
-    serializer = resolve_serializer(None if pickler.__name__ == "pickle" else pickler)
-    serializer.loads(serializer.dumps(records))
-
-
-def _of_beam(folder: str, records: Any, pickler: Any) -> None:
-    from apache_beam.coders import PickleCoder
-
-    with _installed(pickler):
-        coder = PickleCoder()
-        coder.decode(coder.encode(records))
-
-
-STORES: dict[str, Callable[[str, Any, Any], None]] = {
-    "RQ, rq": _of_rq,
-    "huey, huey": _of_huey,
-    "dramatiq, dramatiq": _of_dramatiq,
-    "aiocache, aiocache": _of_aiocache,
-    "dogpile.cache, dogpile.cache": _of_dogpile,
-    "diskcache, diskcache": _of_diskcache,
-    "SQLAlchemy PickleType, sqlalchemy": _of_sqlalchemy,
-    "pandas to_pickle and read_pickle, pandas": _of_pandas,
-    "Beam PickleCoder, apache_beam.coders": _of_beam,
-    "mpi4py sendrecv, mpi4py.MPI": _of_mpi,
-}
+    yield of_both("all_gather_object of 20,000 dataclasses", gather)
+    held._pickler, held._unpickler = pickle.Pickler, pickle.Unpickler
+    distributed.destroy_process_group()
 
 
 def buffers() -> Iterator[Pair]:
@@ -481,19 +505,6 @@ def buffers() -> Iterator[Pair]:
         "100 DataFrames": [pd.DataFrame(np.ones((100, 5))) for _ in range(100)],
         "1,000 arrays of Arrow": [pa.array(range(100)) for _ in range(1000)],
     }
-    try:
-        import torch
-    except ImportError as error:
-        print(f"{'torch.save':36} left out: {error}")
-    else:
-        import io
-
-        state = {f"layer {i}": torch.ones(100) for i in range(500)}
-        yield Pair(
-            "torch.save: 500 tensors",
-            lambda: torch.save(state, io.BytesIO(), pickle_module=pickle),
-            lambda: torch.save(state, io.BytesIO(), pickle_module=quickpickle),
-        )
     for title, obj in objects.items():
         theirs, ours = (
             lambda dumps=dumps, obj=obj: dumps(obj, 5, buffer_callback=[].append)
@@ -504,28 +515,32 @@ def buffers() -> Iterator[Pair]:
 
 INTEGRATIONS: dict[str, Callable[[], Iterator[Pair]]] = {
     integration.__name__: integration
-    for integration in (cloud, processes, joblib, dask, ray, spark, serializers, lines, buffers)
+    for integration in (
+        *(cloud, processes, joblib, dask, ray, spark, serializers, lines, torch, buffers),
+    )
 }
 
 
-def _seconds(actions: list[Callable[[], object]], collects: bool) -> list[list[float]]:
+def _seconds(
+    actions: list[Callable[[], object]], collects: bool, clock: Callable[[], float]
+) -> list[list[float]]:
     """How long each takes, in every round; they take turns."""
-    start = time.perf_counter()
+    start = clock()
     for action in actions:
         action()
     # A short task is done several times in a row: the clock is too coarse for one.
-    repeat = max(1, round(0.002 * len(actions) / (time.perf_counter() - start)))
+    repeat = max(1, round(0.002 * len(actions) / (clock() - start)))
     seconds: list[list[float]] = [[] for _ in actions]
-    while len(seconds[0]) < _ROUNDS or time.perf_counter() - start < _SECONDS:
+    while len(seconds[0]) < _ROUNDS or clock() - start < _SECONDS:
         for action, its_seconds in zip(actions, seconds, strict=True):
             gc.collect()
             if not collects:
                 gc.disable()
             action()  # not counted: the collection has emptied the processor's caches
-            begin = time.perf_counter()
+            begin = clock()
             for _ in range(repeat):
                 action()
-            its_seconds.append((time.perf_counter() - begin) / repeat)
+            its_seconds.append((clock() - begin) / repeat)
             gc.enable()
     return seconds
 
@@ -535,14 +550,19 @@ def main() -> None:
     parser.add_argument(
         "integrations", metavar="INTEGRATION", nargs="*", help=", ".join(INTEGRATIONS)
     )
-    names = parser.parse_args().integrations or list(INTEGRATIONS)
+    parser.add_argument(
+        "--cpu", action="store_true", help="time on the processor, not by the clock"
+    )
+    arguments = parser.parse_args()
+    names = arguments.integrations or list(INTEGRATIONS)
+    clock = time.process_time if arguments.cpu else time.perf_counter
     for name in names:
         print(f"\n{name}: {INTEGRATIONS[name].__doc__}")
         print(f"{'':36} {'theirs':>10} {'ours':>10}  times as fast, by medians")
         ratios = []
         try:
             for title, theirs, ours, loads in INTEGRATIONS[name]():
-                first, second = _seconds([theirs, ours], collects=loads)
+                first, second = _seconds([theirs, ours], loads, clock)
                 ratios.append(min(first) / min(second))
                 print(
                     f"{title:36} {min(first) * 1e3:7.3f} ms {min(second) * 1e3:7.3f} ms"

@@ -275,9 +275,9 @@ def make_chain():
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, None])
 def test_workers_have_it_too(method):
-    """Without an initializer, with each start method; the workers of executors and of pools."""
+    """Without an initializer, with each start method and the default one; executors and pools."""
     context = multiprocessing.get_context(method)
     chain = make_chain()
     with quickpickle.install():

@@ -6,7 +6,6 @@ import gzip
 import itertools
 import os
 import pickle
-import re
 import subprocess
 import sys
 import threading
@@ -336,54 +335,7 @@ def test_what_a_load_would_say(capsys: Output, file: Path, data: bytes, text: st
     assert ".." not in error.replace(str(file), "")
 
 
-# --- classes of a script, unsteady times, a closed pipe
-
-SCRIPT = """
-import pickle, sys
-class Item:
-    class Inner:
-        class Innermost:
-            pass
-        @staticmethod
-        def static():
-            pass
-def function():
-    pass
-def make():
-    global Made
-    class Local:
-        pass
-    Local.__qualname__ = "Made"
-    Made = Local
-make()
-if __name__ == "__main__":
-    with open(sys.argv[1], "wb") as file:
-        inner = Item.Inner
-        pickle.dump([Item(), function, inner(), inner.Innermost(), inner.static, Made()], file)
-"""
-
-
-def run_bench(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "quickpickle", "bench", *map(str, arguments), "--rounds", "1"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def test_the_classes_of_a_script(tmp_path):
-    script, file = tmp_path / "script.py", tmp_path / "file.pkl"
-    script.write_text(SCRIPT)
-    subprocess.run([sys.executable, script, file], check=True, timeout=60)
-    done = run_bench(file)
-    assert done.returncode == 1
-    assert done.stderr.rstrip().endswith("If it was written by a script: --main SCRIPT")
-    done = run_bench(file, "--main", script)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "times as fast" in done.stdout
-    size = re.search(r"bytes +([\d,]+)", done.stdout)[1].replace(",", "")
-    assert int(size) == file.stat().st_size  # the names are those of __main__ again
+# --- classes of the folder, unsteady times, a closed pipe
 
 
 def test_a_class_of_the_current_folder(tmp_path):
@@ -411,18 +363,6 @@ def test_a_class_of_the_current_folder(tmp_path):
             timeout=60,
         )
         assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("text", [None, "1 / 0", "import sys; sys.exit(3)"])
-def test_a_script_that_cannot_be_run(tmp_path, text):
-    script, file = tmp_path / "script.py", tmp_path / "file.pkl"
-    file.write_bytes(pickle.dumps(1))
-    if text is not None:
-        script.write_text(text)
-    done = run_bench(file, "--main", script)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "script.py" in done.stderr
 
 
 def test_rounds_that_differ_are_said():

@@ -219,37 +219,3 @@ def test_in_both_implementations(tmp_path, pure):
 def test_a_file_that_cannot_be_read(tmp_path, capsys, name):
     assert main(["diagnose", str(tmp_path / name)]) == 1
     assert capsys.readouterr().err.startswith("quickpickle: ")
-
-
-SCRIPT = """
-import pickle, sys
-class Order: pass
-if __name__ == "__main__":
-    with open(sys.argv[1], "wb") as file:
-        pickle.dump([Order()], file)
-"""
-
-
-def run_diagnose(*arguments):
-    command = [sys.executable, "-m", "quickpickle", "diagnose", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
-def test_the_classes_of_a_script(tmp_path):
-    script, file = tmp_path / "script.py", tmp_path / "file.pkl"
-    script.write_text(SCRIPT)
-    subprocess.run([sys.executable, script, file], check=True, timeout=60)
-    done = run_diagnose(file)
-    assert done.returncode == 1
-    assert done.stderr.rstrip().endswith("If it was written by a script: --main SCRIPT")
-    done = run_diagnose(file, "--main", script)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "No problems: it can be pickled.\n"
-
-
-def test_a_script_that_cannot_be_run(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text("1 / 0")
-    done = run_diagnose(written(tmp_path, 1), "--main", script)
-    assert done.returncode == 1
-    assert done.stderr == f"quickpickle: cannot run {script}: ZeroDivisionError: division by zero\n"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
-import sys
 
 import quickpickle
 from quickpickle.cli import main
@@ -77,36 +75,3 @@ def test_what_cannot_be_pickled(tmp_path, capsys):
     assert main(["recover", file, "-o", str(tmp_path / "out")]) == 1
     assert "what is left cannot be pickled: TypeError" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-
-
-SCRIPT = """
-import pickle, sys
-class Item:
-    pass
-if __name__ == "__main__":
-    with open(sys.argv[1], "wb") as file:
-        file.write(pickle.dumps([Item(), 1, 2]))
-"""
-
-
-def test_the_classes_of_a_script(tmp_path):
-    script, file = tmp_path / "script.py", tmp_path / "file.pkl"
-    script.write_text(SCRIPT)
-    subprocess.run([sys.executable, script, file], check=True, timeout=60)
-
-    def recover(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "quickpickle", "recover", file, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    done = recover()
-    assert "<Recovered: not whole, list of 0" in done.stdout
-    assert done.stderr.rstrip().endswith("If it was written by a script: --main SCRIPT")
-    done = recover("--main", script)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "<Recovered: whole, list of 3>\n"
-    script.write_text("1 / 0")
-    assert "cannot run" in recover("--main", script).stderr

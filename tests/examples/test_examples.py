@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+MODULES = (
+    *("diskcache", "huey", "dramatiq", "aiocache", "pandas", "dogpile", "sqlalchemy"),
+    *("mpi4py", "apache_beam"),
+)
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,18 @@ def test_an_example(name, needs, output):
     run = [sys.executable, str(EXAMPLES / f"{name}.py")]
     result = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
     assert (result.stdout, result.stderr) == (output, "")
+
+
+def test_one_line_each():
+    """It says which are not installed: all others have to work."""
+    missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
+    if len(missing) == len(MODULES):
+        pytest.skip("for the interpreter of make test alone")
+    run = [sys.executable, str(EXAMPLES / "one_line_each.py")]
+    result = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
+    lines = result.stdout.splitlines()
+    assert len(lines) == len(MODULES), result.stderr
+    for name, line in zip(MODULES, lines, strict=True):
+        says = "is not installed" if name in missing else "120000 records"
+        assert line.startswith(f"{name}: ")
+        assert line.endswith(says)

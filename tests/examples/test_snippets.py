@@ -146,7 +146,9 @@ def redis(block, folder):
 
 @pytest.mark.costly
 @pytest.mark.libraries
-@pytest.mark.parametrize("block", PYTHON, ids=lambda block: f"{block.page}:{block.line}")
+@pytest.mark.parametrize(
+    "block", PYTHON, ids=lambda block: " ".join([f"{block.page}:{block.line}", *block.needs])
+)
 def test_python(block, folder):
     missing = [need for need in block.needs if not is_there(need)]
     if missing:

@@ -1,7 +1,8 @@
-"""A real Redis server."""
+"""Real servers of Redis and others."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -12,20 +13,15 @@ import pytest
 from integrations.deep import REASON
 
 
-@pytest.fixture(scope="module")
-def redis_port(tmp_path_factory):
-    pytest.importorskip("redis", reason=REASON)
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed (apt-get install redis-server)")
+@contextlib.contextmanager
+def server(name, options, **settings):
+    """A server that listens on a free port: the port, as text."""
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed (apt-get install {name})")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    server = subprocess.Popen(
-        ["redis-server", *options],
-        stdout=subprocess.DEVNULL,
-        cwd=tmp_path_factory.mktemp("redis"),
-    )
+        port = str(probe.getsockname()[1])
+    process = subprocess.Popen([name, *options(port)], stdout=subprocess.DEVNULL, **settings)
     try:
         for _ in range(500):
             try:
@@ -35,5 +31,14 @@ def redis_port(tmp_path_factory):
                 time.sleep(0.02)
         yield port
     finally:
-        server.terminate()
-        server.wait(10)
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def redis_port(tmp_path_factory):
+    pytest.importorskip("redis", reason=REASON)
+    own = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    folder = tmp_path_factory.mktemp("redis")
+    with server("redis-server", lambda port: ["--port", port, *own], cwd=folder) as port:
+        yield int(port)

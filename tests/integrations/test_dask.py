@@ -22,6 +22,8 @@ pd = pytest.importorskip("pandas")
 
 from distributed import protocol  # noqa: E402
 
+import quickpickle  # noqa: E402
+from integrations.deep import DEPTH, deep_list, depth  # noqa: E402
 from models import DataPoint  # noqa: E402
 from quickpickle.integrations import dask as family  # noqa: E402
 
@@ -113,6 +115,40 @@ def test_an_older_protocol():
     header, frames = serialize(array, context={"pickle-protocol": 4})
     assert len(frames) == 1
     assert (protocol.deserialize(header, frames) == array).all()
+
+
+def pickled(obj):
+    """As the values of a message, of which Dask goes through the outermost collection itself."""
+    return serialize(protocol.to_serialize(obj))
+
+
+def test_collections_in_one_piece():
+    """Dask pickles each item of the outermost one, whatever lies in it goes as a whole."""
+    points = [DataPoint(i) for i in range(100)]
+    assert len(pickled(points)[1]) == 100
+    for nested in ([points], (points,), {"key": points}, [{"key": (points, {1: points})}]):
+        header, frames = pickled(nested)
+        assert len(frames) == 1
+        assert protocol.deserialize(header, frames) == nested
+    assert len(pickled(DataPoint(points))[1]) == 1
+    assert len(pickled([[deep_list()]])[1]) == 1
+
+
+def test_what_the_scheduler_pickles(monkeypatch):
+    """Graphs and their results by way of the scheduler: Dask's own functions, by install()."""
+    from distributed.protocol import pickle as of_dask
+
+    monkeypatch.setattr(of_dask.logger, "disabled", True)
+    deep = deep_list()
+    with quickpickle.install():
+        data = of_dask.dumps(deep)
+        assert depth(of_dask.loads(data)) == DEPTH
+        array = np.arange(50_000)
+        buffers = []
+        data = of_dask.dumps(DataPoint(array), buffer_callback=buffers.append)
+        assert np.shares_memory(of_dask.loads(data, buffers=buffers).x, array)
+    with pytest.raises(Exception, match="recursion"):
+        of_dask.dumps(deep)
 
 
 CLUSTER = """

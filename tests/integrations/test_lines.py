@@ -9,12 +9,17 @@ from __future__ import annotations
 import asyncio
 import pickle
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import quickpickle
 from integrations.deep import DEPTH, REASON, Held, deep_list, depth, depth_of
 from models import DataPoint
+
+OTHERS = "for `make others` alone"
 
 
 def of_diskcache(folder, obj):
@@ -68,12 +73,30 @@ def of_pandas(folder, obj):
 
 def of_beam(folder, obj):
     """The coder of elements that Beam has no coder for."""
-    coders = pytest.importorskip("apache_beam.coders", reason="in an environment of its own")
+    coders = pytest.importorskip("apache_beam.coders", reason=OTHERS)
     coder = coders.PickleCoder()
     return coder.decode(coder.encode(obj))
 
 
-INSTALLED = [of_diskcache, of_huey, of_dramatiq, of_aiocache, of_pandas, of_beam]
+def of_beam_pipeline(folder, obj):
+    """Elements between two steps; the functions hold nothing that is deep."""
+    beam = pytest.importorskip("apache_beam", reason=OTHERS)
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    def write(key_and_values):
+        (folder / "depths").write_text(f"{[depth(value) for value in key_and_values[1]]}")
+
+    data = quickpickle.dumps(obj)
+    with beam.Pipeline("FnApiRunner", PipelineOptions([])) as pipeline:
+        made = (
+            pipeline | beam.Create(["key"]) | beam.Map(lambda key: (key, quickpickle.loads(data)))
+        )
+        made | beam.GroupByKey() | beam.Map(write)
+    assert (folder / "depths").read_text() == f"[{DEPTH}]"
+    return obj
+
+
+INSTALLED = [of_diskcache, of_huey, of_dramatiq, of_aiocache, of_pandas, of_beam, of_beam_pipeline]
 
 
 @pytest.mark.parametrize("of_library", INSTALLED)
@@ -127,7 +150,7 @@ def test_rq(redis_port, signals):
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")
 def test_arq(redis_port):
-    arq = pytest.importorskip("arq", reason=REASON)
+    arq = pytest.importorskip("arq", reason=OTHERS)
     from arq.connections import RedisSettings
     from arq.worker import Worker, func
 
@@ -142,7 +165,6 @@ def test_arq(redis_port):
         pool = await arq.create_pool(settings, **options)
         job = await pool.enqueue_job("work", held)
         worker = Worker([func(work, name="work")], redis_pool=pool, burst=True, **options)
-        worker.job_serializer, worker.job_deserializer = options.values()
         await worker.main()
         number, copy = await job.result(timeout=10)
         await worker.close()
@@ -197,6 +219,71 @@ def test_mpi():
         MPI.pickle.__init__(*before)
 
 
+RANKS = """
+import sys
+
+from mpi4py import MPI
+
+import quickpickle
+
+sys.path.append(sys.argv[1])
+from integrations.deep import deep_list, depth
+
+MPI.pickle.__init__(quickpickle.dumps, quickpickle.loads, 5)
+world = MPI.COMM_WORLD
+other = 1 - world.rank
+assert world.size == 2
+counts = [depth(world.sendrecv(deep_list(), other, source=other))]
+counts.append(depth(world.bcast(deep_list() if world.rank == 0 else None)))
+counts += map(depth, world.allgather(deep_list()))
+if world.gather(counts) is not None:
+    print(counts)
+"""
+
+
+@pytest.mark.servers
+def test_two_processes_of_mpi(tmp_path):
+    pytest.importorskip("mpi4py", reason="for `make servers` alone")
+    run = Path(sys.executable).with_name("mpiexec")  # of the package mpich
+    script = tmp_path / "script.py"
+    script.write_text(RANKS)
+    command = [str(run), "-n", "2", sys.executable, str(script), str(Path(__file__).parents[1])]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.stdout == f"{[DEPTH] * 4}\n", result.stderr
+
+
+BEAM = """
+import sys
+
+import quickpickle
+
+sys.path.append(sys.argv[1])
+from integrations.deep import deep_list, depth
+
+deep = deep_list()
+if sys.argv[2] == "before":
+    quickpickle.install()
+from apache_beam.internal import pickler
+
+quickpickle.install()
+try:
+    print(depth(pickler.loads(pickler.dumps(lambda: deep))()))
+except Exception as error:
+    print("recursion" in str(error))
+"""
+
+
+@pytest.mark.parametrize(("when", "printed"), [("before", f"{DEPTH}\n"), ("behind", "True\n")])
+def test_functions_of_beam(when, printed, tmp_path):
+    """Its copy of cloudpickle derives from the Pickler that is there when Beam is imported."""
+    pytest.importorskip("apache_beam", reason=OTHERS)
+    script = tmp_path / "script.py"
+    script.write_text(BEAM)
+    run = [sys.executable, str(script), str(Path(__file__).parents[1]), when]
+    result = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
+    assert result.stdout == printed, result.stderr
+
+
 def test_zodb_cannot_be_reached():
     """It writes with zodbpickle, a copy of the standard library's in C."""
     zodb = pytest.importorskip("ZODB", reason=REASON)
@@ -208,11 +295,3 @@ def test_zodb_cannot_be_reached():
         with database.transaction() as connection:
             connection.root.value = DataPoint(1)
     database.close()
-
-
-def test_torch_load_and_save(tmp_path):
-    torch = pytest.importorskip("torch", reason=REASON)
-    deep = {"deep": deep_list(), "weights": torch.ones(3)}
-    torch.save(deep, tmp_path / "file", pickle_module=quickpickle)
-    copy = torch.load(tmp_path / "file", pickle_module=quickpickle, weights_only=False)
-    assert depth(copy["deep"]) == DEPTH

@@ -55,6 +55,7 @@ def test_flask_caching_by_install(request, tmp_path, kind):
         ("celery_tasks", "celery", "10 records, of the total 190\n"),  # with a worker process
         ("django_cache", "django", "2026-01-02\n"),
         ("redis_values", "redis", "2026-01-02\n"),
+        ("rq_jobs", "rq", "the mean is 3.0\na job without a signature is refused\n"),
     ],
 )
 def test_an_example_on_redis(redis_port, tmp_path, name, needs, output):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import quickpickle
-from integrations.deep import deep_list, depth
+from integrations.deep import DEPTH, deep_list, depth
 from models import DataPoint
 
 pyspark = pytest.importorskip("pyspark", reason="for `make servers` alone")
@@ -232,6 +232,76 @@ def test_data_frames_and_functions_of_users(installed):
 
     copies = frame.select("s", of_quickpickle("i").alias("t")).collect()
     assert [tuple(row) for row in copies] == [(str(i), f"{i} quickpickle.cloud") for i in range(10)]
+
+
+def test_functions_whose_data_goes_by_arrow(installed):
+    """applyInPandas, pandas_udf and udf(useArrow=True): the functions are pickled."""
+    from pyspark.sql import SparkSession, functions
+
+    check_functions(SparkSession(installed), functions.udf, functions.pandas_udf)
+
+
+def check_functions(session, udf, pandas_udf):
+    """Each holds a deep object, which Spark's own pickler cannot write."""
+    deep = deep_list()
+
+    def double_in_pandas(frame):
+        return frame.assign(id=frame["id"] * 2 + depth(deep))
+
+    frame = session.range(3)
+    plain, by_arrow = (
+        udf(lambda i: i + depth(deep), "long", useArrow=arrow) for arrow in (False, True)
+    )
+    in_pandas = pandas_udf(lambda ids: ids + depth(deep), "long")
+    for function in (plain, by_arrow, in_pandas):
+        rows = frame.select(function("id").alias("id")).collect()
+        assert sorted(row.id for row in rows) == [DEPTH, DEPTH + 1, DEPTH + 2]
+    rows = frame.groupBy("id").applyInPandas(double_in_pandas, "id long").collect()
+    assert sorted(row.id for row in rows) == [DEPTH, DEPTH + 2, DEPTH + 4]
+    rows = frame.mapInPandas(lambda frames: map(double_in_pandas, frames), "id long").collect()
+    assert sorted(row.id for row in rows) == [DEPTH, DEPTH + 2, DEPTH + 4]
+
+
+CONNECT = """
+import os
+import sys
+
+sys.path.append(sys.argv[1])
+os.environ.update(PYSPARK_PYTHON=sys.executable, PYTHONPATH=sys.argv[1], SPARK_LOCAL_IP="127.0.0.1")
+
+
+def main():
+    from pyspark.sql import SparkSession, functions
+
+    from integrations.test_spark import check_functions, quick
+
+    session = SparkSession.builder.remote("local[2]").getOrCreate()
+    assert type(session).__module__ == "pyspark.sql.connect.session"
+    try:
+        check_functions(session, functions.udf, functions.pandas_udf)
+    except Exception as error:
+        print("recursion" in str(error))
+    quick.install()
+    check_functions(session, functions.udf, functions.pandas_udf)
+    session.stop()
+    print("done")
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_spark_connect(tmp_path):
+    """A server, whose workers have nothing of ours, and a client, which pickles the functions."""
+    pytest.importorskip("grpc", reason="for `make servers` alone")
+    script = tmp_path / "script.py"
+    script.write_text(CONNECT)
+    run = [sys.executable, str(script), TESTS]
+    result = subprocess.run(
+        run, capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path
+    )
+    assert result.stdout.split() == ["True", "done"], result.stderr
 
 
 def test_the_example(tmp_path):

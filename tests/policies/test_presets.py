@@ -415,7 +415,7 @@ def test_zones_open_no_other_file(unpickling):
     assert opened == []
 
 
-# --- PyTorch: not installed by any extra, as it takes gigabytes. `pip install torch` runs these.
+# --- PyTorch: not installed by any extra, as it takes gigabytes. `make others` runs these.
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -438,6 +438,20 @@ def test_dask():
     check(raised_by(lambda: dask.dask_setup(None)), None)
 
 
+def test_joblib(tmp_path):
+    joblib = pytest.importorskip("joblib")
+    pytest.importorskip("quickpickle.integrations.joblib")
+    memory = joblib.Memory(tmp_path, backend="quickpickle", verbose=0)
+    result = memory.cache(make_harmless).call_and_shelve()
+    (path,) = tmp_path.rglob("output.pkl")
+    path.write_bytes(b"cnowhere\nto_be_found\n.")
+    check(raised_by(lambda: result.get()), None)  # the frames of joblib are not ours
+
+
+def make_harmless():
+    return 1
+
+
 def test_django():
     pytest.importorskip("django")
     pytest.importorskip("redis")
