@@ -79,7 +79,7 @@ cdef inline int continue_tuple(Dump dump) except -1:
 
 
 cdef inline int open_tuple(Dump dump) except -1:
-    """What a tuple of one to three items begins with, which put_tuple() ends."""
+    """Begin a tuple of one to three items, which put_tuple() ends."""
     return dump.put1(OP_MARK) if dump.protocol < 2 else 0
 
 
