@@ -76,7 +76,9 @@ cdef inline PyObject* find_plan(Dump dump, PyTypeObject* cls) except? NULL:
     other code may have to run to see whether it is valid."""
     cdef PyObject* plan
     plan = plan_of(cls)
-    if plan == NULL or (<Plan>plan).epoch == dump.epoch:
+    if plan == NULL or (<Plan>plan).lowest > dump.protocol:
+        return NULL
+    if (<Plan>plan).epoch == dump.epoch:
         return plan
     return plan if (<Plan>plan).kind != FIELDS and is_valid(dump, <Plan>plan) else NULL
 
@@ -199,6 +201,12 @@ cdef Plan make_plan(Dump dump, object obj):
     held = <object>cls  # other code may give the object another class
     if known != NULL:
         plan = <Plan>known  # owned while other code may run, and put another in its place
+        if (
+            plan.lowest > dump.protocol  # it is not used, so whether it is valid does not matter
+            and plan.version == quickpickle_type_version(cls)
+            and plan.metaclass_version == quickpickle_type_version(Py_TYPE(<PyObject*>cls))
+        ):
+            return plan
         if (plan.epoch == dump.epoch or is_valid(dump, plan)) and Py_TYPE(<PyObject*>obj) == cls:
             return plan
     dump.settle()
