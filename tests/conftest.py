@@ -35,7 +35,7 @@ if "native" in IMPLEMENTATIONS:
 
 
 T = TypeVar("T")
-PARTS = 5  # the interpreters of .ci/run
+PARTS = 4  # of the interpreters of .ci/run those for which NumPy has wheels
 in_parts = False
 slow_tests_are_left_out = False
 
@@ -81,9 +81,11 @@ def ran_already(item: pytest.Item) -> bool:
 def is_of_part(item: pytest.Item, minor: int = sys.version_info.minor) -> bool:
     """Whether --part leaves a test in: one that is costly on one of PARTS versions in a row.
 
-    Tests of libraries have no other interpreter to be left to.
+    Tests of libraries, and those that --again leaves out, have no other interpreter to be left to.
     """
-    is_costly = item.get_closest_marker("costly") and not item.get_closest_marker("libraries")
+    if item.get_closest_marker("libraries") or ran_already(item):
+        return True
+    is_costly = item.get_closest_marker("costly")
     return not is_costly or zlib.crc32(item.nodeid.encode()) % PARTS == minor % PARTS
 
 
@@ -94,7 +96,7 @@ def part(cases: Sequence[T], minor: int = sys.version_info.minor) -> Sequence[T]
 
 def examples(count: int) -> int:
     """The number of examples of Hypothesis: fewer where the slow tests are left out."""
-    return count // (4 if in_parts else 3 if slow_tests_are_left_out else 1)
+    return count // (PARTS if in_parts else 3 if slow_tests_are_left_out else 1)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -40,12 +40,20 @@ def test_libraries(request, case):
     assert all(conftest.is_of_part(request.node, minor) for minor in VERSIONS)
 
 
+@pytest.mark.costly
+@pytest.mark.slow
+@pytest.mark.parametrize("case", range(20))
+def test_costly_and_slow(request, case):
+    """Other versions leave them out."""
+    assert all(conftest.is_of_part(request.node, minor) for minor in VERSIONS)
+
+
 def test_parts_are_all_together(monkeypatch):
     cases = list(range(10))
     monkeypatch.setattr(conftest, "in_parts", True)
     parts = [conftest.part(cases, minor) for minor in VERSIONS]
     assert sorted(itertools.chain(*parts)) == cases
-    assert {len(part) for part in parts} == {2}
+    assert {len(part) for part in parts} == {2, 3}
     monkeypatch.setattr(conftest, "in_parts", False)
     assert conftest.part(cases) == cases
 
@@ -69,6 +77,6 @@ def test_what_is_collected():
     assert set(part) < set(whole)
     assert {"test_slow", "test_once"}.isdisjoint(again)
     assert "test_what_is_collected" in again
-    costly = [name for name in again if name.startswith("test_costly")]
-    assert 5 < len(costly) < 40
-    assert costly == [name for name in part if name.startswith("test_costly")]
+    costly = [name for name in again if name.startswith("test_costly[")]
+    assert 10 < len(costly) < 50
+    assert costly == [name for name in part if name.startswith("test_costly[")]

@@ -13,15 +13,21 @@
 #define QUICKPICKLE_DECIMAL_GROUPS (QUICKPICKLE_DECIMAL_DIGITS / 9 + 1)
 #define QUICKPICKLE_DECIMAL_WORDS 64  /* of 32 bits: for so many digits, and a sign */
 
+static const char quickpickle_two_digits[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+
 /* Nine decimal digits, or for the first group as many as the number has. */
 static char *quickpickle_write_group(char *pos, uint32_t group, int is_first)
 {
     char digits[9];
     int i, first = 0;
-    for (i = 8; i >= 0; i--) {
-        digits[i] = (char)('0' + group % 10);
-        group /= 10;
+    for (i = 7; i > 0; i -= 2) {
+        memcpy(digits + i, quickpickle_two_digits + 2 * (group % 100), 2);
+        group /= 100;
     }
+    digits[0] = (char)('0' + group);
     if (is_first) {
         while (first < 8 && digits[first] == '0') {
             first++;
@@ -69,7 +75,7 @@ static inline size_t quickpickle_read_large_decimal(
     int size = 0, j;
     const char *end = text + length;
     int negative = *text == '-';
-    int left = (int)(length - negative - 1) % 9 + 1;  /* of a group: then the others have nine */
+    int left = (int)(length - negative - 1) % 9 + 1;  /* of the first group; the others have nine */
     uint32_t carry_of_negation = 1;
     for (text += negative; text < end; left = 9) {
         uint64_t carry;

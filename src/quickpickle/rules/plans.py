@@ -96,7 +96,7 @@ _OF_METACLASS: Final = (
 
 
 def find_plan(obj: Any) -> Plan:
-    """How the instances of an object's class are reduced, from which protocol on.
+    """How the instances of an object's class are reduced, and from which protocol on.
 
     The class has to look up attributes as object does. None of its code runs, and the object
     stays as it is.
