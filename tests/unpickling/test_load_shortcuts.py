@@ -282,6 +282,45 @@ def test_numbers_that_were_put_in_advance(unpickling):
     assert_same_load(unpickling, data + (text("m") + b"\x94") * 4 + b"h\4t.")
 
 
+def random_numbers(rng):
+    """A pickle whose entries of the memo have numbers in turn, but for some, and are read again."""
+    data = b"\x80\x04(" + named("list", "builtins") + b")R"
+    count, known = rng.choice([0, 250]), []
+    data += text("first") + b"p%d\n" % count if count else b""
+    often = rng.choice([0, 0, 1, 5])
+    for _ in range(rng.randrange(2, 40)):
+        number = count
+        if rng.randrange(10) < often:
+            number = max(0, count + rng.randrange(-3, 6))
+        kind = rng.randrange(5)
+        value = [b"K\1", text("word"), b"]", b")", b"N\x85", b"}"][rng.randrange(6)]
+        if kind == 0:
+            data += value + b"\x94"
+            number = len(set(known))
+        elif kind == 1 and number < 256:
+            data += value + b"q" + bytes([number])
+        elif kind == 2:
+            data += value + b"p%d\n" % number
+        elif kind == 3:
+            call = named("list", "builtins") + text("ab") + b"\x85"
+            data += call + b"r" + number.to_bytes(4, "little") + b"R"
+        else:
+            data += value + b"r" + number.to_bytes(4, "little")
+        known.append(number)
+        count = max(count, number + 1)
+        if rng.randrange(4) == 0:
+            number = max(0, rng.choice(known) + rng.choice([0, 0, 0, 1]))
+            data += rng.choice([b"j" + number.to_bytes(4, "little"), b"g%d\n" % number])
+    return data + b"t."
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_numbers_of_the_memo_in_turn_and_not(unpickling, seed):
+    rng = random.Random(seed)
+    for _ in range(50):
+        assert_same_load(unpickling, random_numbers(rng))
+
+
 @pytest.mark.costly
 def test_pickles_of_many_frames(unpickling):
     """Objects of one frame are read again in later ones."""
@@ -561,6 +600,66 @@ class TestCollector:
         finally:
             gc.enable()
         assert seen == [enabled]
+
+    def test_ordered_dicts(self, unpickling, monkeypatch):
+        """Keys that other code hashes, and values that are given up, see the collector as it is."""
+        seen = []
+
+        class Watches:
+            def __hash__(self):
+                seen.append(("hash", gc.isenabled()))
+                return 1
+
+            def __eq__(self, other):
+                seen.append(("eq", gc.isenabled()))
+                return True
+
+            def __del__(self):
+                seen.append(("del", gc.isenabled()))
+
+        monkeypatch.setitem(globals(), "Watches", Watches)
+        start = b"\x80\x04" + named("OrderedDict", "collections") + b")R"
+        made = named("Watches", __name__) + b")\x81"
+        for items in (
+            made + b"K\1" + made + b"K\2",
+            text("a") + made + text("a") + b"K\2" + text("b") + made,
+            text("a") + made + text("a") + made + text("a") + b"N",
+        ):
+            loaded = unpickling.loads(start + b"(" + items + b"u.")
+            expected = pickle.loads(start + b"(" + items + b"u.")
+            assert [*loaded.keys()] == [*expected.keys()]
+            unpickling.loads(start + text("a") + made + b"s(" + items + b"u.")
+            del loaded, expected
+        assert {enabled for _, enabled in seen} == {True}
+        assert {name for name, _ in seen} == {"hash", "eq", "del"}
+
+    def test_arguments_that_other_code_gives_up(self, unpickling, monkeypatch):
+        """The tuple of arguments is freed after the call, where the collector is as it was."""
+        seen = []
+
+        class Watches:
+            def __del__(self):
+                seen.append(gc.isenabled())
+                gc.collect()
+
+        monkeypatch.setitem(globals(), "Watches", Watches)
+        made = named("Watches", __name__) + b")\x81"
+        data = (
+            b"\x80\x04("
+            + b"".join(
+                named("type", "builtins") + made + end
+                for end in (b"\x85R", b"\x85\x94R", b"\x85q\x01R", b"\x85r\x02\0\0\0R")
+            )
+            + b"("
+            + named("type", "builtins")
+            + b"("
+            + made
+            + b"tR"
+            + b"t]t."
+        )
+        loaded = unpickling.loads(data)
+        assert loaded[0] is Watches
+        assert seen == [True] * 5
 
     def test_other_code_that_turns_it_off(self, unpickling, monkeypatch):
         monkeypatch.setitem(globals(), "turn_off", gc.disable)

@@ -155,6 +155,29 @@ static inline void quickpickle_age(PyObject *marker)
     old->previous = (uintptr_t)last;
 }
 
+/* Puts a marker that is in no ring behind the youngest object. */
+static inline void quickpickle_enter_ring(PyObject *marker)
+{
+    quickpickle_link *head = &quickpickle_generations[0].head, *link = QUICKPICKLE_LINK(marker);
+    quickpickle_link *last = (quickpickle_link *)head->previous;
+    last->next = (uintptr_t)link | (last->next & 3);
+    link->previous = (uintptr_t)last | (link->previous & 3);
+    link->next = (uintptr_t)head;
+    head->previous = (uintptr_t)link;
+}
+
+/* Takes it out of the ring that it lies in by now. */
+static inline void quickpickle_leave_ring(PyObject *marker)
+{
+    quickpickle_link *link = QUICKPICKLE_LINK(marker);
+    quickpickle_link *before = (quickpickle_link *)(link->previous & ~(uintptr_t)3);
+    quickpickle_link *after = (quickpickle_link *)(link->next & ~(uintptr_t)3);
+    before->next = (uintptr_t)after | (before->next & 3);
+    after->previous = (uintptr_t)before | (after->previous & 3);
+    link->next = 0;  /* so the collector does not know it */
+    link->previous &= 1;  /* the flag that says whether it was finalized */
+}
+
 /* Puts an object that was just made right behind its owner, if the collector knows both. It finds
    what an object refers to in one pass where owners come first; what comes before its owner is
    taken for garbage at first, and put elsewhere later. */
@@ -198,7 +221,7 @@ static inline void quickpickle_open_window(quickpickle_window *window)
     if (window->marker != NULL) {
         ((quickpickle_marker *)window->marker)->was_seen = 0;
         window->count = quickpickle_generations[0].count;
-        PyObject_GC_Track(window->marker);
+        quickpickle_enter_ring(window->marker);
     }
 #endif
 }
@@ -217,7 +240,7 @@ static inline void quickpickle_close_window(quickpickle_window *window)
         if (young->count - window->count > young->threshold) {
             quickpickle_age(window->marker);
         }
-        PyObject_GC_UnTrack(window->marker);
+        quickpickle_leave_ring(window->marker);
     }
 #endif
     if (window->was_on) {

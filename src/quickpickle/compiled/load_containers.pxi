@@ -20,7 +20,10 @@ cdef int load_tuple(Loader self) except -1:
     if made == NULL:
         return -1
     self.top = items
-    return self.push(made)
+    self.push(made)
+    if self.calls_at_once and self.policy is None:
+        return reduce_at_once(self)
+    return 0
 
 
 cdef int load_list(Loader self) except -1:
@@ -216,6 +219,15 @@ cdef int load_setitems(Loader self, Py_ssize_t height) except -1:
     target = items[-1]
     if Py_TYPE(target) == &PyDict_Type:
         set_items(self, target, height, 0)
+        return self.drop_in_window(height)
+    if (
+        Py_TYPE(target) == &PyODict_Type and PyDict_GET_SIZE(target) == 0
+        and are_quiet_keys(items, count, 2)
+    ):
+        # To hash and to compare the keys runs no other code, and values that others replace stay
+        # on the stack.
+        for i in range(0, count, 2):
+            PyODict_SetItem(target, items[i], items[i + 1])
         return self.drop_in_window(height)
     owner = <object>target
     self.close_window()

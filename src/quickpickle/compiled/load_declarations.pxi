@@ -71,6 +71,9 @@ cdef extern from "Python.h":
     # New references; NULL with an exception, which Cython does not check.
     PyObject* PyList_New(Py_ssize_t) noexcept
     PyObject* PyDict_New() noexcept
+    PyObject* PyODict_New() noexcept
+    int PyODict_SetItem(PyObject*, PyObject*, PyObject*) except -1
+    PyTypeObject PyODict_Type
     PyObject* PySet_New(PyObject*) noexcept
     PyObject* PyTuple_New(Py_ssize_t) noexcept
     void PyTuple_SET_ITEM_ "PyTuple_SET_ITEM"(PyObject*, Py_ssize_t, PyObject*)

@@ -150,6 +150,13 @@ cdef PyObject* load_pickle(Loader self, Watched watched) except NULL:
             size = 1 if code == OP_BINPUT else 4
             if likely(self.end - p >= size and top > self.fence):
                 index = p[0] if size == 1 else quickpickle_load4(p)
+                if (
+                    index == self.memo_count and index < self.reads.size
+                    and not self.reads.is_read[index] and not self.reads.has_put
+                ):
+                    p += size
+                    self.memo_count = index + 1  # as with MEMOIZE
+                    continue
                 # On 32 bits the number may be negative.
                 if (
                     <size_t>index < <size_t>self.memo_room and self.memo[index] == NULL

@@ -247,6 +247,8 @@ cdef int load_short_tuple(Loader self, Py_ssize_t count) except -1:
         return -1
     self.top -= count - 1
     self.top[-1] = made
+    if self.calls_at_once and self.policy is None:
+        return reduce_at_once(self)
     return 0
 
 

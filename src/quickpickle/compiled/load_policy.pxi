@@ -13,7 +13,7 @@ from ..format.costs import COUNTED, OBJECT_SIZE as _object_size
 
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(PyObject*, int*) noexcept
-    PyTypeObject PyODict_Type, PyRange_Type, PyByteArray_Type, PySet_Type, PyFrozenSet_Type
+    PyTypeObject PyRange_Type, PyByteArray_Type, PySet_Type, PyFrozenSet_Type
     PyTypeObject PyBaseObject_Type
     bint PyDict_Check_ "PyDict_Check"(PyObject*) noexcept
     Py_ssize_t PyDict_GET_SIZE_ "PyDict_GET_SIZE"(object) noexcept

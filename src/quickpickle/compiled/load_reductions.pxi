@@ -38,14 +38,14 @@ cdef int load_newobj(Loader self) except -1:
             return self.replace(2, obj)
         if (<PyTypeObject*>cls).tp_new != NULL and self.missing is None:
             self.close_window()
-            obj = <object>quickpickle_tp_new(cls, args)
-            Py_DECREF(<PyObject*>obj)
-            self.open_window()
-            return self.replace(2, obj)
+            made = quickpickle_tp_new(cls, args)
+            if made == NULL:
+                return -1
+            return self.replace_called(2, made)
     self.close_window()
     obj = maker_of(self).newobj(<object>cls, <object>args)
-    self.open_window()
-    return self.replace(2, obj)
+    Py_INCREF(obj)
+    return self.replace_called(2, <PyObject*>obj)
 
 
 cdef int load_newobj_ex(Loader self) except -1:
@@ -55,8 +55,8 @@ cdef int load_newobj_ex(Loader self) except -1:
     obj = maker_of(self).newobj_ex(
         <object>self.top[-3], <object>self.top[-2], <object>self.top[-1]
     )
-    self.open_window()
-    return self.replace(3, obj)
+    Py_INCREF(obj)
+    return self.replace_called(3, <PyObject*>obj)
 
 
 cdef int load_reduce(Loader self) except -1:
@@ -75,14 +75,14 @@ cdef int load_reduce(Loader self) except -1:
             return self.replace(2, obj)
         if self.missing is None:
             self.close_window()
-            obj = <object>PyObject_Call_(function, args, NULL)
-            Py_DECREF(<PyObject*>obj)
-            self.open_window()
-            return self.replace(2, obj)
+            made = PyObject_Call_(function, args, NULL)
+            if made == NULL:
+                return -1
+            return self.replace_called(2, made)
     self.close_window()
     obj = maker_of(self).reduce(<object>function, <object>args)
-    self.open_window()
-    return self.replace(2, obj)
+    Py_INCREF(obj)
+    return self.replace_called(2, <PyObject*>obj)
 
 
 cdef inline PyObject* call_quietly(
@@ -99,6 +99,8 @@ cdef inline PyObject* call_quietly(
             <const uint8_t*>PyBytes_AS_STRING_(args[0]), PyBytes_GET_SIZE_(args[0]),
             args[1] if count == 2 else NULL,
         )
+    if count == 0 and function == <PyObject*>&PyODict_Type:
+        return PyODict_New()  # a static type, which no code can change
     return NULL
 
 
@@ -152,6 +154,31 @@ cdef bint date_at_once(Loader self, Py_ssize_t size) except -1:
     move_on(self, p + 1)
     self.top[-1] = made
     return self.let_go(cls) == 0
+
+
+cdef int reduce_at_once(Loader self) except -1:
+    """Run REDUCE, if it comes next and nobody reads the tuple of arguments from the memo."""
+    cdef const uint8_t* p = self.p
+    cdef Py_ssize_t left = self.end - p, number = self.memo_count
+    if left < 2:
+        return 0
+    if p[0] == OP_MEMOIZE and p[1] == OP_REDUCE:
+        p += 1
+    elif p[0] == OP_BINPUT and left > 2 and p[2] == OP_REDUCE and p[1] == number:
+        p += 2
+    elif (
+        p[0] == OP_LONG_BINPUT and left > 5 and p[5] == OP_REDUCE
+        and quickpickle_load4(p + 1) == <size_t>number
+    ):
+        p += 5
+    if p[0] != OP_REDUCE:
+        return 0
+    if p != self.p:
+        if self.is_read(number):
+            return 0
+        self.put_unread(number)
+    move_on(self, p + 1)
+    return load_reduce(self)
 
 
 cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:

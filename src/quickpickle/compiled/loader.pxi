@@ -221,6 +221,23 @@ cdef class Loader:
         self.top[-1] = <PyObject*>obj
         return self.let_go(old)
 
+    cdef int replace_called(self, Py_ssize_t count, PyObject* made) except -1:
+        """The same after a call of other code, while no window is open; takes over the reference.
+
+        Freeing the arguments of the call may run other code too, so the window opens last. They
+        were above the fence, so none of them is a pending dict.
+        """
+        cdef PyObject* old
+        while count > 1:
+            self.top -= 1
+            Py_DECREF(self.top[0])
+            count -= 1
+        old = self.top[-1]
+        self.top[-1] = made
+        Py_DECREF(old)
+        self.open_window()
+        return 0
+
     cdef int push_mark(self) except -1:
         if unlikely(self.mark_count == self.mark_room):
             self.marks = <Py_ssize_t*>reallocate(

@@ -92,10 +92,14 @@ static void quickpickle_mark_read(quickpickle_reads *reads, uint32_t number)
     reads->is_read[number] = 1;
 }
 
-static void quickpickle_note_put(quickpickle_reads *reads, uint32_t number)
+static inline void quickpickle_note_put(quickpickle_reads *reads, uint32_t number)
 {
+    if ((uint64_t)number == (uint64_t)reads->count) {
+        reads->count++;  /* the same as MEMOIZE */
+        return;
+    }
     reads->has_put = 1;
-    if ((uint64_t)number >= (uint64_t)reads->count && quickpickle_is_likely(reads, number)) {
+    if ((uint64_t)number > (uint64_t)reads->count && quickpickle_is_likely(reads, number)) {
         reads->count = (Py_ssize_t)number + 1;
     }
 }
@@ -162,35 +166,55 @@ static const uint8_t quickpickle_steps[256] = {
 };
 
 /* So many bytes has an opcode with an argument of up to 255 bytes, at most. */
-#define QUICKPICKLE_SHORT 257
+#define QUICKPICKLE_SHORT 260
 
 /* The opcodes that come most often, while their ends need not be checked. Returns the first one
    that is another, or that is too near to the end. */
 static inline const uint8_t *quickpickle_find_quickly(
     quickpickle_reads *reads, const uint8_t *p, const uint8_t *end)
 {
-    Py_ssize_t count = reads->count;
-    while (end - p > QUICKPICKLE_SHORT) {
-        uint8_t code = *p;
-        if (quickpickle_steps[code]) {
-            p += quickpickle_steps[code];
+    const uint8_t *last = end - p > QUICKPICKLE_SHORT ? end - QUICKPICKLE_SHORT : p;
+    while (p < last) {
+        uint8_t code = *p, step = quickpickle_steps[code];
+        if (step) {
+            p += step;
+            continue;
         }
-        else if (code == OP_MEMOIZE) {
-            count++;
+        if (code == OP_MEMOIZE) {
+            reads->count++;
             p++;
+            continue;
         }
-        else if (code == OP_SHORT_BINUNICODE || code == OP_SHORT_BINBYTES) {
+        switch (code) {
+        case OP_SHORT_BINUNICODE: case OP_SHORT_BINBYTES:
             p += 2 + p[1];
-        }
-        else if (code == OP_BINGET) {
+            continue;
+        case OP_BINGET:
             reads->is_read[p[1]] = 1;  /* there are more flags than that from the beginning */
             p += 2;
-        }
-        else {
-            break;
+            continue;
+        case OP_LONG_BINGET:
+            quickpickle_mark_read(reads, quickpickle_load4(p + 1));
+            p += 5;
+            continue;
+        case OP_BINPUT:
+            quickpickle_note_put(reads, p[1]);
+            p += 2;
+            continue;
+        case OP_LONG_BINPUT:
+            quickpickle_note_put(reads, quickpickle_load4(p + 1));
+            p += 5;
+            continue;
+        case OP_BINUNICODE: case OP_BINBYTES:
+            if (quickpickle_load4(p + 1) < 256) {
+                p += 5 + quickpickle_load4(p + 1);
+                continue;
+            }
+            return p;
+        default:
+            return p;
         }
     }
-    reads->count = count;
     return p;
 }
 
