@@ -182,6 +182,7 @@ def test_deep_objects():
         obj = obj.pop(0)
 
 
+@pytest.mark.costly
 def test_many_problems():
     obj = {i: (lambda: 0) for i in range(20_000)}
     problems = diagnose(obj, max_problems=None)

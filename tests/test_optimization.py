@@ -182,6 +182,7 @@ def test_a_frame_that_ends_within_the_start_of_a_container(implementation, optim
             assert implementation.dumps(obj, 5, compact=True) == expected
 
 
+@pytest.mark.costly
 @settings(deadline=None, max_examples=examples(80), suppress_health_check=list(HealthCheck))
 @given(obj=graphs(), protocol=st.integers(0, 5))
 def test_generated_graphs(obj, protocol):
@@ -255,6 +256,7 @@ def some_of_everything(rng: random.Random, count: int, deepest: int) -> object:
     return [node(5) for _ in range(count)]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(8))
 def test_some_of_everything(implementation, optimize, seed):
     is_python = implementation is IMPLEMENTATIONS["python"]

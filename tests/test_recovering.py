@@ -149,6 +149,7 @@ def test_cut_off_at_each_byte(name, protocol):
     assert (found.value, found.error, found.path, found.offset) == (whole, None, None, None)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_batches(protocol):
     """A list gets a thousand items at a time, and what follows is in the next frame."""
@@ -254,6 +255,7 @@ def test_a_class_with_a_setstate_gets_no_half_state():
     assert (found.value, found.loose) == ({"big": [1, 2]}, [])
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_an_instance_just_before_its_state(protocol):
     """It is left out, whatever waits for it."""
@@ -333,6 +335,7 @@ def test_shared_and_recursive_objects():
         assert found.value[1][1:] == (1, 2, 3)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_deep_nesting(protocol):
     whole = []
@@ -451,6 +454,7 @@ def test_where_it_is_read_from(tmp_path):
         assert recover(file).value == ["one", "two"]
 
 
+@pytest.mark.costly
 def test_compressed_files_that_are_cut_off(tmp_path):
     whole = [random.Random(i).randbytes(500).hex() for i in range(5000)]
     for compress, name in ((gzip.compress, "gz"), (bz2.compress, "bz2")):

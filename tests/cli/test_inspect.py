@@ -245,6 +245,7 @@ def test_names_that_are_left_out(tmp_path: Path, capsys: Output) -> None:
     assert lines_with(out, "and 27 more names, 26 of them unknown: --top 32 shows all")
 
 
+@pytest.mark.costly
 def test_a_pipe_that_is_closed(file: Path) -> None:
     file.write_bytes(pickle.dumps([[i] for i in range(100_000)]))
     command = [sys.executable, "-m", "quickpickle", "inspect", str(file), "--tree", "9"]

@@ -30,6 +30,7 @@ def test_without_arguments_it_prints_help() -> None:
     assert result.stdout.startswith("usage: quickpickle [-h] [--version]")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "command",
     ["bench --rounds 1", "inspect", "inspect --json", "diagnose", "recover", "policy learn"],

@@ -58,6 +58,7 @@ def run(folder, command, *arguments):
     )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_classes_of_a_script(folder, command):
     printed, own = COMMANDS[command]

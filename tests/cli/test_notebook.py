@@ -71,6 +71,7 @@ def test_bench(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) 
     assert "bytes identical" in capsys.readouterr().out
 
 
+@pytest.mark.costly
 def test_demo(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     report = demo.run(modules=2, output=str(tmp_path / "<b>.pickle"))

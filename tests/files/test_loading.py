@@ -98,6 +98,7 @@ def test_a_compressed_file_that_ends_behind_the_pickle(tmp_path, name):
     assert quickpickle.recover(path).value == [1]
 
 
+@pytest.mark.costly
 @needs_posix
 @pytest.mark.parametrize(
     "name",

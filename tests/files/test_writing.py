@@ -325,6 +325,7 @@ for obj, expected in (
 """
 
 
+@pytest.mark.costly
 @needs_posix
 @pytest.mark.parametrize("pure", ["", "1"])
 @pytest.mark.parametrize("limit", [0, 100_000])
@@ -823,6 +824,7 @@ def test_devices(implementation):
     assert sorted(os.listdir("/dev")) == before
 
 
+@pytest.mark.costly
 @needs_posix
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "//dev/stdout", "a link"])
 @pytest.mark.parametrize("pure", ["", "1"])

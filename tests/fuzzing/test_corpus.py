@@ -25,6 +25,7 @@ def limits(monkeypatch):
         monkeypatch.setattr(module.Pickler, "reduction_limit", fuzz_graphs.REDUCTION_LIMIT)
 
 
+@pytest.mark.costly
 def test_graphs_of_the_corpus():
     loaded = sum(fuzz_graphs.check(data) for data in corpus("graphs"))
     assert loaded > 20

@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from fuzzing import fuzz_inspect
 
 
+@pytest.mark.costly
 def test_damaged_files() -> None:
     """In a process of its own: what the Unpickler takes of memory has to be limited."""
     command = [sys.executable, fuzz_inspect.__file__, "--count", "2000", "--seed", "4"]

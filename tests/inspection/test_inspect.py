@@ -84,6 +84,7 @@ def test_graphs(protocol: int, graph: Any) -> None:
     assert count_found(inspection) == made
 
 
+@pytest.mark.costly
 @SETTINGS
 @given(tree=trees)
 def test_paths_lead_to_the_objects(protocol: int, tree: Any) -> None:
@@ -184,6 +185,7 @@ def test_depth(inspect: Any, protocol: int) -> None:
     assert inspect(pickle.dumps({"a": ([1],)}, protocol)).depth == 4
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", SCANNERS)
 def test_deep_nesting(name: str, protocol: int) -> None:
     count = 200_000 if name == "native" else 20_000
@@ -580,6 +582,7 @@ def test_progress(inspect: Any) -> None:
     assert seen == sorted(seen)
 
 
+@pytest.mark.costly
 def test_opcodes_across_the_ends_of_pieces(
     inspect: Any, protocol: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

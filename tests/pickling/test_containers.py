@@ -207,6 +207,7 @@ CHANGES_OF_ITEMS = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("after", [0, 1, 5])
 @pytest.mark.parametrize("before", [0, 1, 2, 998, 999, 1000])
 @pytest.mark.parametrize("change", CHANGES_OF_ITEMS)
@@ -249,6 +250,7 @@ def test_paths_in_protocol_0(implementation, is_key):
     assert caught.value.path == "obj[0]"
 
 
+@pytest.mark.costly
 def test_deep_nesting_in_protocol_0(implementation):
     for wrap in (
         lambda obj: [obj],

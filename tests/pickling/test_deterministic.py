@@ -248,6 +248,7 @@ def test_deep_sets(implementation):
     assert dumps(implementation, pickle.loads(written)) == written
 
 
+@pytest.mark.costly
 def test_sets_of_objects_with_sets_nested_deep(implementation):
     deep: Any = Ordered(1)
     for i in range(200):
@@ -455,6 +456,7 @@ def test_methods_functions_and_modules_of_the_standard_library(implementation):
     assert dumps(implementation, pickle.loads(written)) == written
 
 
+@pytest.mark.costly
 def test_dicts_keep_their_order(implementation, protocol):
     one = assert_deterministic(implementation, {"a": 1, "b": 2}, protocol)
     assert one != assert_deterministic(implementation, {"b": 2, "a": 1}, protocol)
@@ -695,6 +697,7 @@ def sets_of_values(draw):
     return draw(st.frozensets(values, max_size=6))
 
 
+@pytest.mark.costly
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @SETTINGS
 @given(members=sets_of_values(), protocol=st.integers(0, 5))

@@ -60,6 +60,7 @@ def test_the_same_bytes_over_two_dumps_and_with_hooks(
         assert ours == [theirs] * len(implementations)
 
 
+@pytest.mark.costly
 @SETTINGS
 @given(tree=trees)
 def test_read_back_equal(implementations, protocol, tree):

@@ -239,6 +239,7 @@ class NewArguments:
         return (State(),), {}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("error", [ValueError, StopIteration, KeyboardInterrupt, RecursionError])
 @pytest.mark.parametrize("hooks", [(), (Counts,)], ids=["no hooks", "hooks"])
 def test_raising_at_each_call_in_turn(implementation, protocol, hooks, error, monkeypatch):

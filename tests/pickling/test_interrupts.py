@@ -122,6 +122,7 @@ class InterruptAt:
         sys.settrace(self.outer)
 
 
+@pytest.mark.costly
 def test_an_interrupt_at_every_event(implementation, options, action):
     untouched = World(implementation, options)
     before = untouched.look()
@@ -144,6 +145,7 @@ def test_an_interrupt_at_every_event(implementation, options, action):
     assert number > 1 or implementation.__name__.endswith("core")
 
 
+@pytest.mark.costly
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such timer")
 def test_real_signals(implementation, options):
     """They come at any moment, also two of them one after the other.

@@ -743,6 +743,7 @@ def test_fix_imports_without_a_truth(implementation, protocol):
         assert ours == theirs == (ValueError, "no truth")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("write", [None, 5, "write"], ids=repr)
 def test_a_write_that_cannot_be_called(implementation, protocol, write):
     """None stands for something else within: it was taken for dumps(), and nothing was written."""

@@ -42,6 +42,7 @@ def test_frame_boundaries_between_objects(implementation, size):
         assert_same(implementation, lambda o=obj: o, 4)
 
 
+@pytest.mark.costly
 def test_many_frames(implementation, protocol):
     assert_same(implementation, lambda: [str(i) for i in range(100_000)], protocol)
 
@@ -95,6 +96,7 @@ def test_the_argument_of_write_does_not_change_later(implementation, protocol):
     assert b"".join(bytes(data) for data in file.writes) == pickle.dumps(OBJECT, protocol)
 
 
+@pytest.mark.costly
 def test_the_buffer_stays_small(implementation, protocol):
     # Unlike CPython's, below protocol 4 too.
     file = Recorder()

@@ -246,6 +246,7 @@ def test_what_a_load_that_failed_has_left(native):
             unpickler.load()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "value",
     [
@@ -278,6 +279,7 @@ def test_values(native):
             assert table.flags.f_contiguous
 
 
+@pytest.mark.costly
 def test_tuples_as_keys(native):
     """Their hashes are counted here, with those that the Guard counts for the same dict."""
     equal = [(i, hash((1, 2))) for i in range(3)]
@@ -298,6 +300,7 @@ def test_tuples_as_keys(native):
 KEYS = list(itertools.product((-1, -2), repeat=13))
 
 
+@pytest.mark.costly
 def test_tuples_with_equal_hashes(native):
     """-1 and -2 have the same hash, and so have all tuples of them of one length."""
     assert len({hash(key) for key in KEYS}) == 1
@@ -318,6 +321,7 @@ def test_tuples_with_equal_hashes(native):
     assert assert_alike(native, batches, Policy.plain())[0] == "hashing"
 
 
+@pytest.mark.costly
 def test_the_limit_of_hashes_is_one(native):
     """Some keys are counted by the Guard, some are not: together they reach the limit."""
     equal = [op.MARK + b"".join(map(number, key)) + op.TUPLE for key in KEYS]

@@ -105,6 +105,7 @@ def extension():
     copyreg.remove_extension("os", "system", 0xF0)
 
 
+@pytest.mark.costly
 @for_each("name", part(list(ATTACKS)))
 def test_it_is_refused(unpickling, name):
     data = ATTACKS[name]
@@ -127,6 +128,7 @@ def test_both_refuse_with_the_same_words():
         assert len(found) == 1, (name, found)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("by", ["load", "Unpickler"])
 def test_from_files(unpickling, by):
     class Slow(io.BytesIO):
@@ -168,6 +170,7 @@ def run_nothing(load):
     return outcome
 
 
+@pytest.mark.costly
 def test_placeholders_for_what_is_refused(unpickling):
     """With `missing="placeholder"` nothing more is let through."""
     made = 0

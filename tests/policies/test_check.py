@@ -68,6 +68,7 @@ def test_attacks(policy):
         agree(data, policy)
 
 
+@pytest.mark.costly
 @for_each("name", ATTACKS)
 def test_an_attack_is_refused_once(name):
     """A consequence of a refusal is not counted as another refusal."""
@@ -83,6 +84,7 @@ def test_honest_pickles(protocol):
         assert agree(pickle.dumps([value, value], protocol), PLAIN)[0] == "refused"
 
 
+@pytest.mark.costly
 def test_damaged_pickles():
     """`QUICKPICKLE_DAMAGED` says how many: 200,000 take some minutes."""
     policy = PLAIN.limit(memory=20_000_000, objects=100_000)

@@ -139,6 +139,7 @@ def damaged(count: int, seed: int, others: tuple[bytes, ...] = ()):
 CALLABLE = {*PLAIN, *MEMBERS}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_pickles(monkeypatch, seed):
     """Nothing is imported, no name is looked up that is not listed, and both do the same."""

@@ -769,6 +769,7 @@ def test_a_path_of_a_million_steps(implementation, number, depth):
         obj = obj.pop()
 
 
+@pytest.mark.costly
 @only_cpython
 def test_a_path_of_many_instances(implementation):
     obj = lock()

@@ -128,6 +128,7 @@ def test_it_is_the_path_of_inspect(protocol):
     assert seen > 20
 
 
+@pytest.mark.costly
 def test_each_opcode_has_the_same_place_for_both(protocol):
     value = [{"a": [1] * 100, "b": listed.Data(1, "x")}, listed.Point(1, {2})]
     data = pickle.dumps(value, protocol)
@@ -175,6 +176,7 @@ def test_what_is_too_large_has_no_path(unpickling, monkeypatch):
     assert refusal(unpickling.loads, b"](" + b"]" * 2000 + UNKNOWN + b"e.").path is None
 
 
+@pytest.mark.costly
 def test_the_cost_is_bounded(monkeypatch):
     read = []
 

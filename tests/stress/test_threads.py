@@ -22,6 +22,7 @@ from stress import threads
 ROUNDS = 60
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("scenario", threads.SCENARIOS, ids=lambda s: s.__name__)
 def test_many_threads(implementation, scenario):
     counts = threads.run(implementation, scenario, rounds=ROUNDS)

@@ -70,6 +70,7 @@ def test_trailing_data(unpicklers, protocol, data, place, graph):
         assert_all_load_the_same(unpicklers, whole + data)
 
 
+@pytest.mark.costly
 def test_graphs_of_the_corpus(unpicklers):
     loaded = 0
     for file in part(list(corpus("graphs"))):

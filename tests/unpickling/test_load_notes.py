@@ -815,6 +815,7 @@ class CannotReread(io.BytesIO):
         return super().read(n)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("module", [gzip, lzma])
 @pytest.mark.parametrize("size", [2_000, 2_000_000])
 def test_a_compressed_file_that_is_cut_off_behind_the_fault(unpickling, tmp_path, module, size):

@@ -490,6 +490,7 @@ ZONES = {  # what comes behind the bytes; the first two entries of the memo are 
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("zone", ZONES)
 def test_dates_and_what_the_memo_has_of_them(unpickling, zone):
     """With and without numbers for the bytes and for the arguments, read later or not."""

@@ -128,6 +128,7 @@ def test_wrong_utf_8(unpickling, data):
     assert_same_load(unpickling, b"cbuiltins\n" + data + b"\n.")
 
 
+@pytest.mark.costly
 def test_ints_of_every_number_of_digits(unpickling):
     """The compiled implementation reads up to 600 by itself."""
     for size in [*range(15, 40), *range(590, 650), *range(40, 590, 7)]:

@@ -330,6 +330,7 @@ def test_calls_of_results_are_shown(unpickling, data, shown):
     assert repr(found) == f"<Placeholder {shown}>"
 
 
+@pytest.mark.costly
 def test_very_many_calls_of_results_are_shown(unpickling):
     found = unpickling.loads(b"cgone\nf\n" + b")R" * 100_000 + b".", missing="placeholder")
     assert repr(found) == f"<Placeholder gone.f{'()' * 100_000}>"
@@ -769,6 +770,7 @@ def test_reasons_that_cannot_be_shown(unpickling):
 # --- limits
 
 
+@pytest.mark.costly
 def test_names_that_grow(unpickling):
     """getattr(getattr(C, long), long) and so on: each has a longer name."""
     text = b"X" + (100_000).to_bytes(4, "little") + b"a" * 100_000
