@@ -39,8 +39,8 @@ FIXED: Final = (
     *("one_small_dict", "one_int", "one_dataclass"),
 )
 
-# The memory of large objects is moved by the system, not copied where what lies behind it is in use;
-# and copying is not done by an instruction that counts each byte.
+# Large memory that grows is moved by the system, not copied where something else lies behind it.
+# Nothing is copied by an instruction that counts once for each byte.
 ENVIRONMENT: Final = {
     "PYTHONHASHSEED": "0",
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536:glibc.malloc.trim_threshold=65536"
