@@ -29,7 +29,7 @@ DEBUG_ARGS ?= -m "not slow"
 # A build for the CPU, where pip finds one: the one on PyPI brings gigabytes for GPUs (TORCH=torch).
 TORCH ?= torch==2.13.0+cpu
 OTHERS = tests/integrations/test_joblib.py tests/integrations/test_lines.py \
-  tests/integrations/test_torch.py tests/test_cloud_copies.py tests/pickling/test_buffers.py tests/policies/test_presets.py tests/examples
+  tests/integrations/test_redis.py tests/integrations/test_torch.py tests/test_cloud_copies.py tests/pickling/test_buffers.py tests/policies/test_presets.py tests/examples
 
 .PHONY: demo test lint bench bench-compare changes coverage debug docs fuzz leaks mutate others reproducible \
   sanitize servers stress test-all unknown valgrind clean
