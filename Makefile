@@ -84,7 +84,8 @@ else
 endif
 
 # The commits BEFORE and AFTER by their instructions: it fails where something takes 5 % more.
-bench-compare: $(VENV)/.installed-bench
+bench-compare:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1'
 	$(BIN)/python benchmarks/instructions.py $(COMPARE_ARGS) $(BEFORE) $(AFTER)
 

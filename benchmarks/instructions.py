@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,6 @@ from pathlib import Path
 from statistics import geometric_mean
 from typing import Final
 
-from count import make_library, read_counts
 from workloads import WORKLOADS
 
 HERE: Final = Path(__file__).parent
@@ -47,6 +47,15 @@ ENVIRONMENT: Final = {
     ":glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000",
 }
 
+# Requests to valgrind are instructions that do nothing elsewhere.
+SOURCE: Final = """
+#include <valgrind/callgrind.h>
+void begin(void) { CALLGRIND_START_INSTRUMENTATION; CALLGRIND_ZERO_STATS; }
+void end(const char *name) { CALLGRIND_DUMP_STATS_AT(name); CALLGRIND_STOP_INSTRUMENTATION; }
+"""
+_NAME: Final = re.compile(r"^desc: Trigger: Client Request: (.*)$", re.MULTILINE)
+_TOTALS: Final = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
+
 Counts = dict[str, int]
 
 
@@ -70,6 +79,25 @@ def build(folders: list[Path]) -> None:
         _, errors = process.communicate()
         if process.returncode:
             raise SystemExit(f"{folder.name} cannot be built:\n{errors}")
+
+
+def make_library(folder: Path) -> Path:
+    """The functions that begin and end a count; they need a C compiler and valgrind's headers."""
+    path = folder / "count.so"
+    command = ["cc", "-shared", "-fPIC", "-O1", "-x", "c", "-", "-o", str(path)]
+    subprocess.run(command, input=SOURCE, text=True, check=True)
+    return path
+
+
+def read_counts(folder: Path, prefix: str) -> Counts:
+    """The instructions of each case, from the files that callgrind has written."""
+    counts = {}
+    for path in folder.glob(f"{prefix}.out.*"):
+        text = path.read_text()
+        name, totals = _NAME.search(text), _TOTALS.search(text)
+        if name and totals:
+            counts[name[1]] = int(totals[1])
+    return counts
 
 
 def count_all(folders: list[Path], workloads: list[str], out: Path) -> tuple[Counts, Counts]:

@@ -153,13 +153,12 @@ class StoredTensors:
     stored: Final[dict[str, Any]] = {}  # what the file would hold
 
     def persistent_id(self, obj: object) -> tuple[str, str, str, str, int] | None:
-        import torch
-
-        if not isinstance(obj, torch.storage.TypedStorage):
+        if type(obj).__name__ != "TypedStorage":
             return None
-        key = str(obj._cdata)
-        self.stored[key] = obj
-        return "storage", obj.pickle_storage_type(), key, "cpu", obj.size()
+        storage: Any = obj
+        key = str(storage._cdata)
+        self.stored[key] = storage
+        return "storage", str(storage.dtype), key, "cpu", storage._size()
 
     def persistent_load(self, pid: tuple[str, str, str, str, int] | str) -> Any:
         if isinstance(pid, str):  # as protocol 0 has it
