@@ -6,6 +6,7 @@ Both commits are built in worktrees of a temporary folder, and write and load th
 those of this file's folder, at three protocols. A count is no time, but unlike a time it is
 the same in each run, whatever else the machine does. The exit code is 1 where a case takes more
 than --limit per cent more instructions than before. Needs valgrind, a C compiler and Cython.
+With `pickle` as BEFORE it is the interpreter's own pickle in C that AFTER is compared with.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Final
@@ -55,6 +56,8 @@ void end(const char *name) { CALLGRIND_DUMP_STATS_AT(name); CALLGRIND_STOP_INSTR
 """
 _NAME: Final = re.compile(r"^desc: Trigger: Client Request: (.*)$", re.MULTILINE)
 _TOTALS: Final = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
+
+PICKLE: Final = "pickle"  # in the place of a commit
 
 Counts = dict[str, int]
 
@@ -100,21 +103,21 @@ def read_counts(folder: Path, prefix: str) -> Counts:
     return counts
 
 
-def count_all(folders: list[Path], workloads: list[str], out: Path) -> tuple[Counts, Counts]:
+def count_all(sides: dict[str, Path], workloads: list[str], out: Path) -> list[Counts]:
     """The counts of each, all at once: what else the machine does has no effect on them."""
     library = make_library(out)
     running = []
-    for folder in folders:
+    for name, folder in sides.items():
+        pickler = "pickle" if name == PICKLE else "quickpickle"
         environment = ENVIRONMENT | {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder / "src")}
-        program = [sys.executable, str(HERE / "count.py"), str(library), *workloads]
+        program = [sys.executable, str(HERE / "count.py"), str(library), pickler, *workloads]
         valgrind = ["valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no"]
-        valgrind.append(f"--callgrind-out-file={out}/{folder.name}.out")
+        valgrind.append(f"--callgrind-out-file={out}/{name}.out")
         running.append(subprocess.Popen([*valgrind, *program], env=environment))
     codes = [process.wait() for process in running]
     if any(codes):
         raise SystemExit("a count has failed")
-    one, two = (read_counts(out, folder.name) for folder in folders)
-    return one, two
+    return [read_counts(out, name) for name in sides]
 
 
 def make_report(before: Counts, after: Counts, limit: float) -> tuple[list[str], list[str]]:
@@ -135,19 +138,23 @@ def make_report(before: Counts, after: Counts, limit: float) -> tuple[list[str],
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("before", metavar="BEFORE", help="a commit")
+    parser.add_argument("before", metavar="BEFORE", help=f"a commit, or {PICKLE!r}")
     parser.add_argument("after", metavar="AFTER", help="another one")
     parser.add_argument("--limit", type=float, default=5.0, metavar="PERCENT")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=FIXED, metavar="NAME")
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as name,
-        worktree(options.before, Path(name, "one")) as before,
-        worktree(options.after, Path(name, "two")) as after,
-    ):
-        folders = [before, after]
-        build(folders)
-        one, two = count_all(folders, options.workloads, Path(name))
+    with ExitStack() as stack:
+        out = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        after = stack.enter_context(worktree(options.after, out / "two"))
+        if options.before == PICKLE:
+            sides = {PICKLE: after, "two": after}
+        else:
+            sides = {
+                "one": stack.enter_context(worktree(options.before, out / "one")),
+                "two": after,
+            }
+        build([*set(sides.values())])
+        one, two = count_all(sides, options.workloads, out)
     lines, above = make_report(one, two, options.limit)
     print("\n".join(lines))
     if above:
