@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 # A process that has nothing left takes half of what another one has: it was idle for two minutes.
 PYTEST_ARGS ?= -n auto --dist worksteal
 BENCH_ARGS ?=
+BEFORE ?= HEAD~1
+AFTER ?= HEAD
+COMPARE_ARGS ?=
 RESULT := benchmarks/results/latest.json
 
 STUBS := quickpickle.compiled.core quickpickle.compiled.inspection quickpickle.compiled.unpickling
@@ -26,9 +29,9 @@ DEBUG_ARGS ?= -m "not slow"
 # A build for the CPU, where pip finds one: the one on PyPI brings gigabytes for GPUs (TORCH=torch).
 TORCH ?= torch==2.13.0+cpu
 OTHERS = tests/integrations/test_joblib.py tests/integrations/test_lines.py \
-  tests/integrations/test_torch.py tests/test_cloud_copies.py tests/pickling/test_buffers.py tests/policies/test_presets.py tests/examples
+  tests/integrations/test_redis.py tests/integrations/test_torch.py tests/test_cloud_copies.py tests/pickling/test_buffers.py tests/policies/test_presets.py tests/examples
 
-.PHONY: demo test lint bench changes coverage debug docs fuzz leaks mutate others reproducible \
+.PHONY: demo test lint bench bench-compare changes coverage debug docs fuzz leaks mutate others reproducible \
   sanitize servers stress test-all unknown valgrind clean
 .SECONDARY:  # the stamps of what is installed are kept
 
@@ -79,6 +82,12 @@ ifeq ($(BENCH_ARGS),)
 else
 	$(BIN)/python benchmarks/compare.py --output build/bench.json $(BENCH_ARGS)
 endif
+
+# The commits BEFORE and AFTER by their instructions: it fails where something takes 5 % more.
+bench-compare:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1'
+	$(BIN)/python benchmarks/instructions.py $(COMPARE_ARGS) $(BEFORE) $(AFTER)
 
 debug:
 	$(MAKE) VENV=build/debug PYTHON=$(DEBUG_PYTHON) build/debug/.installed-test

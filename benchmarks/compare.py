@@ -137,7 +137,7 @@ def take_part(
     standard = prepare(picklers.standard(protocol))
     try:
         expected = standard.dumps(obj, *standard.options)
-    except (TypeError, pickle.PicklingError) as error:  # __slots__, with protocols 0 and 1
+    except (TypeError, NotImplementedError, pickle.PicklingError) as error:  # protocols 0 and 1
         raise LeftOutError(f"{workload}: {error}") from error
     # Loaded objects share strings and ints at other places than those that were built: other bytes.
     again = standard.dumps(standard.loads(expected), *standard.options)

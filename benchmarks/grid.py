@@ -4,7 +4,8 @@
 
 The measuring is that of compare.py: both sides in turn, the bytes and the loaded objects compared
 before, the least time of the rounds. The page has a table for each function, in Markdown. With
---output it goes to the file, in the place of the section of this interpreter; other sections stay.
+--output it goes to the file, in the place of the section of this interpreter; other sections stay,
+and so do the cells of workloads and protocols that are not measured.
 """
 
 from __future__ import annotations
@@ -78,18 +79,48 @@ def _show(ratio: float | None) -> str:
     return "" if ratio is None else f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
 
 
+def _find_section(text: str, version: str) -> tuple[int, int]:
+    """Where the section of an interpreter lies in a page; its end twice if it has none."""
+    heads = [match.start() for match in _HEAD.finditer(text)] + [len(text)]
+    for start, end in pairwise(heads):
+        if text[start:end].split()[2].startswith(f"{version}."):
+            return start, end
+    return len(text), len(text)
+
+
+def read_ratios(text: str, version: str) -> Ratios:
+    """The cells of the section of an interpreter, as they are shown.
+
+    >>> table = "### loads()\\n| protocol | 2 | 5 |\\n| --- | --- | --- |\\n| floats |  | 2.46 |\\n"
+    >>> read_ratios(f"## CPython 3.11.7\\n{table}", "3.11")
+    {('loads', 'floats', 5): 2.46}
+    """
+    ratios: Ratios = {}
+    protocols: list[int] = []
+    function = ""
+    start, end = _find_section(text, version)
+    for line in text[start:end].splitlines():
+        if line.startswith("### "):
+            function = next(name for name, title in FUNCTIONS.items() if line[4:] == title)
+        name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if name == "protocol":
+            protocols = list(map(int, cells))
+        elif name in WORKLOADS:
+            shown = zip(protocols, cells, strict=True)
+            ratios |= {(function, name, p): float(cell) for p, cell in shown if cell}
+    return ratios
+
+
 def put_section(text: str, section: str) -> str:
     """A page with this section in the place of the one for the same interpreter, or at its end.
 
     >>> put_section("# Grid\\n\\n## CPython 3.11.7\\n\\nold\\n", "## CPython 3.11.9\\n\\nnew\\n")
     '# Grid\\n\\n## CPython 3.11.9\\n\\nnew\\n'
     """
-    version = ".".join(section.split()[2].split(".")[:2])
-    heads = [match.start() for match in _HEAD.finditer(text)] + [len(text)]
-    for start, end in pairwise(heads):
-        if text[start:end].split()[2].startswith(f"{version}."):
-            return f"{text[:start]}{section}" + (f"\n{text[end:]}" if text[end:] else "")
-    return f"{text.rstrip()}\n\n{section}"
+    start, end = _find_section(text, ".".join(section.split()[2].split(".")[:2]))
+    if start == end:
+        return f"{text.rstrip()}\n\n{section}"
+    return f"{text[:start]}{section}" + (f"\n{text[end:]}" if text[end:] else "")
 
 
 def main() -> None:
@@ -101,11 +132,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, metavar="FILE")
     options = parser.parse_args()
     ratios = measure_all(options.workloads, options.protocols, options.rounds)
-    section = make_section(ratios, options.protocols)
+    text = options.output.read_text() if options.output else ""
+    ratios = read_ratios(text, ".".join(platform.python_version_tuple()[:2])) | ratios
+    section = make_section(ratios, sorted({protocol for _, _, protocol in ratios}))
     if options.output is None:
         print(section)
     else:
-        options.output.write_text(put_section(options.output.read_text(), section))
+        options.output.write_text(put_section(text, section))
 
 
 if __name__ == "__main__":

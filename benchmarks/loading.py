@@ -51,6 +51,8 @@ def load_here(workload: str, modules: str, paths: list[str]) -> list[float]:
     if workload and (hooks := WORKLOADS[workload].hooks):
         loads = picklers.standard(pickle.HIGHEST_PROTOCOL).with_hooks(hooks).loads
         WORKLOADS[workload]()  # it fills what the hooks look objects up in
+    elif workload and WORKLOADS[workload].group == "models":
+        WORKLOADS[workload]()  # Django's cannot be loaded before Django is set up
     seconds = []
     kept = []
     for path in paths:

@@ -47,7 +47,7 @@ def main() -> None:
         for protocol in (0, 2, 5):
             try:
                 data = quickpickle.dumps(obj, protocol)
-            except TypeError as error:  # slots before protocol 2
+            except (TypeError, NotImplementedError) as error:  # before protocol 2
                 print(f"{name:24} {protocol:8}  left out: {error}")
                 continue
             if len(data) < _SMALLEST:

@@ -35,7 +35,7 @@ path = "data.pkl"
 """,
     "docs/performance.md": """
 import random
-def _workload(group):
+def workload(group):
     return lambda function: function
 """,
 }

@@ -47,6 +47,21 @@ def test_joblib_keeps_its_own_pickler(tmp_path):
     assert (joblib.load(tmp_path / "file")[0] == 0).all()
 
 
+def test_joblib_hash_cannot_be_reached():
+    """Its pickler is of the standard library's in Python too; a deep object stays out of reach."""
+    import pickle
+
+    from joblib.hashing import Hasher
+
+    assert issubclass(Hasher, pickle._Pickler)
+    points = [DataPoint(i, str(i)) for i in range(10)]
+    digest, deep = joblib.hash(points), deep_list()
+    with quickpickle.install():
+        assert joblib.hash(points) == digest
+        with pytest.raises(Exception, match="recursion"):
+            joblib.hash(deep)
+
+
 SCRIPT = """
 import sys
 import joblib

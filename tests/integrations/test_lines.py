@@ -241,15 +241,26 @@ if world.gather(counts) is not None:
 """
 
 
-@pytest.mark.servers
-def test_two_processes_of_mpi(tmp_path):
+def output_of_two_ranks(*script):
     pytest.importorskip("mpi4py", reason="for `make servers` alone")
     run = Path(sys.executable).with_name("mpiexec")  # of the package mpich
+    command = [str(run), "-n", "2", sys.executable, *map(str, script)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.servers
+def test_two_processes_of_mpi(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(RANKS)
-    command = [str(run), "-n", "2", sys.executable, str(script), str(Path(__file__).parents[1])]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert result.stdout == f"{[DEPTH] * 4}\n", result.stderr
+    assert output_of_two_ranks(script, Path(__file__).parents[1]) == f"{[DEPTH] * 4}\n"
+
+
+@pytest.mark.servers
+def test_the_example_of_mpi():
+    example = Path(__file__).parents[2] / "examples" / "mpi_ranks.py"
+    assert output_of_two_ranks(example) == "10000 20000\n"
 
 
 BEAM = """

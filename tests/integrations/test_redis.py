@@ -52,6 +52,7 @@ def test_flask_caching_by_install(request, tmp_path, kind):
 @pytest.mark.parametrize(
     ("name", "needs", "output"),
     [
+        ("arq_jobs", "arq", "20000 orders\n"),
         ("celery_tasks", "celery", "10 records, of the total 190\n"),  # with a worker process
         ("django_cache", "django", "2026-01-02\n"),
         ("redis_values", "redis", "2026-01-02\n"),
