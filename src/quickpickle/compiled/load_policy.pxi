@@ -230,8 +230,12 @@ cdef int is_foreign(Loader self, object obj) except -1:
 
 
 cdef int may_be_foreign(Loader self, object obj) except -1:
-    # Instances of types of C are not built here, nor members of enums.
-    if PyType_HasFeature(Py_TYPE(<PyObject*>obj), Py_TPFLAGS_HEAPTYPE):
+    # Instances of types of C are not built here, nor members of enums. From 3.12 on deque and
+    # defaultdict are heap types, and they get items here.
+    cdef PyTypeObject* cls = Py_TYPE(<PyObject*>obj)
+    if cls == deque_type or cls == defaultdict_type:
+        self.has_foreign_containers = True
+    elif PyType_HasFeature(cls, Py_TPFLAGS_HEAPTYPE):
         if type(type(obj)) is not EnumMeta:
             self.has_foreign = True
     elif PyObject_IS_GC(<PyObject*>obj):
