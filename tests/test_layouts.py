@@ -16,7 +16,7 @@ core = pytest.importorskip("quickpickle.compiled.core", exc_type=ImportError)
 
 
 def expected_layouts() -> set[str]:
-    names = {"type_versions", "sets", "slots", "digits", "dates"}
+    names = {"type_versions", "sets", "slots", "digits", "dates", "exceptions"}
     if not sysconfig.get_config_var("Py_GIL_DISABLED"):
         names |= {"dicts", "values", "utf8"}
     if sys.version_info < (3, 14):

@@ -12,7 +12,7 @@ from time import monotonic
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcpy, memmove, memset
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset
 
 cimport cython
 from cpython.buffer cimport (
@@ -114,6 +114,9 @@ cdef extern from "Python.h":
     const Py_buffer* PyPickleBuffer_GetBuffer(object) except NULL
     const Py_buffer* PyMemoryView_GET_BUFFER(object)
     PyObject* PyFunction_GET_CODE(PyObject*)
+    PyObject* PyFunction_GET_GLOBALS(PyObject*)
+    PyObject* PyFunction_GET_CLOSURE(PyObject*)
+    PyObject* PyCell_GET(PyObject*)
     bint PyCallable_Check(object)
     bint PyDict_CheckExact(object)
     bint PyIter_Check(object)
@@ -130,7 +133,7 @@ cdef extern from "Python.h":
 cdef extern from "objects.h":
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
     ctypedef struct quickpickle_layouts:
-        int dicts, values, dict_versions, type_versions, sets, utf8, slots, dates
+        int dicts, values, dict_versions, type_versions, sets, utf8, slots, dates, exceptions
         Py_ssize_t digits
     quickpickle_layouts quickpickle_known
     void quickpickle_trust(bint)
@@ -183,10 +186,17 @@ cdef extern from "objects.h":
     void Py_LeaveRecursiveCall()
     Py_ssize_t quickpickle_slot_offset(PyObject*, PyTypeObject*)
     PyObject* quickpickle_slot(PyObject*, Py_ssize_t)
+    PyObject* quickpickle_member(PyObject*, Py_ssize_t)
     PyObject* quickpickle_slot_values(PyObject*, Py_ssize_t*, Py_ssize_t) except NULL
     void quickpickle_make_pages(char*, size_t)
     int quickpickle_datetime_bytes(PyObject*, char*, bint)
     PyObject* quickpickle_tzinfo(PyObject*)
+    ctypedef struct quickpickle_exception "PyBaseExceptionObject":
+        pass
+    Py_ssize_t quickpickle_exception_args(PyObject*, bint, PyObject**, PyObject**)
+    PyObject* quickpickle_new_tuple(PyObject**, Py_ssize_t) except NULL
+    bint quickpickle_has_plain_getattr(PyTypeObject*)
+    int quickpickle_learn_getattr_hook(PyTypeObject*)
     bint quickpickle_is_called_newobj(PyTypeObject*)
     bint quickpickle_is_date(PyTypeObject*)
     int quickpickle_import_datetime() except -1

@@ -27,9 +27,11 @@ cdef enum PlanKind:
     NDARRAY = 13
     NUMBER = 14
     DEQUE = 15
-    LIST = 16
-    DICT = 17
-    DEFAULTDICT = 18
+    EXCEPTION = 16
+    MEMBERS = 17
+    LIST = 18
+    DICT = 19
+    DEFAULTDICT = 20
 
 # The documentation.
 cdef str PICKLER_DOC = 'Writes pickles to a file, as `pickle.Pickler` does, byte for byte.\n\n    Parameters\n    ----------\n    file\n        An object with a `write` that takes one bytes-like argument. If `write` returns that it\n        took fewer bytes than it was given, it is called again with the rest.\n    protocol\n        0 to `HIGHEST_PROTOCOL`. None stands for `DEFAULT_PROTOCOL`, a negative number for the\n        highest.\n    fix_imports\n        With protocols 0 to 2: write the names that modules and their contents had in Python 2.\n    buffer_callback\n        With protocol 5: called with each `PickleBuffer`; where it returns something false,\n        the buffer stays out of the pickle (PEP 574).\n    deterministic\n        The same value gives the same bytes, in whatever process, whichever of its equal strings,\n        bytes, tuples and frozensets are one object, before and after a round trip; sets are\n        ordered by their members. The objects that no pickler can make deterministic:\n        https://example.org/quickpickle/blob/main/docs/options.md#deterministic\n    compact\n        Leave out the memo entries that nothing refers to: what `pickletools.optimize` does with a\n        pickle afterwards. All of it is held until it can be written. Each dump() needs an empty\n        memo: https://example.org/quickpickle/blob/main/docs/options.md#compact\n    progress\n        True for a bar on stderr, if that is a terminal; or what is called with the number of\n        objects (those with an entry in the memo) and of bytes written so far: at most ten times a\n        second, and when all is written. It must not change what is pickled:\n        https://example.org/quickpickle/blob/main/docs/options.md#progress\n\n    Raises\n    ------\n    TypeError\n        `file` has no `write`, or `protocol` is no integer.\n    ValueError\n        The protocol is higher than the highest, or too low for `buffer_callback`.\n\n    Example\n    -------\n    >>> import io, pickle\n    >>> file = io.BytesIO()\n    >>> Pickler(file).dump({"answer": 42})\n    >>> pickle.loads(file.getvalue())\n    {\'answer\': 42}\n\n    Source: https://docs.python.org/3/library/pickle.html#pickle.Pickler\n    '

@@ -9,7 +9,10 @@ cdef inline bint is_special(PyObject* key) noexcept:
     if not PyUnicode_IS_COMPACT_ASCII(key) or PyUnicode_GET_LENGTH(key) < 9:  # "__slots__"
         return False
     text = <const char*>PyUnicode_DATA(key)
-    return text[0] == b"_" and text[1] == b"_"
+    if text[0] != b"_" or text[1] != b"_":
+        return False
+    # The notes of an exception, of which no reduction knows.
+    return PyUnicode_GET_LENGTH(key) != 9 or memcmp(text, b"__notes__", 9) != 0
 
 
 cdef inline Attributes attributes_of(PyObject* obj) noexcept:
@@ -271,6 +274,30 @@ cdef int save_slots(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     for i in range(plan.size):
         if quickpickle_slot(obj, plan.offsets[i]) == NULL:
             return ASK  # it is not set
+    return save_values(dump, obj, unique, plan)
+
+
+cdef int save_as_members(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    """Write an instance whose state is a dict of its slots, or of these and its dict."""
+    cdef Py_ssize_t i
+    cdef PyObject* value
+    cdef int result
+    for i in range(plan.size):
+        value = quickpickle_member(obj, plan.offsets[i])
+        # One that is not set is asked of a __getattr__; others than None may be made anew.
+        if value == NULL or (
+            i == plan.vacant
+            and value != Py_None
+            and (Py_TYPE(value) != &PyDict_Type or PyDict_GET_SIZE(value))
+        ):
+            return ask_planned(dump, obj, unique, plan)
+    result = save_values(dump, obj, unique, plan)
+    return ask_planned(dump, obj, unique, plan) if result == ASK else result
+
+
+cdef int save_values(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
+    cdef Py_ssize_t i
+    cdef bint named = plan.kind != FIELDS
     if not save_class(dump, plan):
         return ASK
     dump.part_begins()
@@ -280,20 +307,21 @@ cdef int save_slots(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     if plan.kind == SLOTS:
         dump.put1(OP_NONE)
         dump.part_begins()
-    dump.put_memoized(OP_EMPTY_DICT if plan.kind == SLOTS else OP_EMPTY_LIST, NULL, True)
+    dump.put_memoized(OP_EMPTY_DICT if named else OP_EMPTY_LIST, NULL, True)
     if plan.size > 1:
         dump.put1(OP_MARK)
     for i in range(plan.size):
-        if plan.kind == SLOTS and not save_leaf(dump, PyTuple_GET_ITEM(<PyObject*>plan.names, i)):
+        if named and not save_leaf(dump, PyTuple_GET_ITEM(<PyObject*>plan.names, i)):
             return push_slots(dump, obj, plan, i, 0)
-        if not save_leaf(dump, quickpickle_slot(obj, plan.offsets[i])):
+        if not save_leaf(dump, quickpickle_member(obj, plan.offsets[i])):
             return push_slots(dump, obj, plan, i, 1)
-    return end_slots(dump, plan.kind == SLOTS, plan.size)
+    return end_slots(dump, plan.kind, plan.size)
 
 
 cdef int push_slots(Dump dump, PyObject* obj, Plan plan, Py_ssize_t position, int step) except -1:
     cdef Work* work = dump.push(SLOTS_WORK, obj)
-    if plan.kind == SLOTS:
+    work.done = plan.kind
+    if plan.kind != FIELDS:
         work.step = step  # 1: the name is written
         Py_INCREF(plan.names)
         work.second = <PyObject*>plan.names
@@ -304,10 +332,12 @@ cdef int push_slots(Dump dump, PyObject* obj, Plan plan, Py_ssize_t position, in
     return 1
 
 
-cdef inline int end_slots(Dump dump, bint named, Py_ssize_t size) except -1:
-    if named:
-        dump.put1(OP_SETITEMS if size > 1 else OP_SETITEM)
-        dump.put_memoized(OP_TUPLE2, NULL, True)
+cdef inline int end_slots(Dump dump, Py_ssize_t kind, Py_ssize_t size) except -1:
+    if kind != FIELDS:
+        if size:
+            dump.put1(OP_SETITEMS if size > 1 else OP_SETITEM)
+        if kind == SLOTS:
+            dump.put_memoized(OP_TUPLE2, NULL, True)
     elif size:
         dump.put1(OP_APPENDS if size > 1 else OP_APPEND)
     return dump.put1(OP_BUILD)
@@ -331,7 +361,7 @@ cdef int continue_slots(Dump dump) except -1:
             2 if work.epoch == dump.epoch else 0,
         ):
             return 1
-    end_slots(dump, names != NULL, work.size)
+    end_slots(dump, work.done, work.size)
     if work.epoch == dump.epoch:  # the slots have them still, so nothing is freed
         work.first = NULL
         Py_DECREF(values)

@@ -20,7 +20,7 @@
 /* The layouts that were found to be as they are written here. layouts.pxi compares them with what
    public functions say, when this is imported. Where a flag is 0 these functions are used. */
 typedef struct {
-    int dicts, values, dict_versions, type_versions, sets, utf8, slots, dates;
+    int dicts, values, dict_versions, type_versions, sets, utf8, slots, dates, exceptions;
     Py_ssize_t digits;  /* ints of fewer digits than this are read without a call: 3, or 0 */
 } quickpickle_layouts;
 static quickpickle_layouts quickpickle_known;
@@ -35,6 +35,7 @@ static void quickpickle_trust(int all)
     quickpickle_known.dict_versions = all && PY_VERSION_HEX < 0x030E0000;
     quickpickle_known.type_versions = quickpickle_known.sets = all;
     quickpickle_known.utf8 = quickpickle_known.slots = quickpickle_known.dates = all;
+    quickpickle_known.exceptions = all;
     quickpickle_known.digits = all ? 3 : 0;
 #else
     (void)all;
@@ -419,6 +420,35 @@ static Py_ssize_t quickpickle_slot_offset(PyObject *descriptor, PyTypeObject *cl
 #endif
     (void)descriptor, (void)cls;
     return -1;
+}
+
+/* The arguments of an exception, as its __reduce__ gives them: `items`, of which there are 5 at
+   most, get those of an OSError that keeps its file names apart, and `tuple` is NULL then. Returns
+   how many; -1 where there are none. Only where exceptions are known. */
+static Py_ssize_t quickpickle_exception_args(
+    PyObject *obj, int is_os_error, PyObject **tuple, PyObject **items)
+{
+#ifdef QUICKPICKLE_KNOWN
+    PyObject *args = ((PyBaseExceptionObject *)obj)->args;
+    *tuple = args;
+    if (args == NULL || !PyTuple_CheckExact(args)) {
+        return -1;
+    }
+    if (is_os_error && PyTuple_GET_SIZE(args) == 2 && ((PyOSErrorObject *)obj)->filename != NULL) {
+        PyObject *second = ((PyOSErrorObject *)obj)->filename2;
+        *tuple = NULL;
+        items[0] = PyTuple_GET_ITEM(args, 0);
+        items[1] = PyTuple_GET_ITEM(args, 1);
+        items[2] = ((PyOSErrorObject *)obj)->filename;
+        items[3] = Py_None;
+        items[4] = second;
+        return second == NULL ? 3 : 5;
+    }
+    return PyTuple_GET_SIZE(args);
+#else
+    (void)obj, (void)is_os_error, (void)tuple, (void)items;
+    return -1;
+#endif
 }
 
 #define quickpickle_slot(obj, offset) (*(PyObject **)((char *)(obj) + (offset)))

@@ -179,6 +179,36 @@ def dates_are_known():
     return True
 
 
+def exceptions_are_known():
+    cdef PyObject* items[5]
+    cdef PyObject* args
+    cdef Py_ssize_t i, size
+    text, others = "text", ("a", [1])
+    changed = Exception(text)
+    changed.args = others
+    for sample in (
+        Exception(), KeyError(text), ValueError(text, *others), changed, OSError(text), OSError(),
+        OSError(2, text), OSError(2, text, "file"), OSError(2, text, "file", None, "other"),
+        FileNotFoundError(2, text, "file"),
+    ):
+        if type(sample).__basicsize__ < <Py_ssize_t>sizeof(quickpickle_exception):
+            return False
+        size = quickpickle_exception_args(
+            <PyObject*>sample, isinstance(sample, OSError), &args, items
+        )
+        expected = sample.__reduce__()[1]
+        if size != len(expected):
+            return False
+        if args != NULL:
+            if <object>args is not sample.args or sample.args != expected:
+                return False
+            continue
+        for i in range(size):
+            if <object>items[i] is not expected[i]:
+                return False
+    return True
+
+
 cdef int check(int* flag, object holds) except -1:
     try:
         if flag[0] and not holds():
@@ -211,3 +241,4 @@ if not has_digits:
     quickpickle_known.digits = 0
 check(&quickpickle_known.utf8, utf8_is_known)
 check(&quickpickle_known.slots, slots_are_known)
+check(&quickpickle_known.exceptions, exceptions_are_known)

@@ -47,6 +47,12 @@ static inline PyObject *quickpickle_instance_dict(PyObject *obj)
     return *dict;
 }
 
+/* A slot, or at the offset 0 the dict of an instance that has one. */
+static inline PyObject *quickpickle_member(PyObject *obj, Py_ssize_t offset)
+{
+    return offset ? quickpickle_slot(obj, offset) : quickpickle_instance_dict(obj);
+}
+
 /* Calls a method of C, or str of an object of C, that runs no other code. */
 static PyObject *quickpickle_call_quietly(PyObject *function, PyObject *obj)
 {
@@ -137,6 +143,34 @@ static inline int quickpickle_resize(PyObject **bytes, Py_ssize_t size)
 
 #define quickpickle_has_generic_getattr(cls) ((cls)->tp_getattro == PyObject_GenericGetAttr)
 
+/* The function that classes with a __getattr__ in Python have: it looks up as object does first,
+   unless there is a __getattribute__ too. */
+static getattrofunc quickpickle_getattr_hook;
+
+static int quickpickle_learn_getattr_hook(PyTypeObject *sample)
+{
+    quickpickle_getattr_hook = sample->tp_getattro;
+    return 0;
+}
+
+static inline int quickpickle_has_plain_getattr(PyTypeObject *cls)
+{
+    return quickpickle_has_generic_getattr(cls) || cls->tp_getattro == quickpickle_getattr_hook;
+}
+
+/* A tuple of these objects, made while no other code runs. */
+static PyObject *quickpickle_new_tuple(PyObject **items, Py_ssize_t size)
+{
+    int was_on = quickpickle_stop_collecting();
+    PyObject *tuple = PyTuple_New(size);
+    Py_ssize_t i;
+    quickpickle_go_on_collecting(was_on);
+    for (i = 0; tuple != NULL && i < size; i++) {
+        PyTuple_SET_ITEM(tuple, i, Py_NewRef(items[i]));
+    }
+    return tuple;
+}
+
 /* The values of slots, which are all set, in a tuple that nobody else sees. */
 static PyObject *quickpickle_slot_values(PyObject *obj, Py_ssize_t *offsets, Py_ssize_t size)
 {
@@ -148,7 +182,7 @@ static PyObject *quickpickle_slot_values(PyObject *obj, Py_ssize_t *offsets, Py_
         return NULL;
     }
     for (i = 0; i < size; i++) {
-        PyTuple_SET_ITEM(values, i, Py_NewRef(quickpickle_slot(obj, offsets[i])));
+        PyTuple_SET_ITEM(values, i, Py_NewRef(quickpickle_member(obj, offsets[i])));
     }
     PyObject_GC_UnTrack(values);
     return values;

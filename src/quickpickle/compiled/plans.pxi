@@ -42,6 +42,8 @@ cdef class Plan:
     cdef dict fields  # for NDARRAY
     cdef tuple rebuild  # for NDARRAY and NUMBER
     cdef PyObject* own_fields  # for FIELDS: borrowed from the class, which has them in this version
+    cdef PyObject* own_method  # for MEMBERS: in the same way
+    cdef Py_ssize_t vacant  # for MEMBERS: which has to be None or an empty dict; -1: none
     cdef PyObject* keys[PLAN_KEYS]  # of the last instance; owned
     cdef Py_ssize_t key_numbers[PLAN_KEYS]
     cdef Py_ssize_t key_count
@@ -119,7 +121,8 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             plan.copyreg_version = version
         # Not by the attribute: audit hooks are told of that.
         if (
-            plan.code is not None
+            plan.method is not None
+            and plan.code is not None
             and PyFunction_GET_CODE(<PyObject*>plan.method) != <PyObject*>plan.code
         ):
             return False
@@ -128,10 +131,39 @@ cdef bint is_valid(Dump dump, Plan plan) except -1:
             and find_quietly(<PyObject*>plan.fields, "_frombuffer") != <PyObject*>plan.method
         ):
             return False
+        if plan.kind == MEMBERS and not has_same_members(plan):
+            return False
+        if plan.kind == EXCEPTION and quickpickle_is_called_newobj(cls):
+            return False
     if plan.rebuild and not is_rebuilt_so(plan):
         return False
     plan.epoch = dump.epoch
     return True
+
+
+cdef object builtin_getattr = getattr
+cdef str name_of_getattr = "getattr", name_of_builtins = "__builtins__"
+
+
+cdef bint has_same_members(Plan plan) except -1:
+    """Whether a known __getstate__ still is what it was: all that it depends on can be changed."""
+    cdef PyObject* closure
+    cdef PyObject* names
+    cdef PyObject* builtin_names
+    if PyFunction_GET_CODE(plan.own_method) != <PyObject*>plan.code:
+        return False
+    closure = PyFunction_GET_CLOSURE(plan.own_method)
+    if closure == NULL:  # that of pydantic, which uses constants only
+        return True
+    names = PyFunction_GET_GLOBALS(plan.own_method)
+    builtin_names = find_quietly(names, name_of_builtins)
+    return (
+        PyCell_GET(PyTuple_GET_ITEM(closure, 0)) == <PyObject*>plan.names
+        and builtin_names != NULL
+        and Py_TYPE(builtin_names) == &PyDict_Type
+        and find_quietly(names, name_of_getattr) == NULL
+        and find_quietly(builtin_names, name_of_getattr) == <PyObject*>builtin_getattr
+    )
 
 
 cdef bint is_rebuilt_so(Plan plan) except -1:
@@ -193,6 +225,10 @@ cdef bint copyreg_is_quiet(Dump dump) noexcept:
     return copyreg_was_quiet
 
 
+cdef object class_with_getattr = sample_class(__getattr__=getattr)
+quickpickle_learn_getattr_hook(<PyTypeObject*>class_with_getattr)
+
+
 cdef Plan make_plan(Dump dump, object obj):
     """The plan for an object's class, made now if need be. Other code may run."""
     cdef PyTypeObject* cls = Py_TYPE(<PyObject*>obj)
@@ -213,7 +249,7 @@ cdef Plan make_plan(Dump dump, object obj):
     plan = Plan.__new__(Plan)
     plan.cls = cls
     plan.epoch = plan.dump = 0
-    if not quickpickle_has_generic_getattr(cls):
+    if not quickpickle_has_plain_getattr(cls):
         return plan
     try:
         find_out(plan, obj)
@@ -244,7 +280,7 @@ cdef int find_out(Plan plan, object obj) except -1:
     plan.metaclass_version = quickpickle_type_version(Py_TYPE(<PyObject*>cls))
     (
         kind, plan.names, slots, plan.method, fields, plan.code, plan.rebuild,
-        plan.is_asked_plainly, plan.lowest,
+        plan.is_asked_plainly, plan.lowest, plan.vacant,
     ) = planning.find_plan(obj)
     plan.kind = kind
     plan.has_dict = (<object>cls).__dictoffset__ != 0
@@ -254,11 +290,20 @@ cdef int find_out(Plan plan, object obj) except -1:
         if plan.offsets == NULL:
             raise MemoryError
         for i in range(plan.size):
-            plan.offsets[i] = quickpickle_slot_offset(PyTuple_GET_ITEM(<PyObject*>slots, i), cls)
+            slot = PyTuple_GET_ITEM(<PyObject*>slots, i)
+            plan.offsets[i] = 0 if slot == Py_None else quickpickle_slot_offset(slot, cls)
             if plan.offsets[i] < 0:
                 plan.kind = UNPLANNED if kind == SLOTS else GETSTATE
     if kind == FIELDS:
         plan.own_fields = <PyObject*>fields
+    elif kind == MEMBERS:
+        plan.own_method = <PyObject*>plan.method
+        plan.method = None  # it may hold the class
+        if not has_same_members(plan):
+            plan.kind = GETSTATE
+    elif kind == EXCEPTION:
+        if not quickpickle_known.exceptions or quickpickle_is_called_newobj(cls):
+            plan.kind = REDUCE
     elif kind == NDARRAY:
         plan.fields = fields
         if cls.tp_basicsize < <Py_ssize_t>sizeof(quickpickle_array):
@@ -307,7 +352,13 @@ cdef int save_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -
     if plan.kind == GETSTATE or plan.kind == REDUCE or plan.kind == QUIET:
         return ask_planned(dump, obj, unique, plan)
     if dump.careful or not dump.may_have_parts(0):
+        if plan.kind == EXCEPTION or plan.kind == MEMBERS:
+            return ask_planned(dump, obj, unique, plan)
         return ASK
+    if plan.kind == EXCEPTION:
+        return save_exception(dump, obj, &attributes, unique, plan)
+    if plan.kind == MEMBERS:
+        return save_as_members(dump, obj, unique, plan)
     if plan.kind == NAMEDTUPLE:
         return save_namedtuple(dump, obj, unique, plan)
     if plan.kind == DATETIME:
@@ -374,7 +425,7 @@ cdef int ask_planned(Dump dump, PyObject* obj, bint unique, Plan plan) except -1
     dump.settle()
     Py_INCREF_(obj)
     try:
-        if plan.kind == REDUCE:
+        if plan.kind == REDUCE or plan.kind == EXCEPTION:
             reduction = (<object>obj).__reduce__()
             if PyUnicode_Check(reduction):
                 return save_global(dump, <object>obj, reduction)

@@ -115,6 +115,79 @@ cdef int save_uuid(Dump dump, PyObject* obj, bint unique, Plan plan) except -1:
     return dump.put2(OP_SETITEM, OP_BUILD)
 
 
+cdef int save_exception(
+    Dump dump, PyObject* obj, Attributes* attributes, bint unique, Plan plan
+) except -1:
+    """Write an exception as its class, its arguments, and its dict where it has one.
+
+    These are fields of the object, so nothing else runs before they are written.
+    """
+    cdef PyObject* items[5]
+    cdef PyObject* args = NULL
+    cdef PyObject* state = attributes.dict
+    cdef bint unique_args = True
+    cdef Py_ssize_t number = OPEN, done = 0, size
+    size = quickpickle_exception_args(obj, bool(plan.names), &args, items)
+    if args != NULL and size > 0 and not dump.is_unique(args, 1):
+        unique_args = False
+        number = dump.number_of(args)
+    if (
+        size < 0
+        or (number < 0 and not unique_args and dump.find(args).key != NULL)  # it is being written
+        or dump.nested_user_code >= dump.reduction_limit
+        or not save_class(dump, plan)
+    ):
+        return ask_planned(dump, obj, unique, plan)
+    dump.part_begins()
+    if number >= 0:
+        dump.get(number)
+    elif size == 0:
+        save_tuple(dump, args, False)
+    else:
+        if size > 3 or dump.protocol < 2:
+            dump.put1(OP_MARK)
+        if args != NULL:
+            done = save_leaves(dump, quickpickle_tuple_items(args), size)
+        else:
+            done = save_leaves(dump, items, size)
+        if done < size:
+            return push_exception(dump, obj, args, items, size, unique, unique_args, done, plan)
+        put_tuple(dump, size, args, unique_args)
+    dump.put_memoized(OP_REDUCE, obj, unique)
+    return 0 if state == NULL else save_state_dict(dump, state)
+
+
+cdef int push_exception(
+    Dump dump, PyObject* obj, PyObject* args, PyObject** items, Py_ssize_t size, bint unique,
+    bint unique_args, Py_ssize_t done, Plan plan,
+) except -1:
+    """Go on with an exception of whose arguments so many are written."""
+    cdef PyObject* state = quickpickle_instance_dict(obj)
+    cdef PyObject* made = quickpickle_new_tuple(items, size) if args == NULL else args
+    cdef Work* work
+    held = <object>made
+    if args == NULL:
+        Py_DECREF(made)
+    dump.enter_user_code(<object>obj)  # an exception that is its own argument has no end
+    given = None if state == NULL else <object>state
+    work = push_reduction(dump, <object>obj, <object>plan.cls, held, given, <char>OP_REDUCE)
+    work.step = MADE
+    work.size = 1
+    work.count = unique
+    return push_tuple(dump, made, unique_args, done, 0)
+
+
+cdef int save_state_dict(Dump dump, PyObject* state) except -1:
+    """Write the dict of an instance, or a reference to it, and BUILD."""
+    cdef bint unique = dump.is_unique(state, 1)
+    cdef Py_ssize_t number = OPEN if unique else dump.number_of(state)
+    dump.part_begins()
+    if number < 0:
+        return save_dict(dump, state, unique, OP_BUILD)
+    dump.get(number)
+    return dump.put1(OP_BUILD)
+
+
 cdef int save_deque(Dump dump, PyObject* obj, Plan plan) except -1:
     maxlen = (<object>obj).maxlen
     if not save_class(dump, plan):

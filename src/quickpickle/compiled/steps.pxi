@@ -94,7 +94,10 @@ cdef int read_level(Dump dump, Py_ssize_t level, list steps) except -1:
         if work.position:
             name = None if work.second == NULL else (<tuple>work.second)[work.position - 1]
             value = (<tuple>work.first)[work.position - 1]
-            steps.append(PathStep(kinds.ATTRIBUTE, value, None, name))
+            if name == "__dict__":  # no slot, but of a state that has the dict too
+                steps.append(PathStep(kinds.STATE, value))
+            else:
+                steps.append(PathStep(kinds.ATTRIBUTE, value, None, name))
     elif kind == SET_WORK or kind == FROZENSET_WORK:
         read_set(steps, work, child)
     elif kind == ORDERED_WORK:

@@ -22,10 +22,19 @@ from types import (
     MemberDescriptorType,
     MethodDescriptorType,
     ModuleType,
+    WrapperDescriptorType,
 )
 from typing import Any, Final, NamedTuple
 
-from .reductions import ABSENT, METHODS, find, has_own_attributes, is_made_in_python
+from .known_states import find_members
+from .reductions import (
+    ABSENT,
+    METHODS,
+    find,
+    has_own_attributes,
+    has_own_dict,
+    is_made_in_python,
+)
 from .versions import HEAP_TYPE, IMMUTABLE_TYPE, PY313
 
 # Below, `new` stands for copyreg.__newobj__, which becomes a NEWOBJ opcode.
@@ -46,9 +55,12 @@ NDARRAY: Final = 13  # NumPy arrays: _frombuffer, (buffer, dtype, shape, order) 
 NUMBER: Final = 14  # scalar, (dtype, bytes): NumPy's numbers
 DEQUE: Final = 15  # cls, () or ((), maxlen), None, the items
 
-LIST: Final = 16  # new, (cls,), None, the items: subclasses of list, instances without attributes
-DICT: Final = 17  # new, (cls,), None, None, the items: subclasses of dict, in the same way
-DEFAULTDICT: Final = 18  # cls, (default_factory,) or (), None, None, the items
+EXCEPTION: Final = 16  # cls, its args, the instance dict: BaseException's __reduce__, and OSError's
+MEMBERS: Final = 17  # new, (cls,), {name: slot}, also of the instance dict: see known_states.py
+
+LIST: Final = 18  # new, (cls,), None, the items: subclasses of list, instances without attributes
+DICT: Final = 19  # new, (cls,), None, None, the items: subclasses of dict, in the same way
+DEFAULTDICT: Final = 20  # cls, (default_factory,) or (), None, None, the items
 
 
 class Plan(NamedTuple):
@@ -59,9 +71,11 @@ class Plan(NamedTuple):
     """
 
     kind: int
-    names: tuple[Any, ...] = ()  # of slots, for SLOTS and FIELDS; constants, for UUID and NumPy's
-    slots: tuple[Any, ...] = ()  # their descriptors
-    method: Any = None  # for QUIET; for NDARRAY, _frombuffer
+    names: tuple[Any, ...] = ()
+    """Of slots, for SLOTS, FIELDS and MEMBERS; constants, for UUID and NumPy's. For EXCEPTION: one
+    name if it is an OSError."""
+    slots: tuple[Any, ...] = ()  # their descriptors; None in place of the instance dict's
+    method: Any = None  # for QUIET; for NDARRAY, _frombuffer; for MEMBERS, the class's own
     fields: dict[str, Any] | None = None
     """For FIELDS: the class's own __dataclass_fields__. For NDARRAY: where _frombuffer is found."""
     code: Any = None  # of `method`, where the plan relies on what that does
@@ -70,6 +84,7 @@ class Plan(NamedTuple):
     name under which NumPy looks it up for each object; for NDARRAY then its last argument."""
     is_asked_plainly: bool = True  # no class, no function, and it cannot claim to be one
     lowest: int = 2  # the protocol from which on it holds
+    vacant: int = -1  # for MEMBERS: which of them has to be None or an empty dict; -1: none
 
 
 _BUILTIN_TYPES: Final = [
@@ -87,7 +102,6 @@ _BUILTIN_TYPES: Final = [
 _OF_METACLASS: Final = (
     *METHODS,
     "__getattribute__",
-    "__getattr__",
     "__class__",
     "__name__",
     "__eq__",
@@ -98,11 +112,13 @@ _OF_METACLASS: Final = (
 def find_plan(obj: Any) -> Plan:
     """How the instances of an object's class are reduced, and from which protocol on.
 
-    The class has to look up attributes as object does. None of its code runs, and the object
-    stays as it is.
+    The class has to look up attributes as object does, but for a __getattr__. None of its code
+    runs, and the object stays as it is.
     """
     try:
         plan = _find_plan(obj)
+        if not _is_looked_up_plainly(type(obj), plan):
+            plan = Plan(UNPLANNED, is_asked_plainly=False)
         return plan._replace(lowest=_lowest_protocol(plan, obj))
     except Exception:  # whatever is odd about the class, or a module that is not the known one
         return Plan(UNPLANNED, is_asked_plainly=False)
@@ -125,6 +141,10 @@ def _find_plan(obj: Any) -> Plan:
         if type(method) not in (FunctionType, MethodDescriptorType):
             return Plan(UNPLANNED)  # looking it up may fail, and then object's is taken
         if type(method) is MethodDescriptorType:
+            for base in (BaseException, OSError):
+                # Of C, and they do nothing but read the fields of the object.
+                if method is vars(base)["__reduce__"] and issubclass(cls, base):
+                    return Plan(EXCEPTION, ("OSError",) if base is OSError else ())
             if method is vars(_known("datetime", "timedelta")).get("__reduce__"):
                 return Plan(QUIET, method=method)
             # Since 3.13 it looks at what the class says of its fields.
@@ -142,7 +162,7 @@ def _find_plan(obj: Any) -> Plan:
             return _plan_fields(cls)
         if cls is _known("uuid", "UUID"):
             return _plan_uuid(cls)
-        return Plan(GETSTATE)
+        return _plan_members(obj, cls)
     if own or has_own_attributes(cls):
         return Plan(UNPLANNED)
     # A slot may be named twice, in a subclass too: the state is a dict, which has it once.
@@ -155,7 +175,28 @@ def _find_plan(obj: Any) -> Plan:
     return plan if _is_confirmed(obj, names) else Plan(UNPLANNED)
 
 
-_FROM_0_ON: Final = {REDUCE, QUIET, AST}
+def _plan_members(obj: Any, cls: type) -> Plan:
+    method = find(cls, "__getstate__")
+    members = None if has_own_dict(cls) else find_members(obj, method)
+    if members is None:
+        return Plan(GETSTATE)
+    names, slots, vacant = members
+    return Plan(MEMBERS, names, slots, method, code=method.__code__, vacant=vacant)
+
+
+_ALLOW_GETATTR: Final = {UNPLANNED, GETSTATE, REDUCE, QUIET, MEMBERS}
+
+
+def _is_looked_up_plainly(cls: type, plan: Plan) -> bool:
+    """Whether no method of a class takes part in finding attributes. A __getattr__ of it, or of its
+    metaclass, does not where all that is looked up is in the class."""
+    method: Any = find(cls, "__getattribute__")
+    if not all([find(each, "__getattr__") is ABSENT for each in (cls, type(cls))]):
+        return plan.kind in _ALLOW_GETATTR and method is object.__getattribute__
+    return isinstance(method, WrapperDescriptorType)
+
+
+_FROM_0_ON: Final = {REDUCE, QUIET, AST, EXCEPTION}
 _FROM_1_ON: Final = {DATETIME, DECIMAL, ODICT, DEQUE, DEFAULTDICT, NDARRAY, NUMBER}
 
 
