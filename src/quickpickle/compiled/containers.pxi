@@ -126,11 +126,13 @@ cdef int continue_list(Dump dump) except -1:
         if work.step == IN_BATCH:
             last = work.done + BATCHSIZE
             while position < last and position < PyList_GET_SIZE(obj):
-                position += save_leaves(
-                    dump,
-                    quickpickle_list_items(obj) + position,
-                    min(last, PyList_GET_SIZE(obj)) - position,
-                )
+                # A new container is no leaf: so save_leaves() would write nothing.
+                if not quickpickle_is_new_container(PyList_GET_ITEM(obj, position)):
+                    position += save_leaves(
+                        dump,
+                        quickpickle_list_items(obj) + position,
+                        min(last, PyList_GET_SIZE(obj)) - position,
+                    )
                 work.position = position + 1
                 if position < last and position < PyList_GET_SIZE(obj):
                     position += 1
@@ -202,12 +204,24 @@ cdef inline Py_ssize_t save_leaves(Dump dump, PyObject** items, Py_ssize_t count
 
 cdef Py_ssize_t save_leaves_here(Dump dump, PyObject** items, Py_ssize_t count) except -1:
     cdef Py_ssize_t i = 0, scalars = 0
+    cdef MemoEntry* entry
     while i < count:
         if dump.protocol >= 2:
-            dump.pos = quickpickle_scalars(dump.pos, dump.stop, items + i, count - i, &scalars)
-            i += scalars
-        if i == count:
-            break
+            if not quickpickle_is_of_heap_type(items[i]):  # none of the scalars is
+                dump.pos = quickpickle_scalars(dump.pos, dump.stop, items + i, count - i, &scalars)
+                i += scalars
+            if i == count or dump.pos >= dump.stop:
+                break
+            # No scalar, so it is not asked again whether it is one.
+            if Py_TYPE(items[i]) != &PyUnicode_Type and Py_TYPE(items[i]) != &PyLong_Type:
+                if dump.is_unique(items[i], 1):
+                    break
+                entry = dump.find(items[i])
+                if entry.key == NULL or entry.number < 0:
+                    break
+                dump.get(entry.number)
+                i += 1
+                continue
         if not save_leaf(dump, items[i]):
             break
         i += 1

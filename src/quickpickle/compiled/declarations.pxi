@@ -132,6 +132,8 @@ cdef extern from "Python.h":
 
 cdef extern from "objects.h":
     bint quickpickle_has_refs(PyObject*, Py_ssize_t)
+    bint quickpickle_is_of_heap_type(PyObject*)
+    bint quickpickle_is_new_container(PyObject*)
     ctypedef struct quickpickle_layouts:
         int dicts, values, dict_versions, type_versions, sets, utf8, slots, dates, exceptions
         Py_ssize_t digits

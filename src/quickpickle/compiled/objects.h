@@ -14,6 +14,17 @@
 #define quickpickle_has_refs(obj, refs) (Py_REFCNT(obj) == (refs))
 #endif
 
+#define quickpickle_is_of_heap_type(obj) \
+    PyType_HasFeature(Py_TYPE((PyObject *)(obj)), Py_TPFLAGS_HEAPTYPE)
+
+/* Whether an object is a tuple, list or dict with one reference. */
+static inline int quickpickle_is_new_container(PyObject *obj)
+{
+    PyTypeObject *cls = Py_TYPE(obj);
+    return quickpickle_has_refs(obj, 1) &&
+           (cls == &PyTuple_Type || cls == &PyList_Type || cls == &PyDict_Type);
+}
+
 /* Before 3.12 making an object may run the garbage collector, and so other code. */
 #if PY_VERSION_HEX < 0x030C0000
 #define quickpickle_stop_collecting() PyGC_Disable()
