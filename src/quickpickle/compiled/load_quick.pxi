@@ -2,36 +2,58 @@
 # the kinds in policy_names.Quick, which need no question.
 
 cdef void forget_quick_rules(Loader self) noexcept:
-    if self.has_quick_rules:
-        memset(self.quick_rules, 0, QUICK_RULES * sizeof(QuickRule))
-        self.has_quick_rules = False
+    self.rules = next_number()
 
 
-cdef QuickRule* quick_rule(Loader self, PyObject* obj) except NULL:
+cdef inline size_t place_of(PyObject* obj) noexcept:
+    return ((<size_t>obj >> 4) ^ (<size_t>obj >> 10)) % QUICK_RULES
+
+
+cdef inline unsigned int version_of(PyObject* obj) noexcept:
+    return quickpickle_type_version(<PyTypeObject*>obj) if PyType_Check(obj) else 1
+
+
+cdef inline QuickRule* quick_rule(Loader self, PyObject* obj) except NULL:
     """The answer of Guard.quick_rules, which is asked once."""
-    cdef QuickRule* rule = &self.quick_rules[(<size_t>obj >> 4) % QUICK_RULES]
-    if rule.obj != obj:
+    cdef QuickRule* rule = &self.quick_rules[place_of(obj)]
+    if unlikely(rule.obj != obj or rule.number != self.rules):
         learn_quick_rule(self, rule, obj)
     return rule
 
 
+cdef void use_numbers(Loader self, QuickRule* rule, Name name) noexcept:
+    rule.call = name.call
+    rule.new = name.new
+    rule.state = name.state
+    rule.itself = name.itself
+    rule.obj = <PyObject*>name.obj
+    rule.name = <PyObject*>name
+    rule.number = self.rules
+
+
 cdef int learn_quick_rule(Loader self, QuickRule* rule, PyObject* obj) except -1:
     cdef unsigned int version
+    cdef Name name = self.names.by_address.get(<size_t>obj)
+    if name is not None and (name.load != self.load or name.is_shared):
+        name = None  # this load has not found it by this name
+    if name is not None:
+        version = version_of(obj)
+        if name.version == 0 or name.version != version:
+            name.call, name.new, name.state, name.itself = ask(self).quick_rules(name.known)
+            was_asked(self)
+            name.version = version
+        use_numbers(self, rule, name)
+        return 0
     known = None if self.guard is None else (<dict>self.guard.known).get(<size_t>obj)
     if known is None or known.load != self.guard.load:
         rule.obj = NULL  # it may be freed, and another object get its address
         rule.call = rule.new = rule.state = rule.itself = 0
         return 0
-    version = quickpickle_type_version(<PyTypeObject*>obj) if PyType_Check(obj) else 1
-    answer = known.quick
-    if answer is None or version == 0 or answer[4] != version:
-        rule.call, rule.new, rule.state, rule.itself = ask(self).quick_rules(known)
-        was_asked(self)
-        known.quick = rule.call, rule.new, rule.state, rule.itself, version
-    else:
-        rule.call, rule.new, rule.state, rule.itself = answer[:4]
+    rule.call, rule.new, rule.state, rule.itself = ask(self).quick_rules(known)
+    was_asked(self)
     rule.obj = obj
-    self.has_quick_rules = True
+    rule.name = NULL
+    rule.number = self.rules
     return 0
 
 

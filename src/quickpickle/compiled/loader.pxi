@@ -79,10 +79,11 @@ cdef class Loader:
     cdef object persistent_load  # absent: there is none
     # load_policy.pxi
     cdef object policy  # of the loads; or None
-    cdef object guard  # made when it is asked for the first time; or None
+    cdef Names names  # that were approved before, and those of this load
+    cdef object guard  # None before it is asked for the first time
+    cdef dict fresh, unfinished  # those of the Guard
+    cdef long load, rules  # numbers of this load, and of what it knows of its names
     cdef QuickRule* quick_rules
-    cdef bint has_quick_rules
-    cdef bint keeps_guard  # for the next loads()
     cdef bint is_hooked  # the owner has a find_class() of its own
     cdef bint is_counted  # whether the limits may be reached
     cdef bint has_foreign, has_foreign_containers

@@ -55,14 +55,13 @@ def check_policy(policy: object) -> Policy:
 class Known:
     """A name that a load has found."""
 
-    __slots__ = ("full", "load", "obj", "quick", "rule")
+    __slots__ = ("full", "load", "obj", "rule")
 
     def __init__(self, obj: Any, rule: Rule, full: str, load: int) -> None:
         self.obj = obj
         self.rule = rule
         self.full = full
         self.load = load  # the load that has found it
-        self.quick: Any = None  # load_quick.pxi: Guard.quick_rules, and the version of a class
 
 
 class Guard(Costs):
