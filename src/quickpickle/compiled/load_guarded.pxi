@@ -111,6 +111,8 @@ cdef int guarded_reduce(Loader self) except -1:
             ask(self)  # which hands over what waits
             is_foreign(self, obj)
         self.open_window()
+    elif reduce_by_check(self):
+        return 0
     else:
         obj = ask(self).reduce(<object>function, <object>args)
         was_asked(self)
@@ -136,6 +138,8 @@ cdef int guarded_newobj(Loader self) except -1:
             self.close_window()
             is_foreign(self, obj)
             self.open_window()
+        return 0
+    if newobj_by_check(self):
         return 0
     obj = ask(self).newobj(<object>cls, <object>args)
     was_asked(self)
@@ -171,12 +175,12 @@ cdef int guarded_obj(Loader self) except -1:
 cdef int guarded_build(Loader self) except -1:
     if self.top - self.fence < 2:
         self.underflow(2)
-    if not build_here(self):
+    if not build_here(self) and not build_by_check(self):
         self.close_window()
         forget_tables(self)  # the Guard looks at the references to the __dict__ of an instance
         ask(self).build(<object>self.top[-2], <object>self.top[-1])
         was_asked(self)
-        learn_dtype(self, Py_TYPE(self.top[-2]), self.top[-1])
+    learn_dtype(self, Py_TYPE(self.top[-2]), self.top[-1])
     return self.drop_in_window(self.top - self.bottom - 1)
 
 

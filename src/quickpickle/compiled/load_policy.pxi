@@ -57,9 +57,12 @@ cdef long load_number = 0  # of the last load, or the last change of its QuickRu
 cdef int import_enforcement() except -1:
     global enforcement, ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES
     global SCALAR, ARRAY, BUFFER, itemsize_of
+    global RULE_CALL, RULE_NEW, RULE_BUILT, RULE_MADE, RULE_MAY_BE_HELD, RULE_IS_IDLE
+    global takes_nothing, waits_for_state
     global LATIN1, DICT, EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
     from ..rules import enforcement as imported
-    from ..rules.policy_names import Quick
+    from ..rules.policy_names import Quick, Rule, nothing
+    from ..rules.presets.states import wait_for_state
     from ..rules.presets.numpy_dtypes import itemsize_of
     ANYTHING = Quick.ANYTHING
     NOTHING = Quick.NOTHING
@@ -82,6 +85,11 @@ cdef int import_enforcement() except -1:
     SCALAR = Quick.SCALAR
     ARRAY = Quick.ARRAY
     BUFFER = Quick.BUFFER
+    RULE_CALL, RULE_NEW, RULE_BUILT, RULE_MADE, RULE_MAY_BE_HELD, RULE_IS_IDLE = map(
+        Rule._fields.index, ("call", "new", "built", "made", "may_be_held", "is_idle")
+    )
+    takes_nothing = nothing
+    waits_for_state = wait_for_state
     enforcement = imported
     return 0
 
@@ -128,7 +136,8 @@ cdef int keep_names(Loader self) except -1:
     guard, self.guard = self.guard, None
     if guard is not None and (guard is not names.guard or not guard.begin_anew()):
         return 0
-    names.met.clear()
+    if PyList_GET_SIZE(<PyObject*>names.met):
+        names.met.clear()
     if names.count < MOST_NAMES:
         spare_names = names
     return 0
@@ -360,6 +369,7 @@ cdef int remember_name(Loader self, object module, object name, object obj) exce
     new.obj = obj
     new.known = known
     new.rule = known.rule
+    new.is_checked = not known.rule.is_any and known.full not in enforcement.MEMBERS
     add_name(self.names, module, name, new)
     if new.is_shared:
         forget_quick_rules(self)  # as above

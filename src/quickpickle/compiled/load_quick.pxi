@@ -46,7 +46,7 @@ cdef int learn_quick_rule(Loader self, QuickRule* rule, PyObject* obj) except -1
         return 0
     known = None if self.guard is None else (<dict>self.guard.known).get(<size_t>obj)
     if known is None or known.load != self.guard.load:
-        rule.obj = NULL  # it may be freed, and another object get its address
+        rule.obj = rule.name = NULL  # it may be freed, and another object get its address
         rule.call = rule.new = rule.state = rule.itself = 0
         return 0
     rule.call, rule.new, rule.state, rule.itself = ask(self).quick_rules(known)

@@ -340,12 +340,16 @@ class Guard(Costs):
             )
         complaint = check(self, args)
         if complaint is not None:
-            self._refuse(
-                "arguments",
-                f"it calls {known.full} with other arguments: {complaint}",
-                known.full,
-                self._advice(known),
-            )
+            self.refuse_arguments(known, complaint)
+
+    def refuse_arguments(self, known: Known, complaint: str) -> NoReturn:
+        """What the check of a call complains about."""
+        self._refuse(
+            "arguments",
+            f"it calls {known.full} with other arguments: {complaint}",
+            known.full,
+            self._advice(known),
+        )
 
     def _refuse_call(self, known: Known, how: str) -> NoReturn:
         self._refuse("calls", f"it calls {known.full} {how}", known.full)
@@ -466,18 +470,26 @@ class Guard(Costs):
             else:
                 complaint = "it has none"
         if complaint is not None:
-            self._refuse(
-                "states",
-                f"it gives {article(cls)} a state: {complaint}",
-                full_name(cls),
-                self.policy.advice_for(module_of(cls), qualname_of(cls)),
-            )
+            self.refuse_state(cls, complaint)
         self._charge(state)
         if type(state) is tuple:
             for part in state:
                 self._charge(part)
         if type(state) is dict:
             self.weigh(state)
+        self.set_state(obj, state)
+
+    def refuse_state(self, cls: type, complaint: str) -> NoReturn:
+        """What the check of a state complains about."""
+        self._refuse(
+            "states",
+            f"it gives {article(cls)} a state: {complaint}",
+            full_name(cls),
+            self.policy.advice_for(module_of(cls), qualname_of(cls)),
+        )
+
+    def set_state(self, obj: Any, state: Any) -> None:
+        """A state that was checked."""
         policy_objects.set_state(self._objects, obj, state)
 
     def append_items(self, obj: Any, items: list[Any]) -> None:
