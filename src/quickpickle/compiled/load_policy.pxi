@@ -149,9 +149,10 @@ cdef object guard_of(Loader self):
     if self.guard is None:
         guard = self.missing
         if guard is None:
-            if self.names.guard is None:
-                self.names.guard = enforcement.Guard(self.policy)
             guard = self.names.guard
+            if guard is None:
+                guard = self.names.guard = enforcement.Guard(self.policy)
+                guard.tools = tools
         self.fresh = guard.fresh
         self.unfinished = guard.unfinished
         self.guard = guard

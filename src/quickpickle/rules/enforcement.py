@@ -80,6 +80,7 @@ class Guard(Costs):
         "known",
         "load",
         "notes",
+        "tools",
         "unfinished",
     )
 
@@ -100,6 +101,7 @@ class Guard(Costs):
         self.fresh: dict[int, Any] = {}
         self.unfinished: dict[int, Any] = {}
         self.notes: dict[Any, Any] = {}
+        self.tools: Any = None  # compiled/load_tools.pxi; None in the pure implementation
 
     def finish(self) -> None:
         """At the end: what waits for its state is not whole, and compiled code may crash on it."""

@@ -53,7 +53,12 @@ def attributes(guard: Any, obj: Any, state: Any) -> str | None:
         return "expected a dict of attributes"
     cls = type(obj)
     # Names that were looked at in this load: a class has many instances, and many bases.
-    known = guard.notes.setdefault(("attributes", cls), set())
+    note = "attributes", cls
+    known = guard.notes.get(note)
+    if known is None:
+        known = guard.notes[note] = set()
+    elif guard.tools is not None and guard.tools.are_known(state, known):
+        return None
     for key in state:
         if type(key) is not str:
             return "an attribute whose name is no str"
