@@ -53,6 +53,13 @@ cdef class Tools:
         finally:
             PyBuffer_Release(&view)
 
+    def version_of(self, cls):
+        """That of a class with all its bases, which it loses when one of them changes; 0 for none."""
+        if not PyType_Check(<PyObject*>cls):
+            raise TypeError
+        _PyType_Lookup(<PyTypeObject*>cls, SETSTATE)  # gives it one, where it can have one
+        return quickpickle_type_version(<PyTypeObject*>cls)
+
     def are_known(self, dict state, set known):
         """As _are_known in rules/presets/states.py."""
         cdef PyObject* key

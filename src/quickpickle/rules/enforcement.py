@@ -74,6 +74,7 @@ class Guard(Costs):
     __slots__ = (
         "_constructors",
         "_foreign",
+        "_meaningless",
         "_objects",
         "approved",
         "fresh",
@@ -101,6 +102,7 @@ class Guard(Costs):
         self.fresh: dict[int, Any] = {}
         self.unfinished: dict[int, Any] = {}
         self.notes: dict[Any, Any] = {}
+        self._meaningless: dict[type, tuple[int, set[str]]] = {}
         self.tools: Any = None  # compiled/load_tools.pxi; None in the pure implementation
 
     def finish(self) -> None:
@@ -449,6 +451,19 @@ class Guard(Costs):
         """Whether the class of an object is one that the user lists."""
         rule = self._rule_of(type(obj))
         return rule is not None and rule.is_any
+
+    def names_without_a_meaning(self, cls: type) -> set[str]:
+        """Names that neither a class nor a base of it has, as far as they were looked at.
+
+        What earlier loads have found counts while the class has the version that it had then.
+        """
+        version = 0 if self.tools is None else self.tools.version_of(cls)
+        found = self._meaningless.get(cls)
+        if found is None or not version or found[0] != version:
+            found = version, set()
+            if version and len(self._meaningless) < _MOST_KNOWN:
+                self._meaningless[cls] = found
+        return found[1]
 
     # --- changes of objects
 

@@ -81,7 +81,7 @@ def check_dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
         return "the dtype is in use, or has its state"
     if type(state) is not tuple or len(state) not in (8, 9) or not is_ints(state[:1]):
         return "expected eight or nine values"
-    key = _key_of(dtype, state)
+    key = _key_of(guard, dtype, state)
     if key is None or key not in _ACCEPTED:
         weight = [0, 0]  # depth and fields
         complaint = _dtype_complaint(guard, dtype, state, weight)
@@ -90,21 +90,33 @@ def check_dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
         if key is not None and len(_ACCEPTED) < _MOST_ACCEPTED:
             _ACCEPTED.add(key)
         guard.notes["dtype", id(dtype)] = dtype, *weight
+    elif state[3] is not None:
+        guard.notes["dtype", id(dtype)] = dtype, 1, len(state[3])
     del guard.fresh[id(dtype)]
     return None
 
 
 _ACCEPTED: Final[set[tuple[Any, ...]]] = set()
-"""What is known of states that were let through, of dtypes without fields, which many loads have."""
+"""What decides about states that were let through, of dtypes that many loads have."""
 _MOST_ACCEPTED: Final = 1000
+_FEW_FIELDS: Final = 32
 _PARTS: Final = frozenset({int, str, bytes, type(None)})
 
 
-def _key_of(dtype: Any, state: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _key_of(guard: Any, dtype: Any, state: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """All that the answer to a state depends on, where that is a few short values; else None."""
-    if dtype.kind not in "biufcSUmM" or any(part is not None for part in state[2:5]):
-        return None
     parts = state[:8]
+    if state[2] is not None:
+        return None
+    if state[3] is not None:
+        if len(state) != 8 or dtype.type is not numpy_module().void:
+            return None
+        fields = _fields_of(guard, state[3], state[4])
+        if fields is None:
+            return None
+        parts = (*state[:3], *fields, *state[5:])
+    elif state[4] is not None or dtype.kind not in "biufcSUmM":
+        return None
     if len(state) == 9:
         extra = state[8]
         if type(extra) is not tuple or len(extra) != 2 or type(extra[1]) is not tuple:
@@ -115,6 +127,23 @@ def _key_of(dtype: Any, state: tuple[Any, ...]) -> tuple[Any, ...] | None:
     if any(type(part) not in _PARTS for part in parts):  # others may equal them
         return None
     return dtype.str, len(state), *parts
+
+
+def _fields_of(guard: Any, names: Any, fields: Any) -> list[Any] | None:
+    """The same of numbers in a structure: their names, dtypes and places."""
+    if type(names) is not tuple or type(fields) is not dict or len(names) != len(fields):
+        return None
+    if len(names) > _FEW_FIELDS or any(type(key) is not str for key in (*fields, *names)):
+        return None
+    found: list[Any] = []
+    for name in names:
+        field = fields.get(name)
+        if type(field) is not tuple or len(field) != 2 or not _is_used(guard, field[0], [0, 0]):
+            return None
+        if field[0].kind not in "biufc" or field[0].metadata is not None:
+            return None
+        found += name, field[0].str, field[1]
+    return found
 
 
 def _dtype_complaint(

@@ -42,10 +42,8 @@ def check_tree_state(guard: Any, obj: Any, state: Any) -> str | None:
     if not is_data(guard, nodes, "V", 1) or not is_data(guard, values, "f", 3):
         return "nodes or values that are none"
     count = len(nodes)
-    columns = _columns_of(guard, nodes.dtype, _TREE_FIELDS)
-    if columns is None or "threshold" not in nodes.dtype.names:
-        return "nodes that are none"
-    if not all(column[2] for column in columns):
+    columns = _columns_of(guard, nodes.dtype)
+    if columns is None:
         return "nodes that are none"
     if not count or not is_int(state["node_count"], count, count):
         return "another number of nodes"
@@ -53,7 +51,7 @@ def check_tree_state(guard: Any, obj: Any, state: Any) -> str | None:
         return "values that do not fit"
     shape = _shape_in_one_pass(guard, nodes, columns)
     if shape is NotImplemented:
-        shape = shape_of(*(nodes[name] for name in _TREE_FIELDS), nodes["left_child"] == -1)
+        shape = shape_of(*(nodes[name] for name in _INTS), nodes["left_child"] == -1)
     if shape is None:
         return "a node with children that are none"
     depth, least, greatest = shape
@@ -64,19 +62,21 @@ def check_tree_state(guard: Any, obj: Any, state: Any) -> str | None:
     return None
 
 
-_TREE_FIELDS: Final = ("left_child", "right_child", "feature")
+_INTS: Final = ("left_child", "right_child", "feature")
 _DEEPEST: Final = 10_000
 
 
-def _columns_of(guard: Any, dtype: Any, names: tuple[str, ...]) -> Any:
-    """Where fields of ints lie in a record, their sizes, and whether they have signs; or None."""
-    note = "columns", id(dtype), names
+def _columns_of(guard: Any, dtype: Any) -> Any:
+    """Where the ints of a node lie in its record, and their sizes; None for other records."""
+    note = "nodes", id(dtype)
     found = guard.notes.get(note)
     if found is None:
-        fields = [(dtype.fields or {}).get(name) for name in names]
+        fields = dtype.fields or {}
         columns = None
-        if all(field is not None and field[0].kind in "iu" for field in fields):
-            columns = [(field[1], field[0].itemsize, field[0].kind == "i") for field in fields]
+        if "threshold" in fields and all(
+            name in fields and fields[name][0].kind == "i" for name in _INTS
+        ):
+            columns = [(fields[name][1], fields[name][0].itemsize, True) for name in _INTS]
         found = guard.notes[note] = dtype, columns
     return found[1]
 
