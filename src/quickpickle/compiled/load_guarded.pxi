@@ -99,7 +99,7 @@ cdef int guarded_reduce(Loader self) except -1:
     if PyTuple_CheckExact_(args) and may_call(
         self, function, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args), OP_REDUCE
     ):
-        self.copied += cost_of(quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
+        self.copied += self.cost
         kinds = quick_rule(self, function).call
         self.close_window()
         obj = <object>PyObject_Call_(function, args, NULL)
@@ -130,7 +130,7 @@ cdef int guarded_newobj(Loader self) except -1:
     if PyType_Check(cls) and PyTuple_CheckExact_(args) and may_call(
         self, cls, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args), OP_NEWOBJ
     ):
-        self.copied += cost_of(quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
+        self.copied += self.cost
         is_new = quickpickle_is_plainly_made(<PyTypeObject*>cls)
         load_newobj(self)
         if not is_new and Py_REFCNT(self.top[-1]) > 1:
@@ -323,10 +323,16 @@ cdef int guarded_setitems(Loader self, Py_ssize_t height) except -1:
             ask(self).set_items(owner, listed)
             del listed
             return was_asked(self)
-    if not count & 1:
-        weigh(self, height, 2, NULL if is_pending else self.bottom[height - 1])
     p = self.p
-    load_setitems(self, height)
+    # Attributes of an instance get the names that are str, and are hashed as such: nothing to weigh.
+    if is_pending and count and not count & 1:
+        if self.pending[self.pending_count - 1].number >= 0 or not build_at_once(self, height):
+            weigh(self, height, 2, NULL)
+            make_filled(self, height)
+    else:
+        if not count & 1:
+            weigh(self, height, 2, NULL if is_pending else self.bottom[height - 1])
+        load_setitems(self, height)
     if self.p != p:
         # Opcodes that were done as well: TUPLE2, MEMOIZE and BUILD.
         self.copied += OBJECT_SIZE * (count >> 1)

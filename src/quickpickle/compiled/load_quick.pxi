@@ -68,13 +68,19 @@ cdef bint may_call(
     """Whether the Guard lets any such arguments through, and the limits allow a copy of them."""
     cdef QuickRule* rule = quick_rule(self, function)
     cdef int kinds = rule.new if code == OP_NEWOBJ else rule.call if code == OP_REDUCE else 0
-    return (
-        kinds != 0 and not self.has_fresh
+    if (
+        kinds == 0 or self.has_fresh
         # With Placeholders a call that fails may become one.
-        and not (kinds & ANYTHING and (self.has_unfinished or self.missing is not None))
-        and are_quick(self, kinds, args, count)
-        and self.copied + cost_of(args, count) <= self.most_copied
-    )
+        or kinds & ANYTHING and (self.has_unfinished or self.missing is not None)
+    ):
+        return False
+    if count == 0:
+        self.cost = 0
+        return kinds & (ANYTHING | NOTHING | TEXTS) != 0
+    if not are_quick(self, kinds, args, count):
+        return False
+    self.cost = cost_of(args, count)
+    return self.copied + self.cost <= self.most_copied
 
 
 cdef inline bint is_text(PyObject* obj, Py_ssize_t most) noexcept:
@@ -209,7 +215,9 @@ cdef bint is_uuid_number(PyObject* obj) except -1:
 cdef inline Py_ssize_t cost_of_one(PyObject* obj) noexcept:
     """As Guard._charge."""
     cdef PyTypeObject* cls = Py_TYPE(obj)
-    if cls == &PyUnicode_Type:
+    if cls == &PyLong_Type or cls == &PyFloat_Type:
+        return 0
+    elif cls == &PyUnicode_Type:
         return PyUnicode_GET_LENGTH(obj)
     elif cls == &PyBytes_Type or cls == &PyByteArray_Type:
         return Py_SIZE_(obj)

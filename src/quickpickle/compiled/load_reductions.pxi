@@ -191,7 +191,7 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
     if made == NULL:
         return False
     if self.policy is not None:
-        self.copied += cost_of(self.top - count, count)
+        self.copied += self.cost
         self.objects += numbered + 1
     move_on(self, p + 1)
     obj = <object>made
