@@ -19,7 +19,6 @@ cdef extern from "Python.h":
     Py_ssize_t PyDict_GET_SIZE_ "PyDict_GET_SIZE"(object) noexcept
     bint PyObject_IS_GC(PyObject*) noexcept
     Py_ssize_t Py_SIZE_ "Py_SIZE"(PyObject*) noexcept
-    int PyObject_RichCompareBool_ "PyObject_RichCompareBool"(PyObject*, PyObject*, int) except -1
     int Py_LT
     long long LLONG_MIN
 
@@ -46,6 +45,7 @@ cdef object enforcement = None  # the module
 cdef int ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES, LATIN1, DICT
 cdef int EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
 cdef int SCALAR, ARRAY, BUFFER
+cdef Py_ssize_t most_hashes
 
 cdef object last_policy = None  # whose limits these are
 cdef Py_ssize_t last_objects, last_memory, last_depth
@@ -58,9 +58,10 @@ cdef int import_enforcement() except -1:
     global enforcement, ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES
     global SCALAR, ARRAY, BUFFER, itemsize_of
     global RULE_CALL, RULE_NEW, RULE_BUILT, RULE_MADE, RULE_MAY_BE_HELD, RULE_IS_IDLE
-    global takes_nothing, waits_for_state
+    global most_hashes, takes_nothing, waits_for_state
     global LATIN1, DICT, EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
     from ..rules import enforcement as imported
+    from ..rules.policy_costs import MOST_HASHES
     from ..rules.policy_names import Quick, Rule, nothing
     from ..rules.presets.states import wait_for_state
     from ..rules.presets.numpy_dtypes import itemsize_of
@@ -88,6 +89,7 @@ cdef int import_enforcement() except -1:
     RULE_CALL, RULE_NEW, RULE_BUILT, RULE_MADE, RULE_MAY_BE_HELD, RULE_IS_IDLE = map(
         Rule._fields.index, ("call", "new", "built", "made", "may_be_held", "is_idle")
     )
+    most_hashes = MOST_HASHES
     takes_nothing = nothing
     waits_for_state = wait_for_state
     enforcement = imported
@@ -172,8 +174,9 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
         memset(self.quick_rules, 0, QUICK_RULES * sizeof(QuickRule))
     forget_quick_rules(self)
     self.dtype_count = 0
-    self.objects = self.copied = self.offset = 0
+    self.objects = self.copied = self.hashed = self.offset = 0
     self.most_copied = self.most_memory
+    self.most_hashed = most_hashes
     # Each byte is an object at most.
     self.is_counted = self.is_file or (
         self.end - self.p > self.most_objects
@@ -239,6 +242,9 @@ cdef object ask(Loader self):
     if self.copied:
         guard_of(self).copied += self.copied
         self.copied = 0
+    if self.hashed:
+        guard_of(self).hashed += self.hashed
+        self.hashed = 0
     if self.waiting is not None:
         hand_over(self)
     return guard_of(self)
@@ -246,6 +252,7 @@ cdef object ask(Loader self):
 
 cdef int was_asked(Loader self) except -1:
     self.most_copied = self.most_memory - <Py_ssize_t>self.guard.copied
+    self.most_hashed = most_hashes - <Py_ssize_t>self.guard.hashed
     self.has_fresh = PyDict_GET_SIZE_(self.fresh) > 0
     self.has_unfinished = PyDict_GET_SIZE_(self.unfinished) > 0
     self.open_window()

@@ -76,7 +76,7 @@ cdef bint may_call(
         return False
     if count == 0:
         self.cost = 0
-        return kinds & (ANYTHING | NOTHING | TEXTS) != 0
+        return kinds & (ANYTHING | NOTHING | TEXTS) and self.copied <= self.most_copied
     if not are_quick(self, kinds, args, count):
         return False
     self.cost = cost_of(args, count)
@@ -208,7 +208,8 @@ cdef bint is_uuid_number(PyObject* obj) except -1:
         return False
     value = PyLong_AsLongLongAndOverflow(obj, &overflow)
     if overflow > 0:
-        return PyObject_RichCompareBool_(obj, <PyObject*>uuid_limit, Py_LT)
+        answer = <object>PyLong_Type.tp_richcompare(<object>obj, uuid_limit, Py_LT)
+        return answer is True
     return overflow == 0 and value >= 0
 
 

@@ -96,6 +96,7 @@ cdef class Loader:
     cdef bint has_fresh  # dtypes that may get their state: the Guard sees all calls
     cdef bint has_unfinished  # objects wait for their state: it sees those of the user's classes
     cdef Py_ssize_t objects, most_objects, most_memory, copied, most_copied
+    cdef Py_ssize_t hashed, most_hashed  # as `copied`, of the work of hashes
     cdef Py_ssize_t cost  # of the call that may_call() has let through
     cdef Py_ssize_t offset  # of the opcode
     cdef Py_ssize_t base  # how many bytes of this load lie before `start`
