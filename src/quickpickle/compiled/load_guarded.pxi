@@ -1,8 +1,19 @@
 # The opcodes under a policy that call or change something. Those that a QuickRule covers are done
 # here, the Guard is asked for all others. load_policy.pxi says how.
 
+cdef uint8_t is_guarded[256]  # by opcode
+memset(is_guarded, 0, sizeof(is_guarded))
+cdef Py_ssize_t _guarded_code
+for _guarded_code in (
+    OP_APPENDS, OP_SETITEMS, OP_EMPTY_DICT, OP_BUILD, OP_NEWOBJ, OP_REDUCE, OP_SETITEM, OP_APPEND,
+    OP_STACK_GLOBAL, OP_GLOBAL, OP_ADDITEMS, OP_FROZENSET, OP_DICT, OP_NEWOBJ_EX, OP_INST, OP_OBJ,
+    OP_EXT1, OP_EXT2, OP_EXT4, OP_PERSID, OP_BINPERSID, OP_NEXT_BUFFER, OP_READONLY_BUFFER,
+):
+    is_guarded[_guarded_code] = True
+
+
 cdef int load_guarded(Loader self, uint8_t code) except -1:
-    """In the place of load_other."""
+    """In the place of load_other, for these opcodes: all others only make new objects."""
     self.offset = self.base + (self.p - self.start) - 1
     if code == OP_APPENDS:
         return guarded_appends(self, self.pop_mark())
@@ -73,14 +84,10 @@ cdef int load_guarded(Loader self, uint8_t code) except -1:
         need(self, 4)
         self.p += 4
         return guarded_extension(self, <int32_t>quickpickle_load4(self.p - 4))
-    load_other(self, code)
-    if (
-        code == OP_PERSID or code == OP_BINPERSID or code == OP_NEXT_BUFFER
-        or code == OP_READONLY_BUFFER
-    ):
-        self.close_window()
-        is_foreign(self, <object>self.top[-1])
-        self.open_window()
+    load_other(self, code)  # a persistent id or a buffer
+    self.close_window()
+    is_foreign(self, <object>self.top[-1])
+    self.open_window()
     return 0
 
 
