@@ -14,7 +14,7 @@ cdef struct Column:  # integers in a table of records
 cdef int take_column(object given, Column* column, Py_ssize_t itemsize) except -1:
     column.offset, column.size, column.is_signed = given
     if column.offset < 0 or column.size not in (1, 2, 4, 8) or column.offset > itemsize - column.size:
-        raise ValueError
+        raise ValueError("a column outside of its record")
     return 0
 
 
