@@ -51,7 +51,8 @@ def check_tree_state(guard: Any, obj: Any, state: Any) -> str | None:
         return "values that do not fit"
     shape = _shape_in_one_pass(guard, nodes, columns)
     if shape is NotImplemented:
-        shape = shape_of(*(nodes[name] for name in _INTS), nodes["left_child"] == -1)
+        children = nodes["left_child"]
+        shape = shape_of(children, nodes["right_child"], nodes["feature"], children == -1)
     if shape is None:
         return "a node with children that are none"
     depth, least, greatest = shape
