@@ -56,13 +56,13 @@ class Costs:
 
     def weigh(self, keys: Any, target: Any = ()) -> None:
         """Before these are hashed, to be keys of a container: what it would cost."""
-        hashes = self._hashes
-        if hashes is None:
-            hashes = self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
         costs = []
         for key in keys:
             if is_light(key):
                 continue
+            hashes = self._hashes
+            if hashes is None:
+                hashes = self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
             cost, depth = hashes.cost(key)
             if depth > self.policy.limits.depth:
                 self._refuse("depth", f"it hashes what lies {depth} deep in one another")
