@@ -139,6 +139,8 @@ cdef int guarded_newobj(Loader self) except -1:
     ):
         self.copied += self.cost
         is_new = quickpickle_is_plainly_made(<PyTypeObject*>cls)
+        if is_new and PyTuple_GET_SIZE(args) == 0:
+            return make_plainly(self)
         load_newobj(self)
         if not is_new and Py_REFCNT(self.top[-1]) > 1:
             obj = <object>self.top[-1]
@@ -204,8 +206,6 @@ cdef bint build_here(Loader self) except -1:
         return build_array(self, state)
     if self.has_foreign or self.has_fresh or not is_approved(self, cls):
         return False
-    if Py_TYPE(state) == &PyDict_Type and not are_light_keys(state):
-        return False
     if PyTuple_CheckExact_(state):
         cost = cost_of(quickpickle_tuple_items(state), PyTuple_GET_SIZE(state))
     if self.copied + cost > self.most_copied:
@@ -215,8 +215,11 @@ cdef bint build_here(Loader self) except -1:
         is_done = set_fields(self, obj, state)
     elif Py_TYPE(state) == &PyDict_Type:
         is_done = build_from(self, obj, state, False)
-    if is_done:
+    if is_done:  # by names that are str, which cost nothing to hash
         return True
+    if Py_TYPE(state) == &PyDict_Type and not are_light_keys(state):
+        self.copied -= cost
+        return False
     if self.has_foreign or Py_TYPE(obj) != cls or not quickpickle_has_plain_attributes(cls):
         self.copied -= cost
         return False

@@ -19,7 +19,7 @@ cdef extern from "Python.h":
     Py_ssize_t PyDict_GET_SIZE_ "PyDict_GET_SIZE"(object) noexcept
     bint PyObject_IS_GC(PyObject*) noexcept
     Py_ssize_t Py_SIZE_ "Py_SIZE"(PyObject*) noexcept
-    int Py_LT
+    int Py_LT, Py_GE
     long long LLONG_MIN
 
 cdef extern from *:

@@ -202,15 +202,11 @@ cdef bint may_make_date(
 
 
 cdef bint is_uuid_number(PyObject* obj) except -1:
-    cdef int overflow
-    cdef long long value
     if Py_TYPE(obj) != &PyLong_Type:
         return False
-    value = PyLong_AsLongLongAndOverflow(obj, &overflow)
-    if overflow > 0:
-        answer = <object>PyLong_Type.tp_richcompare(<object>obj, uuid_limit, Py_LT)
-        return answer is True
-    return overflow == 0 and value >= 0
+    is_small = PyLong_Type.tp_richcompare(<object>obj, uuid_limit, Py_LT)
+    is_positive = PyLong_Type.tp_richcompare(<object>obj, 0, Py_GE)
+    return is_small is True and is_positive is True
 
 
 cdef inline Py_ssize_t cost_of_one(PyObject* obj) noexcept:
