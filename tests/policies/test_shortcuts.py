@@ -1,4 +1,4 @@
-"""What is decided once, or in compiled code, is decided as it was without that.
+"""Decisions that are made once, or in compiled code, are those that were made without that.
 
 See compiled/load_names.pxi, compiled/load_checked.pxi, compiled/load_tools.pxi and the presets.
 """

@@ -83,7 +83,7 @@ cdef bint newobj_by_check(Loader self) except -1:
         and rule_part(name, RULE_MADE) is waits_for_state
         and quickpickle_is_plainly_made(<PyTypeObject*>cls)
     ):
-        # What such a call makes is new, so nobody has to be asked.
+        # Such a call makes a new object, so nobody has to be asked.
         forget_fresh(self, name)
         load_newobj(self)
         self.close_window()

@@ -347,7 +347,7 @@ class Guard(Costs):
             self.refuse_arguments(known, complaint)
 
     def refuse_arguments(self, known: Known, complaint: str) -> NoReturn:
-        """What the check of a call complains about."""
+        """Refuse a call of which its check complains."""
         self._refuse(
             "arguments",
             f"it calls {known.full} with other arguments: {complaint}",
@@ -455,7 +455,7 @@ class Guard(Costs):
     def names_without_a_meaning(self, cls: type) -> set[str]:
         """Names that neither a class nor a base of it has, as far as they were looked at.
 
-        What earlier loads have found counts while the class has the version that it had then.
+        Those that earlier loads have found count while the class has the version that it had then.
         """
         version = 0 if self.tools is None else self.tools.version_of(cls)
         found = self._meaningless.get(cls)
@@ -497,7 +497,7 @@ class Guard(Costs):
         self.set_state(obj, state)
 
     def refuse_state(self, cls: type, complaint: str) -> NoReturn:
-        """What the check of a state complains about."""
+        """Refuse a state of which its check complains."""
         self._refuse(
             "states",
             f"it gives {article(cls)} a state: {complaint}",

@@ -97,7 +97,7 @@ def check_dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
 
 
 _ACCEPTED: Final[set[tuple[Any, ...]]] = set()
-"""What decides about states that were let through, of dtypes that many loads have."""
+"""All that decides about states that were let through, of dtypes that many loads have."""
 _MOST_ACCEPTED: Final = 1000
 _FEW_FIELDS: Final = 32
 _PARTS: Final = frozenset({int, str, bytes, type(None)})
