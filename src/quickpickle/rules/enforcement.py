@@ -379,9 +379,7 @@ class Guard(Costs):
             self.weigh(args)
             return
         made_by, set_by = self._constructor(cls)
-        complaint = None
-        if made_by is not None:
-            complaint = complaint_of(self, made_by, args, kwargs)
+        complaint = None if made_by is None else complaint_of(self, made_by, args, kwargs)
         if complaint is None and set_by is not None and is_called:
             complaint = complaint_of(self, set_by, args, kwargs)
         if complaint is not None:
