@@ -1,0 +1,292 @@
+"""Decisions that are made once, or in compiled code, are those that were made without that.
+
+See compiled/load_names.pxi, compiled/load_checked.pxi, compiled/load_tools.pxi and the presets.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import random
+import sys
+from collections import defaultdict, deque
+from types import SimpleNamespace
+
+import pytest
+
+from conftest import UNPICKLERS
+from quickpickle import Policy, PolicyError
+from quickpickle.format import opcodes as op
+from quickpickle.rules.presets.states import attributes
+
+from . import listed
+from .attacks import call, number, proto, stack_global, text
+from .test_alike import assert_alike
+from .test_policy import ALL, HERE, here, new
+
+HELD = {"list": [], "dict": {}, "set": set(), "deque": deque(), "defaultdict": defaultdict()}
+
+
+@pytest.fixture
+def tools():
+    pytest.importorskip("quickpickle.compiled.unpickling")
+    from quickpickle.compiled.unpickling import Tools
+
+    return Tools()
+
+
+# --- names
+
+
+def test_a_load_of_a_file_knows_no_names_of_the_last_one(unpickling):
+    policy = ALL.allow(f"{HERE}.the_class")
+    for made in (new("Plain"), call(here("the_class")), new("Plain")):
+        assert unpickling.load(io.BytesIO(proto(4, made)), policy=policy)
+    for _ in range(2):
+        with pytest.raises(PolicyError, match="no listed name"):
+            unpickling.load(io.BytesIO(proto(4, call(call(here("the_class"))))), policy=policy)
+
+
+def test_a_name_of_python_2_stands_for_another_one_below_protocol_3_only(unpickling):
+    args = op.BINFLOAT + bytes(8) + op.BINFLOAT + bytes(8)
+    renamed = op.GLOBAL + b"__builtin__\ncomplex\n" + op.MARK + args + op.TUPLE + op.REDUCE
+    own = op.GLOBAL + b"builtins\ncomplex\n" + op.MARK + args + op.TUPLE + op.REDUCE
+    for _ in range(3):
+        for version, made in ((2, renamed), (2, own), (4, own)):
+            assert unpickling.loads(proto(version, made), policy=Policy.plain()) == 0
+        with pytest.raises(PolicyError, match="__builtin__"):
+            unpickling.loads(proto(4, renamed), policy=Policy.plain())
+        with pytest.raises(PolicyError, match="__builtin__"):
+            unpickling.loads(proto(2, renamed), policy=Policy.plain(), fix_imports=False)
+
+
+def test_an_instance_by_two_names_that_allow_different_things(unpickling, monkeypatch):
+    """Neither name says alone what the object may do; the answer is that of a first load."""
+    monkeypatch.setattr(listed, "again", listed.called, raising=False)
+    policy = Policy().allow(f"{HERE}.called", f"{HERE}.again")
+    for names in (("called", "again"), ("again", "called"), ("again", "again"), ("called",) * 2):
+        data = proto(4, op.MARK + b"".join(call(here(name)) for name in names) + op.TUPLE)
+        for _ in range(2):
+            assert unpickling.loads(data, policy=policy) == (0, 0)
+
+
+def test_names_that_are_found_after_the_guard_was_asked(native_unpickling):
+    """Some names are met before the Guard is asked, some later: it knows all of them."""
+    asked = call(stack_global("fractions:Fraction"), text("1/3")) + op.POP
+    made = [new("Plain") + op.POP, new("Slots") + op.POP, asked]
+    for _ in range(2):
+        for order in ((0, 1, 2), (2, 0, 1), (0, 2, 1)):
+            parts = b"".join(made[i] for i in order)
+            assert_alike(native_unpickling, proto(4, parts + new("Plain")))
+            assert_alike(native_unpickling, proto(4, parts + new("Slots") + op.NONE + op.BUILD))
+            assert_alike(native_unpickling, proto(4, parts + here("Plain") + op.NONE + op.BUILD))
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_containers_that_somebody_else_holds_get_no_items(unpickling, monkeypatch, kind):
+    held = HELD[kind]
+    monkeypatch.setattr(listed, "REGISTRY", held, raising=False)
+    code = {"list": op.APPEND, "deque": op.APPEND, "set": op.ADDITEMS}.get(kind, op.SETITEM)
+    items = {op.ADDITEMS: op.MARK + number(1), op.APPEND: number(1)}.get(code, number(1) * 2)
+    data = proto(4, call(here("registry")) + items + code)
+    for _ in range(2):
+        with pytest.raises(PolicyError) as caught:
+            unpickling.loads(data, policy=ALL)
+        assert caught.value.rule == "objects changed"
+    assert not held
+
+
+def test_items_beside_a_function(native_unpickling):
+    """A function that was found is no container: items of others need no question."""
+    for made in (op.EMPTY_LIST + number(1) + op.APPEND, op.EMPTY_DICT + number(1) * 2 + op.SETITEM):
+        assert_alike(native_unpickling, proto(4, here("called") + made + op.TUPLE2))
+    assert_alike(native_unpickling, proto(4, here("called") + number(1) + op.APPEND))
+    assert_alike(native_unpickling, proto(4, here("called") + number(1) * 2 + op.SETITEM))
+
+
+# --- costs
+
+
+@pytest.mark.costly
+def test_hashes_of_many_containers_count_in_one_sum(native_unpickling):
+    """A tuple of 5,000 is hashed again and again: some 2,000 times are allowed."""
+    long = op.MARK + (op.BININT1 + b"\1") * 5000 + op.TUPLE + op.BINPUT + b"\0"
+    again = op.EMPTY_DICT + op.BINGET + b"\0" + op.NONE + op.SETITEM + op.POP
+    asked = call(stack_global("fractions:Fraction"), text("1/3")) + op.POP
+    for count in (1990, 2010):
+        for parts in (again * count, asked + again * count, again * 500 + asked + again * count):
+            found = assert_alike(native_unpickling, proto(4, long + parts + op.NONE))
+    assert found.rule == "hashing"
+
+
+def test_copies_of_calls_without_arguments(native_unpickling):
+    made = op.MARK + new("Plain") * 3 + text("x" * 300) + op.TUPLE1 + op.TUPLE
+    for memory in range(0, 3000, 50):
+        assert_alike(native_unpickling, proto(4, made), ALL.limit(memory=memory))
+
+
+# --- attributes of a preset's instances
+
+
+class Base:
+    pass
+
+
+class Own(Base):
+    pass
+
+
+def check(guard, name):
+    return attributes(guard, Own(), {name: 1})
+
+
+def test_attributes_are_looked_for_again_when_a_base_changes(tools, monkeypatch):
+    from quickpickle.rules.enforcement import Guard
+
+    for used in (tools, None):
+        guard = Guard(Policy())
+        guard.tools = used
+        for _ in range(2):
+            assert check(guard, "name") is None
+            guard.begin_anew()
+        monkeypatch.setattr(Base, "name", property(lambda self: 1), raising=False)
+        assert check(guard, "name") == "name is no attribute but a part of the class"
+        monkeypatch.undo()
+        guard.begin_anew()
+        assert check(guard, "name") is None
+        assert check(guard, "__init__") is not None
+
+
+def test_names_of_attributes_are_str(tools):
+    class Like(str):
+        __slots__ = ()
+
+    state = {"a": 1, "b": 2}
+    assert tools.are_known(state, {"a", "b", "c"})
+    assert not tools.are_known(state, {"a"})
+    assert not tools.are_known({Like("a"): 1}, {"a"})
+    assert not tools.are_known({1: 1}, {1})
+
+
+# --- arrays, texts and trees
+
+
+def test_states_of_dtypes_that_only_equal_those_seen_before(unpickling):
+    numpy = pytest.importorskip("numpy")
+    policy = Policy.numpy()
+    made = call(stack_global("numpy:dtype"), text("f8"), op.NEWFALSE, op.NEWTRUE)
+    state = numpy.dtype("f8").__reduce__()[2]
+    good = op.MARK + b"".join(pickle.dumps(part, 2)[2:-1] for part in state) + op.TUPLE + op.BUILD
+    for _ in range(2):
+        assert unpickling.loads(proto(4, made + good), policy=policy) == "f8"
+    for i, part in enumerate(state):
+        for other in (float(part) if type(part) is int else 0, True, "x", None):
+            if type(other) is type(part):
+                continue
+            parts = [*state[:i], other, *state[i + 1 :]]
+            bad = b"".join(pickle.dumps(each, 2)[2:-1] for each in parts)
+            with pytest.raises(PolicyError) as caught:
+                unpickling.loads(
+                    proto(4, made + op.MARK + bad + op.TUPLE + op.BUILD), policy=policy
+                )
+            assert caught.value.rule == "states"
+
+
+def test_states_of_structures_that_were_seen_before(unpickling):
+    numpy = pytest.importorskip("numpy")
+    policy = Policy.numpy()
+    fields = [("a", "i4"), ("b", "f8")]
+    data = pickle.dumps(numpy.dtype(fields), 2)
+    for _ in range(3):
+        assert unpickling.loads(data, policy=policy) == fields
+    moved = data.replace(b"K\x04\x86", b"K\x05\x86")  # the end of the record is inside of it
+    assert moved != data
+    with pytest.raises(PolicyError):
+        unpickling.loads(moved, policy=policy)
+
+
+def test_texts_that_count_as_ascii_are_valid():
+    arrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("numpy")
+    from quickpickle.rules.presets.pandas_arrays import is_ascii
+
+    rng = random.Random(0)
+    kinds = {True: 0, False: 0}
+    for _ in range(3000):
+        data = bytes(rng.choice(b"abc\x7f\x80\xc3\xa9") for _ in range(rng.randrange(8)))
+        if rng.random() < 0.7:
+            data = bytes(byte & 0x7F for byte in data)
+        offsets = sorted(rng.randrange(-1, len(data) + 2) for _ in range(rng.randrange(1, 6)))
+        if rng.random() < 0.2:
+            rng.shuffle(offsets)
+        if rng.random() < 0.7:
+            offsets = [min(max(place, 0), len(data)) for place in offsets]
+        length = rng.randrange(len(offsets))
+        places = b"".join(place.to_bytes(4, sys.byteorder, signed=True) for place in offsets)
+        start = rng.randrange(len(offsets) - length)
+        valid = arrow.py_buffer(b"\xff") if rng.random() < 0.1 else None
+        buffers = [valid, arrow.py_buffer(places), arrow.py_buffer(data)]
+        try:
+            array = arrow.Array.from_buffers(arrow.string(), length, buffers, offset=start)
+        except arrow.ArrowInvalid:
+            continue
+        found = is_ascii(array)
+        kinds[found] += 1
+        if found:
+            array.validate(full=True)
+    assert min(kinds.values()) > 300
+
+
+def test_the_shape_of_a_tree_in_one_pass(tools):
+    numpy = pytest.importorskip("numpy")
+    from quickpickle.rules.presets.sklearn_trees import _columns_of, shape_of
+
+    rng = random.Random(0)
+    guard = SimpleNamespace(notes={})
+    kinds = {True: 0, False: 0}
+    for size in ("i8", "i4", "i2", "i1") * 500:
+        dtype = numpy.dtype([(name, size) for name in ("left_child", "right_child", "feature")])
+        dtype = numpy.dtype([("threshold", "f8"), *((name, size) for name in dtype.names)])
+        nodes = make_tree(numpy, rng, dtype)
+        if rng.random() < 0.6:
+            for _ in range(rng.randrange(1, 3)):
+                field = rng.choice(["left_child", "right_child", "feature"])
+                nodes[field][rng.randrange(len(nodes))] = rng.randrange(-2, len(nodes) + 2)
+        left, right, feature = _columns_of(guard, dtype)
+        found = tools.shape_of_tree(nodes, dtype.itemsize, left, right, left, feature)
+        leaves = nodes["left_child"] == -1
+        assert found == shape_of(
+            nodes["left_child"], nodes["right_child"], nodes["feature"], leaves
+        )
+        kinds[found is not None] += 1
+    assert min(kinds.values()) > 300
+
+
+def make_tree(numpy, rng, dtype):
+    """A tree of up to 41 nodes, each with two children behind it or none."""
+    open_, rows, count = [0], {}, 1
+    while open_:
+        node = open_.pop(rng.randrange(len(open_)))
+        if count < 40 and rng.random() < 0.7:
+            # The nodes behind are numbered as they come, so a child is behind its parent.
+            rows[node] = (count, count + 1, rng.randrange(8))
+            open_ += [count, count + 1]
+            count += 2
+        else:
+            rows[node] = (-1, -1, -2)
+    nodes = numpy.zeros(count, dtype)
+    for node, row in rows.items():
+        for field, value in zip(("left_child", "right_child", "feature"), row, strict=True):
+            nodes[field][node] = value
+    return nodes
+
+
+@pytest.mark.skipif(len(UNPICKLERS) < 2, reason="only one implementation")
+def test_columns_outside_of_a_record(tools):
+    for column in ((0, 3, True), (5, 4, True), (-1, 4, True)):
+        with pytest.raises(ValueError, match="outside"):
+            tools.shape_of_tree(bytes(8), 8, column, (0, 4, True), (0, 4, True), (0, 4, True))
+    for given in ((0, 0), "x", None):
+        with pytest.raises((TypeError, ValueError)):
+            tools.shape_of_tree(bytes(8), 8, given, (0, 4, True), (0, 4, True), (0, 4, True))
+    assert tools.shape_of_tree(b"", 8, *[(0, 4, True)] * 4) is None
