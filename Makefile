@@ -87,7 +87,7 @@ endif
 bench-compare:
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1'
-	$(BIN)/python benchmarks/instructions.py $(COMPARE_ARGS) $(BEFORE) $(AFTER)
+	$(BIN)/python benchmarks/instructions.py $(BEFORE) $(AFTER) $(COMPARE_ARGS)
 
 debug:
 	$(MAKE) VENV=build/debug PYTHON=$(DEBUG_PYTHON) build/debug/.installed-test

@@ -1,4 +1,4 @@
-"""What programs hold that is no record: exceptions, log records, generators, a notebook."""
+"""Workloads that are no records: exceptions, log records, generators, a notebook."""
 
 from __future__ import annotations
 

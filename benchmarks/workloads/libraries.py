@@ -1,4 +1,4 @@
-"""What NumPy, pandas, networkx and scikit-learn hold. Each needs its library."""
+"""Objects of NumPy, pandas, networkx and scikit-learn. Each needs its library."""
 
 from __future__ import annotations
 
