@@ -282,12 +282,16 @@ def test_numbers_that_were_put_in_advance(unpickling):
     assert_same_load(unpickling, data + (text("m") + b"\x94") * 4 + b"h\4t.")
 
 
+# From 3.15 on the reference gives another number to what MEMOIZE enters after a gap.
+NUMBERS_ARE_IN_TURN = sys.version_info >= (3, 15)
+
+
 def random_numbers(rng):
     """A pickle whose entries of the memo have numbers in turn, but for some, and are read again."""
     data = b"\x80\x04(" + named("list", "builtins") + b")R"
-    count, known = rng.choice([0, 250]), []
+    count, known = 0 if NUMBERS_ARE_IN_TURN else rng.choice([0, 250]), []
     data += text("first") + b"p%d\n" % count if count else b""
-    often = rng.choice([0, 0, 1, 5])
+    often = 0 if NUMBERS_ARE_IN_TURN else rng.choice([0, 0, 1, 5])
     for _ in range(rng.randrange(2, 40)):
         number = count
         if rng.randrange(10) < often:
