@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import pickle
 import random
 import sys
+from collections import OrderedDict, defaultdict, deque
 from typing import NamedTuple
 
 import pytest
@@ -336,3 +338,29 @@ def test_a_load_within_a_load(unpickling, monkeypatch):
     for _ in range(2):
         made = unpickling.loads(data, policy=ALL)
         assert [type(each.inner) for each in made] == [listed.Other] * 3
+
+
+@pytest.mark.parametrize("end", [b"(K\2K\3e", b"K\2a", b"(K\2K\3u", b"K\2K\3s", b"(K\2\x90"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: deque([1]),
+        lambda: defaultdict(list, a=1),
+        lambda: [1],
+        lambda: {1: 1},
+        OrderedDict,
+        set,
+    ],
+    ids=["deque", "defaultdict", "list", "dict", "OrderedDict", "set"],
+)
+def test_containers_of_others_stay_unchanged(unpickling, make, end):
+    """Those that a persistent id stands for, whose types are heap types on some versions."""
+    obj = make()
+
+    class Sub(unpickling.Unpickler):
+        def persistent_load(self, pid):
+            return obj
+
+    with pytest.raises(PolicyError):
+        Sub(io.BytesIO(b"\x80\x04K\1Q" + end + b"."), policy=Policy.plain()).load()
+    assert obj == make()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import pickle
 import random
@@ -149,6 +150,8 @@ def test_damaged_pickles(monkeypatch, seed):
     for module in UNPICKLERS.values():
         with pytest.raises(PolicyError):
             module.loads(b"ca\nb\n.", policy=policy)  # what it imports itself
+    for codec in ("unicode_escape", "raw_unicode_escape"):  # of STRING and UNICODE
+        codecs.lookup(codec)
     before = snapshot()
     outcomes: Counter[str] = Counter()
     for data in damaged(3000, seed):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import subprocess
@@ -14,9 +15,11 @@ import textwrap
 
 import pytest
 
-from conftest import IMPLEMENTATIONS
+from conftest import IMPLEMENTATIONS, UNPICKLERS
 from differential import only_cpython
+from quickpickle.pickling import pickler as pickler_module
 from quickpickle.pickling import scalars as atoms
+from quickpickle.unpickling import unpickler as unpickler_module
 from stress import threads
 
 ROUNDS = 60
@@ -28,6 +31,28 @@ def test_many_threads(implementation, scenario):
     counts = threads.run(implementation, scenario, rounds=ROUNDS)
     assert len(counts) == threads.THREADS
     assert all(count > 0 for count in counts)
+
+
+class Ending(dict):
+    """Another thread's run has ended right after it was seen."""
+
+    def setdefault(self, key, token):
+        return None
+
+    def __contains__(self, key):
+        return True
+
+
+def test_a_run_that_ends_while_another_is_refused():
+    """Of the pure implementation: between two steps of one thread another one may do anything."""
+    pickler = IMPLEMENTATIONS["python"].Pickler(io.BytesIO())
+    pickler_module._get_state(pickler).running = Ending()
+    with pytest.raises(RuntimeError, match="already used"):
+        pickler.dump(1)
+    unpickler = UNPICKLERS["python"].Unpickler(io.BytesIO(b"N."))
+    unpickler_module._get_state(unpickler).running = Ending()
+    with pytest.raises(RuntimeError, match="already used"):
+        unpickler.load()
 
 
 def test_a_bytearray_that_grows_while_it_is_written(monkeypatch):

@@ -203,9 +203,10 @@ cdef inline bint is_plain_name(str name):
 
     A dot leads into a class; what modules have beside their dict begins and ends with underscores.
     """
+    cdef bint is_private = bool(name) and name[0] == "_"  # the calls take longer
     return (
         "." not in name
-        and not (name.startswith("__") and name.endswith("__"))
+        and not (is_private and name.startswith("__") and name.endswith("__"))
         and name != "<locals>"
     )
 

@@ -24,7 +24,7 @@ from ..rules import loading, loading_errors, loading_plans, objects
 from ..rules.memo_proxy import UnpicklerMemoProxy, read_unpickler_memo
 from ..rules.options import check_text
 from ..rules.tracebacks import make_public
-from ..rules.versions import PY313, PY314
+from ..rules.versions import BINSTRING_IS_SIGNED, FRAMES_ARE_CHECKED, PY313
 
 # All of these take and give borrowed references, as C does, but for those that are said to give a
 # new one.

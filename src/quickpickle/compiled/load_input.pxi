@@ -129,9 +129,9 @@ cdef int read_more(Loader self, uint64_t count) except -1:
 
 
 cdef int leave_frame(Loader self) except -1:
-    """In a frame `end` is that of the frame, from 3.14 on, and where a BytesIO shows its bytes.
+    """In a frame `end` is that of the frame where frames are checked, or a BytesIO shows its bytes.
 
-    From 3.14 on no opcode may go on behind it; before, it goes on there, as in drop_rest().
+    Where they are checked no opcode may go on behind it; else it goes on there, as in drop_rest().
     """
     if self.frame_end != NULL:
         if self.p < self.frame_end:

@@ -102,7 +102,7 @@ cdef int load_other(Loader self, uint8_t code) except -1:
         self.p += 1
         return load_counted_string(self, self.p[-1])
     elif code == OP_BINSTRING:
-        if not PY314:
+        if not binstring_is_signed:
             return load_counted_string(self, short_count(self, "BINSTRING"))
         need(self, 4)
         self.p += 4
@@ -198,7 +198,8 @@ cdef int load_proto(Loader self) except -1:
     return 0
 
 
-cdef bint frames_are_checked = PY314
+cdef bint frames_are_checked = FRAMES_ARE_CHECKED
+cdef bint binstring_is_signed = BINSTRING_IS_SIGNED
 
 
 cdef int load_frame(Loader self) except -1:
@@ -212,7 +213,7 @@ cdef int load_frame(Loader self) except -1:
         raise self.fault().too_large("FRAME")
     need(self, count)
     self.known = self.base + (self.p - self.start)
-    # Up to 3.13 a frame may lie in another one.
+    # Where frames are not checked, one may lie in another.
     if (frames_are_checked or self.in_place) and self.p >= self.frame_end:
         leave_frame(self)
         if self.in_place:

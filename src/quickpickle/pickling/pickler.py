@@ -253,11 +253,19 @@ class Pickler(_Stateful):
                         raise already_used()
                     _dump_once(self, state, obj)
                 finally:
-                    if "dump" in running and running["dump"] is token:
-                        del running["dump"]
+                    if "dump" in running:
+                        try:
+                            if running["dump"] is token:
+                                del running["dump"]
+                        except KeyError:  # another thread has just ended its own
+                            pass
             finally:
-                if "dump" in running and running["dump"] is token:
-                    del running["dump"]
+                if "dump" in running:
+                    try:
+                        if running["dump"] is token:
+                            del running["dump"]
+                    except KeyError:  # another thread has just ended its own
+                        pass
         except BaseException as error:
             drop_frames(error)
             raise

@@ -34,3 +34,22 @@ def _list_size_is_checked() -> bool:
 
 
 LIST_SIZE_IS_CHECKED: Final = _list_size_is_checked()
+
+
+def _refuses(data: bytes, word: str) -> bool:
+    """Whether the interpreter's own unpickler refuses damaged data, with this word in its error."""
+    if sys.implementation.name != "cpython":
+        return PY314  # there is no such unpickler
+    try:
+        pickle.loads(data)
+    except pickle.UnpicklingError as error:
+        return word in str(error)
+    return False
+
+
+# These came with 3.14, and with patch releases of older versions: 3.13.15 has them, 3.13.0 has not.
+# The first is a frame within a frame.
+FRAMES_ARE_CHECKED: Final = _refuses(
+    b"\x80\x04\x95\x0c\0\0\0\0\0\0\0\x95\x02\0\0\0\0\0\0\0K\x01.", "frame"
+)
+BINSTRING_IS_SIGNED: Final = _refuses(b"T\xff\xff\xff\xff.", "negative")

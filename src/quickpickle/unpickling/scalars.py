@@ -18,7 +18,7 @@ from ..rules.loading import (
     readonly_buffer,
 )
 from ..rules.loading_errors import negative_count, too_large
-from ..rules.versions import PY314
+from ..rules.versions import BINSTRING_IS_SIGNED
 from .stream import Stream
 
 _unpack_int: Final = Struct("<i").unpack_from
@@ -207,8 +207,8 @@ def load_string(stream: Stream) -> None:
 
 
 def load_binstring(stream: Stream) -> None:
-    signed = PY314
-    count = _signed_count4(stream, "BINSTRING") if signed else _count4(stream, "BINSTRING")
+    read = _signed_count4 if BINSTRING_IS_SIGNED else _count4
+    count = read(stream, "BINSTRING")
     data = _text(stream, count)
     stream.stack.append(decode_string(data, stream.encoding, stream.errors))
 

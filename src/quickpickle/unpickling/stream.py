@@ -26,7 +26,7 @@ from ..rules.loading_errors import (
     unexpected_mark_found,
 )
 from ..rules.mapping import LEAST_MAPPED, Mapping
-from ..rules.versions import PY314
+from ..rules.versions import FRAMES_ARE_CHECKED
 
 if TYPE_CHECKING:
     from ..rules.missing import Missing
@@ -313,11 +313,11 @@ class Stream:
         if count > self.size - self.pos:
             self.pos = self.fill(count)
         self.known = self.base + self.pos
-        if PY314:
+        if FRAMES_ARE_CHECKED:
             self.frame_end = self.size = self.pos + count
 
     def _leave_frame(self) -> None:
-        """Note that the frame is over; from 3.14 on an opcode must not go on behind it."""
+        """The frame is over; where frames are checked, an opcode must not go on behind it."""
         if self.pos < self.frame_end:
             raise frame_exhausted()
         self.frame_end = 0

@@ -189,11 +189,19 @@ class Unpickler(_Stateful):
                         raise already_used()
                     return _load(self, state.stream)
                 finally:
-                    if "load" in running and running["load"] is token:
-                        del running["load"]
+                    if "load" in running:
+                        try:
+                            if running["load"] is token:
+                                del running["load"]
+                        except KeyError:  # another thread has just ended its own
+                            pass
             finally:
-                if "load" in running and running["load"] is token:
-                    del running["load"]
+                if "load" in running:
+                    try:
+                        if running["load"] is token:
+                            del running["load"]
+                    except KeyError:  # another thread has just ended its own
+                        pass
         except BaseException as error:
             drop_frames(error)
             raise
