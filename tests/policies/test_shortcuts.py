@@ -22,7 +22,7 @@ from quickpickle.rules.presets.states import attributes
 from . import listed
 from .attacks import call, number, proto, stack_global, text
 from .test_alike import assert_alike
-from .test_policy import ALL, HERE, here, new
+from .test_policy import ALL, HERE, here, new, state
 
 HELD = {"list": [], "dict": {}, "set": set(), "deque": deque(), "defaultdict": defaultdict()}
 
@@ -104,7 +104,77 @@ def test_items_beside_a_function(native_unpickling):
     assert_alike(native_unpickling, proto(4, here("called") + number(1) * 2 + op.SETITEM))
 
 
+def test_a_hook_gives_an_object_another_name_in_a_later_load(unpickling):
+    """The name that an earlier load has found it by allows more: it does not count alone."""
+
+    class Hooked(unpickling.Unpickler):
+        pass
+
+    named = proto(4, new("Plain"))
+    renamed = proto(4, stack_global("uuid:UUID"), op.EMPTY_TUPLE, op.NEWOBJ, state(x=number(1)))
+    for order in (named + named + renamed + op.BUILD, named + renamed + op.BUILD):
+        data = order.replace(op.STOP + op.BUILD, op.BUILD + op.STOP)
+        unpickler = Hooked(io.BytesIO(data), policy=ALL)
+        for _ in range(order.count(named)):
+            assert type(unpickler.load()) is listed.Plain
+        unpickler.find_class = lambda module, name: listed.Plain
+        with pytest.raises(PolicyError) as caught:
+            unpickler.load()
+        assert caught.value.rule == "states"
+
+
+def test_names_of_another_policy_end_before_a_load(unpickling):
+    """Their end may run a load under a third policy, whose limits are not those of this load."""
+    found = []
+
+    class Callable:
+        def __del__(self):
+            found.append(unpickling.loads(proto(4, op.NONE), policy=Policy.plain()))
+
+    listed.ending = Callable()
+    data = proto(4, here("ending"), op.POP, op.NONE)
+    assert unpickling.loads(data, policy=Policy().allow(f"{HERE}.ending")) is None
+    del listed.ending
+    with pytest.raises(PolicyError, match="more than 5 objects"):
+        unpickling.loads(pickle.dumps([*range(9)]), policy=Policy.plain().limit(objects=5))
+    assert found == [None]
+
+
 # --- costs
+
+
+KEPT = op.BINBYTES + (5000).to_bytes(4, "little") + bytes(5000) + op.BINPUT + b"\0"
+
+
+@pytest.mark.costly
+def test_copies_of_calls_before_a_state_that_a_preset_checks(native_unpickling):
+    numpy = pytest.importorskip("numpy")
+    # Calls that need no question, and the state of an array that does.
+    copies = call(stack_global("builtins:bytearray"), op.BINGET + b"\0") * 10
+    array = pickle.dumps(numpy.array(["x" * 50] * 20), 4)[2:-1].replace(op.MEMOIZE, b"")
+    array = array[array.index(b"\x8c") :]
+    data = proto(4, op.MARK, KEPT, copies, array, op.TUPLE)
+    limits = range(48_000, 60_000, 100)
+    rules = {
+        getattr(assert_alike(native_unpickling, data, made), "rule", None)
+        for made in (Policy.numpy().limit(memory=memory) for memory in limits)
+    }
+    assert rules == {"memory", None}
+
+
+@pytest.mark.costly
+def test_copies_of_calls_whose_results_somebody_holds(native_unpickling, monkeypatch):
+    def held(data):
+        return listed.SINGLE
+
+    held.__module__, held.__qualname__ = HERE, "held"
+    monkeypatch.setattr(listed, "held", held, raising=False)
+    copies = call(here("held"), op.BINGET + b"\0") * 10
+    data = proto(4, op.MARK, KEPT, copies, op.TUPLE)
+    limits = range(40_000, 60_000, 500)
+    policy = ALL.allow(f"{HERE}.held")
+    found = [assert_alike(native_unpickling, data, policy.limit(memory=most)) for most in limits]
+    assert {getattr(each, "rule", None) for each in found} == {"memory", None}
 
 
 @pytest.mark.costly

@@ -63,3 +63,12 @@ cdef int add_name(Names names, object module, object name, Name new) except -1:
     of_module[name] = new
     names.count += 1
     return 0
+
+
+cdef int share_name(Names names, object obj) except -1:
+    """A hook has found an object: its own name alone no longer says what it may do."""
+    cdef Name known = names.by_address.get(<size_t><PyObject*>obj)
+    if known is not None:
+        known.is_shared = True
+        known.version = 0
+    return 0

@@ -110,9 +110,6 @@ cdef int use_policy(Loader self, object policy) except -1:
     self.policy = policy
     self.guard = None
     self.load = self.rules = next_number()
-    self.names, spare_names = spare_names, None
-    if self.names is None or self.names.policy is not policy:
-        self.names = Names(policy)
     self.is_hooked = self.has_foreign = self.has_foreign_containers = False
     self.has_fresh = self.has_unfinished = False
     self.most_objects = last_objects
@@ -120,6 +117,10 @@ cdef int use_policy(Loader self, object policy) except -1:
     self.may_hash_tuples = last_depth > 0
     if last_has_renames:
         use_renames(self, None, policy)
+    # Last: the end of other names may run a load under another policy.
+    self.names, spare_names = spare_names, None
+    if self.names is None or self.names.policy is not policy:
+        self.names = Names(policy)
     return 0
 
 
@@ -241,9 +242,11 @@ cdef object ask(Loader self):
     self.close_window()
     if self.copied:
         guard_of(self).copied += self.copied
+        self.most_copied -= self.copied
         self.copied = 0
     if self.hashed:
         guard_of(self).hashed += self.hashed
+        self.most_hashed -= self.hashed
         self.hashed = 0
     if self.waiting is not None:
         hand_over(self)
@@ -359,6 +362,7 @@ cdef object approve(Loader self, object module, object name, object found):
     if not PyType_Check(<PyObject*>obj):
         may_be_foreign(self, obj)
     if self.is_hooked:
+        share_name(self.names, obj)
         forget_quick_rules(self)  # an object with two names may do what both may
     elif self.missing is None and is_own_name(self, module, name):
         remember_name(self, module, name, obj)
