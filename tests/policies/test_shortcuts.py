@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import random
 import sys
 from collections import defaultdict, deque
@@ -143,23 +144,23 @@ def test_names_of_another_policy_end_before_a_load(unpickling):
 # --- costs
 
 
-KEPT = op.BINBYTES + (5000).to_bytes(4, "little") + bytes(5000) + op.BINPUT + b"\0"
+KEPT = op.BINBYTES + (5000).to_bytes(4, "little") + bytes(5000) + op.BINPUT + b"\xc8" + op.POP
+KEPT_ARGS = op.BINGET + b"\xc8"
 
 
 @pytest.mark.costly
 def test_copies_of_calls_before_a_state_that_a_preset_checks(native_unpickling):
     numpy = pytest.importorskip("numpy")
-    # Calls that need no question, and the state of an array that does.
-    copies = call(stack_global("builtins:bytearray"), op.BINGET + b"\0") * 10
-    array = pickle.dumps(numpy.array(["x" * 50] * 20), 4)[2:-1].replace(op.MEMOIZE, b"")
-    array = array[array.index(b"\x8c") :]
-    data = proto(4, op.MARK, KEPT, copies, array, op.TUPLE)
-    limits = range(48_000, 60_000, 100)
-    rules = {
-        getattr(assert_alike(native_unpickling, data, made), "rule", None)
-        for made in (Policy.numpy().limit(memory=memory) for memory in limits)
-    }
-    assert rules == {"memory", None}
+    array = numpy.array(["x" * 50] * 20)
+    data = pickle.dumps([array.dtype, array], 2)
+    # Calls that need no question, behind the dtype; then comes a state that does.
+    place = next(at for code, _, at in pickletools.genops(data) if code.name == "BUILD") + 1
+    copies = KEPT + call(stack_global("builtins:bytearray"), KEPT_ARGS) * 10
+    data = data[:place] + copies + data[place:]
+    limits = range(48_000, 68_000, 200)
+    policies = [Policy.numpy().limit(memory=memory) for memory in limits]
+    found = [assert_alike(native_unpickling, data, policy) for policy in policies]
+    assert {getattr(each, "rule", None) for each in found} == {"memory", None}
 
 
 @pytest.mark.costly
@@ -169,7 +170,7 @@ def test_copies_of_calls_whose_results_somebody_holds(native_unpickling, monkeyp
 
     held.__module__, held.__qualname__ = HERE, "held"
     monkeypatch.setattr(listed, "held", held, raising=False)
-    copies = call(here("held"), op.BINGET + b"\0") * 10
+    copies = call(here("held"), KEPT_ARGS) * 10
     data = proto(4, op.MARK, KEPT, copies, op.TUPLE)
     limits = range(40_000, 60_000, 500)
     policy = ALL.allow(f"{HERE}.held")
