@@ -10,7 +10,7 @@ import pickle
 import pickletools
 import random
 import sys
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from types import SimpleNamespace
 
 import pytest
@@ -26,6 +26,7 @@ from .test_alike import assert_alike
 from .test_policy import ALL, HERE, here, new, state
 
 HELD = {"list": [], "dict": {}, "set": set(), "deque": deque(), "defaultdict": defaultdict()}
+HELD["OrderedDict"] = OrderedDict()
 
 
 @pytest.fixture
@@ -105,6 +106,189 @@ def test_items_beside_a_function(native_unpickling):
     assert_alike(native_unpickling, proto(4, here("called") + number(1) * 2 + op.SETITEM))
 
 
+def test_a_name_that_leads_to_another_object_is_decided_again(unpickling, monkeypatch):
+    policy = Policy().allow(f"{HERE}.Plain")
+    data = proto(4, here("Plain"))
+    for _ in range(2):
+        assert unpickling.loads(data, policy=policy) is listed.Plain
+    monkeypatch.setattr(listed, "Plain", listed.Other)
+    with pytest.raises(PolicyError, match=r"leads to .*Other, which is not listed"):
+        unpickling.loads(data, policy=policy)
+    monkeypatch.undo()
+    assert unpickling.loads(data, policy=policy) is listed.Plain
+
+
+class Changing(list):
+    __module__, __qualname__ = HERE, "Changing"
+
+    def __new__(cls, *args):
+        return super().__new__(cls)
+
+    def __init__(self, *args):
+        super().__init__()
+
+
+def test_calls_of_a_class_that_has_changed_are_decided_again(unpickling, monkeypatch):
+    """Without a method of its own the arguments go to one of C, which checks look at."""
+    monkeypatch.setattr(listed, "Changing", Changing, raising=False)
+    policy = Policy().allow(f"{HERE}.Changing")
+    data = proto(4, call(here("Changing"), text("abc")))
+    for _ in range(2):
+        assert unpickling.loads(data, policy=policy) == []
+    monkeypatch.delattr(Changing, "__init__")
+    for _ in range(2):
+        with pytest.raises(PolicyError) as caught:
+            unpickling.loads(data, policy=policy)
+        assert caught.value.rule == "arguments"
+    monkeypatch.undo()
+
+
+def test_the_guard_is_told_of_names_that_were_found_before(unpickling):
+    policy = Policy.plain().allow(f"{HERE}.*")
+    instance = op.MARK + here("Plain") + op.OBJ
+    factory = call(stack_global("collections:defaultdict"), here("List"))
+    for _ in range(3):
+        assert type(unpickling.loads(proto(4, instance), policy=policy)) is listed.Plain
+        made = unpickling.loads(proto(4, factory), policy=policy)
+        assert made.default_factory is listed.List
+        with pytest.raises(PolicyError) as caught:
+            unpickling.loads(proto(4, here("Plain"), op.NONE, op.BUILD), policy=policy)
+        assert caught.value.rule == "objects changed"
+
+
+def test_an_instance_with_a_name_stays_as_it_is(unpickling):
+    policy = ALL.allow(f"{HERE}.DEFAULT")
+    data = proto(4, here("Plain"), op.POP, here("DEFAULT"), state(x=number(1)), op.BUILD)
+    for _ in range(3):
+        assert unpickling.loads(proto(4, here("DEFAULT")), policy=policy) is listed.DEFAULT
+        with pytest.raises(PolicyError) as caught:
+            unpickling.loads(data, policy=policy)
+        assert caught.value.rule == "objects changed"
+    assert not vars(listed.DEFAULT)
+
+
+def test_a_dict_that_other_code_sees_before_it_has_its_items(unpickling, monkeypatch):
+    """A hash looks at the memo, which makes the dict while its keys are weighed."""
+    seen = []
+
+    class Key:
+        __module__, __qualname__ = HERE, "Key"
+
+        def __hash__(self):
+            if not seen:
+                seen.append(unpickler.memo.copy()[200])
+            return 1
+
+    monkeypatch.setattr(listed, "Key", Key, raising=False)
+    keys = b"".join(here("Key") + op.EMPTY_TUPLE + op.NEWOBJ + number(i) for i in range(300))
+    made = op.EMPTY_DICT + op.BINPUT + b"\xc8" + op.MARK + keys + op.SETITEMS
+    unpickler = unpickling.Unpickler(io.BytesIO(proto(4, made)), policy=ALL.allow(f"{HERE}.Key"))
+    found = unpickler.load()
+    assert found is seen[0]
+    assert [*found.values()] == [*range(300)]
+
+
+# --- checks of presets
+
+
+ESTIMATOR = "sklearn.tree._classes:DecisionTreeClassifier"
+
+
+def refused_alike(native, *parts, policy=None):
+    """The rule by which both refuse, in the first load and in those that follow."""
+    policy = Policy.sklearn() | ALL.allow(f"{HERE}.called") if policy is None else policy
+    data = proto(4, *parts)
+    return {getattr(assert_alike(native, data, policy), "rule", None) for _ in range(3)}
+
+
+def test_estimators_wait_for_their_states(native_unpickling):
+    version = text(pytest.importorskip("sklearn").__version__)
+    made = stack_global(ESTIMATOR) + op.EMPTY_TUPLE + op.NEWOBJ
+    assert refused_alike(native_unpickling, made) == {"states"}
+    assert refused_alike(native_unpickling, made, op.NONE, op.TUPLE2) == {"states"}
+    assert refused_alike(native_unpickling, call(here("called"), made)) == {"arguments"}
+    args = number(1) + op.TUPLE1
+    assert refused_alike(native_unpickling, stack_global(ESTIMATOR), args, op.NEWOBJ) == {
+        "arguments"
+    }
+    method = made + state(fit=number(1)) + op.BUILD
+    assert refused_alike(native_unpickling, method) == {"states"}
+    given = made + state(_sklearn_version=version) + op.BUILD
+    assert refused_alike(native_unpickling, given + state(b=number(1)) + op.BUILD) == {"states"}
+    array = call(
+        stack_global("numpy._core.multiarray:_reconstruct"),
+        stack_global("numpy:ndarray"), number(0) + op.TUPLE1, op.SHORT_BINBYTES + b"\1b",
+    )  # fmt: skip
+    assert refused_alike(native_unpickling, op.MARK, array, made, op.TUPLE) == {"states"}
+
+
+def test_dtypes_are_in_use_when_something_else_was_done(native_unpickling):
+    """A dtype gets its state at once: a call, an instance and a state end that."""
+    numpy = pytest.importorskip("numpy")
+    version = text(pytest.importorskip("sklearn").__version__)
+    dtype = call(stack_global("numpy:dtype"), text("f8"), op.NEWFALSE, op.NEWTRUE)
+    parts = b"".join(pickle.dumps(part, 2)[2:-1] for part in numpy.dtype("f8").__reduce__()[2])
+    build = op.MARK + parts + op.TUPLE + op.BUILD
+    estimator = stack_global(ESTIMATOR) + op.EMPTY_TUPLE + op.NEWOBJ
+    given = state(_sklearn_version=version) + op.BUILD
+    fraction = call(stack_global("fractions:Fraction"), text("1/3")) + op.POP
+    assert refused_alike(native_unpickling, dtype, build) == {None}
+    assert refused_alike(native_unpickling, dtype, fraction, build) == {"states"}
+    kept = estimator + op.BINPUT + b"\0" + op.POP
+    late = op.BINGET + b"\0" + given + op.POP
+    # Both are refused at the state of the dtype: nothing waits for its state any more.
+    assert refused_alike(native_unpickling, kept, dtype, late, build) == {"states"}
+    assert refused_alike(native_unpickling, dtype, kept, build, late) == {"states"}
+
+
+def test_estimators_of_somebody_else_stay_as_they_are(unpickling):
+    pytest.importorskip("sklearn")
+    from sklearn.tree import DecisionTreeClassifier
+
+    held = DecisionTreeClassifier()
+    known = vars(held).copy()
+
+    class Persistent(unpickling.Unpickler):
+        def persistent_load(self, pid):
+            return held
+
+    build = op.NONE + op.BINPERSID + state(a=number(1)) + op.BUILD
+    data = proto(4, stack_global(ESTIMATOR), op.POP, build)
+    with pytest.raises(PolicyError) as caught:
+        Persistent(io.BytesIO(data), policy=Policy.sklearn()).load()
+    assert caught.value.rule == "objects changed"
+    assert vars(held) == known
+
+
+def test_what_a_call_of_a_preset_returns_may_be_held(native_unpickling):
+    pytest.importorskip("numpy")
+    held = call(stack_global("numpy.ma.core:MaskedConstant"))
+    rules = refused_alike(native_unpickling, held, op.NONE, op.BUILD, policy=Policy.numpy())
+    assert rules == {"objects changed"}
+
+
+def test_what_a_call_of_a_listed_function_returns_may_be_held(native_unpickling):
+    for held in (here("Single") + op.POP + call(here("single")), new("Single")):
+        rules = refused_alike(native_unpickling, held, state(x=number(1)), op.BUILD, policy=ALL)
+        assert rules == {"objects changed"}
+
+
+def test_a_state_that_the_pickle_keeps(unpickling):
+    """The list of its trees is not the one that the pickle may change later."""
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    forest = ensemble.RandomForestClassifier(2, max_depth=1).fit([[0.0], [1.0]] * 4, [0, 1] * 4)
+    data = pickle.dumps(forest, 4)
+    assert data.endswith(op.BUILD + op.STOP)
+    number_ = (100_000).to_bytes(4, "little")
+    kept = op.LONG_BINPUT + number_ + op.BUILD + op.LONG_BINGET + number_ + op.TUPLE2 + op.STOP
+    # No frames, as their sizes change.
+    parts = [(code.name, place) for code, _, place in pickletools.genops(data)]
+    start = next(place + 9 for name, place in parts if name == "FRAME")
+    found, given = unpickling.loads(proto(4, data[start:-2] + kept)[:-1], policy=Policy.sklearn())
+    assert type(found.estimators_) is type(given["estimators_"]) is list
+    assert found.estimators_ is not given["estimators_"]
+
+
 def test_a_hook_gives_an_object_another_name_in_a_later_load(unpickling):
     """The name that an earlier load has found it by allows more: it does not count alone."""
 
@@ -164,6 +348,23 @@ def test_copies_of_calls_before_a_state_that_a_preset_checks(native_unpickling):
 
 
 @pytest.mark.costly
+def test_copies_of_namedtuples(native_unpickling):
+    args = KEPT_ARGS * 2 + op.TUPLE2
+    pairs = {
+        "at once": (here("Point") + args + op.NEWOBJ) * 10,
+        "of a tuple": args
+        + op.BINPUT
+        + b"\0"
+        + (here("Point") + op.BINGET + b"\0" + op.NEWOBJ) * 10,
+    }
+    for made in pairs.values():
+        data = proto(4, op.MARK, KEPT.replace(op.BINBYTES, op.BINUNICODE, 1), made, op.TUPLE)
+        limits = range(80_000, 120_000, 1000)
+        found = [assert_alike(native_unpickling, data, ALL.limit(memory=most)) for most in limits]
+        assert {getattr(each, "rule", None) for each in found} == {"memory", None}
+
+
+@pytest.mark.costly
 def test_copies_of_calls_whose_results_somebody_holds(native_unpickling, monkeypatch):
     def held(data):
         return listed.SINGLE
@@ -188,6 +389,16 @@ def test_hashes_of_many_containers_count_in_one_sum(native_unpickling):
         for parts in (again * count, asked + again * count, again * 500 + asked + again * count):
             found = assert_alike(native_unpickling, proto(4, long + parts + op.NONE))
     assert found.rule == "hashing"
+
+
+@pytest.mark.costly
+def test_hashes_of_states_that_are_no_names(native_unpickling):
+    long = op.MARK + (op.BININT1 + b"\1") * 5000 + op.TUPLE
+    kept = op.EMPTY_DICT + long + op.NONE + op.SETITEM + op.BINPUT + b"\0"
+    again = new("Plain") + op.BINGET + b"\0" + op.BUILD + op.POP
+    for count, rule in ((1990, None), (2010, "hashing")):
+        found = assert_alike(native_unpickling, proto(4, kept, again * count))
+        assert getattr(found, "rule", None) == rule
 
 
 def test_copies_of_calls_without_arguments(native_unpickling):
@@ -276,6 +487,109 @@ def test_states_of_structures_that_were_seen_before(unpickling):
         unpickling.loads(moved, policy=policy)
 
 
+def dtype_of(kind, *parts):
+    made = call(stack_global("numpy:dtype"), text(kind), op.NEWFALSE, op.NEWTRUE)
+    given = b"".join(pickle.dumps(part, 2)[2:-1] for part in parts)
+    return proto(4, made, op.MARK, given, op.TUPLE, op.BUILD)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (("U5", 3, "<", None, None, None, 20, 4, 8), ("U9", 3, "<", None, None, None, 20, 4, 8)),
+        (
+            ("f8", 3, "<", None, None, None, -1, -1, 0),
+            ("f8", 3, "<", None, None, None, -1, -1, 0, (None, ())),
+        ),
+        (
+            ("M8", 4, "<", None, None, None, -1, -1, 0, (None, (b"D", 1, 1, 1))),
+            ("M8", 4, "<", None, None, None, -1, -1, 0, (None, (b"Q", 1, 1, 1))),
+        ),
+        (
+            ("M8", 4, "<", None, None, None, -1, -1, 0, (None, (b"D", 1, 1, 1))),
+            ("M8", 4, "<", None, None, None, -1, -1, 0, ({"a": 1}, (b"D", 1, 1, 1))),
+        ),
+    ],
+)
+def test_states_of_dtypes_that_differ_from_those_seen_before(unpickling, good, bad):
+    pytest.importorskip("numpy")
+    policy = Policy.numpy()
+    for _ in range(2):
+        unpickling.loads(dtype_of(*good), policy=policy)
+    with pytest.raises(PolicyError) as caught:
+        unpickling.loads(dtype_of(*bad), policy=policy)
+    assert caught.value.rule == "states"
+
+
+def check_structure(numpy, dtype, names, fields, *others):
+    from quickpickle.rules.enforcement import Guard
+    from quickpickle.rules.presets.numpy_dtypes import check_dtype_state
+
+    guard = Guard(Policy.numpy())
+    made = numpy.dtype(dtype, copy=True)
+    guard.fresh[id(made)] = made
+    return check_dtype_state(guard, made, (3, "|", None, names, fields, *others))
+
+
+def test_states_of_structures_that_differ_from_those_seen_before():
+    numpy = pytest.importorskip("numpy")
+    i4, f4 = numpy.dtype("i4"), numpy.dtype("f4")
+    fields = {"a": (i4, 0), "b": (f4, 4)}
+    good = "V8", ("a", "b"), fields, 8, 1, 16
+    for _ in range(2):
+        assert check_structure(numpy, *good) is None
+    swapped = {"a": (f4, 0), "b": (i4, 4)}
+    assert check_structure(numpy, "V8", ("a", "b"), swapped, 8, 1, 16) is None
+    for names, other, *others in (
+        (("a", "b"), fields, 7, 1, 16),
+        (("a", "b"), fields, 8, 3, 16),
+        (("a", "b"), fields, 8, 1, 17),
+        (("a", "b"), {"a": (i4, 0), "b": (f4, 5)}, 8, 1, 16),
+        (("a", "b"), {"a": (i4, 0), "b": (numpy.dtype("f8"), 4)}, 8, 1, 16),
+        (("a", "b"), {**fields, "c": (i4, 0)}, 8, 1, 16),
+        (("a", "c"), fields, 8, 1, 16),
+        (("a", "a"), fields, 8, 1, 16),
+    ):
+        assert check_structure(numpy, "V8", names, other, *others) is not None, (names, other)
+
+
+def test_structures_in_one_another_count_the_ones_seen_before(unpickling):
+    numpy = pytest.importorskip("numpy")
+    dtype = numpy.dtype([("x", "i4")])
+    for _ in range(31):
+        dtype = numpy.dtype([("x", dtype)])
+    pickles = [pickle.dumps(dtype, 2), pickle.dumps(numpy.dtype([("x", dtype)]), 2)]
+    for _ in range(3):
+        assert unpickling.loads(pickles[0], policy=Policy.numpy()) == dtype
+        with pytest.raises(PolicyError, match="in one another"):
+            unpickling.loads(pickles[1], policy=Policy.numpy())
+
+
+def test_bytes_that_stand_for_no_value_in_arrays_after_others(native_unpickling):
+    """The dtype was asked about before: not all of its bytes are values."""
+    numpy = pytest.importorskip("numpy")
+    for kind in ("?", "U1", [("x", "?", (2,))], [("x", "i4"), ("y", "U1")]):
+        one = numpy.zeros(1, kind)
+        bad = numpy.frombuffer(b"\xff" * one.nbytes, numpy.dtype(f"V{one.nbytes}")).view(kind)
+        for protocol in (2, 4, 5):
+            data = pickle.dumps([one, one + 0 if kind == "?" else one.copy(), bad], protocol)
+            assert assert_alike(native_unpickling, data, Policy.numpy()).rule in (
+                "states", "arguments"
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [3, 200])
+def test_rows_that_two_blocks_have(rows):
+    numpy = pytest.importorskip("numpy")
+    from quickpickle.rules.presets.pandas_frames import _are_all_rows
+
+    places = numpy.arange(rows)
+    assert _are_all_rows([places[2:], places[:2]], rows)
+    assert not _are_all_rows([places[2:], places[1:3]], rows)
+    assert not _are_all_rows([places + 1], rows)
+    assert not _are_all_rows([places - 1], rows)
+
+
 def test_texts_that_count_as_ascii_are_valid():
     arrow = pytest.importorskip("pyarrow")
     pytest.importorskip("numpy")
@@ -331,6 +645,36 @@ def test_the_shape_of_a_tree_in_one_pass(tools):
         )
         kinds[found is not None] += 1
     assert min(kinds.values()) > 300
+
+
+def shape_both(tools, rows):
+    numpy = pytest.importorskip("numpy")
+    from quickpickle.rules.presets.sklearn_trees import _columns_of, shape_of
+
+    dtype = numpy.dtype(
+        [(name, "i8") for name in ("left_child", "right_child", "feature", "threshold")]
+    )
+    nodes = numpy.array([(*row, 0) for row in rows], dtype)
+    left, right, feature = _columns_of(SimpleNamespace(notes={}), dtype)
+    found = tools.shape_of_tree(nodes, dtype.itemsize, left, right, left, feature)
+    parts = [nodes[name] for name in dtype.names[:3]]
+    assert found == shape_of(*parts, parts[0] == -1)
+    return found
+
+
+def test_a_tree_with_a_node_that_is_its_own_child(tools):
+    leaf = (-1, -1, -2)
+    assert shape_both(tools, [(3, 4, 0), (1, 2, 0), leaf, leaf, leaf]) is None
+    assert shape_both(tools, [(1, 2, 0), leaf, (3, 4, 5), leaf, leaf]) == (2, 0, 5)
+
+
+def test_the_deepest_tree(tools):
+    for depth, expected in ((10_000, (10_000, 0, 0)), (10_001, None)):
+        rows = []
+        for i in range(depth):
+            rows += [(2 * i + 1, 2 * i + 2, 0), (-1, -1, -2)]
+        # The leaf of a node lies behind it, and then the next node.
+        assert shape_both(tools, [*rows, (-1, -1, -2)]) == expected
 
 
 def make_tree(numpy, rng, dtype):
