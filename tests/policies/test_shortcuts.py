@@ -325,6 +325,18 @@ def test_names_of_another_policy_end_before_a_load(unpickling):
     assert found == [None]
 
 
+def test_numbers_of_uuids_after_others(native_unpickling):
+    """The third one is made by the plan of its class."""
+
+    def made(value):
+        state = op.EMPTY_DICT + op.MARK + text("int") + number(value) + op.SETITEMS
+        return stack_global("uuid:UUID") + op.EMPTY_TUPLE + op.NEWOBJ + state + op.BUILD + op.POP
+
+    for value, rule in ((0, None), ((1 << 128) - 1, None), (1 << 128, "states"), (-1, "states")):
+        data = made(1) * 3 + made(value) + op.NONE
+        assert refused_alike(native_unpickling, data, policy=Policy.plain()) == {rule}
+
+
 # --- costs
 
 
