@@ -45,9 +45,9 @@ test: $(VENV)/.installed-test,integration
 test-all: $(VENV)/.installed-test,integration
 	$(BIN)/python -m pytest -m "not servers" $(PYTEST_ARGS)
 
-# Spark, which needs Java, and Ray: one after the other, as each starts many processes.
+# Spark, which needs Java, and Ray, one after the other, as each starts many processes; MPI, Redis, S3.
 servers: $(VENV)/.installed-test,distributed
-	$(BIN)/python -m pytest -m servers tests/integrations
+	$(BIN)/python -m pytest -m servers tests/integrations tests/examples
 
 # arq, Beam, PyTorch and an older joblib, with the package that is built in src.
 others: $(VENV)/.installed-test build/others/.installed

@@ -144,11 +144,15 @@ def redis(block, folder):
         server.wait(10)
 
 
+def python_case(block):
+    name = " ".join([f"{block.page}:{block.line}", *block.needs])
+    marks = [pytest.mark.servers] if "redis-server" in block.needs else []
+    return pytest.param(block, id=name, marks=marks)
+
+
 @pytest.mark.costly
 @pytest.mark.libraries
-@pytest.mark.parametrize(
-    "block", PYTHON, ids=lambda block: " ".join([f"{block.page}:{block.line}", *block.needs])
-)
+@pytest.mark.parametrize("block", [*map(python_case, PYTHON)])
 def test_python(block, folder):
     missing = [need for need in block.needs if not is_there(need)]
     if missing:

@@ -13,6 +13,8 @@ from integrations.deep import DEPTH, REASON, deep_list, depth
 from models import DataPoint
 from quickpickle.integrations.signing import SignatureError, Signer
 
+pytestmark = pytest.mark.servers  # the settings, which can be set once, name a Redis server
+
 POLICY = quickpickle.Policy.plain()
 SIGNER = Signer(b"k" * 32, purpose="cache")
 

@@ -120,6 +120,7 @@ def signals():
         signal.signal(number, handler)
 
 
+@pytest.mark.servers
 def test_rq(redis_port, signals):
     """With jobs and results in Redis, and a signature that is in the way of others."""
     rq = pytest.importorskip("rq", reason=REASON)
@@ -149,6 +150,7 @@ def test_rq(redis_port, signals):
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")
+@pytest.mark.servers
 def test_arq(redis_port):
     arq = pytest.importorskip("arq", reason=OTHERS)
     from arq.connections import RedisSettings

@@ -17,6 +17,7 @@ from models import DataPoint
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
+@pytest.mark.servers
 def test_redis(redis_port):
     import redis
 
@@ -28,7 +29,10 @@ def test_redis(redis_port):
         assert depth(pickle.loads(client.get("deep"))) == DEPTH
 
 
-@pytest.mark.parametrize("kind", ["SimpleCache", "FileSystemCache", "RedisCache"])
+@pytest.mark.parametrize(
+    "kind",
+    ["SimpleCache", "FileSystemCache", pytest.param("RedisCache", marks=pytest.mark.servers)],
+)
 def test_flask_caching_by_install(request, tmp_path, kind):
     flask = pytest.importorskip("flask", reason=REASON)
     caching = pytest.importorskip("flask_caching", reason=REASON)
@@ -49,6 +53,7 @@ def test_flask_caching_by_install(request, tmp_path, kind):
     assert calls == [1]
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize(
     ("name", "needs", "output"),
     [
