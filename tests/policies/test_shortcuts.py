@@ -717,3 +717,46 @@ def test_columns_outside_of_a_record(tools):
         with pytest.raises((TypeError, ValueError)):
             tools.shape_of_tree(bytes(8), 8, given, (0, 4, True), (0, 4, True), (0, 4, True))
     assert tools.shape_of_tree(b"", 8, *[(0, 4, True)] * 4) is None
+
+
+@pytest.mark.parametrize(
+    ("classes", "outputs", "said"),
+    [
+        ([], 1, "numbers of classes"),
+        ([0], 1, "numbers of classes"),
+        ([-1], 1, "numbers of classes"),
+        ([(1 << 20) + 1], 1, "numbers of classes"),
+        ([1, 1], 1, "numbers of classes"),
+        ([2, 0], 2, "numbers of classes"),
+        ([1.0], 1, "numbers of classes"),
+        ([1 << 20] * 100, 100, "the memory that the policy allows"),
+        ([], 0, "numbers of features, classes and outputs"),
+    ],
+)
+def test_a_tree_is_refused_before_it_is_made(unpickling, classes, outputs, said):
+    """The class is called with these arguments otherwise, and may take any memory."""
+    numpy = pytest.importorskip("numpy")
+    made = pytest.importorskip("sklearn.tree._tree").Tree
+    kind = "i8" if all(type(count) is int for count in classes) else "f8"
+
+    class Call:
+        def __reduce__(self):
+            return made, (4, numpy.array(classes, kind), outputs)
+
+    with pytest.raises(PolicyError, match=said) as caught:
+        unpickling.loads(pickle.dumps(Call()), policy=Policy.sklearn().limit(memory=10**8))
+    assert caught.value.rule == "arguments"
+
+
+@pytest.mark.parametrize("kind", ["no threshold", "a float", "an unsigned int", "no feature"])
+def test_records_that_are_no_nodes(kind):
+    numpy = pytest.importorskip("numpy")
+    from quickpickle.rules.presets.sklearn_trees import _columns_of
+
+    fields = {"left_child": "i8", "right_child": "i8", "feature": "i8", "threshold": "f8"}
+    assert _columns_of(SimpleNamespace(notes={}), numpy.dtype([*fields.items()]))
+    if kind.startswith("no "):
+        del fields[kind.removeprefix("no ")]
+    else:
+        fields["feature"] = "f8" if kind == "a float" else "u8"
+    assert _columns_of(SimpleNamespace(notes={}), numpy.dtype([*fields.items()])) is None
