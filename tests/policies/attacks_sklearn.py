@@ -239,6 +239,7 @@ _WITH_TREE = deepcopy(MODELS["LinearSVC"])  # no tree, though it has one
 _WITH_TREE.tree_ = TREE
 for _kind in ("RandomForestClassifier", "ExtraTreesRegressor", "RandomTreesEmbedding"):
     attribute(_kind, "n_features_in_", 3)
+    attribute(_kind, "n_features_in_", float(TREE.n_features))
     attribute(_kind, "estimators_", tuple(MODELS[_kind].estimators_))
     attribute(_kind, "estimators_", [MODELS["LinearSVC"]])
     attribute(_kind, "estimators_", MODELS[_kind].estimators_[:1] + _WIDE.estimators_[:1])
