@@ -4,7 +4,8 @@
 
 The recipe is a subclass of pickle.Unpickler whose find_class() looks names up in a set: the way to
 restrict names that the pickle documentation shows. All take turns in one process, and load as in
-compare.py. The policy is the narrowest one for the workload, which `inspect(...).policy()` derives.
+compare.py; each is called by a function in Python, as the recipe is. The policy is the narrowest
+one for the workload, which `inspect(...).policy()` derives.
 Workloads are left out that load under no policy, and those with hooks of their own.
 """
 
@@ -44,9 +45,9 @@ def measure(data: bytes, rounds: int) -> dict[str, float] | None:
     except pickle.UnpicklingError:
         return None
     functions = {
-        "pickle": pickle.loads,
+        "pickle": lambda data: pickle.loads(data),
         "recipe": recipe_for(data),
-        "no policy": quickpickle.loads,
+        "no policy": lambda data: quickpickle.loads(data),
         "policy": lambda data: quickpickle.loads(data, policy=policy),
     }
     best = dict.fromkeys(functions, float("inf"))

@@ -623,6 +623,7 @@ def a_graph(random, size):
     return made
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(60))
 def test_it_finds_what_the_walk_alone_finds(monkeypatch, seed):
     if diagnosis.implementation != "native":

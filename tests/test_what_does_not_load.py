@@ -890,6 +890,7 @@ def freed(name):
         gc.collect()
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("freed")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("functions", [pure, _implementation], ids=["pure", "installed"])

@@ -277,6 +277,7 @@ ENDING = {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz", "zstd": ".zst"}
 TEXT = "".join(random.Random(1).choices("abcdef ", k=60_000))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kind", ENDING)
 @pytest.mark.parametrize("name", ["model.pkl", "model.lz4", "model.gz", "model.zip"])
 def test_the_compression_that_is_asked_for(implementation, tmp_path, kind, name):
@@ -295,6 +296,7 @@ def test_no_compression(implementation, tmp_path, name):
     assert (tmp_path / name).read_bytes() == pickle.dumps(OBJECT)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("kind", "levels"),
     [("gzip", (0, 1, 6, 9)), ("bz2", (1, 9)), ("xz", (0, 6)), ("zstd", (-131_072, 0, 3, 19))],

@@ -77,6 +77,7 @@ def open_folder():
 # --- what is a path
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kind", [str, Path, Link, lambda path: Link(os.fsencode(path))])
 def test_dump_and_load_take_a_path(implementation, protocol, tmp_path, kind):
     path = kind(str(tmp_path / "model.pkl"))
@@ -172,6 +173,7 @@ needs_zstd = pytest.mark.skipif(
 )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "name", ["model.pkl", "model.pkl.gz", pytest.param("model.pkl.zst", marks=needs_zstd)]
 )

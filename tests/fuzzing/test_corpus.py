@@ -31,6 +31,7 @@ def test_graphs_of_the_corpus():
     assert loaded > 20
 
 
+@pytest.mark.costly
 def test_pickles_of_the_corpus():
     fuzz_inspect.warm_up()
     watch = fuzz_inspect.Watch()
@@ -38,6 +39,7 @@ def test_pickles_of_the_corpus():
     assert 10 < sum(whole) < len(whole)
 
 
+@pytest.mark.costly
 def test_policies_on_the_corpus(monkeypatch):
     fuzz_policies.warm_up()
     verdicts = {fuzz_policies.check(data) for data in corpus("pickles")}

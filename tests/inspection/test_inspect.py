@@ -418,6 +418,7 @@ def test_kinds_of_names(module: str, name: str, kind: str) -> None:
     assert kinds.kind_of(module, name)[0] == kind
 
 
+@pytest.mark.costly
 def test_only_what_a_policy_lists_goes_without_a_mark(inspect: Any) -> None:
     for name, data in ATTACKS.items():
         for found in inspect(data).imports:
@@ -621,6 +622,7 @@ def test_a_line_longer_than_a_piece(
 # --- what is no pickle, or not whole
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OBJECTS)
 def test_truncated_anywhere(name: str, protocol: int) -> None:
     data = pickle.dumps(OBJECTS[name], protocol)

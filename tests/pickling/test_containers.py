@@ -28,6 +28,7 @@ MAKERS = {
 }
 
 
+@pytest.mark.costly
 @for_each("size", SIZES)
 @pytest.mark.parametrize("kind", MAKERS)
 def test_sizes_around_the_batch(implementation, protocol, kind, size):
@@ -174,6 +175,7 @@ DICT_CHANGES = {
 SAFE = sys.version_info >= (3, 14)
 
 
+@pytest.mark.costly
 @for_each("after", [0, 1, 5])
 @for_each("before", [0, 1, 2, 998, 999, 1000])
 @pytest.mark.parametrize("change", DICT_CHANGES)

@@ -207,6 +207,7 @@ def test_without_a_module_all_are_searched(implementation, protocol, monkeypatch
     assert_same(implementation, lambda: [obj, obj], protocol)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("place", ["quickpickle_no.zoo", "quickpickle_zoo"])
 @pytest.mark.parametrize("name", ["thing", "park.thing"])
 def test_a_module_that_was_found_by_searching(implementation, protocol, monkeypatch, place, name):

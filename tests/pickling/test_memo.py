@@ -32,6 +32,7 @@ def test_several_dumps_share_the_memo(implementation, protocol):
     assert loaded == [shared, [shared, "new"], "new", shared]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("count", [255, 256, 257, 70_000])
 def test_numbers_of_every_width(implementation, protocol, count):
     items = [str(i) for i in range(count)]

@@ -492,6 +492,7 @@ def test_another_thread_is_refused(implementation):
 # --- failures
 
 
+@pytest.mark.costly
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_anywhere_leaves_the_pickler_usable(implementation, protocol):
     """KeyboardInterrupt wherever CPython looks for signals: at calls, and behind them."""
@@ -615,6 +616,7 @@ class Index:
         return 7
 
 
+@pytest.mark.costly
 @only_c
 @pytest.mark.parametrize("length", [1, 2, 3, 49, 50, 51, 120])
 @pytest.mark.parametrize("kind", ["list", "dict", "instance"])
@@ -759,6 +761,7 @@ def test_a_write_that_cannot_be_called(implementation, protocol, write):
             assert ours[0] is not None
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("size", [1, 300, 65_530, 70_000, 200_000])
 @pytest.mark.parametrize("text", ["a", "é", "\\", "€", "\U0001f600"])
 @only_c

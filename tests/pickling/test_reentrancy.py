@@ -173,6 +173,7 @@ def test_a_reduction_that_drops_the_dict_and_fails(implementation, protocol):
         implementation.dumps(obj, protocol)
 
 
+@pytest.mark.costly
 def test_progress_that_drops_the_dict(implementation, monkeypatch):
     """The instance has no dict yet, while its attributes are written."""
 
@@ -435,6 +436,7 @@ def test_a_finalizer_that_dumps_while_the_memo_is_cleared(implementation):
     assert len(pickler.memo.copy()) == 5001
 
 
+@pytest.mark.costly
 def test_a_class_that_its_own_name_writes(implementation, monkeypatch):
     """It gets a second number where the log may be full, and a compact stream has to count it."""
 
@@ -751,6 +753,7 @@ class TestSignals:
             signal.signal(signal.SIGALRM, previous)
         assert called
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("protocol", [2, 5])
     @pytest.mark.parametrize("name", OBJECTS)
     def test_instances_with_a_plan(self, implementation, name, protocol):
@@ -762,6 +765,7 @@ class TestSignals:
         count = size // len(implementation.dumps(OBJECTS[name]())) + 1
         self.dump(implementation, make, protocol)
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("protocol", [0, 1])
     @pytest.mark.parametrize(
         "kind", [lambda i: (i + 2**40, i + 2**41), lambda i: (i + 0.5,)], ids=["int", "float"]
@@ -818,6 +822,7 @@ class TestCollections:
                 assert_whole(file.getvalue())
             types_in(pickler.memo)
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("name", OBJECTS)
     @pytest.mark.parametrize(
         "convert", [list, lambda items: dict(enumerate(items))], ids=["list", "dict"]
@@ -849,6 +854,7 @@ class TestCollections:
 
         self.dump(implementation, make, protocol, compact=compact)
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("compact", [False, True])
     def test_several_frames(self, implementation, compact):
         self.dump(implementation, lambda: [[float(i)] for i in range(8000)], 4, compact=compact)

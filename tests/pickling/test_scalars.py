@@ -144,6 +144,7 @@ def test_bytes_of_sizes_at_which_they_are_written_otherwise(
     same_writes(implementation, objects, protocol)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("size", [0, 1, 2, 64, 255, 256, 1023, 1024])
 @pytest.mark.parametrize("character", [*ESCAPED, "é", "\u0100", "\ud800", "\U0001f600"], ids=ascii)
 def test_characters_at_each_place(implementation, protocol, character, size):
@@ -156,6 +157,7 @@ def test_characters_at_each_place(implementation, protocol, character, size):
     )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("size", range(65_533, 65_540))
 @pytest.mark.parametrize("character", ["x", "\n", "é", "\ud800", "\U0001f600"], ids=ascii)
 def test_text_of_the_size_of_a_frame(implementation, protocol, character, size):
@@ -191,6 +193,7 @@ def same_writes(implementation, obj, protocol):
         assert b"".join(results[0]) == implementation.dumps(obj, protocol, compact=compact)
 
 
+@pytest.mark.costly
 def test_writes_with_bytes_at_the_end_of_a_frame(implementation, protocol):
     for size in range(64_000, 65_600, 67):
         for data in (b"q" * 8000, b"\xff" * 800, b"ab"):

@@ -184,6 +184,7 @@ def test_pipe_and_socket(implementation):
         assert received == [obj]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=repr)
 def test_a_failing_write_leaves_the_pickler_usable(implementation, protocol, error):
     class Full:

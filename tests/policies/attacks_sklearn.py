@@ -235,11 +235,19 @@ attribute("DecisionTreeClassifier", "tree_", "x")
 attribute("DecisionTreeClassifier", "predict", np.sin)
 changed("DecisionTreeClassifier", "no features", lambda model: vars(model).pop("n_features_in_"))
 _WIDE = RandomForestClassifier(2).fit(np.tile(honest_sklearn.POINTS, 5), honest_sklearn.CLASSES)
+_WITH_TREE = deepcopy(MODELS["LinearSVC"])  # no tree, though it has one
+_WITH_TREE.tree_ = TREE
 for _kind in ("RandomForestClassifier", "ExtraTreesRegressor", "RandomTreesEmbedding"):
     attribute(_kind, "n_features_in_", 3)
+    attribute(_kind, "n_features_in_", float(TREE.n_features))
     attribute(_kind, "estimators_", tuple(MODELS[_kind].estimators_))
     attribute(_kind, "estimators_", [MODELS["LinearSVC"]])
     attribute(_kind, "estimators_", MODELS[_kind].estimators_[:1] + _WIDE.estimators_[:1])
+    changed(
+        _kind,
+        "another estimator that has a tree",
+        lambda model: vars(model).update(estimators_=[_WITH_TREE]),
+    )
 attribute("IsolationForest", "estimators_", _WIDE.estimators_)
 attribute("IsolationForest", "estimators_features_", [])
 attribute("IsolationForest", "estimators_features_", [np.arange(2)] * 3)

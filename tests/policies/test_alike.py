@@ -171,6 +171,7 @@ STATEFUL = [
 STATEFUL += [NAMES["uuid.UUID"], NAMES["collections.OrderedDict"], NAMES["fractions.Fraction"]]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("cls", STATEFUL)
 @pytest.mark.parametrize("index", range(len(STATES)))
 def test_states(native_unpickling, cls, index):

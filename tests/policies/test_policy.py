@@ -453,6 +453,7 @@ def test_objects_are_counted(unpickling):
     assert caught.value.rule == "objects"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "value",
     [

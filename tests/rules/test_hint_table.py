@@ -862,6 +862,7 @@ def test_a_function_of_cython(implementation):
     )
 
 
+@pytest.mark.costly
 @pytest.mark.skipif(PYPY, reason="its objects are made of others")
 @pytest.mark.parametrize("name", TABLE)
 def test_path_and_hint(implementation, name):
@@ -879,6 +880,7 @@ def test_path_and_hint(implementation, name):
     assert error.__notes__[0].endswith(f"\n{hint}")
 
 
+@pytest.mark.costly
 @pytest.mark.skipif(PYPY, reason="its objects are made of others")
 @pytest.mark.parametrize("name", TABLE)
 def test_what_the_hint_says_is_so(implementation, name):

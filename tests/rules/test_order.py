@@ -89,6 +89,7 @@ STANDARD = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", STANDARD)
 def test_the_standard_library(implementation, protocol, name):
     if name in ("BytesIO", "StringIO") and protocol < 2:

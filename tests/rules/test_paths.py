@@ -528,6 +528,7 @@ def test_the_table_is_as_long_as_promised():
     assert len(TABLE) >= 40
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 @pytest.mark.parametrize("number", ALL)
 def test_the_path(implementation, number, row):
@@ -1033,6 +1034,7 @@ def test_a_dump_that_fails_at_the_end_of_a_program():
 # --- with options
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 @pytest.mark.parametrize("number", ALL)
 def test_the_path_of_a_deterministic_pickle(implementation, number, row):

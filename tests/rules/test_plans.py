@@ -347,6 +347,7 @@ def test_the_same_bytes(implementation, protocol, name):
             assert_same(implementation, lambda size=size: [b"x" * size, *objects], protocol)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", OBJECTS)
 def test_several_dumps_and_the_memo_in_between(implementation, protocol, name):
     """A dict that is not made has a number all the same, and a copy of the memo an entry for it."""
@@ -828,6 +829,7 @@ def test_an_import_of_ones_own(implementation, protocol, monkeypatch):
 # --- other code that runs at odd moments
 
 
+@pytest.mark.costly
 @only_counted
 def test_a_collection_in_the_middle(implementation, protocol):
     """Making an instance's dict may run the garbage collector, and that anyone's code."""
@@ -856,6 +858,7 @@ def test_a_collection_in_the_middle(implementation, protocol):
         gc.collect()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("takes", [1, 10**9])
 def test_the_last_write_may_free_everything(implementation, takes):
     """The bytes that were written are read no more then."""
@@ -874,6 +877,7 @@ def test_the_last_write_may_free_everything(implementation, takes):
     assert b"".join(written) == expected
 
 
+@pytest.mark.costly
 @only_c
 @pytest.mark.parametrize("action", ["clear", "move", "replace"])
 def test_a_write_that_changes_the_object(implementation, action):
@@ -1259,6 +1263,7 @@ def test_a_chain_map_whose_class_was_changed(implementation, monkeypatch, name):
 # --- subclasses of list and dict
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("position", [0, 1, 500, 998, 999, 1000, 1500])
 @pytest.mark.parametrize("size", [1, 2, 999, 1000, 1001, 1501])
 def test_items_that_change_while_they_are_written(implementation, protocol, size, position):

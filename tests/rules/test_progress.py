@@ -82,6 +82,7 @@ def test_large_payloads_are_reported(implementation, hurried):
     assert len({size for _, size in reports}) >= 10
 
 
+@pytest.mark.costly
 def test_at_most_ten_times_a_second(implementation, monkeypatch):
     now = [0.0]
 
@@ -160,6 +161,7 @@ def test_a_dump_inside_it(implementation, hurried):
     assert set(inner) == {pickle.dumps(["x", "x"], 4)}
 
 
+@pytest.mark.costly
 def test_it_may_change_the_object(implementation, hurried):
     # The result does not matter; but it is a pickle, and nothing is used that is freed.
     obj = [sample(), sample(), sample()]

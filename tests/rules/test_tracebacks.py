@@ -585,6 +585,7 @@ def test_nothing_is_kept(implementation):
         gc.enable()
 
 
+@pytest.mark.costly
 def test_near_the_recursion_limit(implementation):
     """The error is still that, or a RecursionError, however little is left of the stack."""
 

@@ -247,6 +247,7 @@ def every_node(node):
         yield from every_node(child)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kind", KINDS)
 def test_paths_are_as_people_write_them(unpickling, protocol, kind, monkeypatch):
     path, make = KINDS[kind]
@@ -297,6 +298,7 @@ def test_times_and_values_have_their_names():
     assert "obj[0].tzinfo" in paths
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("names", [True, False])
 def test_labels_are_read_once(names):
     """Also of a table with many columns: reading them for each would take minutes."""
@@ -332,6 +334,7 @@ def test_a_block_in_no_table():
     assert {"obj.values[0]", "obj.mgr_locs"} <= paths
 
 
+@pytest.mark.costly
 def test_the_parts_of_a_large_object_are_named_in_linear_time():
     class_ = b"c" + f"{__name__}\nPlainError\n".encode()
     count = 20_000

@@ -239,6 +239,7 @@ def written_slowly(write, close, data):
     return thread
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("buffering", [0, -1])
 def test_pipes(unpickling, protocol, buffering):
     varied = objects(protocol, buffering == 0)
@@ -491,6 +492,7 @@ def open_regular(request, tmp_path):
     return open_it
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize(
     "obj",

@@ -273,6 +273,7 @@ ACTIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
 @pytest.mark.parametrize("name", CASES)
 def test_actions(unpickling, name, action):

@@ -106,6 +106,7 @@ def test_the_protocol_does_not_matter_to_others(unpickling, protocol_first):
         assert_same_load(unpickling, protocol_first + b"]" + data + b".")
 
 
+@pytest.mark.costly
 @for_each("code", range(256))
 def test_every_byte(unpickling, code):
     for before in (b"", b"N", b"(", b"](N"):

@@ -795,6 +795,7 @@ class TestCollector:
         assert abs(len(gc.get_objects()) - before) < 1000
 
 
+@pytest.mark.costly
 def test_objects_are_as_large_as_the_interpreters(unpickling, protocol):
     """Numbers around every power of two, strings, and dicts of strings of all sizes."""
     numbers = [sign * 2**bits + i for bits in range(70) for i in range(-2, 3) for sign in (1, -1)]

@@ -159,7 +159,7 @@ cdef bint build_array(Loader self, PyObject* state) except -1:
         return False
     self.copied += cost
     array, self.waiting = self.waiting, None
-    self.has_unfinished = PyDict_GET_SIZE_(self.guard.unfinished) > 0
+    self.has_unfinished = self.guard is not None and PyDict_GET_SIZE_(self.unfinished) > 0
     given = <object>state
     self.close_window()
     array.__setstate__(given)
@@ -168,7 +168,8 @@ cdef bint build_array(Loader self, PyObject* state) except -1:
 
 
 cdef int hand_over(Loader self) except -1:
-    """Let the Guard know what waits for its state."""
+    """Let the Guard know what waits for its state. No window is open."""
+    guard_of(self)
     array, self.waiting = self.waiting, None
-    self.guard.unfinished[<size_t><PyObject*>array] = array
+    self.unfinished[<size_t><PyObject*>array] = array
     return 0

@@ -239,14 +239,20 @@ cdef int load_setitems(Loader self, Py_ssize_t height) except -1:
 
 cdef int fill_pending(Loader self, Py_ssize_t height) except -1:
     """A pending dict gets its items; or they become the state of an instance right away."""
-    cdef Py_ssize_t count = self.top - self.bottom - height
-    cdef Py_ssize_t number = self.pending[self.pending_count - 1].number
-    cdef PyObject* made
-    if number < 0 and build_at_once(self, height):
+    if self.pending[self.pending_count - 1].number < 0 and build_at_once(self, height):
         return 0
+    return make_filled(self, height)
+
+
+cdef int make_filled(Loader self, Py_ssize_t height) except -1:
+    """A pending dict gets its items."""
+    cdef Py_ssize_t count = self.top - self.bottom - height
+    cdef Py_ssize_t number
+    cdef PyObject* made
     if self.bottom[height - 1] != PENDING:  # other code has seen it meanwhile
         set_items(self, self.bottom[height - 1], height, 0)
         return self.drop_in_window(height)
+    number = self.pending[self.pending_count - 1].number
     made = new_dict(self, self.bottom + height, count >> 1)
     if made == NULL:
         return -1

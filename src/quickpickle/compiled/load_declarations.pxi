@@ -8,7 +8,7 @@ from operator import itemgetter
 from pickle import HIGHEST_PROTOCOL as _highest_protocol, UnpicklingError
 from types import FunctionType
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memmove, memset
 
 cimport cython

@@ -1,8 +1,19 @@
 # The opcodes under a policy that call or change something. Those that a QuickRule covers are done
 # here, the Guard is asked for all others. load_policy.pxi says how.
 
+cdef uint8_t is_guarded[256]  # by opcode
+memset(is_guarded, 0, sizeof(is_guarded))
+cdef Py_ssize_t _guarded_code
+for _guarded_code in (
+    OP_APPENDS, OP_SETITEMS, OP_EMPTY_DICT, OP_BUILD, OP_NEWOBJ, OP_REDUCE, OP_SETITEM, OP_APPEND,
+    OP_STACK_GLOBAL, OP_GLOBAL, OP_ADDITEMS, OP_FROZENSET, OP_DICT, OP_NEWOBJ_EX, OP_INST, OP_OBJ,
+    OP_EXT1, OP_EXT2, OP_EXT4, OP_PERSID, OP_BINPERSID, OP_NEXT_BUFFER, OP_READONLY_BUFFER,
+):
+    is_guarded[_guarded_code] = True
+
+
 cdef int load_guarded(Loader self, uint8_t code) except -1:
-    """In the place of load_other."""
+    """In the place of load_other, for these opcodes: all others only make new objects."""
     self.offset = self.base + (self.p - self.start) - 1
     if code == OP_APPENDS:
         return guarded_appends(self, self.pop_mark())
@@ -73,14 +84,10 @@ cdef int load_guarded(Loader self, uint8_t code) except -1:
         need(self, 4)
         self.p += 4
         return guarded_extension(self, <int32_t>quickpickle_load4(self.p - 4))
-    load_other(self, code)
-    if (
-        code == OP_PERSID or code == OP_BINPERSID or code == OP_NEXT_BUFFER
-        or code == OP_READONLY_BUFFER
-    ):
-        self.close_window()
-        is_foreign(self, <object>self.top[-1])
-        self.open_window()
+    load_other(self, code)  # a persistent id or a buffer
+    self.close_window()
+    is_foreign(self, <object>self.top[-1])
+    self.open_window()
     return 0
 
 
@@ -99,7 +106,7 @@ cdef int guarded_reduce(Loader self) except -1:
     if PyTuple_CheckExact_(args) and may_call(
         self, function, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args), OP_REDUCE
     ):
-        self.copied += cost_of(quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
+        self.copied += self.cost
         kinds = quick_rule(self, function).call
         self.close_window()
         obj = <object>PyObject_Call_(function, args, NULL)
@@ -111,6 +118,8 @@ cdef int guarded_reduce(Loader self) except -1:
             ask(self)  # which hands over what waits
             is_foreign(self, obj)
         self.open_window()
+    elif reduce_by_check(self):
+        return 0
     else:
         obj = ask(self).reduce(<object>function, <object>args)
         was_asked(self)
@@ -128,14 +137,18 @@ cdef int guarded_newobj(Loader self) except -1:
     if PyType_Check(cls) and PyTuple_CheckExact_(args) and may_call(
         self, cls, quickpickle_tuple_items(args), PyTuple_GET_SIZE(args), OP_NEWOBJ
     ):
-        self.copied += cost_of(quickpickle_tuple_items(args), PyTuple_GET_SIZE(args))
+        self.copied += self.cost
         is_new = quickpickle_is_plainly_made(<PyTypeObject*>cls)
+        if is_new and PyTuple_GET_SIZE(args) == 0:
+            return make_plainly(self)
         load_newobj(self)
         if not is_new and Py_REFCNT(self.top[-1]) > 1:
             obj = <object>self.top[-1]
             self.close_window()
             is_foreign(self, obj)
             self.open_window()
+        return 0
+    if newobj_by_check(self):
         return 0
     obj = ask(self).newobj(<object>cls, <object>args)
     was_asked(self)
@@ -171,12 +184,12 @@ cdef int guarded_obj(Loader self) except -1:
 cdef int guarded_build(Loader self) except -1:
     if self.top - self.fence < 2:
         self.underflow(2)
-    if not build_here(self):
+    if not build_here(self) and not build_by_check(self):
         self.close_window()
         forget_tables(self)  # the Guard looks at the references to the __dict__ of an instance
         ask(self).build(<object>self.top[-2], <object>self.top[-1])
         was_asked(self)
-        learn_dtype(self, Py_TYPE(self.top[-2]), self.top[-1])
+    learn_dtype(self, Py_TYPE(self.top[-2]), self.top[-1])
     return self.drop_in_window(self.top - self.bottom - 1)
 
 
@@ -193,8 +206,6 @@ cdef bint build_here(Loader self) except -1:
         return build_array(self, state)
     if self.has_foreign or self.has_fresh or not is_approved(self, cls):
         return False
-    if Py_TYPE(state) == &PyDict_Type and not are_light_keys(state):
-        return False
     if PyTuple_CheckExact_(state):
         cost = cost_of(quickpickle_tuple_items(state), PyTuple_GET_SIZE(state))
     if self.copied + cost > self.most_copied:
@@ -204,8 +215,11 @@ cdef bint build_here(Loader self) except -1:
         is_done = set_fields(self, obj, state)
     elif Py_TYPE(state) == &PyDict_Type:
         is_done = build_from(self, obj, state, False)
-    if is_done:
+    if is_done:  # by names that are str, which cost nothing to hash
         return True
+    if Py_TYPE(state) == &PyDict_Type and not are_light_keys(state):
+        self.copied -= cost
+        return False
     if self.has_foreign or Py_TYPE(obj) != cls or not quickpickle_has_plain_attributes(cls):
         self.copied -= cost
         return False
@@ -319,10 +333,16 @@ cdef int guarded_setitems(Loader self, Py_ssize_t height) except -1:
             ask(self).set_items(owner, listed)
             del listed
             return was_asked(self)
-    if not count & 1:
-        weigh(self, height, 2, NULL if is_pending else self.bottom[height - 1])
     p = self.p
-    load_setitems(self, height)
+    # Attributes of an instance get the names that are str, and are hashed as such: nothing to weigh.
+    if is_pending and count and not count & 1:
+        if self.pending[self.pending_count - 1].number >= 0 or not build_at_once(self, height):
+            weigh(self, height, 2, NULL)
+            make_filled(self, height)
+    else:
+        if not count & 1:
+            weigh(self, height, 2, NULL if is_pending else self.bottom[height - 1])
+        load_setitems(self, height)
     if self.p != p:
         # Opcodes that were done as well: TUPLE2, MEMOIZE and BUILD.
         self.copied += OBJECT_SIZE * (count >> 1)

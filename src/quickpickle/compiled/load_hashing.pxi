@@ -48,10 +48,15 @@ cdef int weigh(Loader self, Py_ssize_t height, Py_ssize_t step, PyObject* target
         place += step
     if count == 0:
         return 0
-    ask(self).spend(total)
+    if self.hashed + total > self.most_hashed:
+        ask(self).spend(total)
+        return was_asked(self)
+    self.hashed += total
     if count + length_of(target) > FEW_KEYS:
+        ask(self)
         count_equal_hashes(self, height, step, target)
-    return was_asked(self)
+        return was_asked(self)
+    return 0
 
 
 cdef inline Py_ssize_t length_of(PyObject* target) noexcept:

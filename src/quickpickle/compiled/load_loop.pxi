@@ -320,7 +320,7 @@ cdef PyObject* load_pickle(Loader self, Watched watched) except NULL:
         else:
             self.p = p
             self.top = top
-            if Watched is int:
+            if Watched is int or not is_guarded[code]:
                 load_other(self, code)
             else:
                 load_guarded(self, code)

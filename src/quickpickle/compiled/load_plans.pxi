@@ -19,7 +19,9 @@ cdef struct ClassPlan:
     Py_ssize_t count, room
 
 cdef struct QuickRule:  # load_quick.pxi
-    PyObject* obj  # a callable, which the Guard keeps alive; NULL: the place is free
+    PyObject* obj  # a callable, which the Guard or `name` keeps alive
+    PyObject* name  # its Name, which Names.met keeps alive; NULL: it has none
+    long number  # that of the rules of this load, as Loader.rules: else the place is free
     int call, new, state, itself
 
 

@@ -19,8 +19,7 @@ cdef extern from "Python.h":
     Py_ssize_t PyDict_GET_SIZE_ "PyDict_GET_SIZE"(object) noexcept
     bint PyObject_IS_GC(PyObject*) noexcept
     Py_ssize_t Py_SIZE_ "Py_SIZE"(PyObject*) noexcept
-    int PyObject_RichCompareBool_ "PyObject_RichCompareBool"(PyObject*, PyObject*, int) except -1
-    int Py_LT
+    int Py_LT, Py_GE
     long long LLONG_MIN
 
 cdef extern from *:
@@ -46,19 +45,25 @@ cdef object enforcement = None  # the module
 cdef int ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES, LATIN1, DICT
 cdef int EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
 cdef int SCALAR, ARRAY, BUFFER
+cdef Py_ssize_t most_hashes
 
 cdef object last_policy = None  # whose limits these are
 cdef Py_ssize_t last_objects, last_memory, last_depth
 cdef bint last_has_renames = False
-cdef object spare_guard = None  # of a loads() that has ended
+cdef Names spare_names = None  # of a load that has ended
+cdef long load_number = 0  # of the last load, or the last change of its QuickRules
 
 
 cdef int import_enforcement() except -1:
     global enforcement, ANYTHING, NOTHING, TEXT, TEXTS, NUMBER, INTS_2, INTS_3, FLOATS_2, BYTES
     global SCALAR, ARRAY, BUFFER, itemsize_of
+    global RULE_CALL, RULE_NEW, RULE_BUILT, RULE_MADE, RULE_MAY_BE_HELD, RULE_IS_IDLE
+    global most_hashes, takes_nothing, waits_for_state
     global LATIN1, DICT, EMPTY, INSTANCE, MOMENT_4, MOMENT_6, MOMENT_10, FACTORY, PARTS_3
     from ..rules import enforcement as imported
-    from ..rules.policy_names import Quick
+    from ..rules.policy_costs import MOST_HASHES
+    from ..rules.policy_names import Quick, Rule, nothing
+    from ..rules.presets.states import wait_for_state
     from ..rules.presets.numpy_dtypes import itemsize_of
     ANYTHING = Quick.ANYTHING
     NOTHING = Quick.NOTHING
@@ -81,12 +86,18 @@ cdef int import_enforcement() except -1:
     SCALAR = Quick.SCALAR
     ARRAY = Quick.ARRAY
     BUFFER = Quick.BUFFER
+    RULE_CALL, RULE_NEW, RULE_BUILT, RULE_MADE, RULE_MAY_BE_HELD, RULE_IS_IDLE = map(
+        Rule._fields.index, ("call", "new", "built", "made", "may_be_held", "is_idle")
+    )
+    most_hashes = MOST_HASHES
+    takes_nothing = nothing
+    waits_for_state = wait_for_state
     enforcement = imported
     return 0
 
 
 cdef int use_policy(Loader self, object policy) except -1:
-    global last_policy, last_objects, last_memory, last_depth, last_has_renames
+    global last_policy, last_objects, last_memory, last_depth, last_has_renames, spare_names
     if policy is not last_policy:
         if enforcement is None:
             import_enforcement()
@@ -98,7 +109,7 @@ cdef int use_policy(Loader self, object policy) except -1:
         last_depth = limits.depth
     self.policy = policy
     self.guard = None
-    self.keeps_guard = False
+    self.load = self.rules = next_number()
     self.is_hooked = self.has_foreign = self.has_foreign_containers = False
     self.has_fresh = self.has_unfinished = False
     self.most_objects = last_objects
@@ -106,29 +117,50 @@ cdef int use_policy(Loader self, object policy) except -1:
     self.may_hash_tuples = last_depth > 0
     if last_has_renames:
         use_renames(self, None, policy)
+    # Last: the end of other names may run a load under another policy.
+    self.names, spare_names = spare_names, None
+    if self.names is None or self.names.policy is not policy:
+        self.names = Names(policy)
     return 0
 
 
-cdef int keep_guard(Loader self) except -1:
-    global spare_guard
-    guard = self.guard
-    self.guard = None
-    if guard.begin_anew():
-        spare_guard = guard
+cdef long next_number() noexcept:
+    global load_number
+    load_number += 1
+    return load_number
+
+
+cdef int keep_names(Loader self) except -1:
+    """After a load that shares nothing with those that follow but its names."""
+    global spare_names
+    cdef Names names = self.names
+    self.names = None
+    self.fresh = self.unfinished = None
+    guard, self.guard = self.guard, None
+    if guard is not None and (guard is not names.guard or not guard.begin_anew()):
+        return 0
+    if PyList_GET_SIZE(<PyObject*>names.met):
+        names.met.clear()
+    if names.count < MOST_NAMES:
+        spare_names = names
     return 0
 
 
 cdef object guard_of(Loader self):
     """The Guard. No window is open."""
-    global spare_guard
+    cdef Name name
     if self.guard is None:
-        # That of the last loads(), if it was under the same policy.
-        if self.missing is not None:
-            self.guard = self.missing
-        elif self.keeps_guard and spare_guard is not None and spare_guard.policy is self.policy:
-            self.guard, spare_guard = spare_guard, None
-        else:
-            self.guard = enforcement.Guard(self.policy)
+        guard = self.missing
+        if guard is None:
+            guard = self.names.guard
+            if guard is None:
+                guard = self.names.guard = enforcement.Guard(self.policy)
+                guard.tools = tools
+        self.fresh = guard.fresh
+        self.unfinished = guard.unfinished
+        self.guard = guard
+        for name in self.names.met:
+            knows_by(self, name.known)
     return self.guard
 
 
@@ -140,11 +172,12 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
         self.open_window()
     if self.quick_rules == NULL:
         self.quick_rules = <QuickRule*>allocate(QUICK_RULES, sizeof(QuickRule))
-        self.has_quick_rules = True
+        memset(self.quick_rules, 0, QUICK_RULES * sizeof(QuickRule))
     forget_quick_rules(self)
     self.dtype_count = 0
-    self.objects = self.copied = self.offset = 0
+    self.objects = self.copied = self.hashed = self.offset = 0
     self.most_copied = self.most_memory
+    self.most_hashed = most_hashes
     # Each byte is an object at most.
     self.is_counted = self.is_file or (
         self.end - self.p > self.most_objects
@@ -156,8 +189,10 @@ cdef PyObject* load_under_policy(Loader self) except NULL:
         else:
             made = load_pickle(self, <short>0)
         if self.waiting is not None:
+            self.close_window()
             hand_over(self)
-        if self.guard is not None and PyDict_GET_SIZE_(self.guard.unfinished):
+            self.open_window()
+        if self.guard is not None and PyDict_GET_SIZE_(self.unfinished):
             result = <object>made
             Py_DECREF(made)
             self.offset = self.base + (self.p - self.start) - 1
@@ -207,7 +242,12 @@ cdef object ask(Loader self):
     self.close_window()
     if self.copied:
         guard_of(self).copied += self.copied
+        self.most_copied -= self.copied
         self.copied = 0
+    if self.hashed:
+        guard_of(self).hashed += self.hashed
+        self.most_hashed -= self.hashed
+        self.hashed = 0
     if self.waiting is not None:
         hand_over(self)
     return guard_of(self)
@@ -215,8 +255,9 @@ cdef object ask(Loader self):
 
 cdef int was_asked(Loader self) except -1:
     self.most_copied = self.most_memory - <Py_ssize_t>self.guard.copied
-    self.has_fresh = PyDict_GET_SIZE_(self.guard.fresh) > 0
-    self.has_unfinished = PyDict_GET_SIZE_(self.guard.unfinished) > 0
+    self.most_hashed = most_hashes - <Py_ssize_t>self.guard.hashed
+    self.has_fresh = PyDict_GET_SIZE_(self.fresh) > 0
+    self.has_unfinished = PyDict_GET_SIZE_(self.unfinished) > 0
     self.open_window()
     return 0
 
@@ -230,16 +271,16 @@ cdef int is_foreign(Loader self, object obj) except -1:
 
 
 cdef int may_be_foreign(Loader self, object obj) except -1:
-    # Instances of types of C are not built here, nor members of enums. From 3.12 on deque and
-    # defaultdict are heap types, and they get items here.
+    # Instances of types of C are not built here, nor members of enums. Only containers of the
+    # types below get items here, whatever else is foreign, as the function that a name stands for.
     cdef PyTypeObject* cls = Py_TYPE(<PyObject*>obj)
-    if cls == deque_type or cls == defaultdict_type:
+    if (
+        cls == &PyList_Type or cls == &PyDict_Type or cls == &PySet_Type or cls == &PyODict_Type
+        or cls == deque_type or cls == defaultdict_type
+    ):
         self.has_foreign_containers = True
-    elif PyType_HasFeature(cls, Py_TPFLAGS_HEAPTYPE):
-        if type(type(obj)) is not EnumMeta:
-            self.has_foreign = True
-    elif PyObject_IS_GC(<PyObject*>obj):
-        self.has_foreign_containers = True
+    elif PyType_HasFeature(cls, Py_TPFLAGS_HEAPTYPE) and type(type(obj)) is not EnumMeta:
+        self.has_foreign = True
     return 0
 
 
@@ -253,26 +294,39 @@ cdef int push_result(Loader self, Py_ssize_t count, object obj) except -1:
 
 
 cdef object find_guarded(Loader self, object module, object name):
+    cdef Name known
     if self.renames is not None:
         module, name = new_names(self, module, name)
-    if self.guard is None:
-        self.close_window()
-        guard_of(self)
-        self.open_window()
     # With Placeholders it may not be found any more, which is for the Guard to answer.
-    if not self.is_hooked and self.missing is None and (self.proto >= 3 or not self.fix_imports):
-        known = self.guard.approved.get(module)
-        known = None if known is None else (<dict?>known).get(name)
-        if known is not None:
+    if not self.is_hooked and self.missing is None and is_own_name(self, module, name):
+        known = name_of(self.names, module, name)
+        if known is not None and not known.is_shared:
             # The object that was approved under this name before, if it is still the same.
-            obj = known.obj
             found = find_named(self, module, name)
-            if found is obj and knows_by(self, known):
+            if found is known.obj and (self.guard is None or knows_by(self, known.known)):
+                meet(self, known)
                 if not PyType_Check(<PyObject*>found):
                     may_be_foreign(self, found)
                 return found
             return approve(self, module, name, found)
     return approve(self, module, name, absent)
+
+
+cdef bint is_own_name(Loader self, object module, object name) except -1:
+    """Whether the names of the pickle are those that the Guard is asked for."""
+    return type(module) is str and type(name) is str and (
+        self.proto >= 3 or not self.fix_imports or not is_renamed(module, name)
+    )
+
+
+cdef int meet(Loader self, Name known) except -1:
+    """This load has found an approved object by its name."""
+    if known.load != self.load:
+        known.load = self.load
+        self.names.met.append(known)
+    if known.version and known.version == version_of(<PyObject*>known.obj):
+        use_numbers(self, &self.quick_rules[place_of(<PyObject*>known.obj)], known)
+    return 0
 
 
 cdef bint knows_by(Loader self, object known) except -1:
@@ -308,9 +362,32 @@ cdef object approve(Loader self, object module, object name, object found):
     if not PyType_Check(<PyObject*>obj):
         may_be_foreign(self, obj)
     if self.is_hooked:
+        share_name(self.names, obj)
         forget_quick_rules(self)  # an object with two names may do what both may
+    elif self.missing is None and is_own_name(self, module, name):
+        remember_name(self, module, name, obj)
     was_asked(self)
     return obj
+
+
+cdef int remember_name(Loader self, object module, object name, object obj) except -1:
+    """After the Guard has approved it: for the next time."""
+    cdef Name new
+    known = self.guard.approved.get(module)
+    known = None if known is None else known.get(name)
+    if known is None or known.obj is not obj:
+        return 0
+    new = Name()
+    new.obj = obj
+    new.known = known
+    new.rule = known.rule
+    new.is_checked = not known.rule.is_any and known.full not in enforcement.MEMBERS
+    add_name(self.names, module, name, new)
+    if new.is_shared:
+        forget_quick_rules(self)  # as above
+    elif name_of(self.names, module, name) is new:
+        meet(self, new)
+    return 0
 
 
 cdef int guarded_extension(Loader self, long code) except -1:

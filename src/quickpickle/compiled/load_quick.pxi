@@ -2,36 +2,58 @@
 # the kinds in policy_names.Quick, which need no question.
 
 cdef void forget_quick_rules(Loader self) noexcept:
-    if self.has_quick_rules:
-        memset(self.quick_rules, 0, QUICK_RULES * sizeof(QuickRule))
-        self.has_quick_rules = False
+    self.rules = next_number()
 
 
-cdef QuickRule* quick_rule(Loader self, PyObject* obj) except NULL:
+cdef inline size_t place_of(PyObject* obj) noexcept:
+    return ((<size_t>obj >> 4) ^ (<size_t>obj >> 10)) % QUICK_RULES
+
+
+cdef inline unsigned int version_of(PyObject* obj) noexcept:
+    return quickpickle_type_version(<PyTypeObject*>obj) if PyType_Check(obj) else 1
+
+
+cdef inline QuickRule* quick_rule(Loader self, PyObject* obj) except NULL:
     """The answer of Guard.quick_rules, which is asked once."""
-    cdef QuickRule* rule = &self.quick_rules[(<size_t>obj >> 4) % QUICK_RULES]
-    if rule.obj != obj:
+    cdef QuickRule* rule = &self.quick_rules[place_of(obj)]
+    if unlikely(rule.obj != obj or rule.number != self.rules):
         learn_quick_rule(self, rule, obj)
     return rule
 
 
+cdef void use_numbers(Loader self, QuickRule* rule, Name name) noexcept:
+    rule.call = name.call
+    rule.new = name.new
+    rule.state = name.state
+    rule.itself = name.itself
+    rule.obj = <PyObject*>name.obj
+    rule.name = <PyObject*>name
+    rule.number = self.rules
+
+
 cdef int learn_quick_rule(Loader self, QuickRule* rule, PyObject* obj) except -1:
     cdef unsigned int version
+    cdef Name name = self.names.by_address.get(<size_t>obj)
+    if name is not None and (name.load != self.load or name.is_shared):
+        name = None  # this load has not found it by this name
+    if name is not None:
+        version = version_of(obj)
+        if name.version == 0 or name.version != version:
+            name.call, name.new, name.state, name.itself = ask(self).quick_rules(name.known)
+            was_asked(self)
+            name.version = version
+        use_numbers(self, rule, name)
+        return 0
     known = None if self.guard is None else (<dict>self.guard.known).get(<size_t>obj)
     if known is None or known.load != self.guard.load:
-        rule.obj = NULL  # it may be freed, and another object get its address
+        rule.obj = rule.name = NULL  # it may be freed, and another object get its address
         rule.call = rule.new = rule.state = rule.itself = 0
         return 0
-    version = quickpickle_type_version(<PyTypeObject*>obj) if PyType_Check(obj) else 1
-    answer = known.quick
-    if answer is None or version == 0 or answer[4] != version:
-        rule.call, rule.new, rule.state, rule.itself = ask(self).quick_rules(known)
-        was_asked(self)
-        known.quick = rule.call, rule.new, rule.state, rule.itself, version
-    else:
-        rule.call, rule.new, rule.state, rule.itself = answer[:4]
+    rule.call, rule.new, rule.state, rule.itself = ask(self).quick_rules(known)
+    was_asked(self)
     rule.obj = obj
-    self.has_quick_rules = True
+    rule.name = NULL
+    rule.number = self.rules
     return 0
 
 
@@ -46,13 +68,19 @@ cdef bint may_call(
     """Whether the Guard lets any such arguments through, and the limits allow a copy of them."""
     cdef QuickRule* rule = quick_rule(self, function)
     cdef int kinds = rule.new if code == OP_NEWOBJ else rule.call if code == OP_REDUCE else 0
-    return (
-        kinds != 0 and not self.has_fresh
+    if (
+        kinds == 0 or self.has_fresh
         # With Placeholders a call that fails may become one.
-        and not (kinds & ANYTHING and (self.has_unfinished or self.missing is not None))
-        and are_quick(self, kinds, args, count)
-        and self.copied + cost_of(args, count) <= self.most_copied
-    )
+        or kinds & ANYTHING and (self.has_unfinished or self.missing is not None)
+    ):
+        return False
+    if count == 0:
+        self.cost = 0
+        return kinds & (ANYTHING | NOTHING | TEXTS) and self.copied <= self.most_copied
+    if not are_quick(self, kinds, args, count):
+        return False
+    self.cost = cost_of(args, count)
+    return self.copied + self.cost <= self.most_copied
 
 
 cdef inline bint is_text(PyObject* obj, Py_ssize_t most) noexcept:
@@ -174,20 +202,19 @@ cdef bint may_make_date(
 
 
 cdef bint is_uuid_number(PyObject* obj) except -1:
-    cdef int overflow
-    cdef long long value
     if Py_TYPE(obj) != &PyLong_Type:
         return False
-    value = PyLong_AsLongLongAndOverflow(obj, &overflow)
-    if overflow > 0:
-        return PyObject_RichCompareBool_(obj, <PyObject*>uuid_limit, Py_LT)
-    return overflow == 0 and value >= 0
+    is_small = PyLong_Type.tp_richcompare(<object>obj, uuid_limit, Py_LT)
+    is_positive = PyLong_Type.tp_richcompare(<object>obj, 0, Py_GE)
+    return is_small is True and is_positive is True
 
 
 cdef inline Py_ssize_t cost_of_one(PyObject* obj) noexcept:
     """As Guard._charge."""
     cdef PyTypeObject* cls = Py_TYPE(obj)
-    if cls == &PyUnicode_Type:
+    if cls == &PyLong_Type or cls == &PyFloat_Type:
+        return 0
+    elif cls == &PyUnicode_Type:
         return PyUnicode_GET_LENGTH(obj)
     elif cls == &PyBytes_Type or cls == &PyByteArray_Type:
         return Py_SIZE_(obj)

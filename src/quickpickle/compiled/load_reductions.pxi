@@ -10,6 +10,19 @@ cdef inline object maker_of(Loader self):
     return objects if self.missing is None else self.missing
 
 
+cdef inline int make_plainly(Loader self) except -1:
+    """An instance by object.__new__, in the place of its class and of no arguments."""
+    cdef PyObject* args = self.top[-1]
+    cdef PyObject* cls = self.top[-2]
+    cdef PyObject* made = quickpickle_new_instance(<PyTypeObject*>cls, args)
+    if made == NULL:
+        return -1
+    self.top -= 1
+    Py_DECREF(args)  # the empty tuple, which stays
+    self.top[-1] = made
+    return self.let_go(cls)
+
+
 cdef int load_newobj(Loader self) except -1:
     cdef PyObject* cls
     cdef PyObject* args
@@ -20,13 +33,7 @@ cdef int load_newobj(Loader self) except -1:
     cls = self.top[-2]
     if PyType_Check(cls) and PyTuple_CheckExact_(args):
         if PyTuple_GET_SIZE(args) == 0 and quickpickle_is_plainly_made(<PyTypeObject*>cls):
-            made = quickpickle_new_instance(<PyTypeObject*>cls, args)
-            if made == NULL:
-                return -1
-            self.top -= 1
-            Py_DECREF(args)  # the empty tuple, which stays
-            self.top[-1] = made
-            return self.let_go(cls)
+            return make_plainly(self)
         if quickpickle_is_tuple_class(<PyTypeObject*>cls) and (
             is_namedtuple(self, <PyTypeObject*>cls, PyTuple_GET_SIZE(args))
         ):
@@ -218,7 +225,7 @@ cdef bint call_at_once(Loader self, Py_ssize_t count) except -1:
     if made == NULL:
         return False
     if self.policy is not None:
-        self.copied += cost_of(self.top - count, count)
+        self.copied += self.cost
         self.objects += numbered + 1
     move_on(self, p + 1)
     obj = <object>made

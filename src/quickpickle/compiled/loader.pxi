@@ -79,10 +79,11 @@ cdef class Loader:
     cdef object persistent_load  # absent: there is none
     # load_policy.pxi
     cdef object policy  # of the loads; or None
-    cdef object guard  # made when it is asked for the first time; or None
+    cdef Names names  # that were approved before, and those of this load
+    cdef object guard  # None before it is asked for the first time
+    cdef dict fresh, unfinished  # those of the Guard
+    cdef long load, rules  # numbers of this load, and of what it knows of its names
     cdef QuickRule* quick_rules
-    cdef bint has_quick_rules
-    cdef bint keeps_guard  # for the next loads()
     cdef bint is_hooked  # the owner has a find_class() of its own
     cdef bint is_counted  # whether the limits may be reached
     cdef bint has_foreign, has_foreign_containers
@@ -95,6 +96,8 @@ cdef class Loader:
     cdef bint has_fresh  # dtypes that may get their state: the Guard sees all calls
     cdef bint has_unfinished  # objects wait for their state: it sees those of the user's classes
     cdef Py_ssize_t objects, most_objects, most_memory, copied, most_copied
+    cdef Py_ssize_t hashed, most_hashed  # as `copied`, of the work of hashes
+    cdef Py_ssize_t cost  # of the call that may_call() has let through
     cdef Py_ssize_t offset  # of the opcode
     cdef Py_ssize_t base  # how many bytes of this load lie before `start`
     # load_input.pxi

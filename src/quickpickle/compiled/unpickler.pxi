@@ -74,7 +74,6 @@ cdef object loads_once(
     loader.buffers = buffers
     if policy is not None:
         use_policy(loader, policy)
-        loader.keeps_guard = missing is error
     if renames is not None:
         use_renames(loader, renames, policy)
     if missing is not error:
@@ -89,8 +88,8 @@ cdef object loads_once(
     finally:
         loader.p = loader.end = loader.frame_end = NULL
         PyBuffer_Release(&view)
-        if loader.guard is not None:
-            keep_guard(loader)
+        if loader.policy is not None:
+            keep_names(loader)
     loader.encoding = loader.errors = loader.buffers = loader.policy = None
     loader.renames = loader.missing = None
     spare = loader
@@ -354,7 +353,11 @@ cdef object load_once(
     if loader is None:
         loader = Loader()
     open_file(loader, "load", file, fix_imports, encoding, errors, buffers, policy, renames, missing)
-    obj = run(loader)
+    try:
+        obj = run(loader)
+    finally:
+        if policy is not None:
+            keep_names(loader)
     forget_file(loader)
     spare = loader
     return obj

@@ -55,14 +55,13 @@ def check_policy(policy: object) -> Policy:
 class Known:
     """A name that a load has found."""
 
-    __slots__ = ("full", "load", "obj", "quick", "rule")
+    __slots__ = ("full", "load", "obj", "rule")
 
     def __init__(self, obj: Any, rule: Rule, full: str, load: int) -> None:
         self.obj = obj
         self.rule = rule
         self.full = full
         self.load = load  # the load that has found it
-        self.quick: Any = None  # load_quick.pxi: Guard.quick_rules, and the version of a class
 
 
 class Guard(Costs):
@@ -75,12 +74,14 @@ class Guard(Costs):
     __slots__ = (
         "_constructors",
         "_foreign",
+        "_meaningless",
         "_objects",
         "approved",
         "fresh",
         "known",
         "load",
         "notes",
+        "tools",
         "unfinished",
     )
 
@@ -101,6 +102,8 @@ class Guard(Costs):
         self.fresh: dict[int, Any] = {}
         self.unfinished: dict[int, Any] = {}
         self.notes: dict[Any, Any] = {}
+        self._meaningless: dict[type, tuple[int, set[str]]] = {}
+        self.tools: Any = None  # compiled/load_tools.pxi; None in the pure implementation
 
     def finish(self) -> None:
         """At the end: what waits for its state is not whole, and compiled code may crash on it."""
@@ -341,12 +344,16 @@ class Guard(Costs):
             )
         complaint = check(self, args)
         if complaint is not None:
-            self._refuse(
-                "arguments",
-                f"it calls {known.full} with other arguments: {complaint}",
-                known.full,
-                self._advice(known),
-            )
+            self.refuse_arguments(known, complaint)
+
+    def refuse_arguments(self, known: Known, complaint: str) -> NoReturn:
+        """Refuse a call of which its check complains."""
+        self._refuse(
+            "arguments",
+            f"it calls {known.full} with other arguments: {complaint}",
+            known.full,
+            self._advice(known),
+        )
 
     def _refuse_call(self, known: Known, how: str) -> NoReturn:
         self._refuse("calls", f"it calls {known.full} {how}", known.full)
@@ -372,9 +379,7 @@ class Guard(Costs):
             self.weigh(args)
             return
         made_by, set_by = self._constructor(cls)
-        complaint = None
-        if made_by is not None:
-            complaint = complaint_of(self, made_by, args, kwargs)
+        complaint = None if made_by is None else complaint_of(self, made_by, args, kwargs)
         if complaint is None and set_by is not None and is_called:
             complaint = complaint_of(self, set_by, args, kwargs)
         if complaint is not None:
@@ -445,6 +450,19 @@ class Guard(Costs):
         rule = self._rule_of(type(obj))
         return rule is not None and rule.is_any
 
+    def names_without_a_meaning(self, cls: type) -> set[str]:
+        """Names that neither a class nor a base of it has, as far as they were looked at.
+
+        Those that earlier loads have found count while the class has the version that it had then.
+        """
+        version = 0 if self.tools is None else self.tools.version_of(cls)
+        found = self._meaningless.get(cls)
+        if found is None or not version or found[0] != version:
+            found = version, set()
+            if version and len(self._meaningless) < _MOST_KNOWN:
+                self._meaningless[cls] = found
+        return found[1]
+
     # --- changes of objects
 
     def build(self, obj: Any, state: Any) -> None:
@@ -467,18 +485,26 @@ class Guard(Costs):
             else:
                 complaint = "it has none"
         if complaint is not None:
-            self._refuse(
-                "states",
-                f"it gives {article(cls)} a state: {complaint}",
-                full_name(cls),
-                self.policy.advice_for(module_of(cls), qualname_of(cls)),
-            )
+            self.refuse_state(cls, complaint)
         self._charge(state)
         if type(state) is tuple:
             for part in state:
                 self._charge(part)
         if type(state) is dict:
             self.weigh(state)
+        self.set_state(obj, state)
+
+    def refuse_state(self, cls: type, complaint: str) -> NoReturn:
+        """Refuse a state of which its check complains."""
+        self._refuse(
+            "states",
+            f"it gives {article(cls)} a state: {complaint}",
+            full_name(cls),
+            self.policy.advice_for(module_of(cls), qualname_of(cls)),
+        )
+
+    def set_state(self, obj: Any, state: Any) -> None:
+        """A state that was checked."""
         policy_objects.set_state(self._objects, obj, state)
 
     def append_items(self, obj: Any, items: list[Any]) -> None:

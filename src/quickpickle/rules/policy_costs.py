@@ -14,7 +14,7 @@ from .hashing import Hashes, is_light
 from .policy import Policy, PolicyError
 from .policy_names import HASHED_BY_THEMSELVES, VALUES
 
-_MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash and to compare others
+MOST_HASHES: Final = 10_000_000  # objects that are looked at to hash and to compare others
 _FEW_KEYS: Final = 256  # whose comparisons are not worth counting
 _NESTING: Final = (deque, defaultdict)  # the interpreter frees these by recursion
 
@@ -25,10 +25,10 @@ class Costs:
     __slots__ = (
         "_depths",
         "_equal_hashes",
-        "_hashed",
         "_hashes",
         "_placed",
         "copied",
+        "hashed",
         "policy",
     )
 
@@ -44,7 +44,7 @@ class Costs:
     def begin(self) -> None:
         """Before each load: nothing was spent yet."""
         self.copied = 0
-        self._hashed = 0
+        self.hashed = 0
 
     def forget(self) -> None:
         """For a load that shares nothing with those before."""
@@ -56,13 +56,13 @@ class Costs:
 
     def weigh(self, keys: Any, target: Any = ()) -> None:
         """Before these are hashed, to be keys of a container: what it would cost."""
-        hashes = self._hashes
-        if hashes is None:
-            hashes = self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
         costs = []
         for key in keys:
             if is_light(key):
                 continue
+            hashes = self._hashes
+            if hashes is None:
+                hashes = self._hashes = Hashes(_classes_of(HASHED_BY_THEMSELVES))
             cost, depth = hashes.cost(key)
             if depth > self.policy.limits.depth:
                 self._refuse("depth", f"it hashes what lies {depth} deep in one another")
@@ -72,8 +72,8 @@ class Costs:
             self._count_equal_hashes(costs, target)
 
     def spend(self, cost: int) -> None:
-        self._hashed += cost
-        if self._hashed > _MOST_HASHES:
+        self.hashed += cost
+        if self.hashed > MOST_HASHES:
             self._refuse("hashing", "to hash and to compare its keys would take too long")
 
     def _count_equal_hashes(self, costs: list[tuple[Any, int]], target: Any) -> None:

@@ -39,14 +39,24 @@ def is_dtype(value: Any) -> bool:
 
 
 def itemsize_of(guard: Any, dtype: Any) -> int:
-    """The bytes of a number of this dtype, of which all stand for one; 0 for any other object.
+    """The bytes of an item of this dtype, any of which stand for a value; 0 for any other object.
 
     The compiled implementation asks this once for each dtype of a load, which `guard` keeps alive.
     """
     guard.notes["itemsize", id(dtype)] = dtype
-    if is_dtype(dtype) and dtype.kind in "iufc" and id(dtype) not in guard.fresh:
-        return int(dtype.itemsize)
+    if is_dtype(dtype) and id(dtype) not in guard.fresh and dtype.subdtype is None:
+        return int(dtype.itemsize) if _takes_all_bytes(dtype) else 0
     return 0
+
+
+def _takes_all_bytes(dtype: Any) -> bool:
+    """Whether an array of it needs no look at its data: numbers, bytes, and structures of them."""
+    if dtype.hasobject:
+        return False
+    base = dtype.base  # that of a subarray
+    if base.names is not None:
+        return all(_takes_all_bytes(base[name]) for name in base.names)
+    return base.kind in "iufcmMSV"
 
 
 def check_dtype(guard: Any, args: tuple[Any, ...]) -> str | None:
@@ -71,13 +81,80 @@ def check_dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
         return "the dtype is in use, or has its state"
     if type(state) is not tuple or len(state) not in (8, 9) or not is_ints(state[:1]):
         return "expected eight or nine values"
+    key = _key_of(guard, dtype, state)
+    if key is None or key not in _ACCEPTED:
+        weight = [0, 0]  # depth and fields
+        complaint = _dtype_complaint(guard, dtype, state, weight)
+        if complaint is not None:
+            return complaint
+        if key is not None and len(_ACCEPTED) < _MOST_ACCEPTED:
+            _ACCEPTED.add(key)
+        guard.notes["dtype", id(dtype)] = dtype, *weight
+    elif state[3] is not None:
+        guard.notes["dtype", id(dtype)] = dtype, 1, len(state[3])
+    del guard.fresh[id(dtype)]
+    return None
+
+
+_ACCEPTED: Final[set[tuple[Any, ...]]] = set()
+"""All that decides about states that were let through, of dtypes that many loads have."""
+_MOST_ACCEPTED: Final = 1000
+_FEW_FIELDS: Final = 32
+_PARTS: Final = frozenset({int, str, bytes, type(None)})
+
+
+def _key_of(guard: Any, dtype: Any, state: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """All that the answer to a state depends on, where that is a few short values; else None."""
+    parts = state[:8]
+    if state[2] is not None:
+        return None
+    if state[3] is not None:
+        if len(state) != 8 or dtype.type is not numpy_module().void:
+            return None
+        fields = _fields_of(guard, state[3], state[4])
+        if fields is None:
+            return None
+        parts = (*state[:3], *fields, *state[5:])
+    elif state[4] is not None or dtype.kind not in "biufcSUmM":
+        return None
+    if len(state) == 9:
+        extra = state[8]
+        if type(extra) is not tuple or len(extra) != 2 or type(extra[1]) is not tuple:
+            return None
+        if extra[0] is not None and (type(extra[0]) is not dict or extra[0]):
+            return None
+        parts += extra[1]
+    if any(type(part) not in _PARTS for part in parts):  # others may equal them
+        return None
+    return dtype.str, len(state), *parts
+
+
+def _fields_of(guard: Any, names: Any, fields: Any) -> list[Any] | None:
+    """The same of numbers in a structure: their names, dtypes and places."""
+    if type(names) is not tuple or type(fields) is not dict or len(names) != len(fields):
+        return None
+    if len(names) > _FEW_FIELDS or any(type(key) is not str for key in (*fields, *names)):
+        return None
+    found: list[Any] = []
+    for name in names:
+        field = fields.get(name)
+        if type(field) is not tuple or len(field) != 2 or not _is_used(guard, field[0], [0, 0]):
+            return None
+        if field[0].kind not in "biufc" or field[0].metadata is not None:
+            return None
+        found += name, field[0].str, field[1]
+    return found
+
+
+def _dtype_complaint(
+    guard: Any, dtype: Any, state: tuple[Any, ...], weight: list[int]
+) -> str | None:
     if state[0] != len(state) - 5:
         return "the version is another one"
     if type(state[1]) is not str or state[1] not in ("<", ">", "|", "="):
         return "the order of bytes is none"
     if not is_ints(state[5:8]) or state[6] not in _ALIGNMENTS:
         return "a size, an alignment or flags that are none"
-    weight = [0, 0]  # depth and fields
     try:
         expected = _expected_dtype(guard, dtype, state, weight)
         if type(expected) is str:
@@ -94,8 +171,6 @@ def check_dtype_state(guard: Any, dtype: Any, state: Any) -> str | None:
         return "NumPy does not write this"
     if weight[0] > _DEEPEST or weight[1] > _MOST_FIELDS:
         return f"more than {_MOST_FIELDS} fields, or more than {_DEEPEST} in one another"
-    guard.notes["dtype", id(dtype)] = dtype, *weight
-    del guard.fresh[id(dtype)]
     return None
 
 

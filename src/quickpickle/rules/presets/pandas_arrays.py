@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -444,7 +445,9 @@ def check_arrow_array(guard: Any, args: tuple[Any, ...]) -> str | None:
 def check_arrow(guard: Any, array: Any) -> None:
     """Every offset, and that the bytes are UTF-8."""
     try:
-        array.validate(full=True)
+        array.validate()
+        if not is_ascii(array):
+            array.validate(full=True)
         if array.null_count > len(array):
             raise ValueError("more missing texts than texts")
     except Exception as error:
@@ -453,6 +456,27 @@ def check_arrow(guard: Any, array: Any) -> None:
             rule="arguments",
             name="pyarrow.lib._restore_array",
         ) from None
+
+
+def is_ascii(array: Any) -> bool:
+    """Whether texts of Arrow are ASCII, none is missing, and every offset lies in its place.
+
+    Such texts are valid wherever they begin and end. To look at all of them together takes a tenth
+    of the time that Arrow takes to look at one after the other.
+    """
+    numpy = sys.modules.get("numpy")
+    valid, places, data = array.buffers()
+    if numpy is None or valid is not None or places is None or data is None or not len(array):
+        return False
+    size = _ARROW[str(array.type)]
+    last = array.offset + len(array)
+    if places.size < (last + 1) * size:
+        return False
+    offsets = numpy.frombuffer(places, f"i{size}", last + 1)[array.offset :]
+    first, end = int(offsets[0]), int(offsets[-1])
+    if first < 0 or end > data.size or (offsets[1:] < offsets[:-1]).any():
+        return False
+    return first == end or bool(numpy.frombuffer(data, "u1", end - first, first).max() < 128)
 
 
 def _is_arrow(value: Any) -> bool:

@@ -188,12 +188,20 @@ def check_manager(guard: Any, args: tuple[Any, ...]) -> str | None:
         seen += len(block.mgr_locs)
     if seen != rows:
         return "blocks that do not fit"
-    numpy = numpy_module()
-    places = [block.mgr_locs.as_array for block in blocks]
-    found = numpy.sort(numpy.concatenate(places)) if places else numpy.arange(0)
-    if not numpy.array_equal(found, numpy.arange(rows)):
+    if not _are_all_rows([block.mgr_locs.as_array for block in blocks], rows):
         return "blocks in the same place"
     return None
+
+
+def _are_all_rows(places: list[Any], rows: int) -> bool:
+    """Whether the places of all blocks together are those of the rows, each once."""
+    if rows <= _FEW_ROWS:  # a call of NumPy takes longer than to sort so few numbers
+        return sorted(place for part in places for place in part.tolist()) == list(range(rows))
+    numpy = numpy_module()
+    return bool(numpy.array_equal(numpy.sort(numpy.concatenate(places)), numpy.arange(rows)))
+
+
+_FEW_ROWS: Final = 100
 
 
 def check_single_manager_state(guard: Any, obj: Any, state: Any) -> str | None:

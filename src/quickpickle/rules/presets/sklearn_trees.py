@@ -27,9 +27,10 @@ def check_tree(guard: Any, args: tuple[Any, ...]) -> str | None:
     classes = args[1]
     if not is_data(guard, classes, "i", 1) or classes.dtype.itemsize != 8:
         return "numbers of classes that are none"
-    if len(classes) != args[2] or int(classes.min()) < 1 or int(classes.max()) > 1 << 20:
+    counts = classes.tolist()
+    if len(counts) != args[2] or min(counts) < 1 or max(counts) > 1 << 20:
         return "numbers of classes that are none"
-    if int(classes.max()) * args[2] * 8 > guard.policy.limits.memory:
+    if max(counts) * args[2] * 8 > guard.policy.limits.memory:
         return "more classes than the memory that the policy allows"
     return None
 
@@ -41,27 +42,67 @@ def check_tree_state(guard: Any, obj: Any, state: Any) -> str | None:
     if not is_data(guard, nodes, "V", 1) or not is_data(guard, values, "f", 3):
         return "nodes or values that are none"
     count = len(nodes)
-    needed = {"left_child", "right_child", "feature", "threshold"}
-    if nodes.dtype.names is None or not needed <= set(nodes.dtype.names):
-        return "nodes that are none"
-    if any(nodes.dtype[name].kind != "i" for name in ("left_child", "right_child", "feature")):
+    columns = _columns_of(guard, nodes.dtype)
+    if columns is None:
         return "nodes that are none"
     if not count or not is_int(state["node_count"], count, count):
         return "another number of nodes"
     if values.shape != (count, obj.n_outputs, obj.max_n_classes):
         return "values that do not fit"
-    depth = _depth_of(nodes["left_child"], nodes["right_child"], nodes["left_child"] == -1)
-    if depth is None:
+    shape = _shape_in_one_pass(guard, nodes, columns)
+    if shape is NotImplemented:
+        children = nodes["left_child"]
+        shape = shape_of(children, nodes["right_child"], nodes["feature"], children == -1)
+    if shape is None:
         return "a node with children that are none"
+    depth, least, greatest = shape
     if not is_int(state["max_depth"], depth, count):
         return "another depth"
-    feature = nodes["feature"][nodes["left_child"] != -1]
-    if feature.size and (int(feature.min()) < 0 or int(feature.max()) >= obj.n_features):
+    if least < 0 or greatest >= obj.n_features:
         return "a feature that is none"
     return None
 
 
+_INTS: Final = ("left_child", "right_child", "feature")
 _DEEPEST: Final = 10_000
+
+
+def _columns_of(guard: Any, dtype: Any) -> Any:
+    """Where the ints of a node lie in its record, and their sizes; None for other records."""
+    note = "nodes", id(dtype)
+    found = guard.notes.get(note)
+    if found is None:
+        fields = dtype.fields or {}
+        columns = None
+        if "threshold" in fields and all(
+            name in fields and fields[name][0].kind == "i" for name in _INTS
+        ):
+            columns = [(fields[name][1], fields[name][0].itemsize, True) for name in _INTS]
+        found = guard.notes[note] = dtype, columns
+    return found[1]
+
+
+def _shape_in_one_pass(guard: Any, nodes: Any, columns: Any) -> Any:
+    """As `shape_of`, in compiled code; NotImplemented where there is none, or it sees no bytes."""
+    if guard.tools is None:
+        return NotImplemented
+    left, right, feature = columns
+    try:
+        return guard.tools.shape_of_tree(nodes, nodes.itemsize, left, right, left, feature)
+    except (BufferError, ValueError):  # NumPy has no format for some dtypes
+        return NotImplemented
+
+
+def shape_of(left: Any, right: Any, feature: Any, is_leaf: Any) -> tuple[int, int, int] | None:
+    """The depth of a tree, and the least and the greatest feature of nodes with children.
+
+    None where it is no tree.
+    """
+    depth = _depth_of(left, right, is_leaf)
+    if depth is None:
+        return None
+    used = feature[~is_leaf]
+    return (depth, int(used.min()), int(used.max())) if used.size else (depth, 0, -1)
 
 
 def _depth_of(left: Any, right: Any, is_leaf: Any) -> int | None:
@@ -100,13 +141,20 @@ def check_decision_tree(guard: Any, obj: Any, state: Any) -> str | None:
 
 def _has_trees(guard: Any, estimators: Any, features: Any) -> bool:
     """Whether these are fitted trees for so many features."""
-    return all(
-        full_name(type(tree)) in _TREES
-        and is_done(guard, tree)
-        and "tree_" in vars(tree)
-        and is_int(features, vars(tree)["tree_"].n_features, vars(tree)["tree_"].n_features)
-        for tree in estimators
-    )
+    if not is_int(features, -(1 << 62)):
+        return not estimators
+    classes = set()  # of trees
+    for tree in estimators:
+        cls = type(tree)
+        if cls not in classes:
+            if full_name(cls) not in _TREES:
+                return False
+            classes.add(cls)
+        if not is_done(guard, tree) or "tree_" not in vars(tree):
+            return False
+        if vars(tree)["tree_"].n_features != features:
+            return False
+    return True
 
 
 def check_forest(guard: Any, obj: Any, state: Any) -> str | None:

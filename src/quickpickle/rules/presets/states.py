@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from ..policy_names import Check, Rule
 
@@ -52,8 +52,13 @@ def attributes(guard: Any, obj: Any, state: Any) -> str | None:
     if type(state) is not dict:
         return "expected a dict of attributes"
     cls = type(obj)
-    # Names that were looked at in this load: a class has many instances, and many bases.
-    known = guard.notes.setdefault(("attributes", cls), set())
+    # Names that were looked at before: a class has many instances, and many bases.
+    note = "attributes", cls
+    known = guard.notes.get(note)
+    if known is None:
+        known = guard.notes[note] = guard.names_without_a_meaning(cls).copy()
+    if guard.tools is not None and guard.tools.are_known(state, known):
+        return None
     for key in state:
         if type(key) is not str:
             return "an attribute whose name is no str"
@@ -67,8 +72,18 @@ def attributes(guard: Any, obj: Any, state: Any) -> str | None:
                 if type(found) is FunctionType or hasattr(type(found), "__get__"):
                     return f"{key[:100]} is no attribute but a part of the class"
                 break
+        else:
+            _remember(guard.names_without_a_meaning(cls), key)
         known.add(key)
     return None
+
+
+_MOST_NAMES: Final = 1000  # of a class, as they come from the pickles
+
+
+def _remember(names: set[str], key: str) -> None:
+    if len(names) < _MOST_NAMES:
+        names.add(key)
 
 
 def only(**checks: Callable[[Any], bool]) -> Built:
