@@ -313,7 +313,9 @@ def test_a_class_that_is_renamed(implementation, protocol, monkeypatch, name):
     monkeypatch.setitem(globals(), name, ChangingError)
 
     def rename(name=name):
-        ChangingError.__name__ = ChangingError.__qualname__ = name
+        # Not as an assignment does it, which gives the class another version.
+        for attribute in ("__name__", "__qualname__"):
+            vars(type)[attribute].__set__(ChangingError, name)
 
     def make():
         return [ChangingError(ChangingError), ChangingError(ChangingError, 1)]

@@ -210,11 +210,11 @@ cdef Py_ssize_t save_leaves_here(Dump dump, PyObject** items, Py_ssize_t count) 
             if not quickpickle_is_of_heap_type(items[i]):  # none of the scalars is
                 dump.pos = quickpickle_scalars(dump.pos, dump.stop, items + i, count - i, &scalars)
                 i += scalars
-            if i == count or dump.pos >= dump.stop:
+            if i == count:
                 break
             # No scalar, so it is not asked again whether it is one.
             if Py_TYPE(items[i]) != &PyUnicode_Type and Py_TYPE(items[i]) != &PyLong_Type:
-                if dump.is_unique(items[i], 1):
+                if dump.pos >= dump.stop or dump.is_unique(items[i], 1):
                     break
                 entry = dump.find(items[i])
                 if entry.key == NULL or entry.number < 0:
