@@ -250,22 +250,15 @@ class Pickler(_Stateful):
                 try:
                     # One step, so of two threads only one finds its own token there.
                     if running.setdefault("dump", token) is not token:
+                        token = None  # the other one may end at any time
                         raise already_used()
                     _dump_once(self, state, obj)
                 finally:
-                    if "dump" in running:
-                        try:
-                            if running["dump"] is token:
-                                del running["dump"]
-                        except KeyError:  # another thread has just ended its own
-                            pass
+                    if token is not None and "dump" in running and running["dump"] is token:
+                        del running["dump"]
             finally:
-                if "dump" in running:
-                    try:
-                        if running["dump"] is token:
-                            del running["dump"]
-                    except KeyError:  # another thread has just ended its own
-                        pass
+                if token is not None and "dump" in running and running["dump"] is token:
+                    del running["dump"]
         except BaseException as error:
             drop_frames(error)
             raise

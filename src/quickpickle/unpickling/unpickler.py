@@ -186,22 +186,15 @@ class Unpickler(_Stateful):
             try:
                 try:
                     if running.setdefault("load", token) is not token:
+                        token = None  # the other one may end at any time
                         raise already_used()
                     return _load(self, state.stream)
                 finally:
-                    if "load" in running:
-                        try:
-                            if running["load"] is token:
-                                del running["load"]
-                        except KeyError:  # another thread has just ended its own
-                            pass
+                    if token is not None and "load" in running and running["load"] is token:
+                        del running["load"]
             finally:
-                if "load" in running:
-                    try:
-                        if running["load"] is token:
-                            del running["load"]
-                    except KeyError:  # another thread has just ended its own
-                        pass
+                if token is not None and "load" in running and running["load"] is token:
+                    del running["load"]
         except BaseException as error:
             drop_frames(error)
             raise
