@@ -135,7 +135,7 @@ cdef int keep_names(Loader self) except -1:
     global spare_names
     cdef Names names = self.names
     self.names = None
-    self.fresh = self.unfinished = None
+    self.fresh = self.unfinished = self.noted = None
     guard, self.guard = self.guard, None
     if guard is not None and (guard is not names.guard or not guard.begin_anew()):
         return 0
@@ -158,6 +158,7 @@ cdef object guard_of(Loader self):
                 guard.tools = tools
         self.fresh = guard.fresh
         self.unfinished = guard.unfinished
+        self.noted = guard.noted
         self.guard = guard
         for name in self.names.met:
             knows_by(self, name.known)
@@ -258,6 +259,10 @@ cdef int was_asked(Loader self) except -1:
     self.most_hashed = most_hashes - <Py_ssize_t>self.guard.hashed
     self.has_fresh = PyDict_GET_SIZE_(self.fresh) > 0
     self.has_unfinished = PyDict_GET_SIZE_(self.unfinished) > 0
+    if PyDict_GET_SIZE_(self.noted):  # a preset has said that an object stays as it is
+        for obj in self.noted.values():
+            may_be_foreign(self, obj)
+        self.noted.clear()
     self.open_window()
     return 0
 

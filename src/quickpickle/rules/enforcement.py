@@ -80,6 +80,7 @@ class Guard(Costs):
         "fresh",
         "known",
         "load",
+        "noted",
         "notes",
         "tools",
         "unfinished",
@@ -96,6 +97,7 @@ class Guard(Costs):
         # By address; each entry keeps its object alive.
         self.known: dict[int, Known] = {}
         self._foreign: dict[int, Any] = {}
+        self.noted: dict[int, Any] = {}  # those that compiled code has to be told of
         self._constructors: dict[type, Any] = {}
         # For the presets: objects that a call has made, which may get their state as long as
         # nothing else was called; objects that wait for their state; and what checks remember.
@@ -123,6 +125,7 @@ class Guard(Costs):
         self.forget()
         self.load += 1
         self._foreign.clear()
+        self.noted.clear()
         self.fresh.clear()
         self.unfinished.clear()
         self.notes.clear()
@@ -556,7 +559,7 @@ class Guard(Costs):
 
     def foreign(self, obj: Any) -> Any:
         """An object of somebody else: it may be in the result, and stays as it is."""
-        self._foreign[id(obj)] = obj
+        self._foreign[id(obj)] = self.noted[id(obj)] = obj
         return obj
 
     def is_foreign(self, obj: Any) -> bool:
