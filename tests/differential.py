@@ -67,6 +67,67 @@ def assert_same(
     return ours
 
 
+def assert_same_when_it_changes(
+    implementation: ModuleType,
+    make: Callable[[], list[Any]],
+    protocol: int,
+    changes: tuple[Callable[[], None], Callable[[], None]],
+    acting: Callable[[Callable[[], None]], Any],
+) -> None:
+    """Before a change, after it, when it is undone, and when it comes in the middle of a dump.
+
+    `changes` are the change and what undoes it; `acting` makes an object that runs the change.
+    """
+    change, undo = changes
+    assert_same(implementation, make, protocol)
+    change()
+    assert_same(implementation, make, protocol)
+    undo()
+    assert_same(implementation, make, protocol)
+
+    def change_in_the_middle() -> list[Any]:
+        undo()
+        return [*make(), acting(change), *make()]
+
+    assert_same(implementation, change_in_the_middle, protocol)
+
+
+def assert_same_hooks(
+    implementation: ModuleType,
+    objects: list[Any],
+    protocol: int,
+    cls: type,
+    table: dict[type, Any] | None = None,
+) -> None:
+    """Assert that each hook is asked for the same, in the same order. Only `cls` has an answer.
+
+    With a `table`, a second dump has this dispatch_table.
+    """
+
+    class Reduces:
+        def reducer_override(self: Any, obj: Any) -> Any:
+            self.asked.append(type(obj))
+            return (str, ("over",)) if type(obj) is cls else NotImplemented
+
+    class Knows:
+        def persistent_id(self: Any, obj: Any) -> Any:
+            self.asked.append(type(obj))
+            return "1" if type(obj) is cls else None
+
+    for base in (Reduces, Knows):
+        seen = []
+        for module in (implementation, pickle):
+            file = io.BytesIO()
+            pickler = type("Sub", (base, module.Pickler), {})(file, protocol)
+            pickler.asked = []
+            pickler.dump(objects)
+            if table is not None:
+                pickler.dispatch_table = table
+                pickler.dump(objects)
+            seen.append((file.getvalue(), pickler.asked))
+        assert seen[0] == seen[1]
+
+
 def assert_same_dumps(
     implementation: ModuleType, use: Callable[[Any, io.BytesIO], Any], *bases: type
 ) -> Any:

@@ -207,6 +207,9 @@ for _name, _change in {
     "a negative depth": lambda state: state.update(max_depth=-1),
     "a list of nodes": lambda state: state.update(nodes=[1]),
     "more": lambda state: state.update(attacked=1),
+    "nodes of the other order of bytes": lambda state: state.update(
+        nodes=state["nodes"].view(state["nodes"].dtype.newbyteorder())
+    ),
     "nodes of other fields": lambda state: state.update(nodes=state["nodes"].view("V64")),
 }.items():
     tree(_name, _change)

@@ -649,12 +649,8 @@ def test_the_shape_of_a_tree_in_one_pass(tools):
             for _ in range(rng.randrange(1, 3)):
                 field = rng.choice(["left_child", "right_child", "feature"])
                 nodes[field][rng.randrange(len(nodes))] = rng.randrange(-2, len(nodes) + 2)
-        left, right, feature = _columns_of(guard, dtype)
-        found = tools.shape_of_tree(nodes, dtype.itemsize, left, right, left, feature)
-        leaves = nodes["left_child"] == -1
-        assert found == shape_of(
-            nodes["left_child"], nodes["right_child"], nodes["feature"], leaves
-        )
+        found = tools.shape_of_tree(nodes, dtype.itemsize, *_columns_of(guard, dtype))
+        assert found == shape_of(nodes["left_child"], nodes["right_child"], nodes["feature"])
         kinds[found is not None] += 1
     assert min(kinds.values()) > 300
 
@@ -667,10 +663,9 @@ def shape_both(tools, rows):
         [(name, "i8") for name in ("left_child", "right_child", "feature", "threshold")]
     )
     nodes = numpy.array([(*row, 0) for row in rows], dtype)
-    left, right, feature = _columns_of(SimpleNamespace(notes={}), dtype)
-    found = tools.shape_of_tree(nodes, dtype.itemsize, left, right, left, feature)
-    parts = [nodes[name] for name in dtype.names[:3]]
-    assert found == shape_of(*parts, parts[0] == -1)
+    columns = _columns_of(SimpleNamespace(notes={}), dtype)
+    found = tools.shape_of_tree(nodes, dtype.itemsize, *columns)
+    assert found == shape_of(*[nodes[name] for name in dtype.names[:3]])
     return found
 
 
@@ -710,13 +705,13 @@ def make_tree(numpy, rng, dtype):
 
 @pytest.mark.skipif(len(UNPICKLERS) < 2, reason="only one implementation")
 def test_columns_outside_of_a_record(tools):
-    for column in ((0, 3, True), (5, 4, True), (-1, 4, True)):
+    for column in ((0, 3), (5, 4), (-1, 4)):
         with pytest.raises(ValueError, match="outside"):
-            tools.shape_of_tree(bytes(8), 8, column, (0, 4, True), (0, 4, True), (0, 4, True))
-    for given in ((0, 0), "x", None):
+            tools.shape_of_tree(bytes(8), 8, column, (0, 4), (0, 4))
+    for given in ((0, 0), (0,), "x", None):
         with pytest.raises((TypeError, ValueError)):
-            tools.shape_of_tree(bytes(8), 8, given, (0, 4, True), (0, 4, True), (0, 4, True))
-    assert tools.shape_of_tree(b"", 8, *[(0, 4, True)] * 4) is None
+            tools.shape_of_tree(bytes(8), 8, given, (0, 4), (0, 4))
+    assert tools.shape_of_tree(b"", 8, *[(0, 4)] * 3) is None
 
 
 @pytest.mark.parametrize(

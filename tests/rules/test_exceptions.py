@@ -13,7 +13,13 @@ from typing import ClassVar
 
 import pytest
 
-from differential import PYPY, assert_same, outcome
+from differential import (
+    PYPY,
+    assert_same,
+    assert_same_hooks,
+    assert_same_when_it_changes,
+    outcome,
+)
 from models import Act
 
 
@@ -236,28 +242,9 @@ def test_options(protocol, options, name):
 
 
 def test_hooks(implementation, protocol):
-    """With each hook the same is asked in the same order."""
     objects = [*OBJECTS["arguments"](), *OBJECTS["of the system"](), RefusedError([1], 2)]
-
-    class Asks:
-        def reducer_override(self, obj):
-            self.asked.append(type(obj))
-            return (str, ("over",)) if type(obj) is BareError else NotImplemented
-
-    class Knows:
-        def persistent_id(self, obj):
-            self.asked.append(type(obj))
-            return "1" if type(obj) is FileNotFoundError else None
-
-    for base in (Asks, Knows):
-        seen = []
-        for module in (implementation, pickle):
-            file = io.BytesIO()
-            pickler = type("Sub", (base, module.Pickler), {})(file, protocol)
-            pickler.asked = []
-            pickler.dump([*objects, BareError("a")])
-            seen.append((file.getvalue(), pickler.asked))
-        assert seen[0] == seen[1]
+    for cls in (BareError, FileNotFoundError):
+        assert_same_hooks(implementation, [*objects, BareError("a")], protocol, cls)
 
 
 def test_tables(implementation, protocol):
@@ -294,17 +281,9 @@ def test_a_class_that_changes(implementation, protocol, monkeypatch, name):
     def make():
         return [with_attributes(ChangingError("a", 1), b=1), ChangingError()]
 
-    assert_same(implementation, make, protocol)
-    change()
-    assert_same(implementation, make, protocol)
-    monkeypatch.undo()
-    assert_same(implementation, make, protocol)
-
-    def change_in_the_middle():
-        monkeypatch.undo()
-        return [*make(), ChangingError(Act(change)), *make()]
-
-    assert_same(implementation, change_in_the_middle, protocol)
+    changes = (change, monkeypatch.undo)
+    acting = lambda change: ChangingError(Act(change))  # noqa: E731
+    assert_same_when_it_changes(implementation, make, protocol, changes, acting)
 
 
 @pytest.mark.parametrize("name", ["__newobj__", "__newobj_ex__", "Another"])

@@ -6,7 +6,6 @@ Those of the libraries are tested where they are installed.
 
 import builtins
 import gc
-import io
 import pickle
 import types
 import weakref
@@ -14,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from differential import assert_same, outcome
+from differential import assert_same, assert_same_hooks, outcome
 from models import Act
 from quickpickle.rules import plans
 from quickpickle.rules.known_states import ATTRS, KNOWN, PYDANTIC, digest_of, find_members
@@ -214,28 +213,9 @@ def test_options(protocol, options, name):
 
 
 def test_hooks(implementation, protocol):
-    class Asks:
-        def reducer_override(self, obj):
-            self.asked.append(type(obj))
-            return (str, ("over",)) if type(obj) is One else NotImplemented
-
-    class Knows:
-        def persistent_id(self, obj):
-            self.asked.append(type(obj))
-            return "1" if type(obj) is One else None
-
     objects = [Reading(1, [2], 3), Model(a=[1]), One(1)]
-    for base in (Asks, Knows):
-        seen = []
-        for module in (implementation, pickle):
-            file = io.BytesIO()
-            pickler = type("Sub", (base, module.Pickler), {})(file, max(protocol, 2))
-            pickler.asked = []
-            pickler.dump(objects)
-            pickler.dispatch_table = {Model: lambda obj: (str, ("table",))}
-            pickler.dump(objects)
-            seen.append((file.getvalue(), pickler.asked))
-        assert seen[0] == seen[1]
+    table = {Model: lambda obj: (str, ("table",))}
+    assert_same_hooks(implementation, objects, max(protocol, 2), One, table)
 
 
 def changing_class() -> Any:

@@ -27,7 +27,14 @@ import pytest
 
 from cases import for_each
 from conftest import IMPLEMENTATIONS
-from differential import PYPY, assert_same, only_c, only_counted, outcome
+from differential import (
+    PYPY,
+    assert_same,
+    assert_same_when_it_changes,
+    only_c,
+    only_counted,
+    outcome,
+)
 from models import Act
 from quickpickle.rules.reductions import only_globals
 
@@ -562,17 +569,7 @@ def test_a_class_that_changes(implementation, protocol, monkeypatch, cls, name):
     def change():
         monkeypatch.setattr(cls, name, CHANGES[cls][name], raising=False)
 
-    assert_same(implementation, make, protocol)
-    change()
-    assert_same(implementation, make, protocol)
-    monkeypatch.undo()
-    assert_same(implementation, make, protocol)
-
-    def change_in_the_middle():
-        monkeypatch.undo()
-        return [*make(), Act(change), *make()]
-
-    assert_same(implementation, change_in_the_middle, protocol)
+    assert_same_when_it_changes(implementation, make, protocol, (change, monkeypatch.undo), Act)
 
 
 def test_a_metaclass_that_changes(implementation, protocol, monkeypatch):

@@ -16,7 +16,7 @@ cdef class Name:
     cdef object rule
     cdef int call, new, state, itself  # Guard.quick_rules
     cdef unsigned int version  # of a class, when the Guard was asked for these; 0: it was not
-    cdef long load  # the last one that has found it
+    cdef int64_t load  # the last one that has found it
     cdef bint is_checked  # a preset's checks decide how it is used
     cdef bint is_shared  # another name leads to the same object: the Guard is asked each time
 

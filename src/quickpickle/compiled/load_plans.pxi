@@ -21,7 +21,7 @@ cdef struct ClassPlan:
 cdef struct QuickRule:  # load_quick.pxi
     PyObject* obj  # a callable, which the Guard or `name` keeps alive
     PyObject* name  # its Name, which Names.met keeps alive; NULL: it has none
-    long number  # that of the rules of this load, as Loader.rules: else the place is free
+    int64_t number  # that of the rules of this load, as Loader.rules: else the place is free
     int call, new, state, itself
 
 

@@ -51,7 +51,7 @@ cdef object last_policy = None  # whose limits these are
 cdef Py_ssize_t last_objects, last_memory, last_depth
 cdef bint last_has_renames = False
 cdef Names spare_names = None  # of a load that has ended
-cdef long load_number = 0  # of the last load, or the last change of its QuickRules
+cdef int64_t load_number = 0  # of the last load, or the last change of its QuickRules
 
 
 cdef int import_enforcement() except -1:
@@ -124,7 +124,7 @@ cdef int use_policy(Loader self, object policy) except -1:
     return 0
 
 
-cdef long next_number() noexcept:
+cdef int64_t next_number() noexcept:
     global load_number
     load_number += 1
     return load_number

@@ -6,44 +6,42 @@ cdef enum:
     DEEPEST_TREE = 10_000  # as _DEEPEST in rules/presets/sklearn_trees.py
 
 
-cdef struct Column:  # integers in a table of records
+cdef struct Column:  # signed integers in a table of records, in the order of bytes of the machine
     Py_ssize_t offset, size
-    bint is_signed
 
 
 cdef int take_column(object given, Column* column, Py_ssize_t itemsize) except -1:
-    column.offset, column.size, column.is_signed = given
+    column.offset, column.size = given
     if column.offset < 0 or column.size not in (1, 2, 4, 8) or column.offset > itemsize - column.size:
         raise ValueError("a column outside of its record")
     return 0
 
 
 cdef inline int64_t number_at(const uint8_t* record, Column* column) noexcept:
-    """A number of 64 bits without a sign may come out as a negative one."""
     cdef const uint8_t* place = record + column.offset
-    cdef uint64_t eight
-    cdef uint32_t four
-    cdef uint16_t two
+    cdef int64_t eight
+    cdef int32_t four
+    cdef int16_t two
     if column.size == 8:
         memcpy(&eight, place, 8)
-        return <int64_t>eight
+        return eight
     elif column.size == 4:
         memcpy(&four, place, 4)
-        return <int32_t>four if column.is_signed else <int64_t>four
+        return four
     elif column.size == 2:
         memcpy(&two, place, 2)
-        return <int16_t>two if column.is_signed else <int64_t>two
-    return <int8_t>place[0] if column.is_signed else <int64_t>place[0]
+        return two
+    return <int8_t>place[0]
 
 
 @cython.final
 @cython.binding(False)
 cdef class Tools:
-    def shape_of_tree(self, nodes, Py_ssize_t itemsize, left, right, leaf, feature):
+    def shape_of_tree(self, nodes, Py_ssize_t itemsize, left, right, feature):
         """As shape_of in rules/presets/sklearn_trees.py."""
         cdef Py_buffer view
-        cdef Column columns[4]
-        for i, given in enumerate((left, right, leaf, feature)):
+        cdef Column columns[3]
+        for i, given in enumerate((left, right, feature)):
             take_column(given, &columns[i], itemsize)
         PyObject_GetBuffer(nodes, &view, PyBUF_SIMPLE)
         try:
@@ -81,8 +79,8 @@ cdef object shape_of_tree(
     try:
         memset(depths, 0, (count + 1) * sizeof(int32_t))
         for i in range(count):
-            feature = number_at(record, &columns[3])
-            if not is_leaf_at(record, &columns[2]):
+            feature = number_at(record, &columns[2])
+            if number_at(record, &columns[0]) != -1:  # no leaf
                 for side in range(2):
                     child = number_at(record, &columns[side])
                     # Behind its parent, and of one parent: so it is the child of a node that is in
@@ -105,13 +103,6 @@ cdef object shape_of_tree(
         return depth, least, greatest
     finally:
         PyMem_Free(depths)
-
-
-cdef inline bint is_leaf_at(const uint8_t* record, Column* column) noexcept:
-    """A column of signed numbers has -1 for a leaf, which is that of the left child; others are
-    flags."""
-    cdef int64_t value = number_at(record, column)
-    return value == -1 if column.is_signed else value != 0
 
 
 cdef Tools tools = Tools()

@@ -82,7 +82,7 @@ cdef class Loader:
     cdef Names names  # that were approved before, and those of this load
     cdef object guard  # None before it is asked for the first time
     cdef dict fresh, unfinished, noted  # those of the Guard
-    cdef long load, rules  # numbers of this load, and of what it knows of its names
+    cdef int64_t load, rules  # numbers of this load, and of what it knows of its names
     cdef QuickRule* quick_rules
     cdef bint is_hooked  # the owner has a find_class() of its own
     cdef bint is_counted  # whether the limits may be reached

@@ -51,8 +51,7 @@ def check_tree_state(guard: Any, obj: Any, state: Any) -> str | None:
         return "values that do not fit"
     shape = _shape_in_one_pass(guard, nodes, columns)
     if shape is NotImplemented:
-        children = nodes["left_child"]
-        shape = shape_of(children, nodes["right_child"], nodes["feature"], children == -1)
+        shape = shape_of(*[nodes[name] for name in _INTS])
     if shape is None:
         return "a node with children that are none"
     depth, least, greatest = shape
@@ -77,7 +76,7 @@ def _columns_of(guard: Any, dtype: Any) -> Any:
         if "threshold" in fields and all(
             name in fields and fields[name][0].kind == "i" for name in _INTS
         ):
-            columns = [(fields[name][1], fields[name][0].itemsize, True) for name in _INTS]
+            columns = [(fields[name][1], fields[name][0].itemsize) for name in _INTS]
         found = guard.notes[note] = dtype, columns
     return found[1]
 
@@ -86,18 +85,18 @@ def _shape_in_one_pass(guard: Any, nodes: Any, columns: Any) -> Any:
     """As `shape_of`, in compiled code; NotImplemented where there is none, or it sees no bytes."""
     if guard.tools is None:
         return NotImplemented
-    left, right, feature = columns
     try:
-        return guard.tools.shape_of_tree(nodes, nodes.itemsize, left, right, left, feature)
+        return guard.tools.shape_of_tree(nodes, nodes.itemsize, *columns)
     except (BufferError, ValueError):  # NumPy has no format for some dtypes
         return NotImplemented
 
 
-def shape_of(left: Any, right: Any, feature: Any, is_leaf: Any) -> tuple[int, int, int] | None:
+def shape_of(left: Any, right: Any, feature: Any) -> tuple[int, int, int] | None:
     """The depth of a tree, and the least and the greatest feature of nodes with children.
 
     None where it is no tree.
     """
+    is_leaf = left == -1
     depth = _depth_of(left, right, is_leaf)
     if depth is None:
         return None
